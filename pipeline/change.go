@@ -1,0 +1,80 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/evertdb/evert/schema"
+)
+
+// Op says what a change did to its row.
+type Op uint8
+
+// The operations. Read is a row of a snapshot. An Update whose key changed
+// carries the old key in Before. Truncate concerns a whole table and has no
+// rows.
+const (
+	Read Op = iota + 1
+	Create
+	Update
+	Delete
+	Truncate
+)
+
+// String gives the letter that Debezium uses: r c u d t.
+func (o Op) String() string {
+	if o < Read || o > Truncate {
+		return "?"
+	}
+	return "rcudt"[o-1 : o]
+}
+
+// A Tx names the source transaction of a change. All changes of a transaction
+// carry the same Tx.
+type Tx struct {
+	Position Position  // where the transaction ends; zero during the snapshot
+	ID       uint64    // the source's number of the transaction (xid); 0 in a snapshot
+	Commit   uint64    // the source's numeric place of the commit (LSN); 0 if it has none
+	At       time.Time // when it was committed, by the source's clock
+}
+
+// A Change is one change of one row. Before is the old row as far as the source
+// sent it (for deletes and key changes at least the key), nil if it sent none;
+// After is the new row, nil for a delete. Values may be Unknown.
+type Change struct {
+	Table  *schema.Table
+	Op     Op
+	Before schema.Row
+	After  schema.Row
+	Tx     *Tx    // shared by the changes of a transaction
+	Row    uint32 // the change's number within its transaction, from 0; counted over all tables
+	Offset uint64 // the change's own numeric place in the source's log (LSN), for provenance; 0 if none
+}
+
+// KeyChanged reports whether an update moved its row to another key.
+func (c *Change) KeyChanged() bool {
+	if c.Op != Update || c.Before == nil {
+		return false
+	}
+	for _, i := range c.Table.Key {
+		if c.Before[i].IsKnown() && !c.Before[i].Identical(c.After[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// A Batch is what a source gives at once: changes of one or more transactions,
+// or of a part of one, in order. End is set when a commit may follow: at a
+// transaction's end, inside a transaction that may be too large for one commit
+// (End.Rows > 0), while a snapshot runs (End.At zero), or with no changes at
+// all to move an idle source on. Inside a transaction that is longer than a
+// batch every batch carries an End.
+//
+// A Batch and everything in it belongs to the source and is valid until the
+// next call of Next. A Tx may be kept.
+type Batch struct {
+	Changes []Change
+	End     *Resume
+	Bytes   int       // rough size of the rows, for bounds
+	At      time.Time // the source's clock at End, for lag; zero if unknown
+}

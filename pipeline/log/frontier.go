@@ -1,0 +1,352 @@
+package log
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A Frontier is what a source's frontier topic says at one of its records: the
+// position reached, and with it the next offset of every table-topic partition,
+// and the state of every table. Readers that apply exactly the rows below the
+// offsets have whole transactions (I3).
+type Frontier struct {
+	Number      uint64 // counts the frontier records of a source, from 0
+	Incarnation uint64 // of the source's topics
+	Resume      pipeline.Resume
+	Time        time.Time // the source's clock at the position; zero if unknown
+	Offsets     Offsets
+	Tables      map[string]TableState // by table topic
+}
+
+// A TableState says what the rows of a table topic are worth.
+type TableState struct {
+	State      Condition
+	Generation uint32  // counts the times the table began anew (TRUNCATE, re-creation)
+	From       []int64 // by partition: rows below are void
+	ID         string  // the topic's identity when it was first written (K13)
+}
+
+// A Condition is what a table is in.
+type Condition uint8
+
+// A table is being copied; follows its source; or has stopped, and views hold
+// its last cut.
+const (
+	Copying Condition = iota + 1
+	OK
+	Stopped
+)
+
+// String gives the condition's name.
+func (c Condition) String() string {
+	if c < Copying || c > Stopped {
+		return "unknown"
+	}
+	return [...]string{"copying", "ok", "stopped"}[c-1]
+}
+
+// slots is the number of keys of frontier records. The key is the record's
+// number modulo slots, and slot 0 is always full; so compaction, which keeps
+// the newest record of each key, always leaves the newest full record and all
+// that follow it.
+const slots = 256
+
+// ResumeKey is the key of the record that says how far a part of a transaction,
+// or a snapshot, went. It is no cut, and void once a later frontier record
+// exists.
+const ResumeKey = "resume"
+
+// Key is the key of f's record.
+func (f *Frontier) Key() []byte { return binary.BigEndian.AppendUint16(nil, uint16(f.Number%slots)) }
+
+// IsFull reports whether f has to be written in full.
+func (f *Frontier) IsFull() bool { return f.Number%slots == 0 }
+
+// The record of a frontier, all integers uvarint, strings and bytes with their
+// length before them:
+//
+//	version:byte(1) flags:byte(1 = full) number incarnation:8 bytes
+//	seq native rows state time(zigzag µs, 0 = unknown)
+//	count { topic partition offset }            changed offsets, or all
+//	count { topic state generation id count { from } }   changed tables, or all
+//
+// AppendRecord writes f behind dst; with since, only what differs from it.
+func (f *Frontier) AppendRecord(dst []byte, since *Frontier) []byte {
+	full := since == nil || f.IsFull()
+	if full {
+		since = &Frontier{}
+	}
+	dst = append(dst, 1, flag(full))
+	dst = binary.AppendUvarint(dst, f.Number)
+	dst = binary.BigEndian.AppendUint64(dst, f.Incarnation)
+	dst = appendResume(dst, f.Resume)
+	dst = binary.AppendVarint(dst, micros(f.Time))
+	dst = appendOffsets(dst, f.Offsets, since.Offsets)
+	return appendTables(dst, f.Tables, since.Tables)
+}
+
+func flag(full bool) byte {
+	if full {
+		return 1
+	}
+	return 0
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// AppendResume writes a resume record, as it lies under ResumeKey:
+//
+//	version:byte(1) after:uvarint incarnation:8 bytes seq native rows state
+//
+// after is the number of frontier records that existed when it was written: it
+// is void once there are more.
+func AppendResume(dst []byte, after, incarnation uint64, r pipeline.Resume) []byte {
+	dst = append(dst, 1)
+	dst = binary.AppendUvarint(dst, after)
+	dst = binary.BigEndian.AppendUint64(dst, incarnation)
+	return appendResume(dst, r)
+}
+
+func appendResume(dst []byte, r pipeline.Resume) []byte {
+	dst = binary.AppendUvarint(dst, r.At.Seq)
+	dst = appendBytes(dst, []byte(r.At.Native))
+	dst = binary.AppendUvarint(dst, r.Rows)
+	return appendBytes(dst, r.State)
+}
+
+func appendBytes(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}
+
+func appendOffsets(dst []byte, now, since Offsets) []byte {
+	changed := slices.SortedFunc(maps.Keys(now), comparePartitions)
+	changed = slices.DeleteFunc(changed, func(tp TopicPartition) bool {
+		old, ok := since[tp]
+		return ok && old == now[tp]
+	})
+	dst = binary.AppendUvarint(dst, uint64(len(changed)))
+	for _, tp := range changed {
+		dst = appendBytes(dst, []byte(tp.Topic))
+		dst = binary.AppendUvarint(dst, uint64(tp.Partition))
+		dst = binary.AppendUvarint(dst, uint64(now[tp]))
+	}
+	return dst
+}
+
+func comparePartitions(a, b TopicPartition) int {
+	if a.Topic != b.Topic {
+		if a.Topic < b.Topic {
+			return -1
+		}
+		return 1
+	}
+	return int(a.Partition) - int(b.Partition)
+}
+
+func appendTables(dst []byte, now, since map[string]TableState) []byte {
+	changed := slices.Sorted(maps.Keys(now))
+	changed = slices.DeleteFunc(changed, func(t string) bool {
+		old, ok := since[t]
+		return ok && old.equal(now[t])
+	})
+	dst = binary.AppendUvarint(dst, uint64(len(changed)))
+	for _, t := range changed {
+		dst = appendBytes(dst, []byte(t))
+		dst = append(dst, byte(now[t].State))
+		dst = binary.AppendUvarint(dst, uint64(now[t].Generation))
+		dst = appendBytes(dst, []byte(now[t].ID))
+		dst = binary.AppendUvarint(dst, uint64(len(now[t].From)))
+		for _, from := range now[t].From {
+			dst = binary.AppendUvarint(dst, uint64(from))
+		}
+	}
+	return dst
+}
+
+func (s TableState) equal(o TableState) bool {
+	return s.State == o.State && s.Generation == o.Generation && s.ID == o.ID && slices.Equal(s.From, o.From)
+}
+
+// Clone gives a copy that shares nothing that changes.
+func (f *Frontier) Clone() Frontier {
+	c := *f
+	c.Offsets, c.Tables = maps.Clone(f.Offsets), maps.Clone(f.Tables)
+	return c
+}
+
+var errFrontier = errors.New("malformed frontier record")
+
+// A Fold reads a frontier topic, record after record in order. The zero Fold is
+// ready. Only the newest full record and what follows it without a gap counts:
+// older slots may have been overwritten, newer ones may be left from before.
+type Fold struct {
+	frontier Frontier
+	have     bool
+	resume   pipeline.Resume
+	partOf   uint64 // incarnation of resume
+	void     bool   // resume was followed by a frontier record, or there is none
+	seen     bool   // a resume record was seen
+}
+
+// Apply takes the next record.
+func (f *Fold) Apply(r *Record) error {
+	if r.Value == nil {
+		return nil
+	}
+	if string(r.Key) == ResumeKey {
+		return f.applyResume(r.Value)
+	}
+	return f.applyFrontier(r.Value)
+}
+
+func (f *Fold) applyResume(b []byte) error {
+	d := decoder{b: b}
+	version := d.byte()
+	after := d.uint()
+	f.partOf = d.fixed()
+	f.resume = d.resume()
+	if d.failed || version != 1 || len(d.b) != 0 {
+		return fmt.Errorf("resume: %w", errFrontier)
+	}
+	f.seen = true
+	f.void = f.have && f.frontier.Number+1 != after
+	return nil
+}
+
+func (f *Fold) applyFrontier(b []byte) error {
+	d := decoder{b: b}
+	next := Frontier{Offsets: Offsets{}, Tables: map[string]TableState{}}
+	version, full := d.byte(), d.byte() == 1
+	next.Number, next.Incarnation = d.uint(), d.fixed()
+	next.Resume = d.resume()
+	if us := d.int(); us != 0 {
+		next.Time = time.UnixMicro(us).UTC()
+	}
+	d.offsets(next.Offsets)
+	d.tables(next.Tables)
+	if d.failed || version != 1 || len(d.b) != 0 {
+		return errFrontier
+	}
+	f.void = true
+	f.merge(next, full)
+	return nil
+}
+
+// merge adds a delta to the frontier it follows, or takes a full record.
+func (f *Fold) merge(next Frontier, full bool) {
+	switch {
+	case full:
+		f.have = true
+	case f.have && next.Number == f.frontier.Number+1:
+		offsets, tables := f.frontier.Offsets, f.frontier.Tables
+		maps.Copy(offsets, next.Offsets)
+		maps.Copy(tables, next.Tables)
+		next.Offsets, next.Tables = offsets, tables
+	default:
+		f.have = false
+		return
+	}
+	f.frontier = next
+}
+
+// Frontier gives the newest frontier, and whether there is one. It shares the
+// fold's maps: Clone it to keep it past the next Apply.
+func (f *Fold) Frontier() (*Frontier, bool) { return &f.frontier, f.have }
+
+// Resume gives the resume record behind the newest frontier and its
+// incarnation, if there is one.
+func (f *Fold) Resume() (pipeline.Resume, uint64, bool) { return f.resume, f.partOf, f.seen && !f.void }
+
+// decoder reads the fields of a record; after a failure it gives zeros.
+type decoder struct {
+	b      []byte
+	failed bool
+}
+
+func (d *decoder) fail() { d.b, d.failed = nil, true }
+
+func (d *decoder) byte() byte {
+	if len(d.b) == 0 {
+		d.fail()
+		return 0
+	}
+	c := d.b[0]
+	d.b = d.b[1:]
+	return c
+}
+
+func (d *decoder) fixed() uint64 {
+	if len(d.b) < 8 {
+		d.fail()
+		return 0
+	}
+	v := binary.BigEndian.Uint64(d.b)
+	d.b = d.b[8:]
+	return v
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) bytes() []byte {
+	n := d.uint()
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return nil
+	}
+	v := d.b[:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) resume() pipeline.Resume {
+	r := pipeline.Resume{At: pipeline.Position{Seq: d.uint(), Native: string(d.bytes())}, Rows: d.uint()}
+	r.State = slices.Clone(d.bytes())
+	return r
+}
+
+func (d *decoder) offsets(into Offsets) {
+	for n := d.uint(); n > 0 && !d.failed; n-- {
+		tp := TopicPartition{Topic: string(d.bytes()), Partition: int32(d.uint())}
+		into[tp] = int64(d.uint())
+	}
+}
+
+func (d *decoder) tables(into map[string]TableState) {
+	for n := d.uint(); n > 0 && !d.failed; n-- {
+		topic := string(d.bytes())
+		s := TableState{State: Condition(d.byte()), Generation: uint32(d.uint()), ID: string(d.bytes())}
+		for m := d.uint(); m > 0 && !d.failed; m-- {
+			s.From = append(s.From, int64(d.uint()))
+		}
+		into[topic] = s
+	}
+}
