@@ -71,8 +71,13 @@ func (c *Change) KeyChanged() bool {
 // batch every batch carries an End.
 //
 // A Batch and everything in it belongs to the source and is valid until the
-// next call of Next. A Tx may be kept.
+// next call of Next; a Tx and a Table may be kept.
+//
+// Tables announces tables: the first batch after Open names every captured
+// table, so that its topic exists also without rows, and later ones name new
+// shapes before their first row.
 type Batch struct {
+	Tables  []*schema.Table
 	Changes []Change
 	End     *Resume
 	Bytes   int       // rough size of the rows, for bounds

@@ -9,12 +9,13 @@ import (
 // by any number of goroutines; two rows belong to the same version if and only
 // if they point to the same Table.
 type Table struct {
-	Schema  string // the namespace, in the catalog's exact case
-	Name    string
-	Native  string // the source's own identity of the table (an OID); changes when it is re-created
-	Version uint32 // counts the shapes this process has seen, from 1; no two live at once with the same number
-	Columns []Column
-	Key     []int // the columns that identify a row, as indices, in key order; never empty for a keyed table
+	Database string // the database it lies in
+	Schema   string // the namespace, in the catalog's exact case
+	Name     string
+	Native   string // the source's own identity of the table (an OID); changes when it is re-created
+	Version  uint32 // counts the shapes this process has seen, from 1; no two live at once with the same number
+	Columns  []Column
+	Key      []int // the columns that identify a row, as indices, in key order; never empty for a keyed table
 }
 
 // A Column is one column of a Table.

@@ -29,6 +29,7 @@ type TableState struct {
 	State      Condition
 	Generation uint32  // counts the times the table began anew (TRUNCATE, re-creation)
 	From       []int64 // by partition: rows below are void
+	Owed       bool    // tombstones for void rows are still to be written
 	ID         string  // the topic's identity when it was first written (K13)
 }
 
@@ -74,7 +75,7 @@ func (f *Frontier) IsFull() bool { return f.Number%slots == 0 }
 //	version:byte(1) flags:byte(1 = full) number incarnation:8 bytes
 //	seq native rows state time(zigzag µs, 0 = unknown)
 //	count { topic partition offset }            changed offsets, or all
-//	count { topic state generation id count { from } }   changed tables, or all
+//	count { topic state|owed<<4:byte generation id count { from } }   changed tables, or all
 //
 // AppendRecord writes f behind dst; with since, only what differs from it.
 func (f *Frontier) AppendRecord(dst []byte, since *Frontier) []byte {
@@ -163,7 +164,7 @@ func appendTables(dst []byte, now, since map[string]TableState) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(changed)))
 	for _, t := range changed {
 		dst = appendBytes(dst, []byte(t))
-		dst = append(dst, byte(now[t].State))
+		dst = append(dst, byte(now[t].State)|flag(now[t].Owed)<<4)
 		dst = binary.AppendUvarint(dst, uint64(now[t].Generation))
 		dst = appendBytes(dst, []byte(now[t].ID))
 		dst = binary.AppendUvarint(dst, uint64(len(now[t].From)))
@@ -175,7 +176,7 @@ func appendTables(dst []byte, now, since map[string]TableState) []byte {
 }
 
 func (s TableState) equal(o TableState) bool {
-	return s.State == o.State && s.Generation == o.Generation && s.ID == o.ID && slices.Equal(s.From, o.From)
+	return s.State == o.State && s.Owed == o.Owed && s.Generation == o.Generation && s.ID == o.ID && slices.Equal(s.From, o.From)
 }
 
 // Clone gives a copy that shares nothing that changes.
@@ -343,7 +344,9 @@ func (d *decoder) offsets(into Offsets) {
 func (d *decoder) tables(into map[string]TableState) {
 	for n := d.uint(); n > 0 && !d.failed; n-- {
 		topic := string(d.bytes())
-		s := TableState{State: Condition(d.byte()), Generation: uint32(d.uint()), ID: string(d.bytes())}
+		state := d.byte()
+		s := TableState{State: Condition(state & 15), Owed: state>>4 == 1}
+		s.Generation, s.ID = uint32(d.uint()), string(d.bytes())
 		for m := d.uint(); m > 0 && !d.failed; m-- {
 			s.From = append(s.From, int64(d.uint()))
 		}
