@@ -1,0 +1,128 @@
+package pgserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+func (s *Server) passwordFile() string { return filepath.Join(s.dir, "password") }
+
+// prepare chooses the account and makes the directory that it can work in.
+func (s *Server) prepare() (err error) {
+	if s.account, err = serverAccount(); err != nil {
+		return err
+	}
+	if err := reachable(s.bin.Dir, s.account); err != nil {
+		return err
+	}
+	if s.options.Dir == "" {
+		s.dir, err = tempDir(s.account)
+	} else {
+		s.dir, err = s.keptDir()
+	}
+	if err != nil {
+		return err
+	}
+	return s.makeOwned("run")
+}
+
+func (s *Server) keptDir() (string, error) {
+	dir, err := filepath.Abs(s.options.Dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return dir, reachable(dir, s.account)
+}
+
+// makeOwned makes a private folder for the account.
+func (s *Server) makeOwned(name string) error {
+	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return give(path, s.account)
+}
+
+// cluster runs initdb unless an earlier server has left a cluster.
+func (s *Server) cluster(ctx context.Context) error {
+	if _, err := os.Stat(filepath.Join(s.data(), "PG_VERSION")); err == nil {
+		return s.readPassword()
+	}
+	if err := s.writePassword(); err != nil {
+		return err
+	}
+	if err := s.makeOwned("data"); err != nil {
+		return err
+	}
+	var failed error
+	for _, locale := range locales() {
+		failed = s.initdb(ctx, locale)
+		if failed == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return failed
+}
+
+func (s *Server) readPassword() error {
+	text, err := os.ReadFile(s.passwordFile())
+	s.password = string(text)
+	return err
+}
+
+func (s *Server) writePassword() error {
+	s.password = rand.Text()
+	if err := os.WriteFile(s.passwordFile(), []byte(s.password), 0o600); err != nil {
+		return err
+	}
+	return give(s.passwordFile(), s.account) // initdb reads it
+}
+
+// locales to try in turn: C.UTF-8 is the one whose order is that of bytes and
+// whose upper and lower know Unicode, but not every system has it.
+func locales() []string {
+	if runtime.GOOS == "linux" {
+		return []string{"C.UTF-8", "C"}
+	}
+	return []string{"C"}
+}
+
+// initdb without a flush to disk: what is thrown away need not survive a power cut.
+func (s *Server) initdb(ctx context.Context, locale string) error {
+	auth := s.options.Auth
+	if auth == "" {
+		auth = "scram-sha-256"
+	}
+	args := []string{
+		"-D", s.data(), "-U", "postgres", "-A", auth, "--pwfile=" + s.passwordFile(),
+		"-E", "UTF8", "--locale=" + locale, "--no-sync",
+	}
+	cmd := s.command("initdb", append(args, s.options.Initdb...)...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	p, err := begin(cmd, s.data())
+	if err != nil {
+		return fmt.Errorf("initdb: %w", err)
+	}
+	select {
+	case <-p.exited:
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("initdb: %w", context.Cause(ctx)), p.stop(Fast, 5*time.Second))
+	}
+	if !cmd.ProcessState.Success() {
+		return fmt.Errorf("initdb: %w\n%s", errors.New(cmd.ProcessState.String()), bytes.TrimSpace(out.Bytes()))
+	}
+	return nil
+}
