@@ -1,0 +1,2 @@
+// Package avro turns rows into Avro records and back.
+package avro

@@ -1,0 +1,65 @@
+package avro
+
+import (
+	"time"
+
+	"github.com/evertdb/evert/schema"
+)
+
+// An Event is one record's value: a change of one row, or with the row envelope
+// the row alone.
+type Event struct {
+	Op     byte       // r c u d t, as Debezium writes it; 0 from the row envelope, which has none
+	Before schema.Row // the whole old row, or nil if there is none or it is known only in part
+	After  schema.Row // the whole new row (I5), or nil for a delete
+	Origin *Origin    // where the change comes from; the row envelope has none
+	At     time.Time  // when Evert handled the change; zero if unknown
+}
+
+// An Origin is what Debezium's source block says of a change. All changes of a
+// transaction may share one as long as their LSN does not matter; AppendValue
+// does not keep it. Each kind of source has its own part; Options.Connector
+// says which one is used.
+type Origin struct {
+	At       time.Time // the commit, by the source's clock; zero if unknown
+	Snapshot Snapshot
+	Postgres Postgres
+}
+
+// Postgres is the part of an Origin that only Postgres has. A zero is written
+// as null.
+type Postgres struct {
+	TxID      uint64 // the transaction's xid
+	Xmin      uint64 // the slot's xmin
+	CommitLSN uint64 // where the commit record lies
+	LSN       uint64 // where the change lies
+	Origin    string // the replication origin
+	OriginLSN uint64 // the commit's place at the origin
+}
+
+// Snapshot says whether a change is a row of a snapshot, and which one.
+type Snapshot uint8
+
+// The values of Snapshot, in the order of Debezium's enumeration but that a
+// streamed change is the zero value.
+const (
+	Streamed Snapshot = iota
+	Snapshotted
+	SnapshotFirst
+	SnapshotFirstInTable
+	SnapshotLastInTable
+	SnapshotLast
+	SnapshotIncremental
+)
+
+// String gives Debezium's word.
+func (s Snapshot) String() string {
+	if int(s) >= len(snapshotWords) {
+		return "?"
+	}
+	return snapshotWords[s]
+}
+
+var snapshotWords = [...]string{
+	"false", "true", "first", "first_in_data_collection", "last_in_data_collection", "last", "incremental",
+}

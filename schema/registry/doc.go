@@ -1,0 +1,2 @@
+// Package registry keeps the schemas of the topics, by id.
+package registry
