@@ -1,0 +1,156 @@
+package monitor
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+)
+
+// a day on which a source works, hangs, and works again.
+type day struct {
+	now time.Time
+	*Source
+}
+
+func newDay() *day {
+	d := &day{now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)}
+	d.Source = NewSource(Config{Name: "shop", Kind: "postgres", StuckAfter: time.Minute, Now: func() time.Time { return d.now }})
+	return d
+}
+
+func (d *day) pass(span time.Duration) { d.now = d.now.Add(span) }
+
+func (d *day) commit(rows int, native string) {
+	d.Events().Written(pipeline.Batch{Changes: changes(rows)})
+	d.Events().Committed(pipeline.Committed{Rows: rows, Ends: 1, Time: d.now.Add(-20 * time.Millisecond),
+		At: pipeline.Resume{At: pipeline.Position{Seq: d.Position().At.Seq + 1, Native: native}}, Took: 3 * time.Millisecond})
+}
+
+func changes(n int) []pipeline.Change {
+	t := &schema.Table{Schema: "public", Name: "orders"}
+	c := make([]pipeline.Change, n)
+	for i := range c {
+		c[i] = pipeline.Change{Table: t, Op: pipeline.Read}
+	}
+	return c
+}
+
+func (d *day) light() Light { return Judge([]SourceStatus{d.Status()}).Light }
+
+func TestO12Health(t *testing.T) {
+	t.Run("O12 red when the server moves and we do not", func(t *testing.T) {
+		d := newDay()
+		d.Events().Opened(pipeline.Resume{At: pipeline.Position{Seq: 7, Native: "0/7"}})
+		d.Probed(Probe{End: "0/9", LagBytes: 2, Ahead: true})
+		d.pass(59 * time.Second)
+		if d.light() != OK {
+			t.Fatalf("before the minute: %v", d.Status())
+		}
+		d.pass(2 * time.Second)
+		st := d.Status()
+		if d.light() != Red || st.State != Stuck || st.Problem.Code != "SOURCE_STUCK" {
+			t.Fatalf("after the minute: %+v", st)
+		}
+		d.commit(3, "0/9")
+		if d.light() != OK {
+			t.Fatalf("after a commit: %v", d.light())
+		}
+	})
+	t.Run("O12 idle is not stuck", func(t *testing.T) {
+		d := newDay()
+		d.Events().Opened(pipeline.Resume{At: pipeline.Position{Seq: 7, Native: "0/7"}})
+		d.Probed(Probe{End: "0/7"})
+		d.pass(time.Hour)
+		if d.light() != OK || d.Status().State != Streaming {
+			t.Fatalf("an idle hour: %+v", d.Status())
+		}
+	})
+	t.Run("O12 a snapshot that hangs is stuck", func(t *testing.T) {
+		d := newDay()
+		d.Events().Opened(pipeline.Resume{})
+		d.pass(61 * time.Second)
+		if d.light() != Red {
+			t.Fatalf("a snapshot without a row for a minute: %+v", d.Status())
+		}
+	})
+	t.Run("a failure degrades, a refusal is red", func(t *testing.T) {
+		d := newDay()
+		d.commit(1, "0/1")
+		d.Failed(errors.New("connection reset"), time.Second, false)
+		if d.light() != Degraded {
+			t.Fatal("a failure that passes by itself")
+		}
+		d.Failed(&pipeline.Refusal{Code: "WRONG_PASSWORD", What: "no", Mend: "do"}, time.Minute, true)
+		st := d.Status()
+		if d.light() != Red || st.Problem.Mend != "do" || strings.Contains(st.Problem.Text, "mend") {
+			t.Fatalf("a refusal: %+v", st.Problem)
+		}
+		if h := Judge([]SourceStatus{st}); !h.Ready {
+			t.Fatal("its topics hold a cut and stay readable")
+		}
+	})
+}
+
+func TestSnapshotProgress(t *testing.T) {
+	d := newDay()
+	d.Estimated("public.orders", 400)
+	d.Events().Opened(pipeline.Resume{})
+	d.pass(10 * time.Second)
+	d.Events().Written(pipeline.Batch{Changes: changes(100)})
+	p := d.Status().Snapshot
+	if p == nil || p.Rows != 100 || p.RowsTotal != 400 || *p.LeftSeconds != 30 || p.Share() != 0.25 {
+		t.Fatalf("a quarter after 10 s: %+v", p)
+	}
+	if h := Judge([]SourceStatus{d.Status()}); h.Ready || h.Light != Degraded {
+		t.Fatalf("before the first cut: %+v", h)
+	}
+	d.Events().Written(pipeline.Batch{Changes: changes(300)})
+	d.commit(0, "0/1")
+	if st := d.Status(); st.Snapshot != nil || st.State != Streaming || !st.Ready {
+		t.Fatalf("after the first cut: %+v", st)
+	}
+}
+
+func TestLimitSeconds(t *testing.T) {
+	d := newDay()
+	limit := int64(1000)
+	d.Probed(Probe{WrittenBytes: 0, LimitBytes: &limit})
+	d.pass(10 * time.Second)
+	d.Probed(Probe{WrittenBytes: 500, LimitBytes: &limit})
+	if left := d.Status().Server.LimitSeconds; left == nil || *left != 20 {
+		t.Fatalf("1000 bytes at 50 a second: %v", left)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	d := newDay()
+	d.Events().Opened(pipeline.Resume{At: pipeline.Position{Seq: 7, Native: "0/7"}})
+	d.commit(5, "0/9")
+	r := prometheus.NewPedanticRegistry()
+	if err := r.Register(&Collector{Sources: []*Source{d.Source}, Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{"evert_source_rows_total": 5, "evert_source_transactions_total": 1}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "evert_") || f.GetHelp() == "" {
+			t.Errorf("metric %q has no prefix or no help", f.GetName())
+		}
+		if v, ok := want[f.GetName()]; ok && f.GetMetric()[0].GetCounter().GetValue() != v {
+			t.Errorf("%s is %v, want %v", f.GetName(), f.GetMetric()[0], v)
+		}
+		delete(want, f.GetName())
+	}
+	if len(want) > 0 {
+		t.Errorf("missing: %v", want)
+	}
+}

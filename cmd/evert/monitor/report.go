@@ -1,0 +1,154 @@
+package monitor
+
+import (
+	"math"
+	"time"
+)
+
+// skewLimit is how far the source's clock may be ahead of ours before lag in
+// seconds is marked as doubtful.
+const skewLimit = 2 * time.Second
+
+// Status gives how the source is now. The caller owns it.
+func (s *Source) Status() SourceStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Now()
+	st := SourceStatus{
+		Name: s.Name, Kind: s.Kind, State: s.state, Since: s.since, Ready: s.ready,
+		Position: s.position.At.Native, Seq: s.position.At.Seq, Problem: s.problem,
+		Server: s.server, Totals: s.totals, PendingRows: s.pending, Restarts: s.restarts,
+		ProgressAgeSeconds: now.Sub(s.progress).Seconds(),
+		Latency:            LatencySummary{Samples: s.delay.n},
+	}
+	st.Latency.CommitP50, st.Latency.CommitP99 = s.took.quantiles()
+	st.Latency.DeliveryP50, st.Latency.DeliveryP99 = s.delay.quantiles()
+	if s.Fill != nil {
+		st.QueueFillRatio = s.Fill()
+	}
+	s.lag(&st, now)
+	s.describeTables(&st)
+	if s.stuck(now) {
+		st.State = Stuck
+		st.Since = s.lastSign()
+		st.Problem = s.stuckProblem(now)
+	}
+	return st
+}
+
+func (s *Source) lag(st *SourceStatus, now time.Time) {
+	if s.clock.IsZero() {
+		return
+	}
+	age := now.Sub(s.clock)
+	st.ClockSkewed = age < -skewLimit
+	seconds := math.Max(0, age.Seconds())
+	st.LagSeconds = &seconds
+}
+
+func (s *Source) describeTables(st *SourceStatus) {
+	st.Tables = make([]TableStatus, len(s.order))
+	for i, e := range s.order {
+		st.Tables[i] = *e
+		st.Tables[i].State = "ok"
+		if s.state == Snapshot {
+			st.Tables[i].State = "copying"
+		}
+	}
+	if s.state == Snapshot {
+		st.Snapshot = s.copyProgress(st.Tables)
+	}
+}
+
+// copyProgress sums up the tables. A table that holds more rows than estimated
+// counts as it is.
+func (s *Source) copyProgress(tables []TableStatus) *CopyProgress {
+	p := &CopyProgress{TablesTotal: len(tables)}
+	for _, t := range tables {
+		total := int64(t.Reads)
+		if t.Estimate != nil {
+			total = max(total, *t.Estimate)
+			if int64(t.Reads) >= *t.Estimate {
+				p.TablesDone++
+			}
+		}
+		p.Rows += int64(t.Reads)
+		p.RowsTotal += total
+	}
+	elapsed := s.Now().Sub(s.copying).Seconds()
+	if p.Rows > 0 && p.RowsTotal > p.Rows && elapsed > 0.5 {
+		left := elapsed * float64(p.RowsTotal-p.Rows) / float64(p.Rows)
+		p.LeftSeconds = &left
+	}
+	return p
+}
+
+// stuck reports whether the source claims to work, the server moves, and
+// nothing was carried for StuckAfter (O12).
+func (s *Source) stuck(now time.Time) bool {
+	working := s.state == Starting || s.state == Snapshot || s.state == Streaming
+	moving := s.ahead || s.state != Streaming
+	return working && moving && now.Sub(s.lastSign()) > s.StuckAfter
+}
+
+// lastSign is when the source last carried something or took up its work.
+func (s *Source) lastSign() time.Time {
+	if s.since.After(s.progress) {
+		return s.since
+	}
+	return s.progress
+}
+
+func (s *Source) stuckProblem(now time.Time) *Problem {
+	return &Problem{Code: "SOURCE_STUCK", At: now,
+		Text: "source " + s.Name + ": nothing was carried for " + now.Sub(s.lastSign()).Round(time.Second).String() +
+			" although the server is ahead of what is committed",
+		Mend: "evert status; restart the daemon if the log and the server both answer"}
+}
+
+// ring keeps the newest samples.
+type ring struct {
+	samples [512]float64
+	n       int
+	next    int
+}
+
+func (r *ring) add(v float64) {
+	r.samples[r.next] = v
+	r.next = (r.next + 1) % len(r.samples)
+	r.n = min(r.n+1, len(r.samples))
+}
+
+// quantiles gives the median and the 99th percentile.
+func (r *ring) quantiles() (p50, p99 float64) {
+	if r.n == 0 {
+		return 0, 0
+	}
+	sorted := sortedCopy(r.samples[:r.n])
+	return sorted[r.n/2], sorted[min(r.n-1, r.n*99/100)]
+}
+
+// rate is the speed of a running count, over about the last minutes.
+type rate struct {
+	at     []time.Time
+	counts []int64
+}
+
+func (r *rate) add(now time.Time, count int64) {
+	r.at, r.counts = append(r.at, now), append(r.counts, count)
+	if over := len(r.at) - 30; over > 0 {
+		r.at, r.counts = r.at[over:], r.counts[over:]
+	}
+}
+
+func (r *rate) perSecond() float64 {
+	n := len(r.at)
+	if n < 2 {
+		return 0
+	}
+	span := r.at[n-1].Sub(r.at[0]).Seconds()
+	if span <= 0 {
+		return 0
+	}
+	return float64(r.counts[n-1]-r.counts[0]) / span
+}

@@ -1,0 +1,272 @@
+package monitor
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+)
+
+// Config is what a Source needs.
+type Config struct {
+	Name       string
+	Kind       string // of server: postgres
+	StuckAfter time.Duration
+	Fill       func() float64 // how full the fullest queue is, 0 to 1; may be nil
+	Now        func() time.Time
+}
+
+// A Source collects what happens to one source. Its methods may be called from
+// any goroutine.
+type Source struct {
+	Config
+	commits, deliveries prometheus.Histogram
+
+	mu       sync.Mutex
+	state    State
+	since    time.Time
+	problem  *Problem
+	progress time.Time // when rows were last written or committed
+	position pipeline.Resume
+	ready    bool
+	clock    time.Time // the source's clock at position
+	totals   Totals
+	pending  int
+	restarts uint64
+	tables   map[*schema.Table]*TableStatus
+	order    []*TableStatus
+	last     *schema.Table // of the change before, most often also of this one
+	lastRow  *TableStatus
+	server   *ServerStatus
+	ahead    bool // the server's end lies ahead of what is committed
+	rate     rate // of the server's writes
+	copying  time.Time
+	took     ring
+	delay    ring
+}
+
+// NewSource makes the collector of one source.
+func NewSource(c Config) *Source {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.StuckAfter == 0 {
+		c.StuckAfter = time.Minute
+	}
+	now := c.Now()
+	return &Source{Config: c, state: Starting, since: now, progress: now,
+		tables:  map[*schema.Table]*TableStatus{},
+		commits: histogram("evert_source_commit_seconds", "Time from the start of a commit to its end.", c.Name),
+		deliveries: histogram("evert_source_delivery_seconds",
+			"Time from a commit in the source, by its clock, to the commit in the log.", c.Name)}
+}
+
+func histogram(name, help, source string) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help,
+		ConstLabels: prometheus.Labels{"source": source},
+		Buckets:     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}})
+}
+
+// Events are the ears of a stage.
+func (s *Source) Events() pipeline.Events {
+	return pipeline.Events{Opened: s.opened, Written: s.written, Committed: s.committed}
+}
+
+// Starting notes that a stage is made.
+func (s *Source) Starting(attempt int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if attempt > 1 {
+		s.restarts++
+	}
+	s.pending = 0
+	s.turn(Starting)
+}
+
+// Failed notes that a stage ended with err and is made anew after wait; person
+// says that it will fail again until somebody mends what err says.
+func (s *Source) Failed(err error, wait time.Duration, person bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Now()
+	retry := now.Add(wait)
+	s.problem = ProblemOf(err, now)
+	s.problem.Retry = &retry
+	s.turn(Waiting)
+	if person {
+		s.turn(Refused)
+	}
+}
+
+// ProblemOf tells err in the words of its refusal, if it is one.
+func ProblemOf(err error, at time.Time) *Problem {
+	var r *pipeline.Refusal
+	if !errors.As(err, &r) {
+		return &Problem{Text: err.Error(), At: at}
+	}
+	bare := *r
+	bare.Mend = ""
+	return &Problem{Code: r.Code, Text: bare.Error(), Mend: r.Mend, At: at}
+}
+
+// Done notes that the source came to where it was told to stop.
+func (s *Source) Done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = nil
+	s.turn(Done)
+}
+
+// Estimated notes how many rows a table held before its copy began.
+func (s *Source) Estimated(table string, rows int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entry(table).Estimate = &rows
+}
+
+// turn changes the state; mu is held.
+func (s *Source) turn(to State) {
+	if s.state != to {
+		s.state, s.since = to, s.Now()
+	}
+}
+
+func (s *Source) opened(from pipeline.Resume) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = nil
+	s.position = from
+	s.progress = s.Now()
+	s.ready = s.ready || !from.At.IsZero()
+	s.turn(Streaming)
+	if from.At.IsZero() {
+		s.copying = s.Now()
+		s.turn(Snapshot)
+	}
+}
+
+func (s *Source) written(b pipeline.Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range b.Tables {
+		s.table(t)
+	}
+	for i := range b.Changes {
+		c := &b.Changes[i]
+		if c.Table != s.last {
+			s.last, s.lastRow = c.Table, s.table(c.Table)
+		}
+		s.lastRow.Rows++
+		if c.Op == pipeline.Read {
+			s.lastRow.Reads++
+		}
+	}
+	s.pending += len(b.Changes)
+	if len(b.Changes) > 0 {
+		s.progress = s.Now()
+	}
+}
+
+// table finds the entry of a table's version; mu is held.
+func (s *Source) table(t *schema.Table) *TableStatus {
+	if e := s.tables[t]; e != nil {
+		return e
+	}
+	e := s.entry(t.String())
+	s.tables[t] = e
+	return e
+}
+
+func (s *Source) entry(name string) *TableStatus {
+	i := slices.IndexFunc(s.order, func(e *TableStatus) bool { return e.Table == name })
+	if i >= 0 {
+		return s.order[i]
+	}
+	e := &TableStatus{Table: name}
+	s.order = append(s.order, e)
+	return e
+}
+
+func (s *Source) committed(c pipeline.Committed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Now()
+	s.position, s.progress, s.pending = c.At, now, 0
+	s.totals.Rows += uint64(c.Rows)
+	s.totals.Bytes += uint64(c.Bytes)
+	s.totals.Commits++
+	s.countEnds(c)
+	s.commits.Observe(c.Took.Seconds())
+	s.took.add(c.Took.Seconds())
+	if !c.Time.IsZero() {
+		s.clock = c.Time
+	}
+	if c.Rows > 0 && c.At.Whole() && s.state == Streaming && !c.Time.IsZero() {
+		s.deliveries.Observe(now.Sub(c.Time).Seconds())
+		s.delay.add(now.Sub(c.Time).Seconds())
+	}
+	if c.At.Whole() {
+		s.ready = true
+		s.turn(Streaming)
+	}
+}
+
+// countEnds counts transactions; a commit of rows without an end is a part of
+// one, unless it belongs to the snapshot.
+func (s *Source) countEnds(c pipeline.Committed) {
+	switch {
+	case c.Rows == 0:
+	case c.Ends > 0:
+		s.totals.Transactions += uint64(c.Ends)
+	case c.At.Rows > 0:
+		s.totals.Parts++
+	}
+}
+
+// A Probe is an answer of the server.
+type Probe struct {
+	End           string
+	LagBytes      int64  // between what we acknowledged and the end
+	WrittenBytes  int64  // a running count of what the server wrote, for its rate
+	RetainedBytes *int64 // kept for us
+	LimitBytes    *int64 // until it is kept no longer
+	Ahead         bool   // the end lies ahead of what is committed
+}
+
+// Probed notes an answer of the server.
+func (s *Source) Probed(p Probe) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Now()
+	s.rate.add(now, p.WrittenBytes)
+	s.ahead = p.Ahead
+	s.server = &ServerStatus{End: p.End, LagBytes: p.LagBytes, RetainedBytes: p.RetainedBytes, LimitBytes: p.LimitBytes, At: now}
+	if perSecond := s.rate.perSecond(); p.LimitBytes != nil && perSecond > 0 {
+		left := float64(*p.LimitBytes) / perSecond
+		s.server.LimitSeconds = &left
+	}
+}
+
+// ProbeFailed notes that the server did not answer.
+func (s *Source) ProbeFailed(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.server == nil {
+		s.server = &ServerStatus{}
+	}
+	answer := *s.server
+	answer.Error = err.Error()
+	s.server = &answer
+}
+
+// Position gives what is committed.
+func (s *Source) Position() pipeline.Resume {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.position
+}
