@@ -1,0 +1,184 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+)
+
+// whole gives a change's new row with every value known (I5): from the old row,
+// from the newest record of the key, which lies under the old key if the key
+// changed (P14), or from the source.
+func (s *Sink) whole(ctx context.Context, tab *table, c *pipeline.Change) (schema.Row, error) {
+	if c.After.Known() {
+		return c.After, nil
+	}
+	row := append(s.scratch.after[:0], c.After...)
+	s.scratch.after = row
+	fill(row, c.Before)
+	if row.Known() {
+		return row, nil
+	}
+	stored, err := s.stored(ctx, tab, c)
+	if err != nil {
+		return nil, err
+	}
+	if n := fill(row, stored); n > 0 && s.Events.Filled != nil {
+		s.Events.Filled(tab.Table, "log", n)
+	}
+	if row.Known() {
+		return row, nil
+	}
+	return s.reread(ctx, tab, row)
+}
+
+// fill copies known values over unknown ones and counts them.
+func fill(row, from schema.Row) int {
+	n := 0
+	for i := range row {
+		if i < len(from) && !row[i].IsKnown() && from[i].IsKnown() {
+			row[i] = from[i]
+			n++
+		}
+	}
+	return n
+}
+
+// stored gives the row that the log holds under a change's old key, nil if it
+// holds none. Columns it does not have are unknown.
+func (s *Sink) stored(ctx context.Context, tab *table, c *pipeline.Change) (schema.Row, error) {
+	row := c.After
+	if c.KeyChanged() {
+		row = s.oldKeyRow(tab, c)
+	}
+	key, err := s.key(tab, row)
+	if err != nil {
+		return nil, err
+	}
+	return s.lookup(ctx, tab, key)
+}
+
+// old gives the whole old row of a delete, nil if it cannot be known.
+func (s *Sink) old(ctx context.Context, tab *table, c *pipeline.Change, key []byte) (schema.Row, error) {
+	if c.Before.Known() {
+		return c.Before, nil
+	}
+	stored, err := s.lookup(ctx, tab, key)
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	row := append(s.scratch.before[:0], c.Before...)
+	s.scratch.before = row
+	if fill(row, stored); row.Known() {
+		return row, nil
+	}
+	return nil, nil
+}
+
+// lookup reads the newest record of a key, the open commit's included, in the
+// column order of the table as it is now.
+func (s *Sink) lookup(ctx context.Context, tab *table, key []byte) (schema.Row, error) {
+	if s.index == nil {
+		return nil, nil
+	}
+	tp := log.TopicPartition{Topic: tab.topic, Partition: s.partition(tab, key)}
+	if err := s.flushRecords(ctx); err != nil {
+		return nil, err
+	}
+	value, offset, ok, err := s.index.Latest(ctx, tp, key)
+	if err != nil {
+		return nil, fmt.Errorf("look up a key of %s: %w", tp, err)
+	}
+	if !ok || value == nil || s.isVoid(tp, offset) {
+		return nil, nil
+	}
+	from := len(s.arena)
+	s.arena = append(s.arena, value...)
+	return s.decode(ctx, tab, s.arena[from:len(s.arena):len(s.arena)])
+}
+
+// isVoid reports whether a record lies below where its table's rows count.
+func (s *Sink) isVoid(tp log.TopicPartition, offset int64) bool {
+	from := s.next.Tables[tp.Topic].From
+	return int(tp.Partition) < len(from) && offset < from[tp.Partition]
+}
+
+// decode reads a stored value with the schema it was written with, and brings
+// its columns by name into the order of tab (I6).
+func (s *Sink) decode(ctx context.Context, tab *table, value []byte) (schema.Row, error) {
+	id, body, err := avro.ParseWire(value)
+	if err != nil {
+		return nil, err
+	}
+	codec, err := s.codec(ctx, tab, id)
+	if err != nil {
+		return nil, err
+	}
+	e, err := codec.DecodeValue(body, &s.scratch.stored)
+	if err != nil {
+		return nil, fmt.Errorf("decode a record of %s: %w", tab.topic, err)
+	}
+	if e.After == nil || codec.Table() == tab.Table {
+		return e.After, nil
+	}
+	return project(e.After, codec.Table(), tab.Table), nil
+}
+
+func project(row schema.Row, from, to *schema.Table) schema.Row {
+	out := make(schema.Row, len(to.Columns))
+	for i := range to.Columns {
+		out[i] = schema.Unknown()
+		if j := from.Column(to.Columns[i].Name); j >= 0 {
+			out[i] = row[j]
+		}
+	}
+	return out
+}
+
+// codec gives the codec of a schema id, from the registry if it is not ours.
+func (s *Sink) codec(ctx context.Context, tab *table, id int) (*avro.Codec, error) {
+	if c, ok := s.codecs[id]; ok {
+		return c, nil
+	}
+	text, err := s.Registry.Schema(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("schema %d: %w", id, err)
+	}
+	c, err := avro.ParseCodec(tab.codec.KeySchema(), text)
+	if err != nil {
+		return nil, fmt.Errorf("schema %d: %w", id, err)
+	}
+	s.codecs[id] = c
+	return c, nil
+}
+
+// reread asks the source for the row as it is now. That row may be younger than
+// the change; the changes that made it so follow.
+func (s *Sink) reread(ctx context.Context, tab *table, row schema.Row) (schema.Row, error) {
+	if s.Reread != nil {
+		now, err := s.Reread(ctx, tab.Table, row)
+		if err != nil {
+			return nil, fmt.Errorf("read a row of %s again: %w", tab, err)
+		}
+		if n := fill(row, now); n > 0 && s.Events.Filled != nil {
+			s.Events.Filled(tab.Table, "source", n)
+		}
+	}
+	for i := range row {
+		if !row[i].IsKnown() {
+			return nil, s.unknown(tab, i)
+		}
+	}
+	return row, nil
+}
+
+func (s *Sink) unknown(tab *table, column int) error {
+	name := tab.Columns[column].Name
+	return &pipeline.Refusal{Code: "UNKNOWN_VALUE", Where: fmt.Sprintf("table %s, column %s", tab, name),
+		What: "the source did not send an unchanged value, and neither the log nor the source has the row any more",
+		Mend: fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL;\nthen evert reset %s --resnapshot --yes", tab, s.Source)}
+}

@@ -1,0 +1,151 @@
+package capture
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// recover reads the frontier to its stable end and takes up the newest state. A
+// log without a frontier record begins a new incarnation: whatever rows an
+// unfinished snapshot left are void.
+func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
+	fold, err := ReadFrontier(ctx, s.Log, s.frontierTopic())
+	if err != nil {
+		return pipeline.Resume{}, err
+	}
+	resume, incarnation, part := fold.Resume()
+	newest, ok := fold.Frontier()
+	if !ok {
+		return resume, s.begin(newest.Number)
+	}
+	s.committed, s.next, s.incarnation = newest.Clone(), newest.Clone(), newest.Incarnation
+	if !part {
+		resume = newest.Resume
+	} else if incarnation != newest.Incarnation {
+		return resume, fmt.Errorf("source %q: resume record of another incarnation in %s", s.Source, s.frontierTopic())
+	}
+	s.resumed = part
+	for topic, state := range newest.Tables {
+		if state.Owed {
+			s.void = append(s.void, topic)
+		}
+	}
+	return resume, s.checkTopics(ctx, newest)
+}
+
+// begin starts a new incarnation.
+func (s *Sink) begin(number uint64) error {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return err
+	}
+	s.incarnation = binary.BigEndian.Uint64(b[:])
+	s.fresh = true
+	s.committed = log.Frontier{Number: number}
+	s.next = log.Frontier{Incarnation: s.incarnation, Offsets: log.Offsets{}, Tables: map[string]log.TableState{}}
+	return nil
+}
+
+// ReadFrontier folds a frontier topic, made if it is missing, from its start to
+// its stable end.
+func ReadFrontier(ctx context.Context, l log.Log, topic string) (*log.Fold, error) {
+	spec := log.TopicSpec{Name: topic, Partitions: 1, Compact: true}
+	infos, err := l.Admin().Ensure(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	fold := &log.Fold{}
+	err = Scan(ctx, l, log.TopicPartition{Topic: topic}, infos[0].Ends[0], fold.Apply)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", topic, err)
+	}
+	return fold, nil
+}
+
+// Scan calls fn for each committed record between the bounds.
+func Scan(ctx context.Context, l log.Log, tp log.TopicPartition, bounds log.Ends, fn func(*log.Record) error) error {
+	if bounds.Start >= bounds.Stable {
+		return nil
+	}
+	r, err := l.Reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := r.Assign(log.Offsets{tp: bounds.Start}); err != nil {
+		return err
+	}
+	r.Limit(log.Offsets{tp: bounds.Stable})
+	for {
+		f, err := r.Next(ctx, 1000)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range f.Records {
+			if err := fn(&f.Records[i]); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// checkTopics refuses table topics that are not the ones the frontier speaks
+// of: deleted, made anew, or cut short (K13, K19).
+func (s *Sink) checkTopics(ctx context.Context, f *log.Frontier) error {
+	names := make([]string, 0, len(f.Tables))
+	for topic := range f.Tables {
+		names = append(names, topic)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	infos, err := s.Log.Admin().Topics(ctx, names...)
+	if err != nil {
+		return err
+	}
+	found := map[string]log.TopicInfo{}
+	for _, info := range infos {
+		found[info.Name] = info
+	}
+	for topic, state := range f.Tables {
+		info, ok := found[topic]
+		if !ok || info.ID != state.ID {
+			return s.topicGone(topic, ok)
+		}
+		if err := s.checkEnds(f, info); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Sink) topicGone(topic string, exists bool) error {
+	what := "the topic is gone, and with it rows that the source will not send again"
+	if exists {
+		what = "the topic was deleted and made anew; the rows it held are gone"
+	}
+	return &pipeline.Refusal{Code: "TOPIC_REPLACED", Where: "topic " + topic, What: what,
+		Mend: "evert reset " + s.Source + " --resnapshot --yes"}
+}
+
+func (s *Sink) checkEnds(f *log.Frontier, info log.TopicInfo) error {
+	for p, ends := range info.Ends {
+		tp := log.TopicPartition{Topic: info.Name, Partition: int32(p)}
+		if ends.Stable < f.Offsets[tp] {
+			return &pipeline.Refusal{Code: "TOPIC_TRUNCATED", Where: tp.String(),
+				What: fmt.Sprintf("the topic ends at offset %d, below the %d that the frontier speaks of: committed rows are gone", ends.Stable, f.Offsets[tp]),
+				Mend: "evert reset " + s.Source + " --resnapshot --yes"}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,274 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// Config says where a source's changes go. All of it is read only.
+type Config struct {
+	Deployment string
+	Source     string
+	Connector  string // the kind of source, as Debezium names it: postgresql
+	Prefix     string // of topic names
+	Version    string // Evert's own, for the records' source block
+	Log        log.Log
+	Registry   registry.Registry
+	Index      log.Index // finds a key's newest record; may be nil if the log's writer is one
+	Envelope   avro.Envelope
+	Canonical  bool                                                                 // partition by key bytes without the schema id
+	Topic      func(t *schema.Table) Topic                                          // per table; nil: all defaults
+	Reread     func(context.Context, *schema.Table, schema.Row) (schema.Row, error) // the row with this key, as it is now; may be nil
+	Events     Events
+	Now        func() time.Time // time.Now if nil
+	VoidBudget time.Duration    // how long one commit may be held up by owed tombstones; 1 s if 0
+}
+
+// A Topic is what can be said about the topic of one table.
+type Topic struct {
+	Name       string // empty: <prefix>.<schema>.<table>
+	Partitions int    // 1 if 0
+	Settings   map[string]string
+}
+
+// Events are told what happens to single values and tables; any may be nil.
+type Events struct {
+	Filled func(t *schema.Table, from string, n int) // n unknown values were filled from: log, source
+	Voided func(topic string, n int)                 // n tombstones for void rows were written
+	Part   func(at pipeline.Resume, part int)        // a part of a large transaction was committed
+}
+
+// A Sink writes the changes of one source into the log. See pipeline.Sink for
+// its contract.
+type Sink struct {
+	Config
+	writer log.Writer
+	index  log.Index
+	feed   follower // the index, if it has to be told of records
+
+	incarnation uint64
+	committed   log.Frontier // the newest frontier record; Number is that of the next if fresh
+	fresh       bool         // there is no frontier record yet
+	resumed     bool         // a resume record is in force: stable ends lie above the frontier's offsets
+	next        log.Frontier // what the next frontier record will say
+
+	tables  map[*schema.Table]*table
+	topics  map[string]*table // by topic: the newest version of each
+	last    *table            // of the change before, most often also of this one
+	codecs  map[int]*avro.Codec
+	void    []string // topics that owe tombstones
+	part    int      // parts of the open source transaction committed so far
+	read    uint64   // rows of the snapshot so far
+	records []log.Record
+	arena   []byte
+	scratch scratch
+}
+
+// follower is an index that does not see the log's own uncommitted records.
+type follower interface {
+	Note(recs ...log.Record) error
+	Committed() error
+	Aborted() error
+}
+
+// New makes a sink; nothing happens before Open.
+func New(c Config) *Sink {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Topic == nil {
+		c.Topic = func(*schema.Table) Topic { return Topic{} }
+	}
+	if c.VoidBudget == 0 {
+		c.VoidBudget = time.Second
+	}
+	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, codecs: map[int]*avro.Codec{}}
+}
+
+// Open fences older writers of this source, settles what they left, and reads
+// from the frontier where the log's effects end.
+func (s *Sink) Open(ctx context.Context) (pipeline.Resume, error) {
+	w, err := s.Log.Writer(ctx, "capture."+s.Source)
+	if err != nil {
+		return pipeline.Resume{}, fmt.Errorf("take the writer of source %q: %w", s.Source, err)
+	}
+	s.writer, s.index = w, s.Index
+	if own, ok := w.(log.Index); ok && s.index == nil {
+		s.index = own
+	}
+	s.feed, _ = s.index.(follower)
+	return s.recover(ctx)
+}
+
+// Write encodes a batch and appends its records to the open commit.
+func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
+	s.recycle()
+	for _, t := range b.Tables {
+		if _, err := s.table(ctx, t); err != nil {
+			return err
+		}
+	}
+	for i := range b.Changes {
+		if err := s.change(ctx, &b.Changes[i]); err != nil {
+			return err
+		}
+	}
+	if !b.At.IsZero() {
+		s.next.Time = b.At
+	}
+	return s.flushRecords(ctx)
+}
+
+// Commit writes the frontier record, or a resume record inside a transaction or
+// a snapshot, and commits it with the rows (I1, I3).
+func (s *Sink) Commit(ctx context.Context, at pipeline.Resume) error {
+	if !at.Whole() {
+		return s.commitPart(ctx, at)
+	}
+	if err := s.commitWhole(ctx, at); err != nil {
+		return err
+	}
+	return s.payOwed(ctx, at)
+}
+
+func (s *Sink) commitWhole(ctx context.Context, at pipeline.Resume) error {
+	touched, err := s.writer.Flush(ctx)
+	if err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	for tp, offset := range touched {
+		s.next.Offsets[tp] = offset
+	}
+	s.next.Resume = at
+	since := &s.committed
+	if s.fresh {
+		since = nil
+	}
+	s.next.Number = s.committed.Number + 1
+	if s.fresh {
+		s.next.Number = s.committed.Number
+	}
+	value := s.next.AppendRecord(nil, since)
+	if err := s.put(ctx, s.next.Key(), value); err != nil {
+		return err
+	}
+	if err := s.commit(ctx); err != nil {
+		return err
+	}
+	s.committed, s.fresh, s.resumed, s.part = s.next.Clone(), false, false, 0
+	return nil
+}
+
+func (s *Sink) commitPart(ctx context.Context, at pipeline.Resume) error {
+	touched, err := s.writer.Flush(ctx)
+	if err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	for tp, offset := range touched {
+		s.next.Offsets[tp] = offset
+	}
+	after := s.committed.Number + 1
+	if s.fresh {
+		after = s.committed.Number
+	}
+	if err := s.put(ctx, []byte(log.ResumeKey), log.AppendResume(nil, after, s.incarnation, at)); err != nil {
+		return err
+	}
+	if err := s.commit(ctx); err != nil {
+		return err
+	}
+	if at.Rows > 0 {
+		s.part++
+		if s.Events.Part != nil {
+			s.Events.Part(at, s.part)
+		}
+	}
+	return nil
+}
+
+// put appends a record to the frontier topic.
+func (s *Sink) put(ctx context.Context, key, value []byte) error {
+	tp := log.TopicPartition{Topic: s.frontierTopic()}
+	if err := s.writer.Append(ctx, log.Record{TopicPartition: tp, Key: key, Value: value}); err != nil {
+		return fmt.Errorf("append to %s: %w", tp, err)
+	}
+	return nil
+}
+
+func (s *Sink) commit(ctx context.Context) error {
+	if err := s.writer.Commit(ctx, nil); err != nil {
+		return err
+	}
+	if s.feed != nil {
+		return s.feed.Committed()
+	}
+	return nil
+}
+
+func (s *Sink) frontierTopic() string { return log.FrontierTopic(s.Deployment, s.Source) }
+
+// flushRecords appends what was encoded since it was last called.
+func (s *Sink) flushRecords(ctx context.Context) error {
+	if len(s.records) == 0 {
+		return nil
+	}
+	if err := s.writer.Append(ctx, s.records...); err != nil {
+		return s.tooLarge(err)
+	}
+	if s.feed != nil {
+		if err := s.feed.Note(s.records...); err != nil {
+			return err
+		}
+	}
+	s.records = s.records[:0]
+	return nil
+}
+
+// recycle takes back the memory of records that were appended. Keys and values
+// of one change may be needed past flushRecords, never past the batch.
+func (s *Sink) recycle() {
+	s.arena, s.scratch.packed = s.arena[:0], s.scratch.packed[:0]
+	s.scratch.stored.Reset()
+}
+
+// tooLarge names the record that a topic does not take (K03).
+func (s *Sink) tooLarge(err error) error {
+	if !errors.Is(err, log.ErrTooLarge) {
+		return fmt.Errorf("append: %w", err)
+	}
+	largest := &s.records[0]
+	for i := range s.records {
+		if s.records[i].Size() > largest.Size() {
+			largest = &s.records[i]
+		}
+	}
+	return &pipeline.Refusal{
+		Code:  "RECORD_TOO_LARGE",
+		Where: fmt.Sprintf("topic %s, key hash %08x", largest.Topic, crc32.ChecksumIEEE(largest.Key)),
+		What:  fmt.Sprintf("a record of %d bytes is above the topic's max.message.bytes", largest.Size()),
+		Mend:  "raise topics.config max.message.bytes, or leave the table out with exclude_tables",
+		Err:   err,
+	}
+}
+
+// Close drops what is not committed and frees the writer.
+func (s *Sink) Close() error {
+	if s.writer == nil {
+		return nil
+	}
+	w := s.writer
+	s.writer = nil
+	if s.feed != nil {
+		s.feed.Aborted()
+	}
+	return w.Close()
+}

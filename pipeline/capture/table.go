@@ -1,0 +1,128 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+)
+
+// A table is one version of a source table, with its topic and its codec.
+type table struct {
+	*schema.Table
+	topic      string
+	partitions int
+	maxBytes   int
+	codec      *avro.Codec
+	keyID      int // schema ids of the registry
+	valueID    int
+}
+
+// table gives the table of a shape, made and announced on first sight.
+func (s *Sink) table(ctx context.Context, t *schema.Table) (*table, error) {
+	if s.last != nil && s.last.Table == t {
+		return s.last, nil
+	}
+	tab, ok := s.tables[t]
+	if !ok {
+		var err error
+		if tab, err = s.open(ctx, t); err != nil {
+			return nil, fmt.Errorf("table %s: %w", t, err)
+		}
+		s.tables[t], s.topics[tab.topic] = tab, tab
+	}
+	s.last = tab
+	return tab, nil
+}
+
+// open makes a table's topic and schemas known before its first row.
+func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
+	want := s.Topic(t)
+	if want.Name == "" {
+		want.Name = log.TableTopic(s.Prefix, t.Schema, t.Name)
+	}
+	older := s.topics[want.Name]
+	if older != nil && older.String() != t.String() {
+		return nil, s.collision(want.Name, older.Table, t)
+	}
+	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1)}
+	if err := s.register(ctx, tab, older); err != nil {
+		return nil, err
+	}
+	if older != nil {
+		tab.maxBytes = older.maxBytes
+		return tab, nil
+	}
+	return tab, s.ensure(ctx, tab, want)
+}
+
+func (s *Sink) collision(topic string, a, b *schema.Table) error {
+	return &pipeline.Refusal{Code: "TOPIC_COLLISION", Where: "tables " + a.String() + " and " + b.String(),
+		What: "both would be written to topic " + topic,
+		Mend: "leave one out with exclude_tables, or give one of them `topic: {name: …}` in overrides"}
+}
+
+// register compiles the codec and gets the schema ids. The key schema of a
+// topic never changes: another one would move keys to other bytes (K26).
+func (s *Sink) register(ctx context.Context, tab, older *table) (err error) {
+	tab.codec, err = avro.Compile(tab.Table, avro.Options{
+		Topic: tab.topic, Envelope: s.Envelope, Connector: s.Connector, Version: s.Version, Name: s.Prefix, Database: tab.Database,
+	})
+	if err != nil {
+		return err
+	}
+	if older != nil && older.codec.KeySchema() != tab.codec.KeySchema() {
+		return &pipeline.Refusal{Code: "KEY_CHANGED", Where: "topic " + tab.topic,
+			What: "the columns of the table's key, or their types, changed; the key schema of a topic never changes",
+			Mend: "evert reset " + s.Source + " --resnapshot --yes, after deleting the topic"}
+	}
+	if tab.keyID, err = s.Registry.Register(ctx, tab.topic+"-key", tab.codec.KeySchema()); err != nil {
+		return fmt.Errorf("register the key schema: %w", err)
+	}
+	if tab.valueID, err = s.Registry.Register(ctx, tab.topic+"-value", tab.codec.ValueSchema()); err != nil {
+		return fmt.Errorf("register the value schema: %w", err)
+	}
+	s.codecs[tab.valueID] = tab.codec
+	return nil
+}
+
+// ensure makes or verifies the topic and notes from where its rows count.
+func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
+	spec := log.TopicSpec{Name: tab.topic, Partitions: int32(tab.partitions), Compact: true, Settings: want.Settings}
+	infos, err := s.Log.Admin().Ensure(ctx, spec)
+	if err != nil {
+		return err
+	}
+	tab.maxBytes = infos[0].MaxBytes
+	state, known := s.next.Tables[tab.topic]
+	if known && !s.resumed {
+		return nil
+	}
+	for p, ends := range infos[0].Ends {
+		s.next.Offsets[log.TopicPartition{Topic: tab.topic, Partition: int32(p)}] = ends.Stable
+	}
+	if !known {
+		state = s.newState(infos[0])
+		s.next.Tables[tab.topic] = state
+	}
+	if state.Owed && !known {
+		s.void = append(s.void, tab.topic)
+	}
+	return nil
+}
+
+// newState is the state of a table whose rows begin now: what lies in the topic
+// already was left by a snapshot that did not end, or from before a reset.
+func (s *Sink) newState(info log.TopicInfo) log.TableState {
+	state := log.TableState{State: log.OK, ID: info.ID}
+	for _, ends := range info.Ends {
+		state.From = append(state.From, ends.Stable)
+		if ends.Start < ends.Stable {
+			state.Owed = true
+		}
+	}
+	return state
+}
