@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -16,7 +14,11 @@ import (
 // log without a frontier record begins a new incarnation: whatever rows an
 // unfinished snapshot left are void.
 func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
-	fold, err := ReadFrontier(ctx, s.Log, s.frontierTopic())
+	spec := log.TopicSpec{Name: s.frontierTopic(), Partitions: 1, Compact: true}
+	if _, err := s.Log.Admin().Ensure(ctx, spec); err != nil {
+		return pipeline.Resume{}, err
+	}
+	fold, err := log.ReadFrontier(ctx, s.Log, s.frontierTopic())
 	if err != nil {
 		return pipeline.Resume{}, err
 	}
@@ -51,52 +53,6 @@ func (s *Sink) begin(number uint64) error {
 	s.committed = log.Frontier{Number: number}
 	s.next = log.Frontier{Incarnation: s.incarnation, Offsets: log.Offsets{}, Tables: map[string]log.TableState{}}
 	return nil
-}
-
-// ReadFrontier folds a frontier topic, made if it is missing, from its start to
-// its stable end.
-func ReadFrontier(ctx context.Context, l log.Log, topic string) (*log.Fold, error) {
-	spec := log.TopicSpec{Name: topic, Partitions: 1, Compact: true}
-	infos, err := l.Admin().Ensure(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	fold := &log.Fold{}
-	err = Scan(ctx, l, log.TopicPartition{Topic: topic}, infos[0].Ends[0], fold.Apply)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", topic, err)
-	}
-	return fold, nil
-}
-
-// Scan calls fn for each committed record between the bounds.
-func Scan(ctx context.Context, l log.Log, tp log.TopicPartition, bounds log.Ends, fn func(*log.Record) error) error {
-	if bounds.Start >= bounds.Stable {
-		return nil
-	}
-	r, err := l.Reader(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if err := r.Assign(log.Offsets{tp: bounds.Start}); err != nil {
-		return err
-	}
-	r.Limit(log.Offsets{tp: bounds.Stable})
-	for {
-		f, err := r.Next(ctx, 1000)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for i := range f.Records {
-			if err := fn(&f.Records[i]); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 // checkTopics refuses table topics that are not the ones the frontier speaks
