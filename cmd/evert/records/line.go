@@ -1,0 +1,220 @@
+package records
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// A Decoder reads the records of table topics. One goroutine uses it.
+type Decoder struct {
+	registry registry.Registry
+	codecs   map[ids]*avro.Codec
+	arena    avro.Arena
+}
+
+// ids are those of a record's key and value schema; 0 where it has none.
+type ids struct{ key, value int }
+
+// NewDecoder makes a decoder that asks r for schemas, each once.
+func NewDecoder(r registry.Registry) *Decoder {
+	return &Decoder{registry: r, codecs: map[ids]*avro.Codec{}}
+}
+
+// A Change is a decoded record. Its rows are valid until the next Decode.
+type Change struct {
+	Table     *schema.Table // that of a tombstone has the key's columns alone
+	Key       schema.Row    // columns outside the key are unknown; nil without a key
+	Event     avro.Event
+	Tombstone bool
+}
+
+// Decode reads the key and value of r.
+func (d *Decoder) Decode(ctx context.Context, r *log.Record) (Change, error) {
+	d.arena.Reset()
+	key, err := parse(r.Key)
+	if err != nil {
+		return Change{}, fmt.Errorf("%s offset %d: key: %w", r.TopicPartition, r.Offset, err)
+	}
+	if r.Value == nil {
+		return d.tombstone(ctx, r, key)
+	}
+	value, err := parse(r.Value)
+	if err != nil {
+		return Change{}, fmt.Errorf("%s offset %d: value: %w", r.TopicPartition, r.Offset, err)
+	}
+	codec, err := d.codec(ctx, ids{key.id, value.id})
+	if err != nil {
+		return Change{}, fmt.Errorf("%s offset %d: %w", r.TopicPartition, r.Offset, err)
+	}
+	c := Change{Table: codec.Table()}
+	if r.Key != nil {
+		if c.Key, err = codec.DecodeKey(key.body, &d.arena); err != nil {
+			return Change{}, fmt.Errorf("%s offset %d: key: %w", r.TopicPartition, r.Offset, err)
+		}
+	}
+	if c.Event, err = codec.DecodeValue(value.body, &d.arena); err != nil {
+		return Change{}, fmt.Errorf("%s offset %d: value: %w", r.TopicPartition, r.Offset, err)
+	}
+	return c, nil
+}
+
+// tombstone reads a key alone: its schema is that of a row of key columns.
+func (d *Decoder) tombstone(ctx context.Context, r *log.Record, key wire) (Change, error) {
+	codec, err := d.codec(ctx, ids{0, key.id})
+	if err != nil {
+		return Change{}, fmt.Errorf("%s offset %d: %w", r.TopicPartition, r.Offset, err)
+	}
+	e, err := codec.DecodeValue(key.body, &d.arena)
+	if err != nil {
+		return Change{}, fmt.Errorf("%s offset %d: key: %w", r.TopicPartition, r.Offset, err)
+	}
+	return Change{Table: codec.Table(), Key: e.After, Tombstone: true}, nil
+}
+
+type wire struct {
+	id   int
+	body []byte
+}
+
+func parse(b []byte) (w wire, err error) {
+	if b == nil {
+		return w, nil
+	}
+	w.id, w.body, err = avro.ParseWire(b)
+	return w, err
+}
+
+func (d *Decoder) codec(ctx context.Context, id ids) (*avro.Codec, error) {
+	if c := d.codecs[id]; c != nil {
+		return c, nil
+	}
+	var texts [2]string
+	for i, n := range []int{id.key, id.value} {
+		if n == 0 {
+			continue
+		}
+		text, err := d.registry.Schema(ctx, n)
+		if err != nil {
+			return nil, fmt.Errorf("schema %d: %w", n, err)
+		}
+		texts[i] = text
+	}
+	c, err := avro.ParseCodec(texts[0], texts[1])
+	if err != nil {
+		return nil, fmt.Errorf("schemas %d and %d: %w", id.key, id.value, err)
+	}
+	d.codecs[id] = c
+	return c, nil
+}
+
+// AppendLine decodes r and appends it as one JSON object and a line end.
+func (d *Decoder) AppendLine(ctx context.Context, dst []byte, r *log.Record) ([]byte, error) {
+	c, err := d.Decode(ctx, r)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, `{"topic":`...)
+	dst = AppendString(dst, r.Topic)
+	dst = append(dst, `,"partition":`...)
+	dst = strconv.AppendInt(dst, int64(r.Partition), 10)
+	dst = append(dst, `,"offset":`...)
+	dst = strconv.AppendInt(dst, r.Offset, 10)
+	dst = append(dst, `,"key":`...)
+	dst = appendKey(dst, &c)
+	dst = append(dst, `,"op":`...)
+	dst = appendOp(dst, &c)
+	dst = append(dst, `,"before":`...)
+	dst = appendWhole(dst, c.Table, c.Event.Before)
+	dst = append(dst, `,"after":`...)
+	dst = appendWhole(dst, c.Table, c.Event.After)
+	dst = append(dst, `,"position":`...)
+	dst = appendPosition(dst, r, &c)
+	dst = append(dst, `,"ts":`...)
+	dst = appendTime(dst, timeOf(r, &c))
+	return append(dst, '}', '\n'), nil
+}
+
+func appendKey(dst []byte, c *Change) []byte {
+	if c.Key == nil {
+		return append(dst, "null"...)
+	}
+	return appendRow(dst, c.Table, c.Key, func(i int) bool { return c.Tombstone || c.Table.IsKey(i) })
+}
+
+func appendWhole(dst []byte, t *schema.Table, row schema.Row) []byte {
+	if row == nil {
+		return append(dst, "null"...)
+	}
+	return appendRow(dst, t, row, func(int) bool { return true })
+}
+
+func appendOp(dst []byte, c *Change) []byte {
+	switch {
+	case c.Tombstone:
+		return append(dst, "null"...)
+	case c.Event.Op == 0:
+		return append(dst, `"r"`...)
+	}
+	return append(dst, '"', c.Event.Op, '"')
+}
+
+func appendPosition(dst []byte, r *log.Record, c *Change) []byte {
+	pos, err := log.ParsePos(r.Find(log.PosHeader))
+	native := nativeOf(c)
+	if err != nil && native == "" {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '{')
+	if err == nil {
+		dst = append(dst, `"incarnation":"`...)
+		dst = hex.AppendEncode(dst, []byte{byte(pos.Incarnation >> 56), byte(pos.Incarnation >> 48), byte(pos.Incarnation >> 40), byte(pos.Incarnation >> 32),
+			byte(pos.Incarnation >> 24), byte(pos.Incarnation >> 16), byte(pos.Incarnation >> 8), byte(pos.Incarnation)})
+		dst = append(dst, `","seq":`...)
+		dst = strconv.AppendUint(dst, pos.Seq, 10)
+		dst = append(dst, `,"row":`...)
+		dst = strconv.AppendUint(dst, pos.Row, 10)
+		if native != "" {
+			dst = append(dst, ',')
+		}
+	}
+	if native != "" {
+		dst = append(append(dst, `"native":`...), AppendString(nil, native)...)
+	}
+	return append(dst, '}')
+}
+
+// nativeOf gives where the transaction ended, in the source's words, if the
+// envelope says so.
+func nativeOf(c *Change) string {
+	if c.Event.Origin == nil || c.Event.Origin.Postgres.CommitLSN == 0 {
+		return ""
+	}
+	lsn := c.Event.Origin.Postgres.CommitLSN
+	return fmt.Sprintf("%X/%X", lsn>>32, uint32(lsn))
+}
+
+// timeOf is when the change was committed in the source, else when the log took
+// the record.
+func timeOf(r *log.Record, c *Change) time.Time {
+	if c.Event.Origin != nil && !c.Event.Origin.At.IsZero() {
+		return c.Event.Origin.At
+	}
+	return r.Time
+}
+
+func appendTime(dst []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '"')
+	dst = t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.999999Z07:00")
+	return append(dst, '"')
+}
