@@ -1,0 +1,23 @@
+package log
+
+import "github.com/evertdb/evert/pipeline"
+
+// The refusals of Admin.Ensure, the same over every log.
+const (
+	// RefuseMissing: a topic whose identity is known does not exist any more;
+	// it is never made anew by itself (K13).
+	RefuseMissing pipeline.Code = "TOPIC_MISSING"
+	// RefuseReplaced: another topic lies under the name (K13).
+	RefuseReplaced pipeline.Code = "TOPIC_REPLACED"
+	// RefusePartitions: the number of partitions differs, so keys would move
+	// (K14).
+	RefusePartitions pipeline.Code = "TOPIC_PARTITIONS"
+	// RefusePolicy: compacted where deletion by age is wanted, or the reverse
+	// (K15, K18).
+	RefusePolicy pipeline.Code = "TOPIC_POLICY"
+	// RefuseSettings: a retention, lag or record size below what is wanted
+	// (K15, K17).
+	RefuseSettings pipeline.Code = "TOPIC_SETTINGS"
+	// RefuseSpec: the wanted topic cannot be: its name or a number in it.
+	RefuseSpec pipeline.Code = "TOPIC_INVALID"
+)
