@@ -1,0 +1,41 @@
+# Run bare, make prints what it can do. All of it is plain go commands; nothing
+# here is needed to build Evert.
+
+GO ?= go
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: ## a throw-away Postgres with a shop under traffic, captured; installs nothing
+	$(GO) run ./cmd/evert demo
+
+build: ## ./evert, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o evert ./cmd/evert
+
+test: ## every lane, with real servers; LANES=unit,format make test runs some
+	@$(GO) run ./integration/lanes
+
+crash: ## kill -9 at random moments, full counts: EVERT_CRASH_RUNS=200
+	@LANES=crash $(GO) run ./integration/lanes
+
+bench: ## speed as a ratio to the limit; writes results/
+	$(GO) run ./integration/bench
+
+lint: ## format, vet, staticcheck
+	@LANES=format,vet,lint $(GO) run ./integration/lanes
+
+fuzz: ## every fuzz target in turn for EVERT_FUZZTIME=10s
+	@LANES=fuzz $(GO) run ./integration/lanes
+
+cover: ## coverage of the tests beside the code, per package; writes results/
+	@mkdir -p results
+	$(GO) test -short -coverprofile=results/cover.out $$($(GO) list ./... | grep -v /integration)
+	$(GO) tool cover -func=results/cover.out | tail -1
+
+schema: ## rewrite the JSON Schema of the YAML file from its structs
+	$(GO) test ./configs -run TestSchemaIsCurrent -update
+
+golden: ## rewrite the list of imports that reviewers have agreed to
+	$(GO) test ./integration/house -run TestImportsAreThoseReviewed -update
+
+.PHONY: help demo build test crash bench lint fuzz cover schema golden

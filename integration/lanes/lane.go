@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"os"
+)
+
+// A lane is one named check.
+type lane struct {
+	name   string
+	does   string // said before it runs
+	byName bool   // runs only when LANES names it
+	run    func(ctx context.Context, r *report) (tally, error)
+}
+
+// lanes in the order in which they run: what fails fast comes first.
+func lanes() []lane {
+	return []lane{
+		{name: "prepare", does: "a Postgres to test against", run: prepare},
+		{name: "format", does: "gofmt", run: format},
+		{name: "build", does: "go build, every package", run: command("go", "build", "./...")},
+		{name: "vet", does: "go vet", run: command("go", "vet", "./...")},
+		{name: "house", does: "imports, lengths, documents", run: goTest(in(houseFolders...))},
+		{name: "unit", does: "tests beside the code", run: goTest(notIn("integration"))},
+		{name: "integration", does: "the real binary against real servers", run: goTest(integrationOnly, "-count=1")},
+		{name: "race", does: "race detector on what runs concurrently; -short lowers counts", run: race},
+		{name: "lint", does: "staticcheck", run: command("go", "tool", "-modfile=.ci/tools/go.mod", "staticcheck", "./...")},
+		{name: "cross", does: "builds for the other platforms", run: cross},
+		{name: "crash", does: "kill -9 at random moments, full counts", byName: true, run: crash},
+		{name: "fuzz", does: "every fuzz target for EVERT_FUZZTIME (10s)", byName: true, run: fuzz},
+	}
+}
+
+// houseFolders are tests about the tree itself; no server is needed.
+var houseFolders = []string{"integration/house", "integration/lanes"}
+
+// raceFolders are the packages, themselves alone, in which goroutines share anything.
+var raceFolders = []string{
+	"pipeline", "pipeline/capture", "pipeline/log/embedded", "pipeline/log/kafka", "schema/registry",
+	"sources/postgres", "sources/postgres/pgserver", "cmd/evert", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/supervise",
+}
+
+func integrationOnly(folder string) bool {
+	return in("integration")(folder) && !in(houseFolders...)(folder)
+}
+
+// race needs a C compiler, since the detector is linked through cgo.
+func race(ctx context.Context, r *report) (tally, error) {
+	if !r.has("gcc", "clang", "cc") {
+		return tally{}, cannot{"no C compiler, which the race detector needs", "sudo apt-get install -y --no-install-recommends gcc libc6-dev"}
+	}
+	r.env = append(r.env, "CGO_ENABLED=1")
+	return goTest(exactly(raceFolders...), "-race", "-short")(ctx, r)
+}
+
+func crash(ctx context.Context, r *report) (tally, error) {
+	if os.Getenv("EVERT_CRASH_RUNS") == "" {
+		r.env = append(r.env, "EVERT_CRASH_RUNS=200", "EVERT_FULL=1")
+	}
+	return goTest(in("integration/crash"), "-count=1", "-timeout=3h")(ctx, r)
+}
+
+// cross builds, without linking, for the platforms that are released.
+func cross(ctx context.Context, r *report) (tally, error) {
+	var sum tally
+	for _, platform := range [][2]string{{"darwin", "arm64"}, {"windows", "amd64"}} {
+		env := []string{"CGO_ENABLED=0", "GOOS=" + platform[0], "GOARCH=" + platform[1]}
+		t, err := r.step(ctx, platform[0]+"/"+platform[1], env, "go", "build", "./...")
+		sum.add(t)
+		if err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}

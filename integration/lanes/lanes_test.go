@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestChoose(t *testing.T) {
+	for _, c := range []struct{ story, list, want string }{
+		{"nothing named: all but those by name", "", "format, unit"},
+		{"named, in the table's order", "unit,format", "format, unit"},
+		{"one alone", " unit ", "unit"},
+		{"by name", "crash", "crash"},
+	} {
+		t.Run(c.story, func(t *testing.T) {
+			chosen, err := choose([]lane{{name: "format"}, {name: "unit"}, {name: "crash", byName: true}}, c.list)
+			if err != nil || names(chosen) != c.want {
+				t.Errorf("%q chose %s, %v; want %s", c.list, names(chosen), err, c.want)
+			}
+		})
+	}
+	if _, err := choose(lanes(), "unti"); err == nil || !strings.Contains(err.Error(), "unit") {
+		t.Errorf("a misspelt lane: %v", err)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	for _, c := range []struct {
+		story  string
+		strict bool
+		want   tally
+		holds  []string
+		lacks  []string
+	}{
+		{"a skip is counted", false, tally{passed: 2, failed: 3, skipped: 1}, []string{
+			"SKIP a.TestNeedsServer: a_test.go:5: needs Postgres",
+			"the failure's own words",
+			"undefined: x",
+			"TestCut said this before the panic",
+			"FAIL   0.2s  b  0 passed, 1 failed, 0 skipped",
+		}, []string{"chatter of a test that passed"}},
+		{"with CI=true it is a failure", true, tally{passed: 2, failed: 4}, []string{"FAIL (CI=true allows no skip) a.TestNeedsServer"}, nil},
+	} {
+		t.Run(c.story, func(t *testing.T) {
+			events, err := os.Open("testdata/events.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer events.Close()
+			var out bytes.Buffer
+			r := &report{out: &out, strict: c.strict}
+			if got := r.read(events); got != c.want {
+				t.Errorf("counted %+v; want %+v", got, c.want)
+			}
+			for _, s := range c.holds {
+				if !strings.Contains(out.String(), s) {
+					t.Errorf("missing %q in:\n%s", s, &out)
+				}
+			}
+			for _, s := range c.lacks {
+				if strings.Contains(out.String(), s) {
+					t.Errorf("%q stands in:\n%s", s, &out)
+				}
+			}
+		})
+	}
+}
+
+func TestEnding(t *testing.T) {
+	passes := lane{name: "fine", run: func(context.Context, *report) (tally, error) { return tally{passed: 3}, nil }}
+	unable := lane{name: "unable", run: func(context.Context, *report) (tally, error) {
+		return tally{}, cannot{"no compiler", "install gcc"}
+	}}
+	breaks := lane{name: "broken", run: func(context.Context, *report) (tally, error) { return tally{}, errors.New("boom") }}
+	for _, c := range []struct {
+		story       string
+		lanes       []lane
+		strict      bool
+		interrupted error
+		code        int
+		last        string
+	}{
+		{"all pass", []lane{passes}, true, nil, 0, "3 passed, 0 failed, 0 skipped"},
+		{"a lane that cannot run is a skip", []lane{passes, unable}, false, nil, 0, "3 passed, 0 failed, 1 skipped"},
+		{"and a failure with CI=true", []lane{passes, unable}, true, nil, 1, "3 passed, 1 failed, 0 skipped"},
+		{"a lane that breaks", []lane{breaks, passes}, false, nil, 1, "3 passed, 1 failed, 0 skipped"},
+		{"interrupted", []lane{passes}, false, context.Canceled, 1, "3 passed, 1 failed, 0 skipped"},
+	} {
+		t.Run(c.story, func(t *testing.T) {
+			var out bytes.Buffer
+			r := &report{out: &out, strict: c.strict}
+			for _, l := range c.lanes {
+				r.run(t.Context(), l)
+			}
+			code := r.close(c.interrupted)
+			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+			if last := lines[len(lines)-1]; code != c.code || last != c.last {
+				t.Errorf("exit %d, %q; want %d, %q", code, last, c.code, c.last)
+			}
+		})
+	}
+}

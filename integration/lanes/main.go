@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx))
+}
+
+func run(ctx context.Context) int {
+	chosen, err := choose(lanes(), os.Getenv("LANES"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	r := &report{out: os.Stdout, strict: os.Getenv("CI") == "true", root: ".", env: os.Environ()}
+	r.setSeed(os.Getenv("EVERT_SEED"))
+	for _, l := range chosen {
+		r.run(ctx, l)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return r.close(ctx.Err())
+}
+
+// setSeed gives every lane the same seed, so that one line repeats the run.
+func (r *report) setSeed(seed string) {
+	if seed == "" {
+		seed = strconv.FormatUint(rand.Uint64N(1<<32), 10)
+		r.env = append(r.env, "EVERT_SEED="+seed)
+	}
+	fmt.Fprintf(r.out, "seed %s; the same again: EVERT_SEED=%s make test\n", seed, seed)
+}
+
+// choose picks lanes by a comma-separated list in the order of the table; an
+// empty list means all but those that run only by name.
+func choose(all []lane, list string) ([]lane, error) {
+	wanted, every := map[string]bool{}, strings.TrimSpace(list) == ""
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			wanted[name] = true
+		}
+	}
+	var chosen []lane
+	for _, l := range all {
+		if wanted[l.name] || (every && !l.byName) {
+			chosen = append(chosen, l)
+		}
+		delete(wanted, l.name)
+	}
+	for name := range wanted {
+		return nil, fmt.Errorf("LANES: there is no lane %q; there are: %s", name, names(all))
+	}
+	return chosen, nil
+}
+
+func names(all []lane) string {
+	var list []string
+	for _, l := range all {
+		list = append(list, l.name)
+	}
+	return strings.Join(list, ", ")
+}
