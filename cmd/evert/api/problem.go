@@ -1,0 +1,90 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// The codes of refusals that clients of the API meet.
+const (
+	CodePortTaken    pipeline.Code = "PORT_TAKEN"
+	CodeSocketPath   pipeline.Code = "SOCKET_PATH"
+	CodeCertificate  pipeline.Code = "CERTIFICATE"
+	CodeUnauthorized pipeline.Code = "UNAUTHORIZED"
+	CodeBusy         pipeline.Code = "TOO_MANY_REQUESTS"
+	CodeNoSuchSource pipeline.Code = "NO_SUCH_SOURCE"
+	CodeNoSuchTopic  pipeline.Code = "NO_SUCH_TOPIC"
+	CodeNoSuchPath   pipeline.Code = "NO_SUCH_PATH"
+	CodeBadRequest   pipeline.Code = "BAD_REQUEST"
+	CodeInternal     pipeline.Code = "INTERNAL"
+)
+
+// A Problem is an error as RFC 9457 writes it, with code and mend.
+type Problem struct {
+	Type   string        `json:"type"`
+	Title  string        `json:"title"`
+	Status int           `json:"status"`
+	Detail string        `json:"detail,omitempty"`
+	Code   pipeline.Code `json:"code"`
+	Mend   string        `json:"mend,omitempty"`
+}
+
+// Refusal gives the problem back as the refusal that it was.
+func (p *Problem) Refusal() *pipeline.Refusal {
+	return &pipeline.Refusal{Code: p.Code, What: p.Detail, Mend: p.Mend}
+}
+
+// problemOf tells err with the status that suits its code.
+func problemOf(err error) *Problem {
+	var r *pipeline.Refusal
+	if !errors.As(err, &r) {
+		r = &pipeline.Refusal{Code: CodeInternal, What: err.Error(), Mend: "see the daemon's log"}
+	}
+	status := statusOf(r.Code)
+	detail := r.What
+	if r.Where != "" {
+		detail = r.Where + ": " + detail
+	}
+	if r.Err != nil {
+		detail += ": " + r.Err.Error()
+	}
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: r.Code, Mend: r.Mend}
+}
+
+func statusOf(code pipeline.Code) int {
+	switch code {
+	case CodeNoSuchSource, CodeNoSuchTopic, CodeNoSuchPath:
+		return http.StatusNotFound
+	case CodeUnauthorized:
+		return http.StatusUnauthorized
+	case CodeBusy:
+		return http.StatusServiceUnavailable
+	case CodeBadRequest:
+		return http.StatusBadRequest
+	case CodeInternal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusConflict
+}
+
+// WriteProblem answers a request with err.
+func WriteProblem(w http.ResponseWriter, err error) {
+	p := problemOf(err)
+	w.Header().Set("Content-Type", "application/problem+json")
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v)
+}
