@@ -1,0 +1,454 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/token"
+)
+
+// decoder fills structs from nodes by their tags and gathers every mistake.
+type decoder struct {
+	*problems
+	page    *page
+	env     func(string) (string, bool)
+	formats map[string]format
+	keys    []seen // every key that was read, in file order
+	seen    map[string]place
+}
+
+// seen is a key that was read, for the checks behind decoding.
+type seen struct {
+	path []string
+	at   place
+	text string // the value of a string: references resolved, its default if it was refused
+}
+
+// spot is where decoding stands.
+type spot struct {
+	path []string
+	at   place // of the key, for values that are missing
+	tag  reflect.StructTag
+}
+
+func (s spot) name() string { return strings.Join(s.path, ".") }
+
+func (s spot) below(key string, at place, tag reflect.StructTag) spot {
+	return spot{append(slices.Clone(s.path), key), at, tag}
+}
+
+// last is the innermost key; elements of lists have that of their list.
+func (s spot) last() string {
+	if len(s.path) == 0 {
+		return ""
+	}
+	return s.path[len(s.path)-1]
+}
+
+// value decodes n into v, whose tag lies in s.
+func (d *decoder) value(n *node, v reflect.Value, s spot) {
+	if n.kind == nullNode {
+		d.add(s.at, emptyValue, quoteName(s.name())+" has no value", "give it one, or leave the key out")
+		return
+	}
+	switch {
+	case v.Type() == reflect.TypeFor[*Unbuilt]():
+		v.Set(reflect.ValueOf(&Unbuilt{}))
+	case isScalarType(v.Type()):
+		d.scalar(n, v, s)
+	case v.Kind() == reflect.Pointer:
+		p := reflect.New(v.Type().Elem())
+		d.value(n, p.Elem(), s)
+		v.Set(p)
+	case v.Kind() == reflect.Struct:
+		d.structure(n, v, s)
+	case v.Kind() == reflect.Map:
+		d.dictionary(n, v, s)
+	case v.Kind() == reflect.Slice:
+		d.list(n, v, s)
+	}
+}
+
+// isScalarType reports whether a field is written as a single value.
+func isScalarType(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[Secret](), reflect.TypeFor[TablePattern]():
+		return true
+	}
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
+		return true
+	}
+	return false
+}
+
+// want reports a node of the wrong kind.
+func (d *decoder) want(n *node, kind nodeKind, s spot, example string) bool {
+	if n.kind == kind {
+		return true
+	}
+	name := quoteName(s.name())
+	if s.name() == "" {
+		name = "the file"
+	}
+	d.add(n.at, wrongType, fmt.Sprintf("%s is %v, and must be %v", name, n.kind, kind), example)
+	return false
+}
+
+// structure decodes a mapping with known keys.
+func (d *decoder) structure(n *node, v reflect.Value, s spot) {
+	setDefaults(v)
+	if !d.want(n, mappingNode, s, "write "+exampleOf(v.Type(), s.last())) {
+		return
+	}
+	fields := fieldsOf(v.Type())
+	read := map[string]bool{}
+	for _, e := range n.entries {
+		f, ok := fields[e.key]
+		if !ok {
+			d.unknown(e, v.Type(), s)
+			continue
+		}
+		d.page.show(e.at, e.key)
+		if read[e.key] {
+			d.duplicate(e, s)
+			continue
+		}
+		read[e.key] = true
+		below := s.below(e.key, e.at, f.Tag)
+		k := d.note(below, e)
+		d.value(e.value, v.FieldByIndex(f.Index), below)
+		if f.Type.Kind() == reflect.String {
+			d.keys[k].text = v.FieldByIndex(f.Index).String()
+		}
+	}
+	for _, key := range orderOf(v.Type()) {
+		if f := fields[key]; f.Tag.Get("required") != "" && !read[key] {
+			d.missing(key, n, s, f)
+		}
+	}
+}
+
+func (d *decoder) missing(key string, n *node, s spot, f reflect.StructField) {
+	at, in := s.at, quoteName(s.name())+" has no "+key
+	if len(s.path) == 0 {
+		at, in = n.at, "the file has no "+key
+	}
+	d.add(at, missingKey, in, "add "+key+": "+exampleOf(f.Type, key))
+}
+
+func (d *decoder) duplicate(e entry, s spot) {
+	d.add(e.at, duplicateKey, fmt.Sprintf("the key %s stands twice in %s", quoteName(e.key), placeName(s)), "remove one of them")
+}
+
+func placeName(s spot) string {
+	if len(s.path) == 0 {
+		return "the file"
+	}
+	return quoteName(s.name())
+}
+
+// unknown reports a key with the nearest known one, or where else it belongs.
+func (d *decoder) unknown(e entry, t reflect.Type, s spot) {
+	if e.bare {
+		d.add(e.at, unknownKey, "a word without a colon stands in "+placeName(s), "write key: value; put a value that holds a comma in quotes")
+		return
+	}
+	if strings.ContainsAny(e.key, "@/ ") || len(e.key) > 60 {
+		d.add(e.at, unknownKey, "a key of "+placeName(s)+" is not known", "keys here are "+strings.Join(orderOf(t), ", "))
+		return
+	}
+	d.page.show(e.at, e.key)
+	what := fmt.Sprintf("the key %s is not known in %s", quoteName(e.key), placeName(s))
+	if near := nearest(e.key, orderOf(t)); near != "" {
+		d.add(e.at, unknownKey, what+"; the nearest known key is "+near, "write "+near)
+		return
+	}
+	if home := homeOf(e.key); home != "" {
+		d.add(e.at, unknownKey, what, "it is a key of "+home+"; keys here are "+strings.Join(orderOf(t), ", "))
+		return
+	}
+	mend := "remove it; nothing can stand here"
+	if known := orderOf(t); len(known) > 0 {
+		mend = "keys here are " + strings.Join(known, ", ")
+	}
+	d.add(e.at, unknownKey, what, mend)
+}
+
+// note remembers a key for the checks behind decoding, and gives its index.
+func (d *decoder) note(s spot, e entry) int {
+	d.keys = append(d.keys, seen{path: s.path, at: e.at})
+	d.seen[strings.Join(s.path, "\x00")] = e.at
+	return len(d.keys) - 1
+}
+
+// at gives the place of a key, or of the nearest one above it that was written.
+func (d *decoder) at(path ...string) place {
+	for n := len(path); n > 0; n-- {
+		if p, ok := d.seen[strings.Join(path[:n], "\x00")]; ok {
+			return p
+		}
+	}
+	return place{1, 1}
+}
+
+// dictionary decodes a mapping whose keys are names.
+func (d *decoder) dictionary(n *node, v reflect.Value, s spot) {
+	if !d.want(n, mappingNode, s, "write names below it, each with its keys") {
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	if len(n.entries) == 0 && s.tag.Get("required") != "" {
+		d.add(s.at, emptyValue, quoteName(s.name())+" is empty", "name at least one")
+	}
+	read := map[any]bool{}
+	for _, e := range n.entries {
+		key, ok := d.mapKey(e, v.Type().Key(), s)
+		if !ok {
+			continue
+		}
+		if !secretWord(e.key) {
+			d.page.show(e.at, e.key)
+		}
+		if read[key.Interface()] {
+			d.duplicate(e, s)
+			continue
+		}
+		read[key.Interface()] = true
+		below := s.below(e.key, e.at, `format:"text"`)
+		d.note(below, e)
+		item := reflect.New(v.Type().Elem()).Elem()
+		d.value(e.value, item, below)
+		if item.Kind() != reflect.Pointer || e.value.kind == mappingNode {
+			v.SetMapIndex(key, item)
+		}
+	}
+}
+
+// mapKey checks a name and gives it as the map's key type.
+func (d *decoder) mapKey(e entry, t reflect.Type, s spot) (reflect.Value, bool) {
+	open := !looksSecret(e.key) && len(e.key) <= 80 && s.tag.Get("keys") != "setting"
+	if open {
+		d.page.show(e.at, e.key)
+	}
+	if t == reflect.TypeFor[TablePattern]() {
+		p, err := ParseTable(e.key)
+		if err != nil {
+			d.add(e.at, badTable, "a key of "+placeName(s)+" is not a table: "+err.Error(), tableMend)
+			return reflect.Value{}, false
+		}
+		return reflect.ValueOf(p), true
+	}
+	if f := d.formats[s.tag.Get("keys")]; !f.ok(e.key) {
+		d.add(e.at, f.code, "a key of "+placeName(s)+" is not a name: "+f.rule, f.mend)
+		return reflect.Value{}, false
+	}
+	return reflect.ValueOf(e.key).Convert(t), true
+}
+
+const tableMend = `write schema.table, as in public.orders, public.* or shop."Odd name"`
+
+// list decodes a sequence; a list that is written out is not empty.
+func (d *decoder) list(n *node, v reflect.Value, s spot) {
+	if !d.want(n, sequenceNode, s, "write ["+strings.Trim(exampleOf(v.Type(), s.last()), "[]")+"]") {
+		return
+	}
+	if len(n.items) == 0 {
+		d.add(n.at, emptyValue, quoteName(s.name())+" is an empty list", "name at least one, or leave the key out")
+	}
+	out := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
+	for i, item := range n.items {
+		below := s
+		if item.at.line > 0 {
+			below.at = item.at
+		}
+		d.value(item, out.Index(i), below)
+	}
+	if d.twice(n, out, s) {
+		return
+	}
+	v.Set(out)
+}
+
+// twice reports an element that stands in a list a second time.
+func (d *decoder) twice(n *node, out reflect.Value, s spot) bool {
+	found := false
+	for i := range out.Len() {
+		if !out.Index(i).Comparable() || out.Index(i).IsZero() {
+			continue
+		}
+		for j := range min(i, 1000) {
+			if out.Index(i).Equal(out.Index(j)) {
+				d.add(n.items[i].at, duplicateKey, "an element stands twice in "+quoteName(s.name()), "remove one of them")
+				found = true
+				break
+			}
+		}
+	}
+	return found
+}
+
+// scalar decodes a single value: references, then what the type needs.
+func (d *decoder) scalar(n *node, v reflect.Value, s spot) {
+	if !d.want(n, scalarNode, s, "write "+exampleOf(v.Type(), s.last())) {
+		return
+	}
+	parts, err := parsePieces(n.text)
+	if err != nil {
+		d.add(n.at, badReference, quoteName(s.name())+": "+err.Error(), "write ${VAR}, ${VAR:-default} or ${file:/path}; $${ stands for ${")
+		return
+	}
+	settled, err := settle(parts, d.env)
+	if err != nil {
+		d.missingVariable(err, n, s)
+		return
+	}
+	text, err := join(settled)
+	if err != nil {
+		d.add(n.at, secretFile, quoteName(s.name())+": "+err.Error(), "make the file readable for the user that runs evert")
+		return
+	}
+	literal := len(parts) == 0 || len(parts) == 1 && parts[0].kind == pieceText
+	if text == "" {
+		d.add(n.at, emptyValue, quoteName(s.name())+" is empty", "give it a value, or leave the key out")
+		return
+	}
+	if v.Type() == reflect.TypeFor[Secret]() {
+		v.Set(reflect.ValueOf(Secret{&held{pieces: settled, literal: literal}}))
+		return
+	}
+	if d.unquoted(n, v.Type(), s) {
+		return
+	}
+	open := literal && !looksSecret(text) && (!secretWord(s.last()) || s.tag.Get("format") == "column")
+	if open {
+		d.page.show(n.at, n.text)
+	}
+	d.parse(n, text, v, s, open)
+}
+
+func (d *decoder) missingVariable(err error, n *node, s spot) {
+	name := "VAR"
+	var m *missingVariable
+	if errors.As(err, &m) {
+		name = m.name
+	}
+	d.add(n.at, missingVar, quoteName(s.name())+": "+err.Error(), "set it, or write ${"+name+":-default}")
+}
+
+// looksSecret reports whether text could be a URL with a password in a place
+// where none belongs.
+func looksSecret(text string) bool {
+	return strings.Contains(text, "://") || strings.Contains(text, "@") || strings.Contains(text, "-----BEGIN")
+}
+
+// unquoted reports a plain word where text is needed that YAML readers take for
+// something else: the Norway problem. Settings of topics are text in any form.
+func (d *decoder) unquoted(n *node, t reflect.Type, s spot) bool {
+	if t.Kind() != reflect.String && t != reflect.TypeFor[TablePattern]() || !n.plain || len(s.path) > 1 && s.path[len(s.path)-2] == "config" {
+		return false
+	}
+	switch n.yaml {
+	case token.StringType, token.LiteralType, token.FoldedType, token.UnknownType:
+		if !slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, strings.ToLower(n.text)) {
+			return false
+		}
+	}
+	d.add(n.at, unquotedString, quoteName(s.name())+" must be text, and YAML readers take this for something else", "put it in quotes")
+	return true
+}
+
+// parse gives a scalar its type. A value is quoted in messages if open.
+func (d *decoder) parse(n *node, text string, v reflect.Value, s spot, open bool) {
+	value := quoteName(s.name()) + " is " + Redacted
+	if open && len(text) <= 80 {
+		value = quoteName(s.name()) + " is " + strconv.Quote(text)
+	}
+	switch v.Interface().(type) {
+	case time.Duration:
+		x, err := parseDuration(text)
+		d.number(n, int64(x), err, badDuration, "write a duration, such as 50ms, 10s or 1m30s", value, v, s)
+	case Size:
+		x, err := ParseSize(text)
+		d.number(n, int64(x), err, badSize, "write a size, such as 64MiB", value, v, s)
+	case Rate:
+		x, err := ParseRate(text)
+		d.number(n, int64(x), err, badSize, "write a rate, such as 50MiB/s", value, v, s)
+	case int:
+		x, err := parseInt(text)
+		d.number(n, x, err, wrongType, "write a whole number", value, v, s)
+	case bool:
+		if text != "true" && text != "false" {
+			d.add(n.at, wrongType, value+", and must be true or false", "write true or false")
+		}
+		v.SetBool(text == "true")
+	case TablePattern:
+		p, err := ParseTable(text)
+		if err != nil {
+			d.add(n.at, badTable, value+": "+err.Error(), tableMend)
+		}
+		v.Set(reflect.ValueOf(p))
+	default:
+		d.text(n, text, value, v, s)
+	}
+}
+
+func parseInt(text string) (int64, error) {
+	if text == "" || strings.Trim(strings.TrimPrefix(text, "-"), "0123456789") != "" || text == "-" {
+		return 0, errors.New("it is not a whole number")
+	}
+	x, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return math.MaxInt64, nil // out of every field's range
+	}
+	return x, nil
+}
+
+// number sets an integer that lies within the bounds of its tag.
+func (d *decoder) number(n *node, x int64, err error, c code, mend, value string, v reflect.Value, s spot) {
+	if err != nil {
+		d.add(n.at, c, value+": "+err.Error(), mend)
+		return
+	}
+	lo, hi := boundsOf(v.Type(), s.tag)
+	if x < lo || x > hi {
+		d.add(n.at, outOfRange, fmt.Sprintf("%s, and must be from %s to %s", value, s.tag.Get("min"), s.tag.Get("max")), "write a value in that range")
+		return
+	}
+	v.SetInt(x)
+}
+
+// text sets a string that is one of its enum, or fits its format.
+func (d *decoder) text(n *node, text, value string, v reflect.Value, s spot) {
+	if list := s.tag.Get("enum"); list != "" {
+		choices := strings.Split(list, ",")
+		if !slices.Contains(choices, text) {
+			mend := "write one of " + strings.Join(choices, ", ")
+			if near := nearest(text, choices); near != "" && strings.HasSuffix(value, strconv.Quote(text)) {
+				mend = "write " + near
+			}
+			d.add(n.at, badValue, value+", and must be one of "+strings.Join(choices, ", "), mend)
+			return
+		}
+	} else if f, ok := d.formats[s.tag.Get("format")]; ok && !f.ok(text) {
+		d.add(n.at, f.code, value+": "+f.rule, f.mend)
+		return
+	}
+	v.SetString(text)
+}
+
+// quoteName prints a path or key that the file's author chose.
+func quoteName(name string) string {
+	for _, r := range name {
+		if r < ' ' || r == 0x7f {
+			return strconv.Quote(name)
+		}
+	}
+	return name
+}

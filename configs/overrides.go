@@ -1,0 +1,61 @@
+package configs
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Captures reports whether a table is one of tables and none of exclude.
+func Captures(tables, exclude []TablePattern, schema, table string) bool {
+	match := func(p TablePattern) bool { return p.Match(schema, table) }
+	return slices.ContainsFunc(tables, match) && !slices.ContainsFunc(exclude, match)
+}
+
+// For gives what holds for one table: the source's policies, and over them every
+// override that matches, field by field, the more exact pattern last. An exact
+// part is more exact than any pattern, and a pattern with more literal text than
+// one with less; among equals the one later in the alphabet wins.
+func (s *Source) For(schema, table string) Override {
+	out := Override{OnTableError: s.OnTableError, OnOversize: s.OnOversize, OnTruncate: s.OnTruncate}
+	var hits []TablePattern
+	for p := range s.Overrides {
+		if p.Match(schema, table) {
+			hits = append(hits, p)
+		}
+	}
+	slices.SortFunc(hits, func(a, b TablePattern) int {
+		return cmp.Or(cmp.Compare(a.exactness(), b.exactness()), strings.Compare(a.String(), b.String()))
+	})
+	for _, p := range hits {
+		out.over(s.Overrides[p])
+	}
+	return out
+}
+
+// over lays what o sets over out. Maps are merged into new ones.
+func (out *Override) over(o *Override) {
+	if o.Key != nil {
+		out.Key = o.Key
+	}
+	out.Columns = merged(out.Columns, o.Columns)
+	out.Topic.Config = merged(out.Topic.Config, o.Topic.Config)
+	out.Topic.Partitions = cmp.Or(o.Topic.Partitions, out.Topic.Partitions)
+	out.Topic.Cleanup = cmp.Or(o.Topic.Cleanup, out.Topic.Cleanup)
+	out.OnTableError = cmp.Or(o.OnTableError, out.OnTableError)
+	out.OnOversize = cmp.Or(o.OnOversize, out.OnOversize)
+	out.OnTruncate = cmp.Or(o.OnTruncate, out.OnTruncate)
+}
+
+func merged[V any](below, above map[string]V) map[string]V {
+	if len(above) == 0 {
+		return below
+	}
+	out := maps.Clone(below)
+	if out == nil {
+		out = map[string]V{}
+	}
+	maps.Copy(out, above)
+	return out
+}

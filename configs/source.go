@@ -1,0 +1,164 @@
+package configs
+
+import "time"
+
+// Envelope is the shape of a record's value.
+type Envelope string
+
+// The envelopes.
+const (
+	EnvelopeDebezium Envelope = "debezium" // before, after, source, op
+	EnvelopeRow      Envelope = "row"      // the after-image alone
+)
+
+// Partitioner is how a record's key chooses its partition.
+type Partitioner string
+
+// The partitioners.
+const (
+	PartitionerWire      Partitioner = "wire"      // murmur2 of the key bytes as sent, like a Java producer
+	PartitionerCanonical Partitioner = "canonical" // murmur2 of the key bytes without the schema id
+)
+
+// Policies of a table.
+const (
+	StopTable  = "stop_table"
+	Resnapshot = "resnapshot"
+	Truncate   = "truncate"
+	Offload    = "offload"
+	DeadLetter = "dead_letter"
+	Apply      = "apply"
+)
+
+// A Source is a database whose changes are captured. Exactly one of Postgres and
+// MySQL is set.
+type Source struct {
+	// A Postgres database.
+	Postgres *Postgres `yaml:"postgres"`
+	// A MySQL or MariaDB server; the flavour is detected.
+	MySQL *MySQL `yaml:"mysql"`
+
+	// Topics are <topic_prefix>.<schema>.<table>; the source's name by default.
+	TopicPrefix string `yaml:"topic_prefix" format:"topic"`
+	// The shape of records: Debezium's envelope, or the row alone.
+	Envelope Envelope `yaml:"envelope" enum:"debezium,row" default:"debezium"`
+	// How keys choose partitions: wire is what a Java producer does (the default), canonical leaves the schema id out.
+	Partitioner Partitioner `yaml:"partitioner" enum:"wire,canonical" default:"wire"`
+	// What happens to a table that cannot go on: it stops, or it is copied again.
+	OnTableError string `yaml:"on_table_error" enum:"stop_table,resnapshot" default:"stop_table"`
+	// What happens to a row above limits.value_bytes or limits.record_bytes.
+	OnOversize string `yaml:"on_oversize" enum:"stop_table,truncate,offload,dead_letter" default:"stop_table"`
+	// What a TRUNCATE does: apply voids the rows at once for Evert's readers, with tombstones behind; stop_table stops the table.
+	OnTruncate string `yaml:"on_truncate" enum:"apply,stop_table" default:"apply"`
+
+	// Under load a commit follows at most this often; an idle source commits at once.
+	CommitInterval time.Duration `yaml:"commit_interval" default:"100ms" min:"1ms" max:"30s"`
+	// Rows of one commit; a larger transaction goes in several parts.
+	MaxCommitRows int `yaml:"max_commit_rows" default:"100000" min:"1" max:"100000000"`
+	// Bytes of one commit; a larger transaction goes in several parts.
+	MaxCommitBytes Size `yaml:"max_commit_bytes" default:"32MiB" min:"64KiB" max:"4GiB"`
+	// How soon the frontier follows the server's end while the captured tables are idle.
+	IdleInterval time.Duration `yaml:"idle_interval" default:"1s" min:"10ms" max:"10m"`
+	// The longest pause between two attempts to reconnect; the first ones are short.
+	ReconnectMax time.Duration `yaml:"reconnect_max" default:"30s" min:"100ms" max:"1h"`
+
+	// What differs for some tables, by table name or pattern. Several may match one table: the more exact one wins, field by field.
+	Overrides map[TablePattern]*Override `yaml:"overrides"`
+	// Stateless changes of changes, in this order.
+	Transforms *Unbuilt `yaml:"transforms"`
+}
+
+// Postgres is a Postgres database, version 12 or newer.
+type Postgres struct {
+	// postgres://user:password@host:port/database?sslmode=…; verify-full is the default, and plaintext to a loopback address or unix socket.
+	URL Secret `yaml:"url" required:"true"`
+	// The password, instead of one inside url; it needs no percent-encoding.
+	Password Secret `yaml:"password"`
+	// Allows an sslmode weaker than verify-full to a server that is not on this machine.
+	Insecure bool `yaml:"insecure"`
+	// Tables to capture, as schema.table in the catalog's exact case; * matches within one part.
+	Tables []TablePattern `yaml:"tables" required:"true"`
+	// Tables to leave out of those.
+	ExcludeTables []TablePattern `yaml:"exclude_tables"`
+	// How the tables are copied before their changes are streamed.
+	Snapshot Snapshot `yaml:"snapshot"`
+	// The replication slot; evert_<deployment>_<source> by default.
+	Slot string `yaml:"slot" format:"slot"`
+	// The publication; evert_<deployment>_<source> by default.
+	Publication string `yaml:"publication" format:"identifier"`
+	// How long connecting may take.
+	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"10s" min:"100ms" max:"10m"`
+	// How long a slot held by another process, such as our own dying predecessor, is waited for.
+	SlotWait time.Duration `yaml:"slot_wait" default:"1m" min:"0s" max:"1h"`
+}
+
+// MySQL is a MySQL or MariaDB server.
+type MySQL struct {
+	// mysql://user:password@host:port/database?tls=verify-full|verify-ca|insecure|disable.
+	URL Secret `yaml:"url" required:"true"`
+	// The password, instead of one inside url; it needs no percent-encoding.
+	Password Secret `yaml:"password"`
+	// Allows a tls mode weaker than verify-full to a server that is not on this machine.
+	Insecure bool `yaml:"insecure"`
+	// Tables to capture, as database.table in the catalog's exact case; * matches within one part.
+	Tables []TablePattern `yaml:"tables" required:"true"`
+	// Tables to leave out of those.
+	ExcludeTables []TablePattern `yaml:"exclude_tables"`
+	// How the tables are copied before their changes are streamed.
+	Snapshot Snapshot `yaml:"snapshot"`
+	// The id under which we replicate; derived from deployment and source by default.
+	ServerID int `yaml:"server_id" min:"1" max:"4294967295"`
+	// How long connecting may take.
+	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"10s" min:"100ms" max:"10m"`
+}
+
+// Snapshot says how tables are copied.
+type Snapshot struct {
+	// initial: copy every table once, then stream; never: stream only, from now on.
+	Mode string `yaml:"mode" enum:"initial,never" default:"initial"`
+	// Connections that copy at one time.
+	Workers int `yaml:"workers" default:"2" min:"1" max:"64"`
+	// The most that is read from the server per second, all workers together; unlimited by default.
+	MaxRate Rate `yaml:"max_rate" min:"1KiB/s" max:"1TiB/s"`
+}
+
+// An Override is what differs for some tables of a source.
+type Override struct {
+	// The columns that key the topic, instead of the primary key.
+	Key []string `yaml:"key" format:"column"`
+	// What happens to single columns, by name.
+	Columns map[string]*Column `yaml:"columns" keys:"column"`
+	// The table's topic.
+	Topic Topic `yaml:"topic"`
+	// As for the source.
+	OnTableError string `yaml:"on_table_error" enum:"stop_table,resnapshot"`
+	// As for the source.
+	OnOversize string `yaml:"on_oversize" enum:"stop_table,truncate,offload,dead_letter"`
+	// As for the source.
+	OnTruncate string `yaml:"on_truncate" enum:"apply,stop_table"`
+}
+
+// A Column is what happens to one column, in every path: snapshot, stream,
+// before-images and dead letters.
+type Column struct {
+	// Replace the value.
+	Mask string `yaml:"mask" enum:"hmac-sha256,redact"`
+	// The key of hmac-sha256.
+	Key Secret `yaml:"key"`
+	// Leave the column out.
+	Drop bool `yaml:"drop"`
+}
+
+// A Topic is what differs for a table's topic.
+type Topic struct {
+	// Partitions of a new topic. The number of an existing topic cannot change.
+	Partitions int `yaml:"partitions" min:"1" max:"10000"`
+	// compact, or delete for an append-only topic of a table without a key.
+	Cleanup string `yaml:"cleanup" enum:"compact,delete"`
+	// Topic settings by Kafka's names, over those of kafka.topics.config.
+	Config map[string]string `yaml:"config" keys:"setting"`
+}
+
+// Unbuilt is a section that is known and not built yet: anything is accepted
+// below it, and its presence is refused.
+type Unbuilt struct{}
