@@ -46,6 +46,7 @@ func (s *Stage) Run(ctx context.Context) error {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
+	plant(s) // wrong orders of commit, in test builds
 	defer s.Sink.Close()
 	from, err := s.Sink.Open(ctx)
 	if err != nil {
