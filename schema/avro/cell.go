@@ -1,0 +1,73 @@
+package avro
+
+import (
+	"math"
+
+	"github.com/evertdb/evert/schema"
+)
+
+// op says how a value lies in Avro.
+type op uint8
+
+const (
+	opBool op = iota
+	opInt
+	opLong
+	opFloat
+	opDouble
+	opString
+	opBytes
+	opDecimal         // bytes: unscaled number, scale in the schema
+	opVariableDecimal // record: scale int, value bytes
+	opDate            // int: days since 1970
+	opTimeMillis      // int
+	opTimeMicros      // long
+	opTimeNanos       // long; read only
+	opStampMillis     // long: since 1970
+	opStampMicros     // long
+	opStampNanos      // long; read only
+	opZoned           // string: ISO 8601
+	opUUID            // string: canonical form
+	opArray
+)
+
+// A cell says how the values of one column, or the elements of an array, lie in
+// Avro, and what they are in a row. It is the compiled form of a field's type.
+type cell struct {
+	op    op
+	kind  schema.Kind
+	null  int8  // the index of null in the union; notNull if there is no union
+	scale int   // decimals: digits behind the point; zoned timestamps: fractional digits
+	low   int64 // timestamps: how -infinity is written
+	high  int64 // and infinity
+	elem  *cell // arrays
+}
+
+// notNull marks a cell that is no union.
+const notNull = -1
+
+// What Debezium writes for infinite timestamps: the JDBC driver's constants, in
+// the unit of the column.
+const (
+	foreverMicros = 9_223_372_036_825_200_000
+	neverMicros   = -9_223_372_036_832_400_000
+	foreverMillis = foreverMicros / 1000
+	neverMillis   = neverMicros / 1000
+)
+
+// stamp is the cell of a timestamp in Debezium's types.
+func stamp(o op) cell {
+	if o == opStampMillis {
+		return cell{op: o, kind: schema.KindTimestamp, null: notNull, low: neverMillis, high: foreverMillis}
+	}
+	return cell{op: o, kind: schema.KindTimestamp, null: notNull, low: neverMicros, high: foreverMicros}
+}
+
+// nativeStamp is the cell of a timestamp with one of Avro's own logical types,
+// which know no infinity: the ends of the range stand for it.
+func nativeStamp(o op) cell {
+	return cell{op: o, kind: schema.KindTimestamp, null: notNull, low: math.MinInt64, high: math.MaxInt64}
+}
+
+// plainCell is a cell without parameters.
+func plainCell(o op, k schema.Kind) cell { return cell{op: o, kind: k, null: notNull} }

@@ -1,0 +1,158 @@
+package avro
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/evertdb/evert/schema"
+)
+
+// append writes one value. dst may have grown even after an error; the caller
+// cuts it back.
+func (c *cell) append(dst []byte, v *schema.Value) ([]byte, error) {
+	if c.null != notNull {
+		if v.IsNull() {
+			return appendLong(dst, int64(c.null)), nil
+		}
+		dst = appendLong(dst, int64(1-c.null))
+	}
+	if v.Kind() != c.kind {
+		return dst, c.mismatch(v.Kind())
+	}
+	switch c.op {
+	case opString, opBytes:
+		return appendBytes(dst, v.Ref()), nil
+	case opLong:
+		return appendLong(dst, v.Int()), nil
+	case opInt:
+		return appendInt(dst, v.Int())
+	case opDate, opTimeMicros:
+		return appendLong(dst, v.Int()), nil
+	case opBool:
+		return append(dst, byte(v.Int())), nil
+	case opDouble:
+		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.Float())), nil
+	case opFloat:
+		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v.Float()))), nil
+	}
+	return c.appendRich(dst, v)
+}
+
+// appendRich writes the values that need work.
+func (c *cell) appendRich(dst []byte, v *schema.Value) ([]byte, error) {
+	switch c.op {
+	case opDecimal:
+		return appendDecimal(dst, v.Ref(), c.scale)
+	case opVariableDecimal:
+		return appendVariableDecimal(dst, v.Ref())
+	case opTimeMillis:
+		return appendMillis(dst, v.Int())
+	case opStampMicros, opStampMillis:
+		return c.appendStamp(dst, v.Int())
+	case opZoned:
+		return appendZoned(dst, v.Int(), c.scale)
+	case opUUID:
+		if len(v.Ref()) != 16 {
+			return dst, errUUID
+		}
+		return schema.AppendUUID(append(dst, 36<<1), v.Ref()), nil
+	case opArray:
+		return c.appendArray(dst, v)
+	}
+	return dst, errRange // nanoseconds are only read
+}
+
+// mismatch tells why a value cannot stand in c.
+func (c *cell) mismatch(have schema.Kind) error {
+	switch {
+	case have == schema.KindUnknown:
+		return ErrUnknown
+	case have == schema.KindNull:
+		return errNull
+	case have == schema.KindArray:
+		return errNested
+	}
+	return &kindError{want: c.kind, have: have}
+}
+
+// appendInt writes an int; Avro's has 32 bits.
+func appendInt(dst []byte, n int64) ([]byte, error) {
+	if n != int64(int32(n)) {
+		return dst, errRange
+	}
+	return appendLong(dst, n), nil
+}
+
+func appendMillis(dst []byte, micros int64) ([]byte, error) {
+	if micros%1000 != 0 {
+		return dst, errPrecision
+	}
+	return appendLong(dst, micros/1000), nil
+}
+
+// appendStamp writes a timestamp counted from 1970. What lies beyond an int64,
+// or is the number that stands for infinity, is refused: it never wraps.
+func (c *cell) appendStamp(dst []byte, micros2000 int64) ([]byte, error) {
+	switch micros2000 {
+	case schema.TimestampInfinity:
+		return appendLong(dst, c.high), nil
+	case schema.TimestampMinusInfinity:
+		return appendLong(dst, c.low), nil
+	}
+	n := micros2000
+	if c.op == opStampMillis {
+		if n%1000 != 0 {
+			return dst, errPrecision
+		}
+		n = n/1000 + schema.UnixEpoch2000/1000
+	} else if n > math.MaxInt64-schema.UnixEpoch2000 {
+		return dst, errRange
+	} else {
+		n += schema.UnixEpoch2000
+	}
+	if n == c.high || n == c.low {
+		return dst, errTaken
+	}
+	return appendLong(dst, n), nil
+}
+
+// appendArray writes all elements in one block:
+//
+//	array = [ count:long element* ] 0
+func (c *cell) appendArray(dst []byte, v *schema.Value) ([]byte, error) {
+	n := v.Len()
+	if n > 0 {
+		dst = appendLong(dst, int64(n))
+	}
+	seen := 0
+	for _, e := range v.Elements() {
+		var err error
+		if dst, err = c.elem.append(dst, &e); err != nil {
+			return dst, err
+		}
+		seen++
+	}
+	if seen != n {
+		return dst, &kindError{want: schema.KindArray, have: schema.KindUnknown}
+	}
+	return append(dst, 0), nil
+}
+
+// appendLong writes Avro's int and long: zigzag, seven bits a byte.
+func appendLong(dst []byte, n int64) []byte {
+	u := uint64(n)<<1 ^ uint64(n>>63)
+	for u >= 0x80 {
+		dst = append(dst, byte(u)|0x80)
+		u >>= 7
+	}
+	return append(dst, byte(u))
+}
+
+// appendBytes writes Avro's bytes and string.
+func appendBytes(dst, b []byte) []byte {
+	return append(appendLong(dst, int64(len(b))), b...)
+}
+
+func appendString(dst []byte, s string) []byte {
+	return append(appendLong(dst, int64(len(s))), s...)
+}

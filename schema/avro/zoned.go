@@ -1,0 +1,189 @@
+package avro
+
+import (
+	"strconv"
+
+	"github.com/evertdb/evert/schema"
+)
+
+// A zoned timestamp is ISO 8601 text in UTC, as Java prints it:
+//
+//	2026-03-01T12:00:00.123456Z   as many fractional digits as the column has
+//	+294276-12-31T23:59:59Z       a sign before more than four digits
+//	-0043-03-15T00:00:00Z         44 BC: year 0 is 1 BC
+//	infinity, -infinity
+
+// appendZoned writes an instant as an Avro string. Its length always fits one
+// byte.
+func appendZoned(dst []byte, micros2000 int64, digits int) ([]byte, error) {
+	at := len(dst)
+	dst = append(dst, 0)
+	switch micros2000 {
+	case schema.TimestampInfinity:
+		dst = append(dst, "infinity"...)
+	case schema.TimestampMinusInfinity:
+		dst = append(dst, "-infinity"...)
+	default:
+		days, rest := schema.SplitMicros(micros2000)
+		dst = appendISODay(dst, days+schema.UnixEpoch2000/schema.MicrosPerDay)
+		dst = schema.AppendClock(append(dst, 'T'), rest)
+		frac, ok := fraction(rest%1_000_000, digits)
+		if !ok {
+			return dst, errPrecision
+		}
+		if digits > 0 {
+			dst = appendPadded(append(dst, '.'), frac, digits)
+		}
+		dst = append(dst, 'Z')
+	}
+	dst[at] = byte(len(dst)-at-1) << 1
+	return dst, nil
+}
+
+// fraction cuts microseconds down to so many digits; ok is false if that would
+// lose some.
+func fraction(micros int64, digits int) (frac int64, ok bool) {
+	for ; digits < 6; digits++ {
+		if micros%10 != 0 {
+			return 0, false
+		}
+		micros /= 10
+	}
+	return micros, true
+}
+
+func appendISODay(dst []byte, days int64) []byte {
+	year, month, day := schema.Civil(days)
+	switch {
+	case year < 0:
+		dst, year = append(dst, '-'), -year
+	case year > 9999:
+		dst = append(dst, '+')
+	}
+	dst = append(appendPadded(dst, year, 4), '-')
+	dst = append(appendPadded(dst, int64(month), 2), '-')
+	return appendPadded(dst, int64(day), 2)
+}
+
+func appendPadded(dst []byte, n int64, width int) []byte {
+	for limit := int64(10); width > 1; width, limit = width-1, limit*10 {
+		if n < limit {
+			dst = append(dst, '0')
+		}
+	}
+	return strconv.AppendInt(dst, n, 10)
+}
+
+// parseZoned reads what appendZoned writes, and the offsets and missing seconds
+// that Java's formatter may produce. ok is false for anything else.
+func parseZoned(text []byte) (micros2000 int64, ok bool) {
+	switch string(text) {
+	case "infinity":
+		return schema.TimestampInfinity, true
+	case "-infinity":
+		return schema.TimestampMinusInfinity, true
+	}
+	p := scanner{text: text, ok: true}
+	days := p.day()
+	p.expect('T')
+	micros := p.clock()
+	micros -= p.offset()
+	if !p.ok || len(p.text) != 0 {
+		return 0, false
+	}
+	return (days-schema.UnixEpoch2000/schema.MicrosPerDay)*schema.MicrosPerDay + micros, true
+}
+
+// A scanner takes a text apart from the front; ok turns false at the first
+// thing that does not fit.
+type scanner struct {
+	text []byte
+	ok   bool
+}
+
+func (p *scanner) peek(c byte) bool { return len(p.text) > 0 && p.text[0] == c }
+
+func (p *scanner) accept(c byte) bool {
+	if !p.peek(c) {
+		return false
+	}
+	p.text = p.text[1:]
+	return true
+}
+
+func (p *scanner) expect(c byte) { p.ok = p.accept(c) && p.ok }
+
+// number takes between low and high digits.
+func (p *scanner) number(low, high int) (n int64) {
+	i := 0
+	for i < len(p.text) && i < high && p.text[i] >= '0' && p.text[i] <= '9' {
+		n = n*10 + int64(p.text[i]-'0')
+		i++
+	}
+	p.ok = p.ok && i >= low
+	p.text = p.text[i:]
+	return n
+}
+
+// maxYear is beyond every year of Postgres, and its microseconds still fit.
+const maxYear = 294_276
+
+func (p *scanner) day() int64 {
+	minus := p.accept('-')
+	if !minus {
+		p.accept('+')
+	}
+	year := p.number(4, 6)
+	p.expect('-')
+	month := p.number(2, 2)
+	p.expect('-')
+	day := p.number(2, 2)
+	p.ok = p.ok && year <= maxYear && month >= 1 && month <= 12 && day >= 1 && day <= 31
+	if minus {
+		year = -year
+	}
+	p.ok = p.ok && year >= -4713 // before it lies no timestamp of Postgres
+	if !p.ok {
+		return 0
+	}
+	return schema.Days(year, int(month), int(day))
+}
+
+func (p *scanner) clock() int64 {
+	hours := p.number(2, 2)
+	p.expect(':')
+	minutes := p.number(2, 2)
+	seconds, micros := int64(0), int64(0)
+	if p.accept(':') {
+		seconds = p.number(2, 2)
+	}
+	if p.accept('.') {
+		before := len(p.text)
+		micros = p.number(1, 6)
+		for n := before - len(p.text); n < 6; n++ {
+			micros *= 10
+		}
+		for p.accept('0') { // nanoseconds, if there are none
+		}
+	}
+	p.ok = p.ok && hours <= 24 && minutes < 60 && seconds < 61
+	return ((hours*60+minutes)*60+seconds)*1_000_000 + micros
+}
+
+func (p *scanner) offset() int64 {
+	if p.accept('Z') {
+		return 0
+	}
+	minus := p.accept('-')
+	if !minus {
+		p.expect('+')
+	}
+	minutes := p.number(2, 2) * 60
+	if p.accept(':') {
+		minutes += p.number(2, 2)
+	}
+	if minus {
+		minutes = -minutes
+	}
+	return minutes * 60_000_000
+}

@@ -1,0 +1,88 @@
+package schema
+
+// appendArray writes an array literal: elements in braces, separated by commas,
+// quoted where they would not read back as they are. An array in an array is a
+// further dimension.
+func (t *Type) appendArray(dst []byte, v Value) []byte {
+	elem := t.Elem
+	if elem == nil {
+		elem = &Type{Kind: KindText}
+	}
+	dst = append(dst, '{')
+	for i, e := range v.Elements() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = elem.appendElement(dst, e)
+	}
+	return append(dst, '}')
+}
+
+func (t *Type) appendElement(dst []byte, e Value) []byte {
+	switch e.kind {
+	case KindNull:
+		return append(dst, "NULL"...)
+	case KindArray:
+		return (&Type{Kind: KindArray, Elem: t}).appendArray(dst, e)
+	}
+	start := len(dst)
+	dst = t.AppendText(dst, e)
+	if !needsQuotes(dst[start:]) {
+		return dst
+	}
+	return quoteTail(dst, start)
+}
+
+// needsQuotes is array_out's rule: the empty string, NULL in any case, and what
+// holds a brace, comma, quote, backslash or white space.
+func needsQuotes(text []byte) bool {
+	if len(text) == 0 || isNullWord(text) {
+		return true
+	}
+	for _, c := range text {
+		switch c {
+		case '{', '}', ',', '"', '\\', ' ', '\t', '\n', '\r', '\v', '\f':
+			return true
+		}
+	}
+	return false
+}
+
+func isNullWord(text []byte) bool {
+	const word = "null"
+	if len(text) != len(word) {
+		return false
+	}
+	for i, c := range text {
+		if c|0x20 != word[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// quoteTail puts dst[start:] into double quotes in place, from the end, with a
+// backslash before quotes and backslashes.
+func quoteTail(dst []byte, start int) []byte {
+	extra := 2
+	for _, c := range dst[start:] {
+		if c == '"' || c == '\\' {
+			extra++
+		}
+	}
+	from := len(dst) - 1
+	for range extra {
+		dst = append(dst, '"')
+	}
+	to := len(dst) - 2 // the last byte is the closing quote
+	for ; from >= start; from-- {
+		dst[to] = dst[from]
+		to--
+		if c := dst[from]; c == '"' || c == '\\' {
+			dst[to] = '\\'
+			to--
+		}
+	}
+	dst[start] = '"'
+	return dst
+}
