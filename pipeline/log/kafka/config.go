@@ -1,0 +1,209 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// Config says how to reach a cluster and how to use it. Brokers and Deployment
+// are required, the zero value of everything else is its default.
+type Config struct {
+	Brokers    []string    // host:port; some are enough
+	TLS        *tls.Config // nil is plaintext
+	SASL       *SASL       // nil is no authentication
+	Deployment string      // prefixes transactional ids and groups
+	ClientID   string      // in the brokers' logs and quotas; "evert"
+
+	// TransactionTimeout is when the cluster aborts a transaction on its own;
+	// 60 s. The brokers' transaction.max.timeout.ms bounds it.
+	TransactionTimeout time.Duration
+	// SessionTimeout is when a silent member of a group is taken for dead; 45 s.
+	SessionTimeout time.Duration
+
+	// RetryFor is how long a request is repeated while the cluster does not
+	// answer it, before it is an error; 30 s. Records are repeated for as long
+	// as their transaction lives.
+	RetryFor time.Duration
+
+	// Dial makes connections; nil is a plain dialer. With TLS, it is for Dial
+	// to speak it.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	Topics Topics
+	Limits Limits
+
+	Logger *slog.Logger // the client's own words; nil is silence
+	Events Events
+}
+
+// Topics says what Ensure may do.
+type Topics struct {
+	Manage            Manage            // Create
+	ReplicationFactor int16             // 0 is the cluster's default
+	Settings          map[string]string // further settings of new topics, by Kafka's names
+}
+
+// Manage says who looks after topics: Evert; people, and Evert verifies; or
+// people alone.
+type Manage uint8
+
+// Create makes missing topics and verifies the others, Verify never makes one,
+// Never looks at the identity and the partition count only.
+const (
+	Create Manage = iota
+	Verify
+	Never
+)
+
+// Limits bound buffers. Each is per writer or reader.
+type Limits struct {
+	WriteRecords int // records not yet acknowledged; 50,000
+	WriteBytes   int // keys, values and headers not yet acknowledged; 64 MiB
+	ReadBytes    int // one fetch response of one broker, compressed; 16 MiB
+}
+
+// Events are told what happens below the interface. They may be called from any
+// goroutine and must not block. Any of them may be nil.
+type Events struct {
+	Stuck    func(s Stuck)                   // a transaction holds a partition's stable end (K09)
+	Retrying func(where string, cause error) // a request failed and is repeated
+}
+
+// SASL says how to authenticate.
+type SASL struct {
+	Mechanism string // "plain", "scram-sha-256" or "scram-sha-512"
+	// Credentials gives user and password. It is called at each connection, so
+	// that a secret that was exchanged is read anew (K28).
+	Credentials func(ctx context.Context) (user, password string, err error)
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.ClientID, "evert")
+	setDefault(&c.TransactionTimeout, time.Minute)
+	setDefault(&c.SessionTimeout, 45*time.Second)
+	setDefault(&c.RetryFor, 30*time.Second)
+	setDefault(&c.Limits.WriteRecords, 50_000)
+	setDefault(&c.Limits.WriteBytes, 64<<20)
+	setDefault(&c.Limits.ReadBytes, 16<<20)
+	return c
+}
+
+func setDefault[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+// fixedSettings must not be set by hand: records would vanish by age or lose
+// their order in time (K18).
+var fixedSettings = [...]string{"cleanup.policy", "message.timestamp.type"}
+
+func (c *Config) validate() error {
+	switch {
+	case len(c.Brokers) == 0:
+		return &pipeline.Refusal{Code: codeConfig, Where: "kafka.brokers", What: "no broker is named", Mend: "brokers: [host:9092]"}
+	case c.Deployment == "":
+		return &pipeline.Refusal{Code: codeConfig, Where: "name", What: "the deployment has no name", Mend: "name: shop"}
+	}
+	for _, k := range fixedSettings {
+		if v, ok := c.Topics.Settings[k]; ok {
+			return &pipeline.Refusal{
+				Code: codeConfig, Where: "kafka.topics.config", What: k + "=" + v + " is not for choice: records would be lost by it",
+				Mend: "remove " + k + " from kafka.topics.config",
+			}
+		}
+	}
+	return nil
+}
+
+// What the brokers' metrics call the client. Both must not be empty.
+const (
+	software        = "evert"
+	softwareVersion = "1"
+)
+
+// options are what all clients have in common.
+func (c *Config) options() ([]kgo.Opt, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(c.ClientID),
+		kgo.SoftwareNameAndVersion(software, softwareVersion),
+		kgo.DisableClientMetrics(),
+		kgo.MetadataMinAge(250 * time.Millisecond),
+		kgo.RetryBackoffFn(backoff),
+		kgo.RetryTimeout(c.RetryFor),
+	}
+	if c.Dial != nil {
+		opts = append(opts, kgo.Dialer(c.Dial))
+	} else if c.TLS != nil {
+		opts = append(opts, kgo.DialTLSConfig(c.TLS))
+	}
+	if c.Logger != nil {
+		opts = append(opts, kgo.WithLogger(clientLogger{c.Logger}))
+	}
+	if c.SASL != nil {
+		m, err := c.SASL.mechanism()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.SASL(m))
+	}
+	return opts, nil
+}
+
+// backoff is the wait before the nth repetition: 50 ms, doubling to 2 s.
+func backoff(n int) time.Duration {
+	return min(50*time.Millisecond<<min(max(n-1, 0), 10), 2*time.Second)
+}
+
+func (s *SASL) mechanism() (sasl.Mechanism, error) {
+	scramAuth := func(ctx context.Context) (scram.Auth, error) {
+		user, password, err := s.Credentials(ctx)
+		return scram.Auth{User: user, Pass: password}, err
+	}
+	switch s.Mechanism {
+	case "plain":
+		return plain.Plain(func(ctx context.Context) (plain.Auth, error) {
+			user, password, err := s.Credentials(ctx)
+			return plain.Auth{User: user, Pass: password}, err
+		}), nil
+	case "scram-sha-256":
+		return scram.Sha256(scramAuth), nil
+	case "scram-sha-512":
+		return scram.Sha512(scramAuth), nil
+	}
+	return nil, &pipeline.Refusal{
+		Code: codeConfig, Where: "kafka.sasl.mechanism", What: "no such mechanism: " + s.Mechanism,
+		Mend: "mechanism: scram-sha-512 (or scram-sha-256, plain)",
+	}
+}
+
+// clientLogger passes the client's log on. What the client calls information is
+// of use to its developers only.
+type clientLogger struct{ to *slog.Logger }
+
+func (l clientLogger) Level() kgo.LogLevel {
+	if l.to.Enabled(context.Background(), slog.LevelDebug) {
+		return kgo.LogLevelInfo
+	}
+	return kgo.LogLevelWarn
+}
+
+func (l clientLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	to := slog.LevelDebug
+	switch level {
+	case kgo.LogLevelError, kgo.LogLevelWarn:
+		to = slog.LevelWarn
+	}
+	l.to.Log(context.Background(), to, msg, keyvals...)
+}

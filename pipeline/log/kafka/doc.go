@@ -1,0 +1,53 @@
+// Package kafka is the log on a Kafka cluster: the interface of package log in
+// terms of Kafka's transactions, raw fetches and consumer groups. franz-go lives
+// here and nowhere else but in its registry client.
+//
+//	Log ─┬─ admin client          topics, settings, offsets, what is stuck
+//	     ├─ Writer  ─ own client   one transactional id, one transaction at a time
+//	     ├─ Reader  ─ own client   assignment ─ one fetcher per leader
+//	     └─ Member  ─ own client   a consumer group without fetching
+//
+// Clients are not shared between writers, readers and members: a long poll would
+// hold up what stands behind it on the same connection, and a fenced writer takes
+// its whole client with it.
+//
+// # Writing
+//
+// A Writer is a producer with the transactional id `<deployment>.<id>`. Opening
+// it sends InitProducerID at once. The coordinator answers only when the
+// transaction of the holder before is ended, and its markers are in the
+// partitions: from then on nobody older can add a record, and the stable end is
+// final for what the older ones wrote (K05, K07). acks=all and idempotence are
+// fixed (K02, K04).
+//
+// A transaction goes through these states; whatever leads to "dead" leaves it to
+// the next Writer of this id to find out what became of the commit.
+//
+//	        Append             Commit, Abort
+//	empty ─────────► open ──────────────────► empty
+//	                  │  produce or EndTxn fails, fenced, timed out
+//	                  └─────────────────────► dead
+//
+// A commit of offsets without records needs no transaction: one OffsetCommit
+// under the member's generation is atomic by itself.
+//
+// On a cluster with transaction.version below 2 a delayed EndTxn may strike the
+// next transaction of the same epoch (K06). A Writer there that saw a connection
+// die under an EndTxn is dead after that commit even if the repetition succeeded,
+// so that the next one has a new epoch.
+//
+// # Reading
+//
+// Readers are read_committed (K10) and issue Fetch requests themselves, without
+// sessions: only so is the progress over compacted, aborted and control records
+// seen (K22). One fetcher goroutine per leader owns the place of its partitions,
+// asks for the next data when the last were taken, and sends a partition whose
+// leader moved back to the assignment, which asks for the new leader.
+//
+// # Topics
+//
+// Ensure creates topics with the settings that correctness needs and compares
+// existing ones with them; a difference is a Refusal that names topic, setting,
+// present and wanted value, and the command that mends it (K13, K14, K15, K18).
+// Kafka compacts when it likes: Compact answers errors.ErrUnsupported.
+package kafka

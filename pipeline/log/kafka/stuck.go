@@ -1,0 +1,140 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// A Stuck is an open transaction that holds the stable end of a partition: no
+// reader sees what lies behind it, and nothing there is compacted (K09).
+type Stuck struct {
+	log.TopicPartition
+	Stable          int64 // the first offset of the transaction
+	ProducerID      int64
+	TransactionalID string    // empty if no coordinator knows the transaction: it hangs
+	Since           time.Time // begin of the transaction, or its last record here
+	Command         string    // ends the transaction; its records are lost
+}
+
+// String says it in a sentence.
+func (s Stuck) String() string {
+	who := fmt.Sprintf("producer %d", s.ProducerID)
+	if s.TransactionalID != "" {
+		who += " (" + s.TransactionalID + ")"
+	}
+	return fmt.Sprintf("%s: a transaction of %s holds the stable end at %d since %s\n  mend: %s", s.TopicPartition, who, s.Stable, s.Since.Format(time.RFC3339), s.Command)
+}
+
+// Stuck gives the transactions that are open on the topics for longer than the
+// given time. A transaction in good health is over after the transaction
+// timeout, so twice that is a sign of trouble.
+func (l *Log) Stuck(ctx context.Context, longer time.Duration, topics ...string) ([]Stuck, error) {
+	set, err := l.held(ctx, topics)
+	if err != nil || len(set) == 0 {
+		return nil, err
+	}
+	producers, err := l.admin.DescribeProducers(ctx, set)
+	if err != nil {
+		return nil, fmt.Errorf("ask for open transactions: %w", err)
+	}
+	var all []Stuck
+	for _, p := range producers.SortedProducers() {
+		if p.CurrentTxnStartOffset >= 0 {
+			all = append(all, l.newStuck(p))
+		}
+	}
+	l.nameTransactions(ctx, all)
+	return slices.DeleteFunc(all, func(s Stuck) bool { return time.Since(s.Since) < longer }), nil
+}
+
+// held gives the partitions whose stable end is not their end.
+func (l *Log) held(ctx context.Context, topics []string) (set kadm.TopicsSet, err error) {
+	if len(topics) == 0 {
+		return nil, nil
+	}
+	// In this order: what is committed meanwhile makes no false alarm.
+	ends, err := l.admin.ListEndOffsets(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the ends of topics: %w", err)
+	}
+	stables, err := l.admin.ListCommittedOffsets(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the stable ends of topics: %w", err)
+	}
+	ends.Each(func(end kadm.ListedOffset) {
+		if s, ok := stables.Lookup(end.Topic, end.Partition); ok && s.Err == nil && end.Err == nil && s.Offset < end.Offset {
+			set.Add(end.Topic, end.Partition)
+		}
+	})
+	return set, nil
+}
+
+func (l *Log) newStuck(p kadm.DescribedProducer) Stuck {
+	return Stuck{
+		TopicPartition: log.TopicPartition{Topic: p.Topic, Partition: p.Partition},
+		Stable:         p.CurrentTxnStartOffset, ProducerID: p.ProducerID, Since: time.UnixMilli(p.LastTimestamp),
+		Command: fmt.Sprintf("kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d",
+			l.cfg.Brokers[0], p.Topic, p.Partition, p.CurrentTxnStartOffset),
+	}
+}
+
+// nameTransactions adds what the coordinators know; they may know nothing.
+func (l *Log) nameTransactions(ctx context.Context, all []Stuck) {
+	var ids []int64
+	for i := range all {
+		ids = append(ids, all[i].ProducerID)
+	}
+	if len(ids) == 0 {
+		return
+	}
+	listed, err := l.admin.ListTransactions(ctx, ids, nil)
+	if err != nil {
+		return
+	}
+	byProducer := map[int64]string{}
+	for id, t := range listed {
+		if t.State == "Ongoing" {
+			byProducer[t.ProducerID] = id
+		}
+	}
+	for i := range all {
+		all[i].TransactionalID = byProducer[all[i].ProducerID]
+		l.addStart(ctx, &all[i])
+	}
+}
+
+func (l *Log) addStart(ctx context.Context, s *Stuck) {
+	if s.TransactionalID == "" {
+		return
+	}
+	described, err := l.admin.DescribeTransactions(ctx, s.TransactionalID)
+	if err != nil {
+		return
+	}
+	if d, ok := described[s.TransactionalID]; ok && d.Err == nil && d.StartTimestamp > 0 {
+		s.Since = time.UnixMilli(d.StartTimestamp)
+	}
+}
+
+// tellStuck names the transaction that a reader waits for.
+func (l *Log) tellStuck(ctx context.Context, tp log.TopicPartition) {
+	f := l.cfg.Events.Stuck
+	if f == nil {
+		return
+	}
+	all, err := l.Stuck(ctx, 0, tp.Topic)
+	if err != nil {
+		l.retrying("look for the open transaction on "+tp.String(), err)
+		return
+	}
+	for _, s := range all {
+		if s.TopicPartition == tp {
+			f(s)
+		}
+	}
+}
