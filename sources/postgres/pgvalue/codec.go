@@ -110,10 +110,8 @@ func (c Codec) Type() schema.Type {
 		t.Bits = 32
 	case Int8, Float8:
 		t.Bits = 64
-	case Time, Timestamp:
-		t.Precision = 6
 	case Timestamptz:
-		t.Precision, t.Zoned = 6, true
+		t.Zoned = true
 	case JSONB:
 		t.Binary = true
 	case Array:

@@ -1,0 +1,405 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
+)
+
+// An assembler turns the messages of the stream into batches. It does no input
+// or output of its own: what it needs it asks for by its functions, so that tests
+// drive it message by message. Owned by one goroutine.
+//
+//	       Begin              Commit
+//	idle ────────► in transaction ────────► idle        rows go straight into the batch
+//	 │  ▲ Stream Start
+//	 ▼  │ Stream Stop                                    rows go to the spill
+//	in a stream block
+//	       Stream Commit                                 the spill goes into the batch
+type assembler struct {
+	config *Config
+	dec    pgoutput.Decoder
+	replay pgoutput.Decoder // of spilled messages
+	spill  *spill
+	rels   map[uint32]*relation
+
+	shape func(m *pgoutput.RelationMessage, before *shape) (*shape, error) // nil shape: not captured
+	fresh func() *batch
+	emit  func(b *batch) error // hands over a batch; may take long
+
+	state    []byte            // Resume.State of every end
+	at       pipeline.Position // the end of the last transaction, or an idle place behind it
+	atLSN    receivedLSN       // the same as a number
+	leaveOut uint64            // changes of the transaction after at that were handed over before
+	idleTo   receivedLSN       // everything before this place was read
+	idleTime time.Time         // the server's clock then
+
+	out   *batch
+	block *spilled // the open stream block
+
+	// The open transaction.
+	open    bool
+	skip    bool // it was handed over before
+	xid     uint32
+	commit  lsn // where its commit record begins
+	when    int64
+	tx      *pipeline.Tx // nil until it has a change
+	rows    uint64       // its changes so far
+	handed  uint64       // of them in batches handed over
+	skipped uint64       // transactions skipped so far, for tests and metrics
+}
+
+// A relation is what the stream last said about a table.
+type relation struct {
+	shape   *shape                    // nil: not captured, or not looked at yet
+	pending *pgoutput.RelationMessage // announced and not looked at yet
+}
+
+// message takes one message of the stream, which stood at place in the log.
+func (a *assembler) message(place lsn, msg []byte) error {
+	kind, err := a.dec.Decode(msg)
+	if err != nil {
+		return err
+	}
+	if a.block != nil && kind.CarriesXID() {
+		return a.spill.add(a.block, a.dec.XID, place, msg)
+	}
+	switch kind {
+	case pgoutput.Begin:
+		return a.begin(&a.dec.Tx)
+	case pgoutput.Commit:
+		return a.end(lsn(a.dec.Tx.EndLSN))
+	case pgoutput.StreamStart:
+		a.block = a.spill.begin(a.dec.Tx.XID)
+		return nil
+	case pgoutput.StreamStop:
+		a.block = nil
+		return nil
+	case pgoutput.StreamAbort:
+		return a.spill.abort(a.dec.Tx.XID, a.dec.Tx.SubXID)
+	case pgoutput.StreamCommit:
+		return a.streamed()
+	}
+	return a.content(kind, &a.dec, place)
+}
+
+// content takes what lies inside a transaction, streamed or not.
+func (a *assembler) content(kind pgoutput.Kind, d *pgoutput.Decoder, place lsn) error {
+	switch kind {
+	case pgoutput.Insert, pgoutput.Update, pgoutput.Delete:
+		return a.row(kind, &d.Row, place)
+	case pgoutput.Truncate:
+		return a.truncate(d.Truncate.Relations, place)
+	case pgoutput.Relation:
+		a.announce(&d.Relation)
+		return nil
+	case pgoutput.Type, pgoutput.Origin, pgoutput.Message:
+		return nil
+	}
+	return &pipeline.Refusal{
+		Code: CodeSlotForeign, Where: "slot " + a.config.Slot,
+		What: fmt.Sprintf("it sends two-phase transactions (message %q), which this source did not ask for", byte(kind)),
+		Mend: a.config.ResetCommand,
+	}
+}
+
+// begin opens a transaction. One whose commit record begins before the place
+// that was reached is done (P07).
+func (a *assembler) begin(t *pgoutput.TxMessage) error {
+	if a.open {
+		return errors.New("a transaction begins inside another")
+	}
+	a.open, a.skip = true, receivedLSN(t.LSN) < a.atLSN
+	a.xid, a.commit, a.when = t.XID, lsn(t.LSN), t.Time
+	a.tx, a.rows, a.handed = nil, 0, a.leaveOut
+	if a.skip {
+		a.skipped++
+	}
+	return nil
+}
+
+// end closes the transaction. One without changes only moves the idle place.
+func (a *assembler) end(end lsn) error {
+	a.open = false
+	if a.skip {
+		return nil
+	}
+	a.idle(end, a.when)
+	if a.rows == 0 {
+		return nil
+	}
+	if a.rows < a.leaveOut {
+		return &pipeline.Refusal{
+			Code: CodeGap, Where: "slot " + a.config.Slot, Mend: a.config.ResetCommand,
+			What: fmt.Sprintf("the transaction after %s has %d changes, of which %d were committed before", a.at, a.rows, a.leaveOut),
+		}
+	}
+	a.at.Seq++
+	a.at.Native, a.atLSN, a.leaveOut = end.String(), receivedLSN(end), 0
+	if a.tx != nil && a.tx.Position.Native == "" {
+		a.tx.Position.Native = a.at.Native
+	}
+	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.state}, pgTime(a.when))
+	return nil
+}
+
+// idle notes that everything before a place was read.
+func (a *assembler) idle(to lsn, clock int64) {
+	if receivedLSN(to) > a.idleTo {
+		a.idleTo, a.idleTime = receivedLSN(to), pgTime(clock)
+	}
+}
+
+// quiet reports whether nothing was read that is not handed over yet.
+func (a *assembler) quiet() bool { return !a.open && a.block == nil && (a.out == nil || a.out.empty()) }
+
+// moveOn makes the idle place the position, if it is further (P04). It is called
+// when quiet.
+func (a *assembler) moveOn() error {
+	if a.idleTo <= a.atLSN {
+		return nil
+	}
+	a.at.Native, a.atLSN = lsn(a.idleTo).String(), a.idleTo
+	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.state}, a.idleTime)
+	return a.flush()
+}
+
+// streamed takes a transaction from the spill at its commit.
+func (a *assembler) streamed() error {
+	t := a.dec.Tx
+	kept := a.spill.txs[t.XID]
+	if err := a.begin(&t); err != nil {
+		return err
+	}
+	if kept != nil && !a.skip {
+		err := kept.each(func(place lsn, msg []byte) error {
+			kind, err := a.replay.DecodeIn(msg)
+			if err != nil {
+				return err
+			}
+			return a.content(kind, &a.replay, place)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err := a.end(lsn(t.EndLSN))
+	if kept == nil {
+		return err
+	}
+	return errors.Join(err, a.spill.drop(kept))
+}
+
+// announce notes what rows of a relation look like from here on. It is looked
+// at when a row needs it: what a savepoint rolled back never does.
+func (a *assembler) announce(m *pgoutput.RelationMessage) {
+	r := a.rels[m.ID]
+	if r == nil {
+		r = &relation{}
+		a.rels[m.ID] = r
+	}
+	if r.shape != nil && r.shape.matches(m) {
+		r.pending = nil
+		return
+	}
+	r.pending = cloneRelation(m)
+}
+
+// resolve gives the shape of a relation's rows; nil if it is not captured.
+func (a *assembler) resolve(id uint32) (*shape, error) {
+	r := a.rels[id]
+	if r == nil {
+		return nil, fmt.Errorf("a row of relation %d came before its description", id)
+	}
+	if r.pending == nil {
+		return r.shape, nil
+	}
+	s, err := a.shape(r.pending, r.shape)
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		b := a.batch()
+		b.tables = append(b.tables, s.table)
+	}
+	r.shape, r.pending = s, nil
+	return s, nil
+}
+
+func (a *assembler) batch() *batch {
+	if a.out == nil {
+		a.out = a.fresh()
+	}
+	return a.out
+}
+
+// change opens the next change of the transaction; nil if it is left out.
+func (a *assembler) change(s *shape, op pipeline.Op, place lsn) (*pipeline.Change, error) {
+	a.rows++
+	if a.rows <= a.leaveOut {
+		return nil, nil
+	}
+	if a.out != nil && a.out.full(a.config) {
+		if err := a.part(); err != nil {
+			return nil, err
+		}
+	}
+	if a.tx == nil {
+		a.tx = &pipeline.Tx{
+			Position: pipeline.Position{Seq: a.at.Seq + 1}, ID: uint64(a.xid), Commit: uint64(a.commit), At: pgTime(a.when),
+		}
+	}
+	c := a.batch().add()
+	c.Table, c.Op, c.Tx, c.Row, c.Offset = s.table, op, a.tx, uint32(a.rows-1), uint64(place)
+	return c, nil
+}
+
+// part hands over a batch inside a transaction (I3). Its end is not known yet,
+// so that its Tx goes by where its commit record begins.
+func (a *assembler) part() error {
+	if a.tx != nil && a.tx.Position.Native == "" {
+		a.tx.Position.Native = a.commit.String()
+	}
+	rows := a.rows - 1 // the open change is not in the batch
+	if len(a.out.changes) > a.out.whole {
+		a.out.endPart(pipeline.Resume{At: a.at, Rows: rows, State: a.state})
+	}
+	a.handed = rows
+	return a.flush()
+}
+
+// flush hands over what is gathered.
+func (a *assembler) flush() error {
+	if a.out == nil || a.out.empty() {
+		return nil
+	}
+	b := a.out
+	a.out = nil
+	return a.emit(b)
+}
+
+// interrupt prepares for a new connection, which sends the open transaction from
+// its beginning: what was handed over of it is left out then.
+func (a *assembler) interrupt() error {
+	if a.open && !a.skip {
+		a.leaveOut = max(a.leaveOut, a.handed)
+	}
+	if a.out != nil {
+		a.out.dropPart()
+	}
+	a.open, a.block, a.tx = false, nil, nil
+	a.dec.Reset()
+	return a.spill.clear()
+}
+
+func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
+	if a.skip {
+		return nil
+	}
+	s, err := a.resolve(r.Relation)
+	if s == nil || err != nil {
+		return err
+	}
+	op := pipeline.Create
+	switch kind {
+	case pgoutput.Update:
+		op = pipeline.Update
+	case pgoutput.Delete:
+		op = pipeline.Delete
+	}
+	c, err := a.change(s, op, place)
+	if c == nil || err != nil {
+		return err
+	}
+	if r.OldKind != pgoutput.OldNone {
+		if c.Before, err = a.tuple(s, r.Old, r.OldKind == pgoutput.OldKey); err != nil {
+			return err
+		}
+	}
+	if op != pipeline.Delete {
+		if c.After, err = a.tuple(s, r.New, false); err != nil {
+			return err
+		}
+	}
+	if r.OldKind == pgoutput.OldFull && op == pipeline.Update {
+		fillUnknown(c.After, c.Before)
+	}
+	return nil
+}
+
+// fillUnknown takes values that were not sent from the old row (P13).
+func fillUnknown(row, from schema.Row) {
+	for i := range row {
+		if !row[i].IsKnown() {
+			row[i] = from[i]
+		}
+	}
+}
+
+// tuple reads the values of a row. In an old row of key columns only, the others
+// are sent as NULL and are not known.
+func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schema.Row, error) {
+	if len(cols) != len(s.codecs) {
+		return nil, fmt.Errorf("%s: a row has %d columns instead of %d", s.table, len(cols), len(s.codecs))
+	}
+	b := a.out
+	row := b.row(len(cols))
+	for i := range cols {
+		var err error
+		switch cols[i].Kind {
+		case pgoutput.Text:
+			row[i], err = b.reader.Text(s.codecs[i], cols[i].Data)
+		case pgoutput.Binary:
+			row[i], err = b.reader.Binary(s.codecs[i], cols[i].Data)
+		case pgoutput.Unchanged:
+			row[i] = schema.Unknown()
+		default:
+			row[i] = schema.Null()
+			if keyOnly && !s.table.IsKey(i) {
+				row[i] = schema.Unknown()
+			}
+		}
+		if err != nil {
+			return nil, valueError(s, i, err)
+		}
+	}
+	return row, nil
+}
+
+// valueError names table and column, and never the value.
+func valueError(s *shape, col int, err error) error {
+	r := &pipeline.Refusal{
+		Code: CodeValue, Where: s.table.String(), What: "column " + s.table.Columns[col].Name + " " + s.table.Columns[col].Type.Name + " cannot be read", Err: err,
+		Mend: "exclude the table, and report this with the server's version",
+	}
+	if errors.As(err, new(pgvalue.ShapeError)) {
+		r.Code, r.What = CodeArrayShape, "column "+s.table.Columns[col].Name+" holds a value that is not kept"
+		r.Mend = "exclude the table, or store arrays of one dimension that begin at 1"
+	}
+	return r
+}
+
+// truncate is one change per captured table (P19).
+func (a *assembler) truncate(relations []uint32, place lsn) error {
+	for _, id := range relations {
+		if a.skip {
+			return nil
+		}
+		s, err := a.resolve(id)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			continue
+		}
+		if _, err := a.change(s, pipeline.Truncate, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}

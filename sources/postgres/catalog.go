@@ -1,0 +1,261 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A tableInfo is what the catalog says about one table now.
+type tableInfo struct {
+	TableName
+	oid       uint32
+	kind      string // r ordinary, p partitioned
+	identity  string // pg_class.relreplident: d, n, f, i
+	unlogged  bool   // or temporary
+	partition bool   // of another table
+	canSelect bool
+	canUse    bool // USAGE on its schema
+	owned     bool // by a role that we are
+	bytes     int64
+	rows      int64 // the planner's estimate
+	columns   []columnInfo
+	indexes   []indexInfo
+
+	published bool
+	attnames  []string // column list of the publication; nil: all
+	filter    string   // row filter of the publication
+}
+
+// A columnInfo is one live column, in the order of attnum.
+type columnInfo struct {
+	num       int
+	name      string
+	typ       uint32
+	typmod    int32
+	typeName  string // as format_type prints it
+	notNull   bool
+	generated bool
+	defaults  bool // has a default, so that rows from before the column was added may hold it unseen
+	collation collationInfo
+}
+
+type collationInfo struct {
+	name, provider string
+	deterministic  bool
+}
+
+// An indexInfo is a unique, valid, immediate index over plain columns of all rows.
+type indexInfo struct {
+	name     string
+	primary  bool
+	identity bool
+	columns  []int // attnums, in key order
+}
+
+// A typeInfo is one row of pg_type, as far as reading values needs it.
+type typeInfo struct {
+	oid      uint32
+	name     string
+	kind     string // typtype: b base, d domain, e enum, …
+	category string
+	base     uint32 // of a domain
+	typmod   int32  // of a domain
+	elem     uint32 // of an array
+	schema   string
+	labels   []string
+}
+
+func (t TableName) sql() string { return QuoteTable(t.Schema, t.Name) }
+
+const tablesSQL = `
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relpersistence <> 'p', c.relispartition,
+       has_table_privilege(c.oid, 'SELECT'), has_schema_privilege(n.oid, 'USAGE'), pg_has_role(c.relowner, 'USAGE'),
+       (SELECT coalesce(sum(pg_table_size(t.relid)), 0) FROM pg_partition_tree(c.oid) t WHERE t.isleaf)
+         + CASE WHEN c.relkind = 'r' AND NOT c.relispartition THEN pg_table_size(c.oid) ELSE 0 END,
+       CASE WHEN c.relkind = 'p'
+            THEN (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0) FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf)
+            ELSE greatest(c.reltuples, 0) END::bigint
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+ORDER BY n.nspname, c.relname`
+
+// loadTables lists all tables of the database that a user could mean.
+func loadTables(ctx context.Context, s *side) ([]*tableInfo, error) {
+	rs, err := s.query(ctx, tablesSQL)
+	if err != nil {
+		return nil, err
+	}
+	var out []*tableInfo
+	for _, cols := range rs {
+		r := record{cols: cols}
+		out = append(out, &tableInfo{
+			oid: r.oid(), TableName: TableName{r.text(), r.text()}, kind: r.text(), identity: r.text(), unlogged: r.bool(), partition: r.bool(),
+			canSelect: r.bool(), canUse: r.bool(), owned: r.bool(), bytes: r.int(), rows: r.int(),
+		})
+	}
+	return out, nil
+}
+
+// describe fills in the columns and usable keys of the given tables.
+func describe(ctx context.Context, s *side, tables []*tableInfo) error {
+	byOID := map[uint32]*tableInfo{}
+	var oids []uint32
+	for _, t := range tables {
+		t.columns, t.indexes = nil, nil
+		byOID[t.oid] = t
+		oids = append(oids, t.oid)
+	}
+	if err := loadColumns(ctx, s, oids, byOID); err != nil {
+		return err
+	}
+	return loadIndexes(ctx, s, oids, byOID)
+}
+
+const columnsSQL = `
+SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       a.attgenerated <> '', a.atthasmissing OR a.atthasdef,
+       coalesce(c.collname, ''), coalesce(c.collprovider, ''), coalesce(c.collisdeterministic, true)
+FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
+WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum`
+
+func loadColumns(ctx context.Context, s *side, oids []uint32, byOID map[uint32]*tableInfo) error {
+	rs, err := s.query(ctx, columnsSQL, oidList(oids))
+	if err != nil {
+		return err
+	}
+	for _, cols := range rs {
+		r := record{cols: cols}
+		t := byOID[r.oid()]
+		t.columns = append(t.columns, columnInfo{
+			num: int(r.int()), name: r.text(), typ: r.oid(), typmod: int32(r.int()), typeName: r.text(), notNull: r.bool(),
+			generated: r.bool(), defaults: r.bool(),
+			collation: collationInfo{name: r.text(), provider: r.text(), deterministic: r.bool()},
+		})
+	}
+	return nil
+}
+
+const indexesSQL = `
+SELECT i.indrelid, c.relname, i.indisprimary, i.indisreplident, i.indkey::text, i.indnkeyatts
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = ANY($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+ORDER BY i.indrelid, i.indisprimary DESC, c.relname`
+
+func loadIndexes(ctx context.Context, s *side, oids []uint32, byOID map[uint32]*tableInfo) error {
+	rs, err := s.query(ctx, indexesSQL, oidList(oids))
+	if err != nil {
+		return err
+	}
+	for _, cols := range rs {
+		r := record{cols: cols}
+		t := byOID[r.oid()]
+		x := indexInfo{name: r.text(), primary: r.bool(), identity: r.bool()}
+		words, n := strings.Fields(r.text()), int(r.int())
+		for _, w := range words[:min(n, len(words))] { // the rest is INCLUDEd
+			num, _ := strconv.Atoi(w)
+			x.columns = append(x.columns, num)
+		}
+		t.indexes = append(t.indexes, x)
+	}
+	return nil
+}
+
+const typesSQL = `
+WITH RECURSIVE used(oid) AS (
+  SELECT unnest($1::oid[])
+  UNION
+  SELECT next.oid FROM used JOIN pg_type t ON t.oid = used.oid
+  CROSS JOIN LATERAL (VALUES (t.typbasetype), (t.typelem)) next(oid) WHERE next.oid <> 0)
+SELECT t.oid, t.typname, t.typtype, t.typcategory, t.typbasetype, t.typtypmod, CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0 END, n.nspname,
+       (SELECT string_agg(encode(convert_to(e.enumlabel, 'UTF8'), 'hex'), ',' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)
+FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
+
+// loadTypes reads the given types and those they are made of.
+func loadTypes(ctx context.Context, s *side, oids []uint32) (map[uint32]*typeInfo, error) {
+	rs, err := s.query(ctx, typesSQL, oidList(oids))
+	if err != nil {
+		return nil, err
+	}
+	out := map[uint32]*typeInfo{}
+	for _, cols := range rs {
+		r := record{cols: cols}
+		t := &typeInfo{
+			oid: r.oid(), name: r.text(), kind: r.text(), category: r.text(), base: r.oid(), typmod: int32(r.int()), elem: r.oid(), schema: r.text(),
+		}
+		t.labels = hexWords(r.text())
+		out[t.oid] = t
+	}
+	return out, nil
+}
+
+const publishedSQL = `
+SELECT p.schemaname, p.tablename, to_jsonb(p) -> 'attnames', to_jsonb(p) ->> 'rowfilter'
+FROM pg_publication_tables p WHERE p.pubname = $1`
+
+// markPublished fills in what the publication sends of each table. It reads the
+// view as JSON because its columns differ between versions.
+func markPublished(ctx context.Context, s *side, publication string, tables []*tableInfo) error {
+	rs, err := s.query(ctx, publishedSQL, publication)
+	if err != nil {
+		return err
+	}
+	byName := map[TableName]*tableInfo{}
+	for _, t := range tables {
+		t.published, t.attnames, t.filter = false, nil, ""
+		byName[t.TableName] = t
+	}
+	for _, cols := range rs {
+		r := record{cols: cols}
+		t := byName[TableName{r.text(), r.text()}]
+		if t == nil {
+			continue
+		}
+		t.published, t.attnames, t.filter = true, jsonStrings(r.text()), r.text()
+	}
+	return nil
+}
+
+// columnNames names the columns that the publication sends: generated columns
+// are not among them (P25).
+func (t *tableInfo) columnNames() []string {
+	var names []string
+	for _, c := range t.sent() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// sent lists the columns that the publication sends, in the order of attnum.
+func (t *tableInfo) sent() []columnInfo {
+	var out []columnInfo
+	for _, c := range t.columns {
+		listed := t.attnames == nil || slices.Contains(t.attnames, c.name)
+		if !c.generated && listed {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (t *tableInfo) column(num int) *columnInfo {
+	for i := range t.columns {
+		if t.columns[i].num == num {
+			return &t.columns[i]
+		}
+	}
+	return nil
+}
+
+// names gives the names of the columns with the given attnums.
+func (t *tableInfo) names(nums []int) []string {
+	var out []string
+	for _, n := range nums {
+		if c := t.column(n); c != nil {
+			out = append(out, c.name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// chosen is which tables are captured, and why others are not.
+type chosen struct {
+	tables   []*tableInfo // captured, described
+	keys     map[uint32][]string
+	refusals []error             // concerning tables that were named
+	skipped  []*pipeline.Refusal // tables that only matched a pattern and cannot be captured
+	keyless  []string            // tables of the whole database without a replica identity
+}
+
+// choose applies the configuration to the tables of the database. A table that
+// was named must be capturable; one that a pattern matched is left out, and told.
+func choose(ctx context.Context, c *Config, s *side, f *facts) (*chosen, error) {
+	ch := &chosen{keys: map[uint32][]string{}}
+	viaRoot := f.publication == nil && f.version >= 130000 || f.publication != nil && f.publication.viaRoot
+	var wanted []*tableInfo
+	for _, t := range f.tables {
+		if is, _ := c.wants(t.TableName); is && !t.hidden(viaRoot) {
+			wanted = append(wanted, t)
+		}
+	}
+	if err := describe(ctx, s, f.tables); err != nil {
+		return nil, err
+	}
+	ch.keyless = keylessTables(f.tables)
+	for _, t := range wanted {
+		ch.consider(c, t)
+	}
+	ch.missing(c, f)
+	if len(ch.tables) == 0 && len(ch.refusals) == 0 {
+		ch.refusals = append(ch.refusals, &pipeline.Refusal{
+			Code: CodeNoTables, Where: f.database, What: "no table matches that can be captured", Mend: "tables: patterns such as public.*",
+		})
+	}
+	return ch, nil
+}
+
+// hidden reports whether the changes of t arrive under another name: those of a
+// partition under the root's, or those of a root under the partitions'.
+func (t *tableInfo) hidden(viaRoot bool) bool {
+	if viaRoot {
+		return t.partition
+	}
+	return t.kind == "p"
+}
+
+func (ch *chosen) consider(c *Config, t *tableInfo) {
+	_, named := c.wants(t.TableName)
+	key, refusal := t.capturable(c)
+	switch {
+	case refusal == nil:
+		ch.tables = append(ch.tables, t)
+		ch.keys[t.oid] = key
+	case named || refusal.Code != CodeNoKey && refusal.Code != CodeUnlogged:
+		ch.refusals = append(ch.refusals, refusal)
+	default:
+		ch.skipped = append(ch.skipped, refusal)
+	}
+}
+
+// capturable gives the key, or why the table cannot be captured.
+func (t *tableInfo) capturable(c *Config) ([]string, *pipeline.Refusal) {
+	if t.unlogged {
+		return nil, t.refuse(CodeUnlogged, "the table is unlogged or temporary, so that its changes are not in the log", "ALTER TABLE "+t.sql()+" SET LOGGED;")
+	}
+	key, refusal := t.key(c.keyOf(t.TableName))
+	if refusal != nil {
+		return nil, refusal
+	}
+	for _, k := range key {
+		if !slices.Contains(t.columnNames(), k) {
+			return nil, t.refuse(CodeBadKey, "key column "+k+" is generated or not published", "choose another key under overrides, or publish the column")
+		}
+	}
+	return key, t.readable(c)
+}
+
+func (t *tableInfo) readable(c *Config) *pipeline.Refusal {
+	switch {
+	case !t.canUse:
+		return t.refuse(CodeRight, "the user may not use schema "+t.Schema, "GRANT USAGE ON SCHEMA "+QuoteIdent(t.Schema)+" TO "+userOf(c)+";")
+	case !t.canSelect:
+		return t.refuse(CodeRight, "the user may not read the table", "GRANT SELECT ON "+t.sql()+" TO "+userOf(c)+";")
+	}
+	return nil
+}
+
+// missing refuses tables that are named and do not exist.
+func (ch *chosen) missing(c *Config, f *facts) {
+	for _, n := range c.Named {
+		if slices.ContainsFunc(f.tables, func(t *tableInfo) bool { return t.TableName == n }) {
+			continue
+		}
+		ch.refusals = append(ch.refusals, &pipeline.Refusal{
+			Code: CodeTableMissing, Where: n.Schema + "." + n.Name, What: "the table does not exist in database " + f.database,
+			Mend: "correct its name, in the catalog's exact case, or create it",
+		})
+	}
+}
+
+// keylessTables names the tables on which a publication FOR ALL TABLES makes
+// UPDATE and DELETE fail (P16).
+func keylessTables(tables []*tableInfo) []string {
+	var out []string
+	for _, t := range tables {
+		primary := t.index(func(x indexInfo) bool { return x.primary })
+		if t.identity == "n" || t.identity == "d" && primary == nil && !t.unlogged {
+			out = append(out, t.Schema+"."+t.Name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,81 @@
+package postgres
+
+import "github.com/evertdb/evert/pipeline"
+
+// The codes of this source's refusals.
+const (
+	CodeConfig          pipeline.Code = "PG_CONFIG"
+	CodeConnect         pipeline.Code = "PG_CONNECT"
+	CodeAuth            pipeline.Code = "PG_AUTH"
+	CodeVersion         pipeline.Code = "PG_VERSION"
+	CodeStandby         pipeline.Code = "PG_STANDBY"
+	CodeSettings        pipeline.Code = "PG_SETTINGS"
+	CodeEncoding        pipeline.Code = "PG_ENCODING"
+	CodeWALLevel        pipeline.Code = "PG_WAL_LEVEL"
+	CodeNoFreeSlot      pipeline.Code = "PG_NO_FREE_SLOT"
+	CodeNoFreeSender    pipeline.Code = "PG_NO_FREE_SENDER"
+	CodeRight           pipeline.Code = "PG_RIGHT"
+	CodePublication     pipeline.Code = "PG_PUBLICATION"
+	CodeAllTables       pipeline.Code = "PG_PUBLICATION_ALL_TABLES"
+	CodePublicationGone pipeline.Code = "PG_PUBLICATION_GONE"
+	CodeUnpublished     pipeline.Code = "PG_TABLE_UNPUBLISHED"
+	CodeNoTables        pipeline.Code = "PG_NO_TABLES"
+	CodeTableMissing    pipeline.Code = "PG_TABLE_MISSING"
+	CodeNoKey           pipeline.Code = "PG_NO_KEY"
+	CodeBadKey          pipeline.Code = "PG_BAD_KEY"
+	CodeIdentity        pipeline.Code = "PG_REPLICA_IDENTITY"
+	CodeUnlogged        pipeline.Code = "PG_UNLOGGED"
+	CodeSlotExists      pipeline.Code = "PG_SLOT_EXISTS"
+	CodeSlotMissing     pipeline.Code = "PG_SLOT_MISSING"
+	CodeSlotLost        pipeline.Code = "PG_SLOT_LOST"
+	CodeSlotForeign     pipeline.Code = "PG_SLOT_FOREIGN"
+	CodeSlotActive      pipeline.Code = "PG_SLOT_ACTIVE"
+	CodeGap             pipeline.Code = "PG_GAP"
+	CodeOtherServer     pipeline.Code = "PG_OTHER_SERVER"
+	CodeState           pipeline.Code = "PG_STATE"
+	CodeTableAdded      pipeline.Code = "PG_TABLE_ADDED"
+	CodeTableChanged    pipeline.Code = "PG_TABLE_CHANGED"
+	CodeValue           pipeline.Code = "PG_VALUE"
+	CodeArrayShape      pipeline.Code = "PG_ARRAY_SHAPE"
+	CodeRetention       pipeline.Code = "PG_RETENTION"
+)
+
+// Codes explains each code in a sentence, for `evert help`.
+func Codes() map[pipeline.Code]string {
+	return map[pipeline.Code]string{
+		CodeConfig:          "A field of the source's configuration cannot be used as it stands.",
+		CodeConnect:         "The server could not be reached; nothing is lost, the source tries again.",
+		CodeAuth:            "The server refused user, password or address; the connection string is read anew at each attempt.",
+		CodeVersion:         "The server is older than Postgres 12.",
+		CodeStandby:         "The server is a standby; its changes are captured from the primary.",
+		CodeSettings:        "The session does not have the settings that values are printed with, so that reading them would change them.",
+		CodeEncoding:        "The database has no encoding (SQL_ASCII), so that text in it need not be UTF-8.",
+		CodeWALLevel:        "The server does not write what logical replication needs (wal_level).",
+		CodeNoFreeSlot:      "All replication slots of the server are taken.",
+		CodeNoFreeSender:    "All walsenders of the server are taken.",
+		CodeRight:           "The user lacks a right; the statement that grants it is printed.",
+		CodePublication:     "The publication is missing, or leaves out some kind of change.",
+		CodeAllTables:       "The publication is FOR ALL TABLES, which makes UPDATE and DELETE fail on tables without a replica identity.",
+		CodePublicationGone: "The publication was dropped after the slot was made. Making it again does not help: the log is read with the catalog of its own time.",
+		CodeUnpublished:     "A captured table is not in the publication, so that its changes do not arrive.",
+		CodeNoTables:        "No table matches, or none of those that match can be captured.",
+		CodeTableMissing:    "A table that is named in the configuration does not exist.",
+		CodeNoKey:           "A table has no primary key and nothing else says which row a change is of.",
+		CodeBadKey:          "The key columns that the configuration names are not unique and not null.",
+		CodeIdentity:        "Updates and deletes of a table do not carry its key (REPLICA IDENTITY).",
+		CodeUnlogged:        "A table is unlogged or temporary; its changes are never in the log.",
+		CodeSlotExists:      "A slot of this name exists and no position is stored for it; it may belong to somebody else.",
+		CodeSlotMissing:     "The slot that the stored position belongs to is gone, and with it the changes since.",
+		CodeSlotLost:        "The server gave up the slot, because it would have kept more log than allowed.",
+		CodeSlotForeign:     "The slot of this name is of another database or plugin.",
+		CodeSlotActive:      "Another process reads from the slot.",
+		CodeGap:             "The slot was moved past the stored position; the changes in between cannot be read any more.",
+		CodeOtherServer:     "The stored position is of another server, timeline or database.",
+		CodeState:           "The stored state of the source cannot be read.",
+		CodeTableAdded:      "A table came into the publication after the snapshot; its earlier rows were never copied.",
+		CodeTableChanged:    "A table was changed in a way that its earlier rows do not follow.",
+		CodeValue:           "A value is not what its type prints.",
+		CodeArrayShape:      "An array has several dimensions or a lower bound other than 1.",
+		CodeRetention:       "Nothing limits the log that the slot may hold back (max_slot_wal_keep_size).",
+	}
+}

@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A TableName names a table in the catalog's exact case.
+type TableName struct{ Schema, Name string }
+
+// Config says what to capture and within which bounds. Zero fields take the
+// value of DefaultConfig, except where noted.
+type Config struct {
+	Name string // of the source, for messages and application_name
+
+	// URL gives the connection string; it is called at every connect, so that a
+	// secret may change (P33, P36). It must name a database.
+	URL func(ctx context.Context) (string, error)
+
+	Match func(schema, table string) bool     // which tables are captured; nil: those Named
+	Named []TableName                         // tables that must exist and be capturable; captured as well
+	Keys  func(schema, table string) []string // key columns that override the catalog's; nil or empty: none
+
+	Slot        string // replication slot, [a-z0-9_]{1,63}
+	Publication string
+
+	SnapshotWorkers int   // connections that copy at the same time; 2
+	MaxRate         int64 // bytes per second of the snapshot over all workers; 0: unlimited
+
+	BatchRows    int   // a batch ends at this many rows; 2048
+	BatchBytes   int   // or at this many bytes; 512 KiB
+	QueueBatches int   // batches waiting for Next; 8
+	QueueBytes   int64 // or this many bytes of them; 16 MiB
+
+	SpillDir    string // for transactions in progress; this source's own, made and emptied by Open
+	SpillBytes  int64  // what they may occupy in memory before they go there; 16 MiB
+	NoStreaming bool   // let the server spill instead
+
+	IdleInterval time.Duration // how often an idle source moves on; 1 s (250 ms after Hasten)
+	PollInterval time.Duration // how often slot statistics are read; 10 s
+	WaitNotice   time.Duration // how often a waiting slot creation says for whom; 10 s
+	SlotWait     time.Duration // how long a slot held by another process is waited for; 1 min
+	BackoffMax   time.Duration // longest pause between connects; 30 s
+
+	ResetCommand string // copies the source again, for messages: evert reset NAME --resnapshot
+
+	Now func() time.Time // time.Now
+	Log *slog.Logger     // discarded if nil
+}
+
+// DefaultConfig has every default.
+func DefaultConfig() Config {
+	return Config{
+		Name:            "postgres",
+		Slot:            "evert",
+		Publication:     "evert",
+		SnapshotWorkers: 2,
+		BatchRows:       2048,
+		BatchBytes:      512 << 10,
+		QueueBatches:    8,
+		QueueBytes:      16 << 20,
+		SpillBytes:      16 << 20,
+		IdleInterval:    time.Second,
+		PollInterval:    10 * time.Second,
+		WaitNotice:      10 * time.Second,
+		SlotWait:        time.Minute,
+		BackoffMax:      30 * time.Second,
+		Now:             time.Now,
+		Log:             slog.New(slog.DiscardHandler),
+	}
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	or(&c.Name, d.Name)
+	or(&c.Slot, d.Slot)
+	or(&c.Publication, d.Publication)
+	or(&c.SnapshotWorkers, d.SnapshotWorkers)
+	or(&c.BatchRows, d.BatchRows)
+	or(&c.BatchBytes, d.BatchBytes)
+	or(&c.QueueBatches, d.QueueBatches)
+	or(&c.QueueBytes, d.QueueBytes)
+	or(&c.SpillBytes, d.SpillBytes)
+	or(&c.IdleInterval, d.IdleInterval)
+	or(&c.PollInterval, d.PollInterval)
+	or(&c.WaitNotice, d.WaitNotice)
+	or(&c.SlotWait, d.SlotWait)
+	or(&c.BackoffMax, d.BackoffMax)
+	or(&c.ResetCommand, "evert reset "+c.Name+" --resnapshot")
+	or(&c.Log, d.Log)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func or[T comparable](field *T, otherwise T) {
+	var zero T
+	if *field == zero {
+		*field = otherwise
+	}
+}
+
+// wants reports whether a table is to be captured, and whether it was named.
+func (c *Config) wants(t TableName) (wanted, named bool) {
+	for _, n := range c.Named {
+		if n == t {
+			return true, true
+		}
+	}
+	return c.Match != nil && c.Match(t.Schema, t.Name), false
+}
+
+func (c *Config) keyOf(t TableName) []string {
+	if c.Keys == nil {
+		return nil
+	}
+	return c.Keys(t.Schema, t.Name)
+}
+
+// check refuses a configuration that no server could serve.
+func (c *Config) check() error {
+	switch {
+	case c.URL == nil:
+		return &pipeline.Refusal{Code: CodeConfig, What: "the source has no connection string", Mend: "url: postgres://user:password@host:port/database"}
+	case !ValidSlotName(c.Slot):
+		return &pipeline.Refusal{Code: CodeConfig, What: "slot " + c.Slot + " is not a name that Postgres takes", Mend: "slot: a name of at most 63 of the characters a-z, 0-9 and _"}
+	case c.Publication == "" || len(c.Publication) > 63:
+		return &pipeline.Refusal{Code: CodeConfig, What: "publication " + c.Publication + " is not a name that Postgres takes", Mend: "publication: a name of at most 63 bytes"}
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// sessionSettings are sent in the startup packet of every connection, where they
+// win over ALTER ROLE and ALTER DATABASE, and are read back (P44): they decide
+// the text of values.
+var sessionSettings = [...]struct{ name, value, shown string }{
+	{"DateStyle", "ISO, MDY", "ISO, MDY"},
+	{"IntervalStyle", "postgres", "postgres"},
+	{"TimeZone", "UTC", "UTC"},
+	{"bytea_output", "hex", "hex"},
+	{"extra_float_digits", "3", "3"},
+	{"lc_monetary", "C", "C"},
+	{"client_encoding", "UTF8", "UTF8"},
+}
+
+// sqlSettings keep a plain connection from being cut off, and from leaving out
+// rows by a row security policy without an error.
+var sqlSettings = map[string]string{
+	"statement_timeout":                   "0",
+	"lock_timeout":                        "0",
+	"idle_in_transaction_session_timeout": "0",
+	"row_security":                        "off",
+	"search_path":                         "pg_catalog",
+}
+
+const connectTimeout = 15 * time.Second
+
+// connect opens one connection, for replication or for SQL, and verifies its
+// settings.
+func (c *Config) connect(ctx context.Context, replication bool) (*pgconn.PgConn, error) {
+	conn, err := c.dial(ctx, replication)
+	if err != nil {
+		return nil, err
+	}
+	return conn.PgConn, nil
+}
+
+// connectReplication opens a replication connection together with the reader that
+// its messages come from.
+func (c *Config) connectReplication(ctx context.Context) (*replConn, error) {
+	return c.dial(ctx, true)
+}
+
+func (c *Config) dial(ctx context.Context, replication bool) (*replConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	url, err := c.URL(ctx)
+	if err != nil {
+		return nil, &pipeline.Refusal{Code: CodeConfig, What: "the connection string cannot be made", Err: err}
+	}
+	conf, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return nil, &pipeline.Refusal{Code: CodeConfig, What: "the connection string cannot be read", Err: err, Mend: "url: postgres://user:password@host:port/database?sslmode=verify-full"}
+	}
+	out := &replConn{}
+	c.prepare(conf, replication)
+	conf.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		out.in = bufio.NewReaderSize(r, 128<<10)
+		return pgproto3.NewFrontend(out.in, w)
+	}
+	conn, err := pgconn.ConnectConfig(ctx, conf)
+	if err != nil {
+		return nil, explainConnect(conf, err)
+	}
+	if err := verifySettings(ctx, conn); err != nil {
+		closeConn(conn)
+		return nil, err
+	}
+	out.PgConn = conn
+	return out, nil
+}
+
+func (c *Config) prepare(conf *pgconn.Config, replication bool) {
+	for _, s := range sessionSettings {
+		conf.RuntimeParams[s.name] = s.value
+	}
+	conf.RuntimeParams["application_name"] = truncate("evert "+c.Name, 63)
+	if replication {
+		conf.RuntimeParams["replication"] = "database"
+		conf.RuntimeParams["statement_timeout"] = "0" // making a slot may wait for long (P08)
+	} else {
+		for name, value := range sqlSettings {
+			conf.RuntimeParams[name] = value
+		}
+	}
+	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
+	conf.DialFunc = dialer.DialContext
+}
+
+func truncate(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// verifySettings reads the settings back: a pooler in between may have dropped them.
+func verifySettings(ctx context.Context, conn *pgconn.PgConn) error {
+	var list []string
+	for _, s := range sessionSettings {
+		list = append(list, "current_setting('"+s.name+"')")
+	}
+	rows, err := simpleQuery(ctx, conn, "SELECT "+strings.Join(list, ", "))
+	if err != nil {
+		return fmt.Errorf("read the session's settings: %w", err)
+	}
+	for i, s := range sessionSettings {
+		if got := rows.text(0, i); got != s.shown {
+			return &pipeline.Refusal{
+				Code: CodeSettings,
+				What: fmt.Sprintf("the session has %s = %q although %q was asked for", s.name, got, s.value),
+				Mend: "connect to the server directly, not through a pooler that drops startup parameters",
+			}
+		}
+	}
+	return nil
+}
+
+// explainConnect tells the causes that a person can mend from those that pass.
+// Messages of the server and of the resolver hold no secret.
+func explainConnect(conf *pgconn.Config, err error) error {
+	where := fmt.Sprintf("%s:%d/%s", conf.Host, conf.Port, conf.Database)
+	r := &pipeline.Refusal{Code: CodeConnect, Where: where, What: "cannot connect", Err: err, Mend: "start the server, or correct host and port of the url"}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return r
+	}
+	r.Err = serverError(pg)
+	switch {
+	case strings.HasPrefix(pg.Code, "28"):
+		r.Code, r.What = CodeAuth, "the server refuses user "+conf.User
+		r.Mend = "correct user and password of the url, or the server's pg_hba.conf"
+	case pg.Code == "3D000":
+		r.What, r.Mend = "the database does not exist", "correct the database of the url"
+	case pg.Code == "42501" || strings.Contains(pg.Message, "replication role"):
+		r.Code, r.What = CodeRight, "user "+conf.User+" may not replicate"
+		r.Mend = "ALTER ROLE " + QuoteIdent(conf.User) + " REPLICATION;"
+	case pg.Code == "53300" && strings.Contains(pg.Message, "wal_senders"):
+		r.Code, r.What = CodeNoFreeSender, "all walsenders of the server are taken"
+		r.Mend = "ALTER SYSTEM SET max_wal_senders = 20; -- then restart the server"
+	case pg.Code == "57P03" || strings.HasPrefix(pg.Code, "53"):
+		r.What, r.Mend = "the server takes no connection now", "wait; the source tries again by itself"
+	case pg.Code == "42704" || pg.Code == "08P01":
+		r.Code, r.What = CodeSettings, "a startup parameter was refused"
+		r.Mend = "connect to the server directly, not through a pooler"
+	}
+	return r
+}
+
+// serverError leaves out what a server's message may hold of rows: its detail.
+func serverError(pg *pgconn.PgError) error {
+	return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+}
+
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// closeConn says goodbye to the server and does not wait for long.
+func closeConn(conn *pgconn.PgConn) {
+	if conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx) // nothing can be lost by a goodbye that fails
+}
+
+// userOf names the user of the connection string, for statements to be printed.
+func userOf(c *Config) string {
+	url, err := c.URL(context.Background())
+	if err != nil {
+		return "CURRENT_USER"
+	}
+	conf, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return "CURRENT_USER"
+	}
+	return QuoteIdent(conf.User)
+}

@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// facts is all that a start depends on, read in one go, so that everything wrong
+// is told at once.
+type facts struct {
+	user, database  string
+	version         int // server_version_num
+	inRecovery      bool
+	encoding        string
+	walLevel        string
+	maxSlots, slots int
+	maxSenders      int
+	senders         int
+	senderTimeoutMS int64
+	keepSizeMB      int64 // max_slot_wal_keep_size; -1 unlimited (also before 13)
+	mayCreate       bool  // CREATE on the database
+	oldestPrepared  string
+
+	slot        *slotFacts
+	publication *publicationFacts
+	tables      []*tableInfo // all tables of the database
+}
+
+type slotFacts struct {
+	name, plugin, kind, database string
+	active                       bool
+	activePID                    int64
+	restart, confirmed           string // LSNs; empty: none
+	walStatus                    string // empty before 13
+	cause                        string // invalidation_reason, from 17 on
+}
+
+type publicationFacts struct {
+	allTables bool
+	all       bool // inserts, updates, deletes and truncates
+	owned     bool
+	viaRoot   bool
+}
+
+const factsSQL = `
+SELECT current_user, current_database(), current_setting('server_version_num'), pg_is_in_recovery(), current_setting('server_encoding'),
+       current_setting('wal_level'), current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots),
+       current_setting('max_wal_senders'), (SELECT count(*) FROM pg_stat_get_wal_senders()),
+       (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'),
+       (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
+       has_database_privilege(current_database(), 'CREATE'),
+       (SELECT gid FROM pg_prepared_xacts ORDER BY prepared LIMIT 1)`
+
+func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
+	rs, err := s.query(ctx, factsSQL)
+	if err != nil {
+		return nil, fmt.Errorf("read the server's settings: %w", err)
+	}
+	r := record{cols: rs[0]}
+	f := &facts{
+		user: r.text(), database: r.text(), version: int(r.int()), inRecovery: r.bool(), encoding: r.text(),
+		walLevel: r.text(), maxSlots: int(r.int()), slots: int(r.int()), maxSenders: int(r.int()), senders: int(r.int()),
+		senderTimeoutMS: r.int(),
+	}
+	f.keepSizeMB = -1
+	if keep := r.text(); keep != "" {
+		f.keepSizeMB, _ = strconv.ParseInt(keep, 10, 64)
+	}
+	f.mayCreate, f.oldestPrepared = r.bool(), r.text()
+	if f.slot, err = loadSlot(ctx, s, c.Slot); err != nil {
+		return nil, err
+	}
+	if f.publication, err = loadPublication(ctx, s, c.Publication); err != nil {
+		return nil, err
+	}
+	if f.tables, err = loadTables(ctx, s); err != nil {
+		return nil, err
+	}
+	return f, markPublished(ctx, s, c.Publication, f.tables)
+}
+
+// slotSQL reads the view as JSON because its columns differ between versions.
+const slotSQL = `
+SELECT slot_name, coalesce(plugin, ''), slot_type, coalesce(database, ''), active, active_pid, restart_lsn, confirmed_flush_lsn,
+       to_jsonb(s) ->> 'wal_status', coalesce(to_jsonb(s) ->> 'invalidation_reason', '')
+FROM pg_replication_slots s WHERE slot_name = `
+
+func loadSlot(ctx context.Context, s *side, name string) (*slotFacts, error) {
+	rs, err := s.query(ctx, slotSQL+"$1", name)
+	if err != nil || len(rs) == 0 {
+		return nil, err
+	}
+	return readSlot(rs[0]), nil
+}
+
+// slotOn reads the slot on a replication connection.
+func slotOn(ctx context.Context, conn *pgconn.PgConn, name string) (*slotFacts, error) {
+	rs, err := simpleQuery(ctx, conn, slotSQL+QuoteLiteral(name))
+	if err != nil || len(rs) == 0 {
+		return nil, err
+	}
+	return readSlot(rs[0]), nil
+}
+
+func readSlot(cols [][]byte) *slotFacts {
+	r := record{cols: cols}
+	return &slotFacts{
+		name: r.text(), plugin: r.text(), kind: r.text(), database: r.text(), active: r.bool(), activePID: r.int(),
+		restart: r.text(), confirmed: r.text(), walStatus: r.text(), cause: r.text(),
+	}
+}
+
+func loadPublication(ctx context.Context, s *side, name string) (*publicationFacts, error) {
+	rs, err := s.query(ctx, `
+		SELECT puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, pg_has_role(pubowner, 'USAGE'),
+		       coalesce((to_jsonb(p) ->> 'pubviaroot')::bool, false)
+		FROM pg_publication p WHERE pubname = $1`, name)
+	if err != nil || len(rs) == 0 {
+		return nil, err
+	}
+	r := record{cols: rs[0]}
+	return &publicationFacts{allTables: r.bool(), all: r.bool(), owned: r.bool(), viaRoot: r.bool()}, nil
+}
+
+// A system says which server and history a position belongs to.
+type system struct {
+	id       string
+	timeline int
+	database string
+	end      lsn // of the flushed log
+}
+
+func identify(ctx context.Context, conn *pgconn.PgConn) (system, error) {
+	rs, err := simpleQuery(ctx, conn, "IDENTIFY_SYSTEM")
+	if err != nil || len(rs) != 1 {
+		return system{}, fmt.Errorf("identify the server: %w", err)
+	}
+	r := record{cols: rs[0]}
+	s := system{id: r.text(), timeline: int(r.int())}
+	s.end, err = parseLSN(r.text())
+	s.database = r.text()
+	return s, err
+}

@@ -1,0 +1,52 @@
+package postgres
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// An lsn is a place in the server's write-ahead log.
+type lsn uint64
+
+// A receivedLSN is a place up to which everything was read from the server. It
+// says nothing about what is safe downstream.
+type receivedLSN lsn
+
+// A durableLSN is a place up to which everything is committed downstream. It is
+// made from an acknowledged position and from nothing else, and is the only LSN
+// that the server is told as flushed (P06).
+type durableLSN lsn
+
+// String prints an LSN as Postgres does: 16/B374D848.
+func (l lsn) String() string {
+	b := strconv.AppendUint(make([]byte, 0, 17), uint64(l>>32), 16)
+	b = append(b, '/')
+	b = strconv.AppendUint(b, uint64(uint32(l)), 16)
+	for i, c := range b {
+		if c >= 'a' {
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return string(b)
+}
+
+func parseLSN(text string) (lsn, error) {
+	high, low, ok := strings.Cut(text, "/")
+	h, err1 := strconv.ParseUint(high, 16, 32)
+	l, err2 := strconv.ParseUint(low, 16, 32)
+	if !ok || err1 != nil || err2 != nil || len(high) > 8 || len(low) > 8 {
+		return 0, fmt.Errorf("%q is not an LSN", text)
+	}
+	return lsn(h<<32 | l), nil
+}
+
+// reached compares native positions (pipeline.Source.Reached).
+func reached(have, want string) (bool, error) {
+	h, err := parseLSN(have)
+	if err != nil {
+		return false, err
+	}
+	w, err := parseLSN(want)
+	return h >= w, err
+}

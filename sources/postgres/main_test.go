@@ -1,0 +1,322 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
+)
+
+var pg pgtest.Shared
+
+func TestMain(m *testing.M) { os.Exit(pg.Run(m)) }
+
+// A db is a database of its own and a connection to it.
+type db struct {
+	t    *testing.T
+	url  string
+	conn *pgconn.PgConn
+}
+
+func newDB(t *testing.T) *db { return dbAt(t, pg.Database(t)) }
+
+func dbAt(t *testing.T, url string) *db {
+	t.Helper()
+	d := &db{t: t, url: url}
+	d.reconnect()
+	return d
+}
+
+func (d *db) reconnect() {
+	d.t.Helper()
+	conn, err := pgconn.Connect(d.t.Context(), d.url)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.conn = conn
+	d.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+}
+
+// do runs statements; args are put in by fmt.
+func (d *db) do(sql string, args ...any) {
+	d.t.Helper()
+	if len(args) > 0 {
+		sql = fmt.Sprintf(sql, args...)
+	}
+	if _, err := d.conn.Exec(context.Background(), sql).ReadAll(); err != nil {
+		d.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// get gives the first column of the first row.
+func (d *db) get(sql string, args ...any) string {
+	d.t.Helper()
+	if len(args) > 0 {
+		sql = fmt.Sprintf(sql, args...)
+	}
+	rs, err := simpleQuery(context.Background(), d.conn, sql)
+	if err != nil {
+		d.t.Fatalf("%s: %v", sql, err)
+	}
+	return rs.text(0, 0)
+}
+
+// config captures all of schema public, with a slot of the test's own.
+func (d *db) config() Config {
+	name := strings.ToLower(strings.NewReplacer("/", "_", "#", "_", "-", "_", "=", "_", ",", "_").Replace(d.t.Name()))
+	if len(name) > 40 {
+		name = name[len(name)-40:]
+	}
+	dbname := d.url[strings.LastIndex(d.url, "/")+1:]
+	dbname, _, _ = strings.Cut(dbname, "?")
+	return Config{
+		Name: "shop", Slot: "s_" + dbname + "_" + slotSafe(name[:min(20, len(name))]), Publication: "evert_pub",
+		URL:          func(context.Context) (string, error) { return d.url, nil },
+		Match:        func(schema, table string) bool { return schema == "public" },
+		SpillDir:     d.t.TempDir(),
+		IdleInterval: 50 * time.Millisecond, PollInterval: 100 * time.Millisecond, WaitNotice: 50 * time.Millisecond,
+		SlotWait: 5 * time.Second, BackoffMax: 200 * time.Millisecond,
+		Log: testLog(d.t),
+	}
+}
+
+func slotSafe(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, s)
+}
+
+func testLog(t *testing.T) *slog.Logger {
+	if !testing.Verbose() {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(testWriter{t}, nil))
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	if w.t.Context().Err() == nil {
+		w.t.Logf("%s", strings.TrimSpace(string(p)))
+	}
+	return len(p), nil
+}
+
+// A run is an open source under a test's hand.
+type run struct {
+	t      *testing.T
+	source *Source
+	resume pipeline.Resume // of the last batch that had an end
+	tables []*schema.Table
+	ack    bool // acknowledge each end at once
+}
+
+func open(t *testing.T, c Config, from pipeline.Resume) *run {
+	t.Helper()
+	r, err := tryOpen(t, c, from)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	return r
+}
+
+func tryOpen(t *testing.T, c Config, from pipeline.Resume) (*run, error) {
+	t.Helper()
+	r := &run{t: t, source: New(c), resume: from, ack: true}
+	t.Cleanup(func() { _ = r.source.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	return r, r.source.Open(ctx, from)
+}
+
+func (r *run) close() pipeline.Resume {
+	r.t.Helper()
+	if err := r.source.Close(); err != nil {
+		r.t.Fatalf("close: %v", err)
+	}
+	return r.resume
+}
+
+const patience = 20 * time.Second
+
+// next gives the next batch and acknowledges its end.
+func (r *run) next() (pipeline.Batch, error) {
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	b, err := r.source.Next(ctx)
+	if err != nil {
+		return b, err
+	}
+	r.tables = append(r.tables, b.Tables...)
+	if b.End != nil {
+		r.resume = *b.End
+		r.resume.State = append([]byte(nil), b.End.State...)
+		if r.ack {
+			if err := r.source.Ack(ctx, b.End.At); err != nil {
+				return b, err
+			}
+		}
+	}
+	return b, nil
+}
+
+// until prints changes, one line each, until stop says so.
+func (r *run) until(stop func(b pipeline.Batch) bool) []string {
+	r.t.Helper()
+	var lines []string
+	for {
+		b, err := r.next()
+		if err != nil {
+			r.t.Fatalf("next: %v\nso far:\n%s", err, strings.Join(lines, "\n"))
+		}
+		for i := range b.Changes {
+			lines = append(lines, show(&b.Changes[i]))
+		}
+		if stop(b) {
+			return lines
+		}
+	}
+}
+
+// snapshot reads until the snapshot is complete.
+func (r *run) snapshot() []string {
+	r.t.Helper()
+	return r.until(func(b pipeline.Batch) bool { return b.End != nil && b.End.At.Seq == 1 })
+}
+
+// to reads until the position lies at or behind an LSN.
+func (r *run) to(place string) []string {
+	r.t.Helper()
+	return r.until(func(b pipeline.Batch) bool {
+		if r.resume.At.IsZero() || r.resume.Rows > 0 {
+			return false
+		}
+		ok, err := r.source.Reached(r.resume.At.Native, place)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return ok
+	})
+}
+
+// sync reads everything that is committed now.
+func (r *run) sync(d *db) []string {
+	r.t.Helper()
+	d.do("SELECT pg_logical_emit_message(true, 'sync', '')") // the log moves, and is flushed
+	return r.to(d.get("SELECT pg_current_wal_lsn()"))
+}
+
+// fails reads until the source ends, and gives why.
+func (r *run) fails() error {
+	r.t.Helper()
+	for {
+		if _, err := r.next(); err != nil {
+			if r.t.Context().Err() != nil || err == context.DeadlineExceeded {
+				r.t.Fatalf("the source did not end: %v", err)
+			}
+			return err
+		}
+	}
+}
+
+// show prints a change as: op table before → after. Unknown values are ?.
+func show(c *pipeline.Change) string {
+	out := c.Op.String() + " " + c.Table.Name
+	if c.Before != nil {
+		out += " " + showRow(c.Table, c.Before) + " →"
+	}
+	if c.After != nil {
+		out += " " + showRow(c.Table, c.After)
+	}
+	return out
+}
+
+func showRow(t *schema.Table, row schema.Row) string {
+	var words []string
+	for i, v := range row {
+		words = append(words, showValue(t.Columns[i].Type, v))
+	}
+	return strings.Join(words, "|")
+}
+
+func showValue(t schema.Type, v schema.Value) string {
+	switch {
+	case v.IsNull():
+		return "NULL"
+	case !v.IsKnown():
+		return "?"
+	}
+	text := string(pgvalue.Print(nil, codecFor(t), v))
+	if len(text) > 60 {
+		return fmt.Sprintf("%s…(%d)", text[:8], len(text))
+	}
+	return text
+}
+
+// codecFor finds how to print a type again.
+func codecFor(t schema.Type) pgvalue.Codec {
+	switch t.Kind {
+	case schema.KindArray:
+		return pgvalue.Codec{Op: pgvalue.Array, Elem: codecFor(*t.Elem).Op}
+	case schema.KindBool:
+		return pgvalue.Codec{Op: pgvalue.Bool}
+	case schema.KindInt:
+		return pgvalue.Codec{Op: pgvalue.Int8}
+	case schema.KindFloat:
+		if t.Bits == 32 {
+			return pgvalue.Codec{Op: pgvalue.Float4}
+		}
+		return pgvalue.Codec{Op: pgvalue.Float8}
+	case schema.KindBytes:
+		return pgvalue.Codec{Op: pgvalue.Bytea}
+	case schema.KindDate:
+		return pgvalue.Codec{Op: pgvalue.Date}
+	case schema.KindTime:
+		return pgvalue.Codec{Op: pgvalue.Time}
+	case schema.KindTimestamp:
+		if t.Zoned {
+			return pgvalue.Codec{Op: pgvalue.Timestamptz}
+		}
+		return pgvalue.Codec{Op: pgvalue.Timestamp}
+	case schema.KindUUID:
+		return pgvalue.Codec{Op: pgvalue.UUID}
+	}
+	return pgvalue.Codec{Op: pgvalue.Text}
+}
+
+func wantLines(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Fatalf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func wantCode(t *testing.T, err error, code pipeline.Code) *pipeline.Refusal {
+	t.Helper()
+	if pipeline.CodeOf(err) != code {
+		t.Fatalf("got %v, want a refusal with code %s", err, code)
+	}
+	var r *pipeline.Refusal
+	for e := range refusals(err) {
+		if e.Code == code {
+			r = e
+		}
+	}
+	return r
+}
+
+var _ = io.EOF

@@ -1,0 +1,167 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// own is the owner goroutine: the snapshot if there is none yet, then one stream
+// after the other until a refusal or Close.
+//
+//	           ┌─ transient error: pause, new connection ─┐
+//	snapshot ──► stream ────────────────────────────────────┘
+//	    └─ error ──┴─ refusal ──► ended
+func (s *Source) own(conn *replConn) {
+	defer s.group.Done()
+	err := s.begin(conn)
+	for err == nil && s.ended.Err() == nil {
+		err = s.reconnect(s.session(conn))
+		conn = nil
+	}
+	s.end(err) // after Close this changes nothing
+}
+
+// begin announces the tables and copies them, or announces them alone.
+func (s *Source) begin(conn *replConn) error {
+	b := s.queue.get()
+	b.tables = s.tables()
+	if s.initial.Copied {
+		return s.queue.put(s.ended, b, heart{})
+	}
+	b.endWhole(pipeline.Resume{State: s.a.state}, s.config.Now())
+	if err := s.queue.put(s.ended, b, heart{}); err != nil {
+		return err
+	}
+	if err := s.snapshot(s.ended, conn); err != nil {
+		closeConn(conn.PgConn)
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	return nil
+}
+
+// session streams over one connection, its own or a new one, until it ends.
+func (s *Source) session(conn *replConn) (err error) {
+	if conn == nil {
+		if conn, err = s.dial(s.ended); err != nil {
+			return err
+		}
+	}
+	defer closeConn(conn.PgConn)
+	if err := s.awaitSlot(conn); err != nil {
+		return err
+	}
+	st, err := s.startStream(s.ended, conn)
+	if err != nil {
+		return s.explain(err)
+	}
+	s.a.emit = func(b *batch) error { return st.emit(s.ended, b) }
+	err = st.run(s.ended)
+	s.stats.disconnected(err)
+	if cleanup := s.a.interrupt(); cleanup != nil {
+		return cleanup
+	}
+	if flush := s.handOver(); flush != nil {
+		return flush
+	}
+	if st.received {
+		s.stats.attempts = 0
+	}
+	return s.explain(err)
+}
+
+// handOver puts out the whole transactions that were gathered when the
+// connection ended.
+func (s *Source) handOver() error {
+	s.a.emit = func(b *batch) error { return s.queue.put(s.ended, b, heart{}) }
+	return s.a.flush()
+}
+
+// awaitSlot checks the slot before each stream, and waits a while for one that
+// is still held by a dead predecessor, naming the holder (P33).
+func (s *Source) awaitSlot(conn *replConn) error {
+	began := time.Now()
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		slot, err := slotOn(s.ended, conn.PgConn, s.config.Slot)
+		if err != nil {
+			return fmt.Errorf("look at the slot: %w", err)
+		}
+		if problems := s.slotRefusals(slot, s.a.at.Native); len(problems) > 0 {
+			return errors.Join(problems...)
+		}
+		if !slot.active {
+			return nil
+		}
+		holder := s.holder(conn, slot.activePID)
+		if time.Since(began) > s.config.SlotWait {
+			return &pipeline.Refusal{
+				Code: CodeSlotActive, Where: "slot " + s.config.Slot, What: "another process reads from it: " + holder,
+				Mend: "stop the other instance, or, if there is none: SELECT pg_terminate_backend(" + fmt.Sprint(slot.activePID) + ");",
+			}
+		}
+		s.stats.waitFor("the slot is held by " + holder)
+		s.config.Log.Warn("slot is held by another process; waiting", "slot", s.config.Slot, "holder", holder)
+		if err := s.sleep(pause); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Source) holder(conn *replConn, pid int64) string {
+	rs, err := simpleQuery(s.ended, conn.PgConn, fmt.Sprintf(
+		"SELECT coalesce(application_name, ''), coalesce(usename, ''), coalesce(client_addr::text, 'local') FROM pg_stat_activity WHERE pid = %d", pid))
+	if err != nil || len(rs) == 0 {
+		return fmt.Sprintf("pid %d", pid)
+	}
+	return fmt.Sprintf("pid %d (%q, user %s, from %s)", pid, rs.text(0, 0), rs.text(0, 1), rs.text(0, 2))
+}
+
+// reconnect decides what an ended session means: nil to go on after a pause, or
+// the error that ends the source.
+func (s *Source) reconnect(err error) error {
+	if s.ended.Err() != nil {
+		return s.why()
+	}
+	if final(err) {
+		return err
+	}
+	s.stats.attempts++
+	limit := s.config.BackoffMax
+	if pipeline.CodeOf(err) == CodeAuth {
+		limit = max(limit, time.Minute) // do not lock the account
+	}
+	pause := min(100*time.Millisecond<<min(s.stats.attempts-1, 10), limit)
+	pause = pause/2 + rand.N(pause/2+1)
+	s.stats.disconnected(err)
+	s.config.Log.Warn("connection lost; trying again", "slot", s.config.Slot, "error", err, "pause", pause)
+	return s.sleep(pause)
+}
+
+// final reports whether an error needs a person. What a server or network says
+// while it restarts does not.
+func final(err error) bool {
+	var r *pipeline.Refusal
+	if !errors.As(err, &r) {
+		return false
+	}
+	switch r.Code {
+	case CodeConnect, CodeAuth, CodeNoFreeSender, CodeConfig:
+		return false
+	}
+	return true
+}
+
+func (s *Source) sleep(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-s.ended.Done():
+		return context.Cause(s.ended)
+	}
+}

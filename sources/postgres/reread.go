@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
+)
+
+// Reread reads one row as it is now at the source; nil if there is none. table is
+// one that this source has announced, key the values of its key columns in key
+// order. The row is the caller's. It is for values that are known nowhere else
+// (I5), and may be called by any goroutine.
+func (s *Source) Reread(ctx context.Context, table *schema.Table, key schema.Row) (schema.Row, error) {
+	codecs, ts, err := s.codecsOf(ctx, table)
+	if err != nil {
+		return nil, err
+	}
+	sql, args := rereadSQL(table, codecs, key)
+	var out schema.Row
+	err = s.side.use(ctx, func(conn *pgconn.PgConn) error {
+		res := conn.ExecParams(ctx, sql, args, ts, nil, nil).Read()
+		if res.Err != nil || len(res.Rows) == 0 {
+			return res.Err
+		}
+		out, err = readText(codecs, res.Rows[0])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read a row of %s again: %w", table, err)
+	}
+	return out, nil
+}
+
+// codecsOf says how the columns of a table are read, and the types of its key.
+func (s *Source) codecsOf(ctx context.Context, table *schema.Table) (codecs []pgvalue.Codec, key []uint32, err error) {
+	infos, err := s.side.query(ctx, `
+		SELECT a.attname, a.atttypid, a.atttypmod FROM pg_attribute a
+		WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped`, table.Native)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the columns of %s: %w", table, err)
+	}
+	types := map[string]uint32{}
+	var oids []uint32
+	for i := range infos {
+		r := record{cols: infos[i]}
+		name, oid := r.text(), r.oid()
+		types[name] = oid
+		oids = append(oids, oid)
+	}
+	ts, err := loadTypes(ctx, s.side, oids)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the types of %s: %w", table, err)
+	}
+	for i := range table.Columns {
+		oid, ok := types[table.Columns[i].Name]
+		if !ok {
+			return nil, nil, s.catalog.changed(TableName{table.Schema, table.Name}, nil, "column "+table.Columns[i].Name+" is gone")
+		}
+		c, _ := resolveTypes(ts, oid)
+		codecs = append(codecs, c)
+	}
+	for _, k := range table.Key {
+		key = append(key, types[table.Columns[k].Name])
+	}
+	return codecs, key, nil
+}
+
+func resolveTypes(ts types, oid uint32) (pgvalue.Codec, schema.Type) { return ts.resolve(oid, -1) }
+
+func rereadSQL(table *schema.Table, codecs []pgvalue.Codec, key schema.Row) (string, [][]byte) {
+	var names, conds []string
+	for _, c := range table.Columns {
+		names = append(names, c.Name)
+	}
+	var args [][]byte
+	for i, k := range table.Key {
+		conds = append(conds, fmt.Sprintf("%s = $%d", QuoteIdent(table.Columns[k].Name), i+1))
+		args = append(args, pgvalue.Print(nil, codecs[k], key[i]))
+	}
+	return "SELECT " + quoteList(names) + " FROM " + QuoteTable(table.Schema, table.Name) + " WHERE " + strings.Join(conds, " AND "), args
+}
+
+func readText(codecs []pgvalue.Codec, fields [][]byte) (schema.Row, error) {
+	r := pgvalue.Reader{Arena: new(pgvalue.Arena)}
+	row := make(schema.Row, len(fields))
+	for i, f := range fields {
+		if f == nil {
+			continue
+		}
+		v, err := r.Text(codecs[i], f)
+		if err != nil {
+			return nil, err
+		}
+		row[i] = v
+	}
+	return row, nil
+}

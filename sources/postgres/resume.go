@@ -1,0 +1,218 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgoutput"
+)
+
+// What makes a stored position valid: the same server and history (P39), the same
+// slot, not moved past it (P02, P03), and tables whose earlier rows were copied.
+
+func (s *Source) sameServer(sys system) error {
+	return errors.Join(s.otherServer(sys, state{System: s.system.id, Timeline: s.system.timeline, Database: s.system.database})...)
+}
+
+func (s *Source) identityRefusals(was state) []error {
+	out := s.otherServer(s.system, was)
+	if was.Slot != s.config.Slot {
+		out = append(out, &pipeline.Refusal{
+			Code: CodeOtherServer, Where: "slot " + s.config.Slot,
+			What: "the stored position is of slot " + was.Slot, Mend: "slot: " + was.Slot + "\nor " + s.config.ResetCommand,
+		})
+	}
+	return out
+}
+
+func (s *Source) otherServer(is system, was state) []error {
+	say := func(what string) []error {
+		return []error{&pipeline.Refusal{
+			Code: CodeOtherServer, Where: is.database, What: "the stored position is of " + what,
+			Mend: "url: that of the server captured so far\nor " + s.config.ResetCommand,
+		}}
+	}
+	switch {
+	case was.System != is.id:
+		return say(fmt.Sprintf("server %s and this is server %s", was.System, is.id))
+	case was.Timeline != is.timeline:
+		return say(fmt.Sprintf("timeline %d and the server is on timeline %d: it was promoted or restored", was.Timeline, is.timeline))
+	case was.Database != is.database:
+		return say("database " + was.Database)
+	}
+	return nil
+}
+
+// slotRefusals compares the slot with the place to go on from. A slot that was
+// confirmed further than that skips what lies between, without a word (P02, P03).
+func (s *Source) slotRefusals(slot *slotFacts, from string) []error {
+	where := "slot " + s.config.Slot
+	say := func(code pipeline.Code, what string) []error {
+		return []error{&pipeline.Refusal{Code: code, Where: where, What: what, Mend: s.config.ResetCommand}}
+	}
+	switch {
+	case slot == nil:
+		return say(CodeSlotMissing, "it is gone, and the changes after "+from+" with it")
+	case slot.plugin != "pgoutput" || slot.database != s.system.database:
+		return say(CodeSlotForeign, fmt.Sprintf("it is of plugin %q and database %q", slot.plugin, slot.database))
+	case slot.lost():
+		return []error{s.slotLost(slot)}
+	}
+	confirmed, err1 := parseLSN(slot.confirmed)
+	at, err2 := parseLSN(from)
+	switch {
+	case err1 != nil || err2 != nil:
+		return []error{errors.Join(err1, err2)}
+	case confirmed > at:
+		return say(CodeGap, fmt.Sprintf("it was confirmed up to %s, beyond the stored position %s; the changes in between were read by somebody else, or the slot was made anew", confirmed, at))
+	}
+	return nil
+}
+
+func (sl *slotFacts) lost() bool { return sl.walStatus == "lost" || sl.restart == "" || sl.cause != "" }
+
+func (s *Source) slotLost(slot *slotFacts) error {
+	what := "the server gave it up"
+	if slot != nil && slot.cause != "" {
+		what += " (" + slot.cause + ")"
+	}
+	return &pipeline.Refusal{
+		Code: CodeSlotLost, Where: "slot " + s.config.Slot,
+		What: what + ", because it held back more log than max_slot_wal_keep_size allows",
+		Mend: s.config.ResetCommand,
+	}
+}
+
+// leftover looks at a slot that is there before a snapshot begins. It is ours if
+// the intent to make it was stored; then it is dropped (P10).
+func (s *Source) leftover(was state) []error {
+	slot := s.facts.slot
+	if slot == nil || was.Slot == slot.name && slot.plugin == "pgoutput" && slot.database == s.system.database {
+		return nil
+	}
+	mend := "SELECT pg_drop_replication_slot(" + QuoteLiteral(slot.name) + ");"
+	if slot.active {
+		mend = "slot: another name, because another process reads from this one"
+	}
+	return []error{&pipeline.Refusal{
+		Code: CodeSlotExists, Where: "slot " + slot.name,
+		What: "it exists, and nothing stored says that it is ours", Mend: mend,
+	}}
+}
+
+// keepCopied leaves out tables that were never copied: one that was named is
+// refused, one that a pattern matched is told and does not stop the others (I8).
+func (s *Source) keepCopied(was state) {
+	s.chosen.tables = slices.DeleteFunc(s.chosen.tables, func(t *tableInfo) bool {
+		if was.holds(t.oid) {
+			return false
+		}
+		r := s.tableAdded(t.TableName)
+		if _, named := s.config.wants(t.TableName); named {
+			s.chosen.refusals = append(s.chosen.refusals, r)
+		} else {
+			s.chosen.skipped = append(s.chosen.skipped, r)
+		}
+		return true
+	})
+}
+
+func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
+	return &pipeline.Refusal{
+		Code: CodeTableAdded, Where: name.Schema + "." + name.Name,
+		What: "it is to be captured, and its earlier rows were never copied",
+		Mend: s.config.ResetCommand + "\nor exclude the table",
+	}
+}
+
+// lookUp answers the assembler: the shape of rows that a Relation message
+// announces, nil for tables that are not captured.
+func (s *Source) lookUp(m *pgoutput.RelationMessage, before *shape) (*shape, error) {
+	name := TableName{string(m.Namespace), string(m.Name)}
+	if before == nil && !s.initial.holds(m.ID) {
+		if wanted, _ := s.config.wants(name); wanted && !s.passed[m.ID] {
+			s.passed[m.ID] = true
+			s.leaveOut(s.tableAdded(name))
+		}
+		return nil, nil
+	}
+	var out *shape
+	err := s.whileAlive(func(ctx context.Context) (err error) {
+		out, err = s.catalog.shapeFromRelation(ctx, m, before)
+		return err
+	})
+	if err == nil && out == nil {
+		s.leaveOut(&pipeline.Refusal{
+			Code: CodeTableChanged, Where: name.Schema + "." + name.Name, What: "it was dropped; what changed before that is not kept",
+			Mend: s.config.ResetCommand,
+		})
+	}
+	if err == nil && out != nil {
+		s.config.Log.Info("table has a new shape", "table", out.table.String(), "version", out.table.Version)
+	}
+	return out, err
+}
+
+// whileAlive runs f, which waits for the server, and goes on answering the stream
+// meanwhile.
+func (s *Source) whileAlive(f func(ctx context.Context) error) error {
+	st := s.current.Load()
+	done := make(chan struct{})
+	var err error
+	go func() {
+		defer close(done)
+		err = f(s.ended)
+	}()
+	if st == nil {
+		<-done
+		return err
+	}
+	if waitErr := st.waitFor(s.ended, done); waitErr != nil {
+		<-done // f ends with s.ended or with its answer; it must not outlive us
+		return errors.Join(waitErr, err)
+	}
+	return err
+}
+
+// publish makes the publication, or adds tables to it, before the slot is made
+// (P34).
+func (s *Source) publish(ctx context.Context) error {
+	var sql string
+	missing := unpublished(s.chosen.tables)
+	switch {
+	case s.facts.publication == nil:
+		sql = createPublicationSQL(&s.config, s.chosen.tables, s.version)
+	case len(missing) > 0:
+		sql = addTablesSQL(&s.config, missing)
+	default:
+		return nil
+	}
+	if _, err := s.side.query(ctx, sql); err != nil {
+		return &pipeline.Refusal{
+			Code: CodePublication, Where: "publication " + s.config.Publication, What: "it cannot be made", Err: err, Mend: sql,
+		}
+	}
+	s.config.Log.Info("publication is ready", "publication", s.config.Publication, "tables", len(s.chosen.tables))
+	// What the new publication sends of each table is known only now.
+	return markPublished(ctx, s.side, s.config.Publication, s.facts.tables)
+}
+
+// explain turns what the server says while it streams into a refusal, if a
+// person has to act; other errors pass with a new connection.
+func (s *Source) explain(err error) error {
+	code, text := sqlState(err), err.Error()
+	switch {
+	case code == "42704" && strings.Contains(text, "publication"):
+		return publicationGone(&s.config)
+	case code == "42704" && strings.Contains(text, "replication slot"):
+		return errors.Join(s.slotRefusals(nil, s.a.at.Native)...)
+	case code == "55000" && (strings.Contains(text, "cannot read from logical replication slot") ||
+		strings.Contains(text, "can no longer")), code == "58P01" && strings.Contains(text, "removed"):
+		return s.slotLost(nil)
+	}
+	return err
+}

@@ -1,0 +1,334 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
+)
+
+// A shape is one version of a captured table together with how its values are
+// read. It is immutable.
+type shape struct {
+	table   *schema.Table
+	oid     uint32
+	codecs  []pgvalue.Codec
+	columns []shapeColumn
+}
+
+// A shapeColumn is what tells one version from the next.
+type shapeColumn struct {
+	num    int // attnum; 0 if the catalog no longer knows the column
+	typ    uint32
+	typmod int32
+}
+
+// types resolves type OIDs; it holds what loadTypes gave.
+type types map[uint32]*typeInfo
+
+const (
+	oidInt2Vector = 22
+	oidOIDVector  = 30
+	oidBpchar     = 1042
+	oidVarchar    = 1043
+	oidNumeric    = 1700
+)
+
+// resolve says how values of a type are read. Domains count as what they are over.
+func (ts types) resolve(oid uint32, typmod int32) (pgvalue.Codec, schema.Type) {
+	t := ts[oid]
+	if t == nil {
+		c := pgvalue.Codec{}
+		return c, c.Type()
+	}
+	if t.kind == "d" {
+		if typmod < 0 {
+			typmod = t.typmod
+		}
+		return ts.resolve(t.base, typmod)
+	}
+	c := pgvalue.Codec{Op: pgvalue.Scalar(oid)}
+	switch {
+	case c.Op != pgvalue.Opaque:
+	case t.kind == "e":
+		c.Op = pgvalue.Enum
+	case t.name == "citext" && t.kind == "b":
+		c.Op = pgvalue.Text
+	case t.category == "A" && t.elem != 0 && oid != oidInt2Vector && oid != oidOIDVector:
+		return ts.resolveArray(t, typmod)
+	}
+	typ := c.Type()
+	typ.Labels = t.labels
+	setPrecision(&typ, c.Op, typmod)
+	return c, typ
+}
+
+func (ts types) resolveArray(t *typeInfo, typmod int32) (pgvalue.Codec, schema.Type) {
+	elem, elemType := ts.resolve(t.elem, typmod)
+	if elem.Op == pgvalue.Opaque || elem.Op == pgvalue.Array {
+		c := pgvalue.Codec{}
+		return c, c.Type()
+	}
+	c := pgvalue.Codec{Op: pgvalue.Array, Elem: elem.Op}
+	typ := c.Type()
+	typ.Elem = &elemType
+	return c, typ
+}
+
+// setPrecision reads the type modifier as the type's own typmodout does.
+func setPrecision(t *schema.Type, op pgvalue.Op, typmod int32) {
+	switch op {
+	case pgvalue.Numeric:
+		if typmod >= 4 {
+			m := typmod - 4
+			t.Precision = int(m >> 16 & 0xFFFF)
+			t.Scale = int(m&0x7FF^0x400) - 0x400 // 11 bits with a sign, from version 15 on
+		}
+	case pgvalue.Time, pgvalue.Timestamp, pgvalue.Timestamptz:
+		if typmod >= 0 {
+			t.Precision = int(typmod)
+		}
+	}
+}
+
+// shapeOf makes the shape of a table as the catalog has it now.
+func shapeOf(t *tableInfo, ts types, key []string, version uint32) *shape {
+	sent := t.sent()
+	s := &shape{
+		oid:   t.oid,
+		table: &schema.Table{Schema: t.Schema, Name: t.Name, Native: strconv.FormatUint(uint64(t.oid), 10), Version: version},
+	}
+	for _, c := range sent {
+		s.add(c, ts)
+	}
+	s.setKey(key)
+	return s
+}
+
+func (s *shape) add(c columnInfo, ts types) {
+	codec, typ := ts.resolve(c.typ, c.typmod)
+	typ.Name = c.typeName
+	if typ.Elem != nil {
+		typ.Elem.Name = strings.TrimSuffix(c.typeName, "[]")
+	}
+	s.codecs = append(s.codecs, codec)
+	s.columns = append(s.columns, shapeColumn{num: c.num, typ: c.typ, typmod: c.typmod})
+	s.table.Columns = append(s.table.Columns, schema.Column{
+		Name: c.name, Type: typ, Nullable: !c.notNull, Collation: collationOf(c, ts),
+	})
+}
+
+func collationOf(c columnInfo, ts types) schema.Collation {
+	if c.collation.name == "" {
+		return schema.Collation{}
+	}
+	out := schema.Collation{Name: c.collation.name, Provider: c.collation.provider, Deterministic: c.collation.deterministic}
+	base := ts[c.typ]
+	for base != nil && base.kind == "d" {
+		base = ts[base.base]
+	}
+	if base != nil {
+		out.Pad = base.oid == oidBpchar
+		out.Deterministic = out.Deterministic && base.name != "citext" // equal without regard to case
+	}
+	return out
+}
+
+func (s *shape) setKey(key []string) {
+	for _, name := range key {
+		s.table.Key = append(s.table.Key, s.table.Column(name))
+	}
+}
+
+// opaque lists the columns whose type is carried as text, with the type.
+func (s *shape) opaque() []string {
+	var out []string
+	for _, c := range s.table.Columns {
+		if c.Type.Opaque {
+			out = append(out, c.Name+" "+c.Type.Name)
+		}
+	}
+	return out
+}
+
+// matches reports whether rows of a relation are read with s, and key columns
+// are still carried.
+func (s *shape) matches(m *pgoutput.RelationMessage) bool {
+	if s.oid != m.ID || len(s.columns) != len(m.Columns) ||
+		s.table.Name != string(m.Name) || s.table.Schema != string(m.Namespace) {
+		return false
+	}
+	for i, c := range m.Columns {
+		mine := &s.columns[i]
+		if mine.typ != c.OID || mine.typmod != c.TypMod || s.table.Columns[i].Name != string(c.Name) {
+			return false
+		}
+	}
+	return s.keyCarried(m)
+}
+
+// keyCarried reports whether old rows of m carry every key column.
+func (s *shape) keyCarried(m *pgoutput.RelationMessage) bool {
+	for _, k := range s.table.Key {
+		if m.Columns[k].Flags&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// shapeFromRelation makes the shape that a Relation message announces. The
+// message has names and types of its own time; the rest comes from the catalog
+// of now, by name. A table that was dropped since gives nil.
+func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, before *shape) (*shape, error) {
+	info, err := cat.table(ctx, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	name := TableName{string(m.Namespace), string(m.Name)}
+	if info == nil {
+		return nil, nil // dropped since
+	}
+	if info.TableName != name {
+		return nil, cat.changed(name, before, "it was renamed after this place of the log was written, to "+info.Schema+"."+info.Name)
+	}
+	ts, err := loadTypes(ctx, cat.side, typeOIDs(m))
+	if err != nil {
+		return nil, err
+	}
+	s := &shape{oid: m.ID, table: &schema.Table{Schema: name.Schema, Name: name.Name, Native: strconv.FormatUint(uint64(m.ID), 10), Version: cat.nextVersion(m.ID)}}
+	for _, c := range m.Columns {
+		s.add(columnAt(info, c), ts)
+	}
+	key, refusal := info.key(cat.config.keyOf(name))
+	if refusal != nil {
+		return nil, refusal
+	}
+	for _, k := range key {
+		if s.table.Column(k) < 0 {
+			return nil, cat.changed(name, before, "its key column "+k+" did not exist at this place of the log")
+		}
+	}
+	s.setKey(key)
+	if !s.keyCarried(m) {
+		return nil, info.refuse(CodeIdentity, "at this place of the log updates and deletes did not carry the key",
+			cat.config.ResetCommand)
+	}
+	return s, cat.allowed(before, s, info)
+}
+
+// columnAt describes a column of a Relation message by what the catalog says of
+// the column of that name. A column that is gone since may hold NULL.
+func columnAt(info *tableInfo, c pgoutput.RelationColumn) columnInfo {
+	out := columnInfo{name: string(c.Name), typ: c.OID, typmod: c.TypMod, typeName: "type " + strconv.FormatUint(uint64(c.OID), 10)}
+	for _, now := range info.columns {
+		if now.name == out.name {
+			out.num, out.collation, out.defaults = now.num, now.collation, now.defaults
+			if now.typ == c.OID && now.typmod == c.TypMod {
+				out.notNull, out.typeName = now.notNull, now.typeName
+			}
+		}
+	}
+	return out
+}
+
+// allowed reports whether rows written under before may stay as they are now
+// that later ones come as after: columns may go, and nullable ones without a
+// default may come. What else happens to a table changes its earlier rows without
+// a word in the log (P21).
+func (cat *catalog) allowed(before, after *shape, info *tableInfo) error {
+	if before == nil {
+		return nil
+	}
+	name := info.TableName
+	for i, c := range after.table.Columns {
+		j := before.table.Column(c.Name)
+		if j < 0 {
+			if err := cat.mayAdd(before, after.columns[i], c, info); err != nil {
+				return err
+			}
+			continue
+		}
+		was, is := before.columns[j], after.columns[i]
+		if was.typ != is.typ || was.typmod != is.typmod && is.typ != oidVarchar {
+			return cat.changed(name, before, "column "+c.Name+" became "+c.Type.Name)
+		}
+		if was.num != 0 && is.num != 0 && was.num != is.num {
+			return cat.changed(name, before, "column "+c.Name+" was dropped and added again")
+		}
+	}
+	return nil
+}
+
+func (cat *catalog) mayAdd(before *shape, is shapeColumn, c schema.Column, info *tableInfo) error {
+	for i, was := range before.columns {
+		if was.num == is.num && is.num != 0 {
+			return cat.changed(info.TableName, before, fmt.Sprintf("column %s was renamed to %s", before.table.Columns[i].Name, c.Name))
+		}
+	}
+	now := info.column(is.num)
+	if now != nil && (now.defaults || now.notNull) {
+		return cat.changed(info.TableName, before, "column "+c.Name+" was added with a default or NOT NULL, which fills earlier rows unseen")
+	}
+	return nil
+}
+
+func (cat *catalog) changed(name TableName, before *shape, how string) error {
+	return &pipeline.Refusal{
+		Code: CodeTableChanged, Where: name.Schema + "." + name.Name,
+		What: "the table was changed: " + how, Mend: cat.config.ResetCommand,
+	}
+}
+
+func typeOIDs(m *pgoutput.RelationMessage) []uint32 {
+	var oids []uint32
+	for _, c := range m.Columns {
+		oids = append(oids, c.OID)
+	}
+	return oids
+}
+
+// A catalog answers what the stream asks about tables. Used by one goroutine at
+// a time.
+type catalog struct {
+	config   *Config
+	side     *side
+	versions map[uint32]uint32
+}
+
+func (cat *catalog) nextVersion(oid uint32) uint32 {
+	cat.versions[oid]++
+	return cat.versions[oid]
+}
+
+// table reads one table by OID; nil if it is gone.
+func (cat *catalog) table(ctx context.Context, oid uint32) (*tableInfo, error) {
+	all, err := loadTables(ctx, cat.side)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range all {
+		if t.oid == oid {
+			return t, describe(ctx, cat.side, []*tableInfo{t})
+		}
+	}
+	return nil, nil
+}
+
+// clone copies a Relation message out of the reader's buffer.
+func cloneRelation(m *pgoutput.RelationMessage) *pgoutput.RelationMessage {
+	c := *m
+	c.Namespace, c.Name = bytes.Clone(m.Namespace), bytes.Clone(m.Name)
+	c.Columns = make([]pgoutput.RelationColumn, len(m.Columns))
+	for i, col := range m.Columns {
+		c.Columns[i] = col
+		c.Columns[i].Name = bytes.Clone(col.Name)
+	}
+	return &c
+}

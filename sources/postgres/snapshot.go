@@ -1,0 +1,402 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+)
+
+// snapshot copies all tables as they are at the place where the slot begins, so
+// that each row is in exactly one of copy and stream (P09):
+//
+//	replication connection   CREATE_REPLICATION_SLOT … EXPORT_SNAPSHOT ─── idle ───► START_REPLICATION
+//	worker 1 … n                  BEGIN REPEATABLE READ; SET TRANSACTION SNAPSHOT; COPY, COPY, …
+//
+// The exported snapshot lives as long as its connection is left alone (P10);
+// what breaks here is therefore begun again from a new slot.
+func (s *Source) snapshot(ctx context.Context, conn *replConn) error {
+	if err := s.awaitPlan(ctx); err != nil {
+		return err
+	}
+	if err := s.dropLeftover(ctx, conn); err != nil {
+		return err
+	}
+	slot, err := s.createSlot(ctx, conn)
+	if err != nil {
+		return err
+	}
+	point, err := parseLSN(slot.ConsistentPoint)
+	if err != nil {
+		return err
+	}
+	began := s.config.Now()
+	s.config.Log.Info("snapshot begins", "slot", s.config.Slot, "consistent_point", slot.ConsistentPoint, "tables", len(s.shapes))
+	if err := s.copyTables(ctx, slot.SnapshotName, point, began); err != nil {
+		return err
+	}
+	return s.copied(ctx, point, began)
+}
+
+// copied hands over the end of the snapshot: the first position.
+func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
+	s.initial.Copied, s.initial.Point = true, point.String()
+	for _, sh := range s.shapes {
+		s.initial.Tables = append(s.initial.Tables, sh.oid)
+	}
+	slices.Sort(s.initial.Tables)
+	s.a.state = s.initial.encode()
+	s.a.at, s.a.atLSN = pipeline.Position{Seq: 1, Native: point.String()}, receivedLSN(point)
+	b := s.queue.get()
+	b.endWhole(pipeline.Resume{At: s.a.at, State: s.a.state}, began)
+	s.stats.snapshotDone()
+	s.config.Log.Info("snapshot is complete", "took", s.config.Now().Sub(began))
+	return s.queue.put(ctx, b, heart{})
+}
+
+// planWait bounds the wait for the intent to be committed. A consumer that never
+// acknowledges loses only that a slot left by a crash is dropped by itself.
+const planWait = 5 * time.Second
+
+// awaitPlan waits until the intent to make a slot is committed downstream, so
+// that after a crash the slot is known to be ours.
+func (s *Source) awaitPlan(ctx context.Context) error {
+	timer := time.NewTimer(planWait)
+	defer timer.Stop()
+	select {
+	case <-s.planned:
+	case <-timer.C:
+		s.config.Log.Warn("the intent to make a slot was not committed; going on", "slot", s.config.Slot)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// dropLeftover drops the slot that an interrupted snapshot left; prepare has
+// seen that it is ours.
+func (s *Source) dropLeftover(ctx context.Context, conn *replConn) error {
+	if s.facts.slot == nil {
+		return nil
+	}
+	s.config.Log.Info("dropping the slot of an interrupted snapshot", "slot", s.config.Slot)
+	err := pglogrepl.DropReplicationSlot(ctx, conn.PgConn, QuoteIdent(s.config.Slot), pglogrepl.DropReplicationSlotOptions{Wait: true})
+	if err != nil && sqlState(err) != "42704" { // gone meanwhile
+		return fmt.Errorf("drop the slot of an interrupted snapshot: %w", err)
+	}
+	return nil
+}
+
+// createSlot makes the slot. The server waits for every transaction that writes;
+// meanwhile the log and the statistics say for whom (P08).
+func (s *Source) createSlot(ctx context.Context, conn *replConn) (pglogrepl.CreateReplicationSlotResult, error) {
+	type answer struct {
+		slot pglogrepl.CreateReplicationSlotResult
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		slot, err := pglogrepl.CreateReplicationSlot(ctx, conn.PgConn, QuoteIdent(s.config.Slot), "pgoutput",
+			pglogrepl.CreateReplicationSlotOptions{Mode: pglogrepl.LogicalReplication, SnapshotAction: "EXPORT_SNAPSHOT"})
+		done <- answer{slot, err}
+	}()
+	ticker := time.NewTicker(s.config.WaitNotice)
+	defer ticker.Stop()
+	for {
+		select {
+		case a := <-done:
+			s.stats.waitFor("")
+			return a.slot, s.slotError(a.err)
+		case <-ticker.C:
+			s.noticeWriters(ctx)
+		}
+	}
+}
+
+func (s *Source) slotError(err error) error {
+	switch sqlState(err) {
+	case "":
+		return err
+	case "53400":
+		return &pipeline.Refusal{Code: CodeNoFreeSlot, Where: s.facts.database, What: "all replication slots are taken", Err: err,
+			Mend: fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; -- then restart the server", s.facts.maxSlots+5)}
+	case "42710":
+		return &pipeline.Refusal{Code: CodeSlotExists, Where: "slot " + s.config.Slot, What: "it exists, and nothing stored says that it is ours", Err: err,
+			Mend: "SELECT pg_drop_replication_slot(" + QuoteLiteral(s.config.Slot) + ");"}
+	}
+	return fmt.Errorf("make the slot: %w", err)
+}
+
+const writersSQL = `
+SELECT 'pid ' || pid || ', user ' || coalesce(usename, '?') || ', application ' || quote_literal(coalesce(application_name, ''))
+       || ', for ' || date_trunc('second', now() - xact_start)
+FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+UNION ALL
+SELECT 'prepared transaction ' || quote_literal(gid) || ' of ' || owner || ', for ' || date_trunc('second', now() - prepared) FROM pg_prepared_xacts
+LIMIT 5`
+
+func (s *Source) noticeWriters(ctx context.Context) {
+	rs, err := s.side.query(ctx, writersSQL)
+	if err != nil {
+		s.config.Log.Warn("cannot see what the slot waits for", "error", err)
+		return
+	}
+	var writers []string
+	for i := range rs {
+		writers = append(writers, rs.text(i, 0))
+	}
+	who := strings.Join(writers, "; ")
+	s.stats.waitFor("the slot can be made when these transactions have ended: " + who)
+	s.config.Log.Warn("the slot can be made when older transactions have ended", "slot", s.config.Slot, "waiting_for", who)
+}
+
+// copyTables lets the workers copy all chunks. The first error ends all.
+func (s *Source) copyTables(ctx context.Context, snapshot string, point lsn, began time.Time) error {
+	chunks, err := s.cut(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan chunk, len(chunks))
+	for _, c := range chunks {
+		work <- c
+	}
+	close(work)
+	pace := &pace{rate: s.config.MaxRate}
+	var group sync.WaitGroup
+	for range min(s.config.SnapshotWorkers, max(1, len(chunks))) {
+		w := &copier{source: s, tx: &pipeline.Tx{Commit: uint64(point), At: began}, pace: pace}
+		group.Go(func() {
+			if err := w.run(ctx, snapshot, work); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// A chunk is a part of a table that is copied by one COPY.
+type chunk struct {
+	shape    *shape
+	progress *tableProgress
+	sql      string
+}
+
+// chunkBlocks is how many blocks a chunk of a large table has: 64 MiB.
+const chunkBlocks = 8192
+
+// cut cuts the tables into chunks, the largest tables first.
+func (s *Source) cut(ctx context.Context) ([]chunk, error) {
+	order := slices.Clone(s.shapes)
+	info := map[uint32]*tableInfo{}
+	for _, t := range s.chosen.tables {
+		info[t.oid] = t
+	}
+	slices.SortStableFunc(order, func(a, b *shape) int { return int(info[b.oid].bytes>>10) - int(info[a.oid].bytes>>10) })
+	var out []chunk
+	for _, sh := range order {
+		t := info[sh.oid]
+		leaves, err := s.leaves(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		p := s.stats.table(sh.table.String(), t.rows, t.bytes)
+		for _, leaf := range leaves {
+			for _, sql := range s.copies(sh, t, leaf) {
+				out = append(out, chunk{shape: sh, progress: p, sql: sql})
+				p.chunks.Add(1)
+			}
+		}
+	}
+	return out, nil
+}
+
+// A leaf is a relation that has rows of its own.
+type leaf struct {
+	TableName
+	blocks int64
+}
+
+// leaves gives the table itself, or the leaves of a partitioned one.
+func (s *Source) leaves(ctx context.Context, t *tableInfo) ([]leaf, error) {
+	rs, err := s.side.query(ctx, `
+		SELECT n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::int
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_partition_tree($1::oid) WHERE isleaf))
+		ORDER BY c.oid`, fmt.Sprint(t.oid))
+	if err != nil {
+		return nil, fmt.Errorf("read the size of %s: %w", t.sql(), err)
+	}
+	var out []leaf
+	for _, cols := range rs {
+		r := record{cols: cols}
+		out = append(out, leaf{TableName: TableName{r.text(), r.text()}, blocks: r.int()})
+	}
+	return out, nil
+}
+
+// copies writes the COPY statements of one leaf. Ranges of ctid are read without
+// scanning the rest from version 14 on; the last one is open, because the file
+// may have grown before the snapshot was taken.
+func (s *Source) copies(sh *shape, t *tableInfo, l leaf) []string {
+	var names []string
+	for _, c := range sh.table.Columns {
+		names = append(names, c.Name)
+	}
+	list, options := quoteList(names), ") TO STDOUT"
+	if sh.binary() {
+		options += " (FORMAT binary)"
+	}
+	query := "COPY (SELECT " + list + " FROM ONLY " + l.sql()
+	where := func(conds ...string) string {
+		if t.filter != "" {
+			conds = append(conds, "("+t.filter+")")
+		}
+		if len(conds) == 0 {
+			return query + options
+		}
+		return query + " WHERE " + strings.Join(conds, " AND ") + options
+	}
+	if s.version < 140000 || s.config.SnapshotWorkers == 1 || l.blocks < 2*chunkBlocks {
+		if t.filter == "" {
+			return []string{"COPY " + l.sql() + " (" + list + options}
+		}
+		return []string{where()}
+	}
+	var out []string
+	for low := int64(0); low < l.blocks; low += chunkBlocks {
+		conds := []string{fmt.Sprintf("ctid >= '(%d,0)'::tid", low)}
+		if low+chunkBlocks < l.blocks {
+			conds = append(conds, fmt.Sprintf("ctid < '(%d,0)'::tid", low+chunkBlocks))
+		}
+		out = append(out, where(conds...))
+	}
+	return out
+}
+
+// binary reports whether every column can be copied in binary form, which is
+// cheaper for both sides. A single type without a binary reader decides for text.
+func (s *shape) binary() bool {
+	return !slices.ContainsFunc(s.table.Columns, func(c schema.Column) bool { return c.Type.Opaque })
+}
+
+// A copier is one worker: its own connection and transaction.
+type copier struct {
+	source *Source
+	tx     *pipeline.Tx
+	pace   *pace
+
+	ctx    context.Context // of the running copy
+	chunk  chunk
+	rows   copyReader
+	rest   []byte // the beginning of a row whose end was not sent yet
+	out    *batch
+	binary bool
+}
+
+func (w *copier) run(ctx context.Context, snapshot string, work <-chan chunk) error {
+	conn, err := w.source.config.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot)
+	if _, err := simpleQuery(ctx, conn, begin); err != nil {
+		return fmt.Errorf("take over the slot's snapshot: %w", err)
+	}
+	for c := range work {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := w.copy(ctx, conn, c); err != nil {
+			return fmt.Errorf("copy %s: %w", c.shape.table, err)
+		}
+	}
+	return w.flush()
+}
+
+func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
+	w.ctx, w.chunk, w.rest = ctx, c, w.rest[:0]
+	w.binary = c.shape.binary()
+	if n := len(c.shape.codecs); w.binary {
+		w.rows = &binaryCopy{columns: n}
+	} else {
+		w.rows = &textCopy{columns: n}
+	}
+	if _, err := conn.CopyTo(ctx, w, c.sql); err != nil {
+		return err
+	}
+	if len(w.rest) > 0 {
+		return errCopyFormat
+	}
+	c.progress.done.Add(1)
+	return nil
+}
+
+// Write takes what the server sent: as a rule one row.
+func (w *copier) Write(p []byte) (int, error) {
+	b := p
+	if len(w.rest) > 0 {
+		w.rest = append(w.rest, p...)
+		b = w.rest
+	}
+	rest, err := w.rows.take(b, w.row)
+	if err != nil {
+		return 0, err
+	}
+	w.rest = append(w.rest[:0], rest...)
+	w.chunk.progress.bytes.Add(int64(len(p)))
+	return len(p), w.pace.wait(w.ctx, len(p))
+}
+
+func (w *copier) row(fields [][]byte) error {
+	if w.out != nil && w.out.full(&w.source.config) {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	if w.out == nil {
+		w.out = w.source.queue.get()
+	}
+	sh, b := w.chunk.shape, w.out
+	row := b.row(len(fields))
+	for i, f := range fields {
+		var err error
+		switch {
+		case f == nil:
+			row[i] = schema.Null()
+		case w.binary:
+			row[i], err = b.reader.Binary(sh.codecs[i], f)
+		default:
+			row[i], err = b.reader.Text(sh.codecs[i], f)
+		}
+		if err != nil {
+			return valueError(sh, i, err)
+		}
+	}
+	c := b.add()
+	c.Table, c.Op, c.After, c.Tx = sh.table, pipeline.Read, row, w.tx
+	w.chunk.progress.rows.Add(1)
+	return nil
+}
+
+func (w *copier) flush() error {
+	if w.out == nil {
+		return nil
+	}
+	b := w.out
+	w.out = nil
+	b.snapshot = true
+	b.endWhole(pipeline.Resume{State: w.source.a.state}, w.source.config.Now())
+	return w.source.queue.put(w.ctx, b, heart{})
+}

@@ -1,0 +1,348 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+)
+
+// A Source captures one database. It implements pipeline.Source, and is used
+// once.
+type Source struct {
+	config  Config
+	side    *side
+	catalog *catalog
+	queue   *queue
+	stats   *stats
+
+	// Set by Open, constant after.
+	version       int
+	senderTimeout time.Duration
+	system        system
+	initial       state // of the snapshot, or as resumed
+	facts         *facts
+	chosen        *chosen
+	shapes        []*shape
+	passed        map[uint32]bool // tables that a pattern matched and that cannot be captured
+
+	a *assembler // owned by the owner goroutine once it runs
+
+	ended  context.Context // of the owner goroutine; its cause is why the source ended
+	end    context.CancelCauseFunc
+	group  sync.WaitGroup // owner and poller
+	closed sync.Once
+
+	durableAt atomic.Uint64 // durableLSN
+	acked     chan struct{} // of size 1: something was acknowledged
+	planned   chan struct{} // closed at the first acknowledgement
+	plan      sync.Once
+	hasty     atomic.Bool
+	current   atomic.Pointer[stream]
+
+	// Owned by the caller of Next.
+	taken   *batch
+	stage   int // how much of taken was handed over: 0 none, 1 its whole transactions
+	numbers uint32
+}
+
+var _ pipeline.Source = (*Source)(nil)
+
+// New makes a source; it does nothing before Open.
+func New(c Config) *Source {
+	c = c.withDefaults()
+	s := &Source{
+		config: c, queue: newQueue(&c), stats: &stats{now: c.Now},
+		acked: make(chan struct{}, 1), planned: make(chan struct{}), passed: map[uint32]bool{},
+	}
+	s.side = &side{config: &s.config}
+	s.catalog = &catalog{config: &s.config, side: s.side, versions: map[uint32]uint32{}}
+	s.ended, s.end = context.WithCancelCause(context.Background())
+	return s
+}
+
+// Open checks server, publication, tables and slot, tells everything that is
+// wrong at once, and starts to read. See the package's documentation.
+func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
+	if err := s.config.check(); err != nil {
+		return err
+	}
+	was, err := s.resumed(from)
+	if err != nil {
+		return err
+	}
+	if err := s.look(ctx); err != nil {
+		return err
+	}
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.prepare(ctx, conn, from, was); err != nil {
+		closeConn(conn.PgConn)
+		return err
+	}
+	s.group.Add(2)
+	go s.own(conn)
+	go s.poll()
+	return nil
+}
+
+func (s *Source) resumed(from pipeline.Resume) (state, error) {
+	if from.IsZero() {
+		return state{}, nil
+	}
+	return decodeState(from.State)
+}
+
+// look reads what the start depends on.
+func (s *Source) look(ctx context.Context) (err error) {
+	if s.facts, err = loadFacts(ctx, &s.config, s.side); err != nil {
+		return err
+	}
+	s.version = s.facts.version
+	s.senderTimeout = time.Duration(s.facts.senderTimeoutMS) * time.Millisecond
+	s.chosen, err = choose(ctx, &s.config, s.side, s.facts)
+	return err
+}
+
+// dial opens the replication connection and verifies whose it is.
+func (s *Source) dial(ctx context.Context) (*replConn, error) {
+	conn, err := s.config.connectReplication(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sys, err := identify(ctx, conn.PgConn)
+	if err == nil && s.system.id != "" {
+		err = s.sameServer(sys)
+	}
+	if err != nil {
+		closeConn(conn.PgConn)
+		return nil, err
+	}
+	s.system = sys
+	return conn, nil
+}
+
+// prepare refuses what would go wrong later, and makes what reading needs.
+func (s *Source) prepare(ctx context.Context, conn *replConn, from pipeline.Resume, was state) error {
+	fresh := from.At.IsZero() && from.Rows == 0
+	if !fresh {
+		s.keepCopied(was)
+	}
+	problems := s.facts.serverRefusals(&s.config, s.facts.slot == nil)
+	problems = append(problems, s.chosen.refusals...)
+	problems = append(problems, s.facts.publicationRefusals(&s.config, s.chosen, fresh)...)
+	if !from.IsZero() {
+		problems = append(problems, s.identityRefusals(was)...)
+	}
+	if fresh {
+		problems = append(problems, s.leftover(was)...)
+	} else {
+		problems = append(problems, s.slotRefusals(s.facts.slot, from.At.Native)...)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	if fresh {
+		if err := s.publish(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.makeShapes(ctx); err != nil {
+		return err
+	}
+	return s.assemble(from, was, fresh)
+}
+
+// makeShapes describes the captured tables, and tells what is carried as text
+// and what was left out (I8).
+func (s *Source) makeShapes(ctx context.Context) error {
+	var oids []uint32
+	for _, t := range s.chosen.tables {
+		for _, c := range t.columns {
+			oids = append(oids, c.typ)
+		}
+	}
+	slices.Sort(oids)
+	ts, err := loadTypes(ctx, s.side, slices.Compact(oids))
+	if err != nil {
+		return fmt.Errorf("read the types of columns: %w", err)
+	}
+	for _, t := range s.chosen.tables {
+		sh := shapeOf(t, ts, s.chosen.keys[t.oid], s.catalog.nextVersion(t.oid))
+		s.shapes = append(s.shapes, sh)
+		for _, column := range sh.opaque() {
+			s.config.Log.Warn("column is carried as text", "table", sh.table.String(), "column", column)
+		}
+	}
+	for _, r := range s.chosen.skipped {
+		s.leaveOut(r)
+	}
+	for _, t := range s.facts.tables {
+		if !slices.Contains(s.chosen.tables, t) {
+			s.passed[t.oid] = true
+		}
+	}
+	return nil
+}
+
+// leaveOut tells that a table is not captured (I8).
+func (s *Source) leaveOut(r *pipeline.Refusal) {
+	s.stats.leaveOut(r.Where, r.What)
+	s.config.Log.Warn("table is not captured", "table", r.Where, "code", string(r.Code), "why", r.What, "mend", r.Mend)
+}
+
+// assemble sets up the assembler at the place to go on from.
+func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
+	sp := newSpill(s.config.SpillDir, s.config.SpillBytes)
+	if err := sp.open(); err != nil {
+		return err
+	}
+	s.a = &assembler{config: &s.config, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.get, shape: s.lookUp}
+	for _, sh := range s.shapes {
+		s.a.rels[sh.oid] = &relation{shape: sh}
+	}
+	if fresh {
+		s.initial = state{System: s.system.id, Timeline: s.system.timeline, Database: s.system.database, Slot: s.config.Slot, Publication: s.config.Publication}
+		s.a.state = s.initial.encode()
+		return nil
+	}
+	s.initial = was
+	at, err := parseLSN(from.At.Native)
+	if err != nil {
+		return &pipeline.Refusal{Code: CodeState, What: "the stored position is not an LSN", Err: err, Mend: s.config.ResetCommand}
+	}
+	s.a.state, s.a.at, s.a.atLSN, s.a.leaveOut = from.State, from.At, receivedLSN(at), from.Rows
+	s.durableAt.Store(uint64(at))
+	return nil
+}
+
+func (s *Source) tables() []*schema.Table {
+	var out []*schema.Table
+	for _, sh := range s.shapes {
+		out = append(out, sh.table)
+	}
+	return out
+}
+
+// Next gives the next batch. See pipeline.Source.
+func (s *Source) Next(ctx context.Context) (pipeline.Batch, error) {
+	if b, ok := s.rest(); ok {
+		return b, nil
+	}
+	select { // what is ready is given even if ctx or the source has ended
+	case b := <-s.queue.ready:
+		return s.take(b), nil
+	default:
+	}
+	select {
+	case b := <-s.queue.ready:
+		return s.take(b), nil
+	case <-ctx.Done():
+		return pipeline.Batch{}, context.Cause(ctx)
+	case <-s.ended.Done():
+		return pipeline.Batch{}, s.why()
+	}
+}
+
+// why gives the error that ended the source; after Close it is io.ErrClosedPipe.
+func (s *Source) why() error { return context.Cause(s.ended) }
+
+// rest gives the part of a transaction behind the whole ones of the same batch,
+// or takes the batch back.
+func (s *Source) rest() (pipeline.Batch, bool) {
+	b := s.taken
+	if b == nil {
+		return pipeline.Batch{}, false
+	}
+	if s.stage == 1 && len(b.changes) > b.whole {
+		s.stage = 2
+		return pipeline.Batch{Changes: b.changes[b.whole:], End: b.partEnd, Bytes: b.bytes()}, true
+	}
+	s.taken = nil
+	s.queue.recycle(b)
+	return pipeline.Batch{}, false
+}
+
+// take hands over a batch: its whole transactions first, if there are any.
+func (s *Source) take(b *batch) pipeline.Batch {
+	s.taken, s.stage = b, 2
+	s.stats.progress()
+	out := pipeline.Batch{Tables: b.tables, Changes: b.changes, End: b.partEnd, Bytes: b.bytes(), At: b.wholeAt}
+	if b.wholeEnd != nil {
+		out.Changes, out.End = b.changes[:b.whole], b.wholeEnd
+		if len(b.changes) > b.whole {
+			s.stage, out.Bytes = 1, 0
+		}
+	}
+	if b.snapshot {
+		for i := range b.changes {
+			b.changes[i].Row = s.numbers
+			s.numbers++
+		}
+	}
+	return out
+}
+
+// Ack lets the server forget what lies before the end of a transaction (P06).
+func (s *Source) Ack(_ context.Context, durable pipeline.Position) error {
+	s.plan.Do(func() { close(s.planned) })
+	if durable.IsZero() {
+		return nil
+	}
+	at, err := parseLSN(durable.Native)
+	if err != nil {
+		return fmt.Errorf("acknowledged position: %w", err)
+	}
+	if at <= lsn(s.durableAt.Load()) {
+		return nil
+	}
+	s.durableAt.Store(uint64(at))
+	select {
+	case s.acked <- struct{}{}:
+	default:
+	}
+	if st := s.current.Load(); st != nil {
+		st.wakeUp()
+	}
+	return nil
+}
+
+func (s *Source) durable() durableLSN { return durableLSN(s.durableAt.Load()) }
+
+// Reached compares LSNs. See pipeline.Source.
+func (s *Source) Reached(have, want string) (bool, error) { return reached(have, want) }
+
+// Hasten says whether somebody waits for an idle source to move on; if so it does
+// so every 250 ms.
+func (s *Source) Hasten(waiting bool) {
+	s.hasty.Store(waiting)
+	if st := s.current.Load(); st != nil && waiting {
+		st.wakeUp()
+	}
+}
+
+// Close ends the connections and waits for the goroutines. The slot stays.
+func (s *Source) Close() error {
+	s.end(io.ErrClosedPipe)
+	if st := s.current.Load(); st != nil {
+		st.wakeUp()
+	}
+	s.group.Wait()
+	var err error
+	s.closed.Do(func() {
+		s.side.close()
+		if s.a != nil {
+			err = s.a.spill.clear()
+		}
+	})
+	return err
+}

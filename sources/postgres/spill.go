@@ -1,0 +1,224 @@
+package postgres
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/evertdb/evert/sources/postgres/pgoutput"
+)
+
+// A spill keeps the messages of transactions that the server streams before
+// their commit, in memory up to a bound over all of them and beyond it in one file
+// each (P26).
+//
+//	record = xid uint32 · length uint32 · place in the log uint64 · message
+//
+// Records are kept in the order of arrival. What a savepoint rolled back is not
+// cut out but remembered by its xid and left out when the transaction is read
+// (P27): the transactions of one stream block may alternate between xids.
+type spill struct {
+	dir    string
+	limit  int64
+	memory int64 // bytes of all blocks in use
+	txs    map[uint32]*spilled
+	free   [][]byte
+}
+
+// spilled is one transaction: first what lies in the file, then the blocks.
+type spilled struct {
+	xid     uint32
+	blocks  [][]byte
+	file    *os.File
+	aborted map[uint32]bool
+}
+
+const (
+	spillBlockBytes  = 128 << 10
+	spillHeaderBytes = 16
+)
+
+func newSpill(dir string, limit int64) *spill {
+	return &spill{dir: dir, limit: limit, txs: map[uint32]*spilled{}}
+}
+
+// open makes the directory and removes what a crash left there.
+func (s *spill) open() error {
+	if s.dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("make the spill directory: %w", err)
+	}
+	left, err := filepath.Glob(filepath.Join(s.dir, "*.tx"))
+	for _, name := range left {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
+}
+
+func (s *spill) begin(xid uint32) *spilled {
+	t := s.txs[xid]
+	if t == nil {
+		t = &spilled{xid: xid}
+		s.txs[xid] = t
+	}
+	return t
+}
+
+// add keeps one message of transaction t, sent for xid, which is t's own or that
+// of a part of it.
+func (s *spill) add(t *spilled, xid uint32, place lsn, msg []byte) error {
+	n := spillHeaderBytes + len(msg)
+	last := len(t.blocks) - 1
+	if last < 0 || cap(t.blocks[last])-len(t.blocks[last]) < n {
+		t.blocks = append(t.blocks, s.block(n))
+		last++
+	}
+	b := be.AppendUint32(t.blocks[last], xid)
+	b = be.AppendUint64(be.AppendUint32(b, uint32(len(msg))), uint64(place))
+	t.blocks[last] = append(b, msg...)
+	if s.memory <= s.limit || s.dir == "" {
+		return nil
+	}
+	return s.write(s.largest())
+}
+
+func (s *spill) block(n int) []byte {
+	var b []byte
+	if last := len(s.free) - 1; last >= 0 && n <= spillBlockBytes {
+		b, s.free = s.free[last], s.free[:last]
+	} else {
+		b = make([]byte, 0, max(n, spillBlockBytes))
+	}
+	s.memory += int64(cap(b))
+	return b
+}
+
+func (s *spill) largest() *spilled {
+	var most *spilled
+	for _, t := range s.txs {
+		if most == nil || len(t.blocks) > len(most.blocks) {
+			most = t
+		}
+	}
+	return most
+}
+
+// write moves a transaction's blocks to its file.
+func (s *spill) write(t *spilled) (err error) {
+	if t.file == nil {
+		t.file, err = os.OpenFile(filepath.Join(s.dir, fmt.Sprintf("%d.tx", t.xid)), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return fmt.Errorf("spill a transaction: %w", err)
+		}
+	}
+	for _, b := range t.blocks {
+		if _, err := t.file.Write(b); err != nil {
+			return fmt.Errorf("spill a transaction: %w", err)
+		}
+	}
+	s.release(t)
+	return nil
+}
+
+func (s *spill) release(t *spilled) {
+	for _, b := range t.blocks {
+		s.memory -= int64(cap(b))
+		if cap(b) == spillBlockBytes && int64(len(s.free))*spillBlockBytes < s.limit {
+			s.free = append(s.free, b[:0])
+		}
+	}
+	t.blocks = nil
+}
+
+// abort forgets a transaction, or remembers that a part of it is rolled back.
+func (s *spill) abort(xid, sub uint32) error {
+	t := s.txs[xid]
+	if t == nil {
+		return nil
+	}
+	if xid == sub {
+		return s.drop(t)
+	}
+	if t.aborted == nil {
+		t.aborted = map[uint32]bool{}
+	}
+	t.aborted[sub] = true
+	return nil
+}
+
+// drop forgets a transaction and removes its file.
+func (s *spill) drop(t *spilled) error {
+	s.release(t)
+	delete(s.txs, t.xid)
+	if t.file == nil {
+		return nil
+	}
+	name := t.file.Name()
+	return errors.Join(t.file.Close(), os.Remove(name))
+}
+
+// clear forgets everything: after a reconnect the server streams it all again.
+func (s *spill) clear() (err error) {
+	for _, t := range s.txs {
+		err = errors.Join(err, s.drop(t))
+	}
+	return err
+}
+
+// each gives the messages of t that were not rolled back, in order, to f. What a
+// relation looks like is given even from a part that was rolled back: the server
+// says it once per transaction.
+func (t *spilled) each(f func(place lsn, msg []byte) error) error {
+	keep := func(xid uint32, place lsn, msg []byte) error {
+		if t.aborted[xid] && pgoutput.Kind(msg[0]) != pgoutput.Relation {
+			return nil
+		}
+		return f(place, msg)
+	}
+	if t.file != nil {
+		if err := t.eachInFile(keep); err != nil {
+			return err
+		}
+	}
+	for _, b := range t.blocks {
+		for len(b) > 0 {
+			n := spillHeaderBytes + int(be.Uint32(b[4:]))
+			if err := keep(be.Uint32(b), lsn(be.Uint64(b[8:])), b[spillHeaderBytes:n]); err != nil {
+				return err
+			}
+			b = b[n:]
+		}
+	}
+	return nil
+}
+
+func (t *spilled) eachInFile(f func(xid uint32, place lsn, msg []byte) error) error {
+	if _, err := t.file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("read a spilled transaction: %w", err)
+	}
+	r := bufio.NewReaderSize(t.file, spillBlockBytes)
+	var head [spillHeaderBytes]byte
+	var msg []byte
+	for {
+		if _, err := io.ReadFull(r, head[:]); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read a spilled transaction: %w", err)
+		}
+		n := int(be.Uint32(head[4:]))
+		if cap(msg) < n {
+			msg = make([]byte, n)
+		}
+		if _, err := io.ReadFull(r, msg[:n]); err != nil {
+			return fmt.Errorf("read a spilled transaction: %w", err)
+		}
+		if err := f(be.Uint32(head[:]), lsn(be.Uint64(head[8:])), msg[:n]); err != nil {
+			return err
+		}
+	}
+}

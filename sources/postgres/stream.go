@@ -1,0 +1,293 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// A stream is one replication connection from START_REPLICATION to its end.
+// Everything in it but wakeUp belongs to the owner goroutine.
+type stream struct {
+	source *Source
+	a      *assembler
+	conn   *pgconn.PgConn
+	net    net.Conn
+	in     messageReader
+
+	statusEvery time.Duration
+	deadAfter   time.Duration
+
+	told     durableLSN // the last place that the server was told
+	toldAt   time.Time
+	heardAt  time.Time // when the server last sent anything
+	askedAt  time.Time // when it was last asked for an answer
+	movedAt  time.Time // when an idle position was last handed over
+	waking   atomic.Bool
+	received bool
+}
+
+// A replConn is a replication connection and what it reads from.
+type replConn struct {
+	*pgconn.PgConn
+	in io.Reader
+}
+
+// start begins to stream behind everything that was handed over.
+func (s *Source) startStream(ctx context.Context, conn *replConn) (*stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	err := pglogrepl.StartReplication(ctx, conn.PgConn, QuoteIdent(s.config.Slot), pglogrepl.LSN(s.a.atLSN), pglogrepl.StartReplicationOptions{
+		Mode: pglogrepl.LogicalReplication, PluginArgs: s.pluginArgs(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	st := &stream{source: s, a: s.a, conn: conn.PgConn, net: conn.Conn(), in: messageReader{src: conn.in}, toldAt: now, heardAt: now, movedAt: now}
+	st.statusEvery, st.deadAfter = 10*time.Second, time.Minute
+	if t := s.senderTimeout; t > 0 {
+		st.statusEvery, st.deadAfter = min(t/3, st.statusEvery), t
+	}
+	return st, nil
+}
+
+// pluginArgs asks for transactions in progress where the server can send them.
+func (s *Source) pluginArgs() []string {
+	names := "publication_names " + quoteOption(QuoteIdent(s.config.Publication))
+	if s.version < 140000 || s.config.NoStreaming {
+		return []string{"proto_version '1'", names}
+	}
+	return []string{"proto_version '2'", "streaming 'on'", names}
+}
+
+// run reads until the connection ends or something is wrong.
+func (st *stream) run(ctx context.Context) error {
+	st.source.current.Store(st)
+	defer st.source.current.Store(nil)
+	stop := context.AfterFunc(ctx, st.wakeUp)
+	defer stop()
+	if err := st.drain(); err != nil {
+		return err
+	}
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !st.in.buffered() {
+			if err := st.pause(); err != nil {
+				return err
+			}
+		}
+		kind, body, err := st.in.next()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the replication stream: %w", err)
+		}
+		if err := st.backend(kind, body); err != nil {
+			return err
+		}
+	}
+}
+
+// drain handles what the connection's own reader took beyond the answer to
+// START_REPLICATION.
+func (st *stream) drain() error {
+	for st.conn.Frontend().ReadBufferLen() > 0 {
+		msg, err := st.conn.Frontend().Receive()
+		if err != nil {
+			return fmt.Errorf("read the replication stream: %w", err)
+		}
+		switch msg := msg.(type) {
+		case *pgproto3.CopyData:
+			err = st.frame(msg.Data)
+		case *pgproto3.ErrorResponse:
+			err = pgconn.ErrorResponseToPgError(msg)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pause is what happens whenever the next read may have to wait: what is
+// gathered goes out, the server is answered, and the wait is bounded.
+func (st *stream) pause() error {
+	if !st.a.open {
+		if err := st.a.flush(); err != nil {
+			return err
+		}
+	}
+	if err := st.moveOn(); err != nil {
+		return err
+	}
+	if err := st.beat(); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(st.tick())
+	if err := st.net.SetReadDeadline(deadline); err != nil {
+		return err
+	}
+	if st.waking.Swap(false) { // it came before the deadline was set, and would wait it out
+		return st.net.SetReadDeadline(time.Unix(1, 0))
+	}
+	return nil
+}
+
+// tick is how long a read may wait.
+func (st *stream) tick() time.Duration { return min(st.idleInterval(), st.statusEvery) }
+
+func (st *stream) idleInterval() time.Duration {
+	if st.source.hasty.Load() {
+		return min(st.source.config.IdleInterval, 250*time.Millisecond)
+	}
+	return st.source.config.IdleInterval
+}
+
+// moveOn hands over an idle position now and then, when nothing else waits (P04).
+func (st *stream) moveOn() error {
+	if st.a.idleTo <= st.a.atLSN || !st.a.quiet() || time.Since(st.movedAt) < st.idleInterval() {
+		return nil
+	}
+	if waiting, _ := st.source.queue.fill(); waiting > 0 {
+		return nil
+	}
+	st.movedAt = time.Now()
+	return st.a.moveOn()
+}
+
+// beat answers the server when that is due, asks whether it is still there, and
+// ends a connection on which nothing comes any more (P31, P32).
+func (st *stream) beat() error {
+	now := time.Now()
+	silent := now.Sub(st.heardAt)
+	if silent > st.deadAfter {
+		return fmt.Errorf("the server has sent nothing for %s", silent.Round(time.Second))
+	}
+	ask := now.Sub(st.askedAt) >= st.deadAfter/3 && silent > st.deadAfter/2 ||
+		st.source.hasty.Load() && now.Sub(st.askedAt) >= st.idleInterval()
+	durable := st.source.durable()
+	if !ask && durable == st.told && now.Sub(st.toldAt) < st.statusEvery {
+		return nil
+	}
+	if ask {
+		st.askedAt = now
+	}
+	return st.tell(durable, now, ask)
+}
+
+// tell sends one status. The place is what is durable and never what was
+// received (P06).
+func (st *stream) tell(durable durableLSN, now time.Time, ask bool) error {
+	if err := st.net.SetWriteDeadline(now.Add(st.deadAfter)); err != nil {
+		return err
+	}
+	if _, err := st.net.Write(statusMessage(durable, now, ask)); err != nil {
+		return fmt.Errorf("answer the server: %w", err)
+	}
+	st.told, st.toldAt = durable, now
+	st.source.stats.told(durable)
+	return nil
+}
+
+func (st *stream) backend(kind byte, body []byte) error {
+	st.heardAt = time.Now()
+	switch kind {
+	case 'd':
+		return st.frame(body)
+	case 'E':
+		var msg pgproto3.ErrorResponse
+		if err := msg.Decode(body); err != nil {
+			return fmt.Errorf("the server ends the stream with an error that cannot be read: %w", err)
+		}
+		return pgconn.ErrorResponseToPgError(&msg)
+	case 'c':
+		return errors.New("the server ends the stream")
+	}
+	return nil // notices, parameter changes
+}
+
+func (st *stream) frame(data []byte) error {
+	f, err := parseFrame(data)
+	if err != nil {
+		return err
+	}
+	if !st.received {
+		st.received = true
+		st.source.stats.connected()
+	}
+	if f.kind == 'k' {
+		return st.keepalive(f)
+	}
+	if err := st.a.message(f.start, f.payload); err != nil {
+		return fmt.Errorf("at %s of the log: %w", f.start, err)
+	}
+	st.source.stats.read(f.start, f.clock)
+	if !st.a.open && st.a.out != nil && st.a.out.full(&st.source.config) {
+		return st.a.flush()
+	}
+	return nil
+}
+
+// keepalive: the server has sent everything before f.end that there is for us.
+func (st *stream) keepalive(f frame) error {
+	st.source.stats.serverEnd(f.end, f.clock)
+	if st.a.block == nil && !st.a.open {
+		st.a.idle(f.end, f.clock)
+	}
+	if f.replyNow {
+		return st.tell(st.source.durable(), time.Now(), false)
+	}
+	return nil
+}
+
+// wakeUp ends a waiting read, so that an acknowledgement goes out at once. It may
+// be called by any goroutine.
+func (st *stream) wakeUp() {
+	st.waking.Store(true)
+	_ = st.net.SetReadDeadline(time.Unix(1, 0)) // a closed connection needs no waking
+}
+
+// emit hands a batch to the queue, answering the server as long as that takes.
+func (st *stream) emit(ctx context.Context, b *batch) error {
+	h, stop := st.heart()
+	defer stop()
+	err := st.source.queue.put(ctx, b, h)
+	st.heardAt = time.Now()
+	return err
+}
+
+// waitFor waits for done, answering the server meanwhile.
+func (st *stream) waitFor(ctx context.Context, done <-chan struct{}) error {
+	h, stop := st.heart()
+	defer stop()
+	err := h.wait(ctx, done)
+	st.heardAt = time.Now()
+	return err
+}
+
+// heart answers the server at each acknowledgement and each interval.
+func (st *stream) heart() (h heart, stop func()) {
+	timer := time.NewTimer(st.statusEvery)
+	return heart{
+		due:  func() <-chan time.Time { return timer.C },
+		wake: st.source.acked,
+		beat: func() error {
+			timer.Reset(st.statusEvery)
+			st.heardAt = time.Now() // not listening is not silence
+			return st.beat()
+		},
+	}, func() { timer.Stop() }
+}

@@ -1,0 +1,52 @@
+package postgres
+
+import (
+	"errors"
+	"iter"
+	"slices"
+	"testing"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// refusals gives all refusals in a joined error.
+func refusals(err error) iter.Seq[*pipeline.Refusal] {
+	return func(yield func(*pipeline.Refusal) bool) {
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range many.Unwrap() {
+				for r := range refusals(e) {
+					if !yield(r) {
+						return
+					}
+				}
+			}
+			return
+		}
+		var r *pipeline.Refusal
+		if errors.As(err, &r) {
+			yield(r)
+		}
+	}
+}
+
+func TestSnapshotThenStream(t *testing.T) {
+	d := newDB(t)
+	d.do(`CREATE TABLE orders (id bigint PRIMARY KEY, note text, total numeric(10,2));
+	      INSERT INTO orders VALUES (1, 'one', 1.5), (2, NULL, NULL)`)
+	r := open(t, d.config(), pipeline.Resume{})
+	got := r.snapshot()
+	slices.Sort(got)
+	wantLines(t, got, "r orders 1|one|1.50", "r orders 2|NULL|NULL")
+
+	d.do(`INSERT INTO orders VALUES (3, 'three', 3)`)
+	d.do(`UPDATE orders SET note = 'uno' WHERE id = 1; DELETE FROM orders WHERE id = 2`)
+	wantLines(t, r.sync(d), "c orders 3|three|3.00", "u orders 1|uno|1.50", "d orders 2|?|? →")
+	if r.resume.At.Seq != 3 {
+		t.Errorf("position is %s, want number 3: one for the snapshot, two transactions", r.resume.At)
+	}
+
+	from := r.close()
+	d.do(`INSERT INTO orders VALUES (4, 'four', 4)`)
+	r = open(t, d.config(), from)
+	wantLines(t, r.sync(d), "c orders 4|four|4.00")
+}
