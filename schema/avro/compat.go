@@ -29,3 +29,20 @@ func Check(text string) error {
 	_, err := parseSchema(text)
 	return err
 }
+
+// Same reports whether two texts are the same schema to Avro: equal in all that
+// decides how bytes are read, whatever their properties, defaults and spelling.
+func Same(a, b string) (bool, error) {
+	if a == b {
+		return true, nil
+	}
+	x, err := parseSchema(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := parseSchema(b)
+	if err != nil {
+		return false, err
+	}
+	return x.Fingerprint() == y.Fingerprint(), nil
+}

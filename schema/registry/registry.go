@@ -1,16 +1,28 @@
 package registry
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // A Registry gives schemas ids that are the same for everyone who reads a
 // topic. It is safe for concurrent use.
 type Registry interface {
 	// Register gives the id of this schema text under subject. The same text has
-	// the same id however often and under whatever subject it is registered. A
-	// schema that is not compatible with the subject's earlier ones is refused
-	// with an ErrIncompatible.
+	// the same id however often it is registered. A schema that is not compatible
+	// with the subject's earlier ones is refused with an ErrIncompatible.
 	Register(ctx context.Context, subject, schema string) (id int, err error)
 
 	// Schema gives the text with this id, or an ErrNotFound.
 	Schema(ctx context.Context, id int) (string, error)
+
+	// Latest gives the newest schema of a subject, or an ErrNotFound.
+	Latest(ctx context.Context, subject string) (id int, schema string, err error)
 }
+
+// ErrNotFound says that there is no such id or subject.
+var ErrNotFound = errors.New("not in the registry")
+
+// ErrIncompatible says that a schema does not get along with the earlier ones
+// of its subject.
+var ErrIncompatible = errors.New("schema is incompatible with an earlier version of its subject")

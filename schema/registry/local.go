@@ -1,0 +1,202 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/evertdb/evert/schema/avro"
+)
+
+// A Store is the compacted topic in which Local keeps its records.
+type Store interface {
+	// Load calls fn with every committed record, in order, up to the end that is
+	// stable when it is called. A nil value is a tombstone. fn does not keep the
+	// bytes. An error of fn ends it and is returned.
+	Load(ctx context.Context, fn func(key, value []byte) error) error
+
+	// Append returns when the record is committed. It fails if another writer has
+	// taken over since this Store was opened, and for good then. After any other
+	// error the record may be there or not.
+	Append(ctx context.Context, key, value []byte) error
+}
+
+// Local is the registry inside the process. It is the only writer of its topic:
+// the Store sees to that.
+type Local struct {
+	store Store
+
+	writing sync.Mutex // held while an id is given out, over the append
+	unsure  bool       // by writing: the end of the last append is unknown
+
+	mu    sync.RWMutex
+	state *state // by mu; what the topic says
+}
+
+// Open reads the topic to its end.
+func Open(ctx context.Context, store Store) (*Local, error) {
+	l := &Local{store: store}
+	return l, l.reload(ctx)
+}
+
+// reload reads everything anew.
+func (l *Local) reload(ctx context.Context) error {
+	fresh := newState()
+	if err := l.store.Load(ctx, fresh.apply); err != nil {
+		return fmt.Errorf("registry: read its topic: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state = fresh
+	return nil
+}
+
+// Register implements Registry. Concurrent calls for one schema give one id.
+func (l *Local) Register(ctx context.Context, subject, schema string) (int, error) {
+	print, err := fingerprintOf(schema)
+	if err != nil {
+		return 0, fmt.Errorf("registry: register under %s: %w", subject, err)
+	}
+	l.mu.RLock()
+	id, ok := l.state.find(subject, print)
+	l.mu.RUnlock()
+	if ok {
+		return id, nil
+	}
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if id, err = l.register(ctx, subject, schema, print); err != nil {
+		return 0, fmt.Errorf("registry: register under %s: %w", subject, err)
+	}
+	return id, nil
+}
+
+// register adds a version. The caller holds writing, so that nobody else
+// changes the state meanwhile.
+func (l *Local) register(ctx context.Context, subject, schema string, print fingerprint) (int, error) {
+	if subject == "" {
+		return 0, fmt.Errorf("a schema needs a subject")
+	}
+	if err := avro.Check(schema); err != nil {
+		return 0, err
+	}
+	if err := l.settle(ctx); err != nil {
+		return 0, err
+	}
+	s := l.state // written only under writing
+	if id, ok := s.find(subject, print); ok {
+		return id, nil
+	}
+	if err := s.level(subject).check(schema, s.live(subject)); err != nil {
+		return 0, err
+	}
+	id, number := s.idFor(print), s.nextVersion(subject)
+	key, value, err := encode(
+		recordKey{Keytype: keySchema, Subject: &subject, Version: number, Magic: 1},
+		schemaValue{Subject: subject, Version: number, ID: id, Schema: schema})
+	if err != nil {
+		return 0, err
+	}
+	return id, l.commit(ctx, key, value)
+}
+
+// settle reads the topic anew if the end of the last append is unknown.
+func (l *Local) settle(ctx context.Context) error {
+	if !l.unsure {
+		return nil
+	}
+	if err := l.reload(ctx); err != nil {
+		return err
+	}
+	l.unsure = false
+	return nil
+}
+
+// commit appends a record and, once it is committed, takes it into the state.
+func (l *Local) commit(ctx context.Context, key, value []byte) error {
+	l.unsure = true
+	if err := l.store.Append(ctx, key, value); err != nil {
+		return fmt.Errorf("append to the registry's topic: %w", err)
+	}
+	l.unsure = false
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.apply(key, value)
+}
+
+// Schema implements Registry.
+func (l *Local) Schema(_ context.Context, id int) (string, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	text, ok := l.state.texts[id]
+	if !ok {
+		return "", fmt.Errorf("registry: schema %d: %w", id, ErrNotFound)
+	}
+	return text, nil
+}
+
+// Latest implements Registry.
+func (l *Local) Latest(_ context.Context, subject string) (int, string, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	v, ok := l.state.latest(subject)
+	if !ok {
+		return 0, "", fmt.Errorf("registry: latest of %s: %w", subject, ErrNotFound)
+	}
+	return v.id, l.state.texts[v.id], nil
+}
+
+// Subjects lists the subjects that have a version, sorted.
+func (l *Local) Subjects() []string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var names []string
+	for name := range l.state.subjects {
+		if _, ok := l.state.latest(name); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Versions maps the numbers of a subject's versions to ids.
+func (l *Local) Versions(subject string) map[int]int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	versions := map[int]int{}
+	for _, v := range l.state.subjects[subject] {
+		if !v.deleted {
+			versions[v.number] = v.id
+		}
+	}
+	return versions
+}
+
+// Level gives what a subject's new schema owes; an empty subject asks for the
+// default.
+func (l *Local) Level(subject string) Level {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.state.level(subject)
+}
+
+// SetLevel changes it, for one subject or, with an empty one, by default.
+func (l *Local) SetLevel(ctx context.Context, subject string, level Level) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
+	name := &subject
+	if subject == "" {
+		name = nil
+	}
+	key, value, err := encode(recordKey{Keytype: keyConfig, Subject: name},
+		configValue{Subject: name, CompatibilityLevel: string(level)})
+	if err != nil {
+		return err
+	}
+	return l.commit(ctx, key, value)
+}

@@ -1,0 +1,363 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// A topic is a committed log of records in memory. Each Store over it fences
+// the older ones.
+type topic struct {
+	mu      sync.Mutex
+	records [][2][]byte
+	writer  int
+}
+
+type store struct {
+	topic  *topic
+	writer int
+	fault  func(append func()) error // takes the place of an append
+}
+
+func (t *topic) open() *store {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writer++
+	return &store{topic: t, writer: t.writer}
+}
+
+var errFenced = errors.New("fenced by a newer writer")
+
+func (s *store) Load(_ context.Context, fn func(key, value []byte) error) error {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	for _, r := range s.topic.records {
+		if err := fn(r[0], r[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *store) Append(_ context.Context, key, value []byte) error {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	if s.writer != s.topic.writer {
+		return errFenced
+	}
+	write := func() { s.topic.records = append(s.topic.records, [2][]byte{bytes.Clone(key), bytes.Clone(value)}) }
+	if s.fault != nil {
+		return s.fault(write)
+	}
+	write()
+	return nil
+}
+
+func open(t *testing.T, s registry.Store) *registry.Local {
+	t.Helper()
+	l, err := registry.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func register(t *testing.T, r registry.Registry, subject, schema string) int {
+	t.Helper()
+	id, err := r.Register(t.Context(), subject, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// record is a schema with these fields: `a` required, `b?` optional.
+func record(fields ...string) string {
+	var parts []string
+	for _, f := range fields {
+		if name, ok := strings.CutSuffix(f, "?"); ok {
+			parts = append(parts, fmt.Sprintf(`{"name":%q,"type":["null","long"],"default":null}`, name))
+		} else {
+			parts = append(parts, fmt.Sprintf(`{"name":%q,"type":"long"}`, f))
+		}
+	}
+	return `{"type":"record","name":"Value","namespace":"shop","fields":[` + strings.Join(parts, ",") + `]}`
+}
+
+func TestIDs(t *testing.T) {
+	l := open(t, new(topic).open())
+	first := register(t, l, "a-value", record("id"))
+	if again := register(t, l, "a-value", record("id")); again != first {
+		t.Errorf("the same schema again: id %d, not %d", again, first)
+	}
+	if other := register(t, l, "b-value", " "+record("id")+"\n"); other != first {
+		t.Errorf("the same schema under another subject: id %d, not %d", other, first)
+	}
+	second := register(t, l, "a-value", record("id", "x?"))
+	if second == first {
+		t.Error("two schemas have one id")
+	}
+	withProperty := strings.Replace(record("id", "x?"), `"namespace"`, `"evert.note":1,"namespace"`, 1)
+	if third := register(t, l, "a-value", withProperty); third == second {
+		t.Error("schemas that differ in a property have one id")
+	}
+	if diff := cmp.Diff([]string{"a-value", "b-value"}, l.Subjects()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[int]int{1: 1, 2: 2, 3: 3}, l.Versions("a-value")); diff != "" {
+		t.Error(diff)
+	}
+	text, err := l.Schema(t.Context(), second)
+	if err != nil || text != record("id", "x?") {
+		t.Errorf("schema %d is %q, %v", second, text, err)
+	}
+	if id, text, err := l.Latest(t.Context(), "a-value"); err != nil || id != 3 || text != withProperty {
+		t.Errorf("latest is %d %q, %v", id, text, err)
+	}
+}
+
+func TestAbsent(t *testing.T) {
+	l := open(t, new(topic).open())
+	if _, err := l.Schema(t.Context(), 1); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("schema 1 of an empty registry: %v", err)
+	}
+	if _, _, err := l.Latest(t.Context(), "a"); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("latest of an empty registry: %v", err)
+	}
+	for _, bad := range []string{"", "{", `{"type":"record"}`, `"nothing"`} {
+		if _, err := l.Register(t.Context(), "a", bad); err == nil {
+			t.Errorf("schema %q was taken", bad)
+		}
+	}
+	if _, err := l.Register(t.Context(), "", `"long"`); err == nil {
+		t.Error("an empty subject was taken")
+	}
+	if l.Subjects() != nil {
+		t.Errorf("refused schemas left subjects %v", l.Subjects())
+	}
+}
+
+// register · close · open → the same ids, and the next one goes on.
+func TestRestart(t *testing.T) {
+	log := new(topic)
+	before := open(t, log.open())
+	a, b := register(t, before, "a", record("id")), register(t, before, "b", record("id", "x"))
+	if err := before.SetLevel(t.Context(), "a", registry.None); err != nil {
+		t.Fatal(err)
+	}
+
+	after := open(t, log.open())
+	if id := register(t, after, "a", record("id")); id != a {
+		t.Errorf("id %d after a restart, %d before", id, a)
+	}
+	if id := register(t, after, "a", record("other")); id != b+1 {
+		t.Errorf("the next id is %d after %d", id, b)
+	}
+	if after.Level("a") != registry.None || after.Level("b") != registry.Backward {
+		t.Errorf("levels are %s and %s", after.Level("a"), after.Level("b"))
+	}
+}
+
+// Two registries on one topic, as after a pause of the first: the older
+// one gives out nothing more.
+func TestSecondWriter(t *testing.T) {
+	log := new(topic)
+	older := open(t, log.open())
+	register(t, older, "a", record("id"))
+	newer := open(t, log.open())
+	taken := register(t, newer, "a", record("id", "x?"))
+
+	if _, err := older.Register(t.Context(), "b", record("other")); !errors.Is(err, errFenced) {
+		t.Fatalf("a fenced registry answered %v", err)
+	}
+	if _, err := older.Register(t.Context(), "b", record("other")); !errors.Is(err, errFenced) {
+		t.Fatalf("a fenced registry answered %v the second time", err)
+	}
+	if id := register(t, newer, "b", record("other")); id != taken+1 {
+		t.Errorf("id %d after %d: the fenced one left a mark", id, taken)
+	}
+}
+
+// An append that fails may have been committed. Only the log is believed.
+func TestUnknownOutcome(t *testing.T) {
+	for _, written := range []bool{true, false} {
+		t.Run(fmt.Sprintf("written %t", written), func(t *testing.T) {
+			log := new(topic)
+			s := log.open()
+			l := open(t, s)
+			s.fault = func(write func()) error {
+				if written {
+					write()
+				}
+				return errors.New("connection lost")
+			}
+			if id, err := l.Register(t.Context(), "a", record("id")); err == nil {
+				t.Fatalf("id %d was given out although its record may be lost", id)
+			}
+			if _, err := l.Schema(t.Context(), 1); !errors.Is(err, registry.ErrNotFound) {
+				t.Errorf("a schema that may be lost is served: %v", err)
+			}
+			s.fault = nil
+			if id := register(t, l, "b", record("other")); written && id != 2 || !written && id != 1 {
+				t.Errorf("id %d", id)
+			}
+			register(t, l, "a", record("id"))
+			if again := open(t, log.open()); !maps.Equal(again.Versions("a"), l.Versions("a")) {
+				t.Errorf("versions %v before a restart, %v after", l.Versions("a"), again.Versions("a"))
+			}
+		})
+	}
+}
+
+func TestConcurrentRegister(t *testing.T) {
+	log := new(topic)
+	l := open(t, log.open())
+	ids := make([]int, 32)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() { ids[i], _ = l.Register(t.Context(), fmt.Sprint("subject", i%4), record("id")) })
+	}
+	wg.Wait()
+	for i, id := range ids {
+		if id != 1 {
+			t.Errorf("call %d got id %d", i, id)
+		}
+	}
+	if len(log.records) != 4 {
+		t.Errorf("%d records for 4 subjects", len(log.records))
+	}
+}
+
+func TestLevels(t *testing.T) {
+	first, second := record("id"), record("id", "x?")
+	tests := []struct {
+		level    registry.Level
+		versions []string
+		next     string
+		ok       bool
+	}{
+		{registry.Backward, []string{first}, second, true},
+		{registry.Backward, []string{first}, record("id", "y"), false},              // no default for old records
+		{registry.Backward, []string{second, first}, record("id", "x"), false},      // neither latest has x
+		{registry.Backward, []string{record("x", "id"), first}, record("id"), true}, // fields may go
+		{registry.Forward, []string{first}, record("id", "y"), true},                // old readers ignore y
+		{registry.Forward, []string{first}, record("y"), false},                     // old readers need id
+		{registry.Full, []string{first}, second, true},                              //
+		{registry.Full, []string{first}, record("id", "y"), false},                  //
+		{registry.None, []string{first}, `"string"`, true},                          //
+		{registry.Backward, []string{first}, `"string"`, false},                     //
+		{registry.Backward, []string{record("id", "x"), record("id")}, record("id", "x?"), true},
+		{registry.ForwardTransitive, []string{record("id", "x?"), record("id", "x")}, record("id", "x"), true},
+		{registry.ForwardTransitive, []string{record("id", "x"), record("id", "x?")}, record("id"), false},
+		{registry.Forward, []string{record("id", "x"), record("id", "x?")}, record("id", "z"), true},
+	}
+	for i, test := range tests {
+		t.Run(fmt.Sprintf("%d %s", i, test.level), func(t *testing.T) {
+			l := open(t, new(topic).open())
+			if err := l.SetLevel(t.Context(), "", registry.None); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range test.versions {
+				register(t, l, "a", v)
+			}
+			if err := l.SetLevel(t.Context(), "a", test.level); err != nil {
+				t.Fatal(err)
+			}
+			_, err := l.Register(t.Context(), "a", test.next)
+			if test.ok && err != nil || !test.ok && !errors.Is(err, registry.ErrIncompatible) {
+				t.Errorf("register: %v", err)
+			}
+		})
+	}
+}
+
+// The records are Confluent's, also where somebody else wrote them.
+func TestRecords(t *testing.T) {
+	log := new(topic)
+	l := open(t, log.open())
+	register(t, l, "shop.public.orders-value", `"long"`)
+	if err := l.SetLevel(t.Context(), "shop.public.orders-value", registry.Full); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.SetLevel(t.Context(), "", registry.None); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`{"keytype":"SCHEMA","subject":"shop.public.orders-value","version":1,"magic":1}`,
+		`{"subject":"shop.public.orders-value","version":1,"id":1,"schema":"\"long\"","deleted":false}`,
+		`{"keytype":"CONFIG","subject":"shop.public.orders-value","magic":0}`,
+		`{"subject":"shop.public.orders-value","compatibilityLevel":"FULL"}`,
+		`{"keytype":"CONFIG","subject":null,"magic":0}`,
+		`{"compatibilityLevel":"NONE"}`,
+	}
+	var got []string
+	for _, r := range log.records {
+		got = append(got, string(r[0]), string(r[1]))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestForeignRecords(t *testing.T) {
+	log := new(topic)
+	add := func(key, value string) {
+		r := [2][]byte{[]byte(key), []byte(value)}
+		if value == "" {
+			r[1] = nil
+		}
+		log.records = append(log.records, r)
+	}
+	add(`{"keytype":"NOOP","magic":0}`, "")
+	add(`{"keytype":"SCHEMA","subject":"a","version":1,"magic":1}`, `{"subject":"a","version":1,"id":7,"schema":"\"long\"","deleted":false,"guid":"x"}`)
+	add(`{"keytype":"SCHEMA","subject":"a","version":2,"magic":1}`, `{"subject":"a","version":2,"id":9,"schema":"\"double\"","deleted":false}`)
+	add(`{"keytype":"SCHEMA","subject":"b","version":1,"magic":1}`, `{"subject":"b","version":1,"id":8,"schema":"\"int\"","deleted":false}`)
+	add(`{"keytype":"DELETE_SUBJECT","subject":"b","magic":0}`, `{"subject":"b","version":1}`)
+	add(`{"keytype":"SCHEMA","subject":"a","version":2,"magic":1}`, "")
+	l := open(t, log.open())
+	if diff := cmp.Diff([]string{"a"}, l.Subjects()); diff != "" {
+		t.Error(diff)
+	}
+	if id, _, err := l.Latest(t.Context(), "a"); err != nil || id != 7 {
+		t.Errorf("latest is %d, %v", id, err)
+	}
+	if text, err := l.Schema(t.Context(), 8); err != nil || text != `"int"` {
+		t.Errorf("records written under a deleted subject are unreadable: %q, %v", text, err)
+	}
+	if id := register(t, l, "c", `"string"`); id != 10 {
+		t.Errorf("the next id is %d: one that was given out before", id)
+	}
+	if id := register(t, l, "b", `"string"`); id != 10 {
+		t.Errorf("id %d", id)
+	}
+	if diff := cmp.Diff(map[int]int{2: 10}, l.Versions("b")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// K25: an id that means two schemas is never served.
+func TestDamagedTopic(t *testing.T) {
+	for name, value := range map[string]string{
+		"two meanings": `{"subject":"b","version":1,"id":1,"schema":"\"int\""}`,
+		"no id":        `{"subject":"b","version":1,"schema":"\"int\""}`,
+		"no JSON":      `{`,
+		"protobuf":     `{"subject":"b","version":1,"id":2,"schemaType":"PROTOBUF","schema":"x"}`,
+	} {
+		log := new(topic)
+		register(t, open(t, log.open()), "a", `"long"`)
+		log.records = append(log.records, [2][]byte{[]byte(`{"keytype":"SCHEMA","subject":"b","version":1,"magic":1}`), []byte(value)})
+		if _, err := registry.Open(t.Context(), log.open()); err == nil {
+			t.Errorf("%s: the topic was opened", name)
+		}
+	}
+}
