@@ -12,7 +12,8 @@ import (
 
 // recover reads the frontier to its stable end and takes up the newest state. A
 // log without a frontier record begins a new incarnation: whatever rows an
-// unfinished snapshot left are void.
+// unfinished snapshot left are void. A resume record says more than the frontier
+// it follows: it goes on inside a transaction.
 func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 	spec := log.TopicSpec{Name: s.frontierTopic(), Partitions: 1, Compact: true}
 	if _, err := s.Log.Admin().Ensure(ctx, spec); err != nil {
@@ -22,24 +23,21 @@ func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 	if err != nil {
 		return pipeline.Resume{}, err
 	}
-	resume, incarnation, part := fold.Resume()
 	newest, ok := fold.Frontier()
+	part, partial := fold.Part()
 	if !ok {
-		return resume, s.begin(newest.Number)
+		return part.Resume, s.begin(newest.Number)
 	}
 	s.committed, s.next, s.incarnation = newest.Clone(), newest.Clone(), newest.Incarnation
-	if !part {
-		resume = newest.Resume
-	} else if incarnation != newest.Incarnation {
-		return resume, fmt.Errorf("source %q: resume record of another incarnation in %s", s.Source, s.frontierTopic())
+	if partial {
+		s.next = part.Clone()
 	}
-	s.resumed = part
-	for topic, state := range newest.Tables {
+	for topic, state := range s.next.Tables {
 		if state.Owed {
 			s.void = append(s.void, topic)
 		}
 	}
-	return resume, s.checkTopics(ctx, newest)
+	return s.next.Resume, s.checkTopics(ctx, &s.next)
 }
 
 // begin starts a new incarnation.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -58,7 +59,6 @@ type Sink struct {
 	incarnation uint64
 	committed   log.Frontier // the newest frontier record; Number is that of the next if fresh
 	fresh       bool         // there is no frontier record yet
-	resumed     bool         // a resume record is in force: stable ends lie above the frontier's offsets
 	next        log.Frontier // what the next frontier record will say
 
 	tables  map[*schema.Table]*table
@@ -141,71 +141,63 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Resume) error {
 	return s.payOwed(ctx, at)
 }
 
+// commitWhole writes a frontier record: everything up to at is here.
 func (s *Sink) commitWhole(ctx context.Context, at pipeline.Resume) error {
-	touched, err := s.writer.Flush(ctx)
-	if err != nil {
-		return fmt.Errorf("flush: %w", err)
+	if err := s.reach(ctx, at); err != nil {
+		return err
 	}
-	for tp, offset := range touched {
-		s.next.Offsets[tp] = offset
-	}
-	s.next.Resume = at
 	since := &s.committed
 	if s.fresh {
 		since = nil
 	}
-	s.next.Number = s.committed.Number + 1
-	if s.fresh {
-		s.next.Number = s.committed.Number
-	}
-	value := s.next.AppendRecord(nil, since)
-	if err := s.put(ctx, s.next.Key(), value); err != nil {
+	if err := s.commit(ctx, s.next.Key(), s.next.AppendRecord(nil, since)); err != nil {
 		return err
 	}
-	if err := s.commit(ctx); err != nil {
-		return err
-	}
-	s.committed, s.fresh, s.resumed, s.part = s.next.Clone(), false, false, 0
+	s.committed, s.fresh, s.part = s.next.Clone(), false, 0
 	return nil
 }
 
+// commitPart writes a resume record: a place to go on from, and no cut.
 func (s *Sink) commitPart(ctx context.Context, at pipeline.Resume) error {
+	if err := s.reach(ctx, at); err != nil {
+		return err
+	}
+	if err := s.commit(ctx, []byte(log.ResumeKey), s.next.AppendPart(nil)); err != nil {
+		return err
+	}
+	if at.Rows == 0 {
+		return nil // of a snapshot
+	}
+	s.part++
+	if s.Events.Part != nil {
+		s.Events.Part(at, s.part)
+	}
+	return nil
+}
+
+// reach moves what the next record will say to at, and to the offsets that the
+// open commit touched.
+func (s *Sink) reach(ctx context.Context, at pipeline.Resume) error {
 	touched, err := s.writer.Flush(ctx)
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
-	for tp, offset := range touched {
-		s.next.Offsets[tp] = offset
-	}
-	after := s.committed.Number + 1
-	if s.fresh {
-		after = s.committed.Number
-	}
-	if err := s.put(ctx, []byte(log.ResumeKey), log.AppendResume(nil, after, s.incarnation, at)); err != nil {
-		return err
-	}
-	if err := s.commit(ctx); err != nil {
-		return err
-	}
-	if at.Rows > 0 {
-		s.part++
-		if s.Events.Part != nil {
-			s.Events.Part(at, s.part)
-		}
+	maps.Copy(s.next.Offsets, touched)
+	s.next.Resume = at
+	s.next.Number = s.committed.Number
+	if !s.fresh {
+		s.next.Number++
 	}
 	return nil
 }
 
-// put appends a record to the frontier topic.
-func (s *Sink) put(ctx context.Context, key, value []byte) error {
+// commit appends a record to the frontier topic and makes it visible together
+// with the rows, in one step (I1).
+func (s *Sink) commit(ctx context.Context, key, value []byte) error {
 	tp := log.TopicPartition{Topic: s.frontierTopic()}
 	if err := s.writer.Append(ctx, log.Record{TopicPartition: tp, Key: key, Value: value}); err != nil {
 		return fmt.Errorf("append to %s: %w", tp, err)
 	}
-	return nil
-}
-
-func (s *Sink) commit(ctx context.Context) error {
 	if err := s.writer.Commit(ctx, nil); err != nil {
 		return err
 	}

@@ -2,12 +2,14 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry"
 )
 
 // A table is one version of a source table, with its topic and its codec.
@@ -49,7 +51,7 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 		return nil, s.collision(want.Name, older.Table, t)
 	}
 	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1)}
-	if err := s.register(ctx, tab, older); err != nil {
+	if err := s.register(ctx, tab); err != nil {
 		return nil, err
 	}
 	if older != nil {
@@ -65,19 +67,16 @@ func (s *Sink) collision(topic string, a, b *schema.Table) error {
 		Mend: "leave one out with exclude_tables, or give one of them `topic: {name: …}` in overrides"}
 }
 
-// register compiles the codec and gets the schema ids. The key schema of a
-// topic never changes: another one would move keys to other bytes (K26).
-func (s *Sink) register(ctx context.Context, tab, older *table) (err error) {
+// register compiles the codec and gets the schema ids.
+func (s *Sink) register(ctx context.Context, tab *table) (err error) {
 	tab.codec, err = avro.Compile(tab.Table, avro.Options{
 		Topic: tab.topic, Envelope: s.Envelope, Connector: s.Connector, Version: s.Version, Name: s.Prefix, Database: tab.Database,
 	})
 	if err != nil {
 		return err
 	}
-	if older != nil && older.codec.KeySchema() != tab.codec.KeySchema() {
-		return &pipeline.Refusal{Code: "KEY_CHANGED", Where: "topic " + tab.topic,
-			What: "the columns of the table's key, or their types, changed; the key schema of a topic never changes",
-			Mend: "evert reset " + s.Source + " --resnapshot --yes, after deleting the topic"}
+	if err := s.checkKey(ctx, tab); err != nil {
+		return err
 	}
 	if tab.keyID, err = s.Registry.Register(ctx, tab.topic+"-key", tab.codec.KeySchema()); err != nil {
 		return fmt.Errorf("register the key schema: %w", err)
@@ -89,6 +88,24 @@ func (s *Sink) register(ctx context.Context, tab, older *table) (err error) {
 	return nil
 }
 
+// checkKey refuses another key schema than the topic has: it would move keys to
+// other bytes, and so to other partitions and past compaction (K26).
+func (s *Sink) checkKey(ctx context.Context, tab *table) error {
+	_, text, err := s.Registry.Latest(ctx, tab.topic+"-key")
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look up the key schema: %w", err)
+	}
+	if text == tab.codec.KeySchema() {
+		return nil
+	}
+	return &pipeline.Refusal{Code: "KEY_CHANGED", Where: "topic " + tab.topic,
+		What: "the columns of the table's key, or their types, changed; the key schema of a topic never changes",
+		Mend: "give the table a new topic with `topic: {name: …}` in overrides, then evert reset " + s.Source + " --resnapshot --yes"}
+}
+
 // ensure makes or verifies the topic and notes from where its rows count.
 func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 	spec := log.TopicSpec{Name: tab.topic, Partitions: int32(tab.partitions), Compact: true, Settings: want.Settings}
@@ -97,18 +114,15 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 		return err
 	}
 	tab.maxBytes = infos[0].MaxBytes
-	state, known := s.next.Tables[tab.topic]
-	if known && !s.resumed {
+	if _, known := s.next.Tables[tab.topic]; known {
 		return nil
 	}
 	for p, ends := range infos[0].Ends {
 		s.next.Offsets[log.TopicPartition{Topic: tab.topic, Partition: int32(p)}] = ends.Stable
 	}
-	if !known {
-		state = s.newState(infos[0])
-		s.next.Tables[tab.topic] = state
-	}
-	if state.Owed && !known {
+	state := s.newState(infos[0])
+	s.next.Tables[tab.topic] = state
+	if state.Owed {
 		s.void = append(s.void, tab.topic)
 	}
 	return nil

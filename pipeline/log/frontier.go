@@ -106,17 +106,17 @@ func micros(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
-// AppendResume writes a resume record, as it lies under ResumeKey:
+// AppendPart writes a resume record, as it lies under ResumeKey: the frontier
+// that would be, in full, for a place that is no cut.
 //
-//	version:byte(1) after:uvarint incarnation:8 bytes seq native rows state
+//	version:byte(1) after:uvarint frontier record
 //
-// after is the number of frontier records that existed when it was written: it
-// is void once there are more.
-func AppendResume(dst []byte, after, incarnation uint64, r pipeline.Resume) []byte {
+// after is the number that the next frontier record will have: once there is
+// one, the resume record is void.
+func (f *Frontier) AppendPart(dst []byte) []byte {
 	dst = append(dst, 1)
-	dst = binary.AppendUvarint(dst, after)
-	dst = binary.BigEndian.AppendUint64(dst, incarnation)
-	return appendResume(dst, r)
+	dst = binary.AppendUvarint(dst, f.Number)
+	return f.AppendRecord(dst, nil)
 }
 
 func appendResume(dst []byte, r pipeline.Resume) []byte {
@@ -194,10 +194,8 @@ var errFrontier = errors.New("malformed frontier record")
 type Fold struct {
 	frontier Frontier
 	have     bool
-	resume   pipeline.Resume
-	partOf   uint64 // incarnation of resume
-	void     bool   // resume was followed by a frontier record, or there is none
-	seen     bool   // a resume record was seen
+	part     Frontier // the newest resume record
+	partial  bool     // it is in force
 }
 
 // Apply takes the next record.
@@ -206,42 +204,53 @@ func (f *Fold) Apply(r *Record) error {
 		return nil
 	}
 	if string(r.Key) == ResumeKey {
-		return f.applyResume(r.Value)
+		return f.applyPart(r.Value)
 	}
 	return f.applyFrontier(r.Value)
 }
 
-func (f *Fold) applyResume(b []byte) error {
+func (f *Fold) applyPart(b []byte) error {
 	d := decoder{b: b}
-	version := d.byte()
-	after := d.uint()
-	f.partOf = d.fixed()
-	f.resume = d.resume()
-	if d.failed || version != 1 || len(d.b) != 0 {
+	version, after := d.byte(), d.uint()
+	if d.failed || version != 1 {
 		return fmt.Errorf("resume: %w", errFrontier)
 	}
-	f.seen = true
-	f.void = f.have && f.frontier.Number+1 != after
+	part, _, err := parseFrontier(d.b)
+	if err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	f.part = part
+	f.partial = !f.have || f.frontier.Number+1 == after
 	return nil
 }
 
 func (f *Fold) applyFrontier(b []byte) error {
-	d := decoder{b: b}
-	next := Frontier{Offsets: Offsets{}, Tables: map[string]TableState{}}
-	version, full := d.byte(), d.byte() == 1
-	next.Number, next.Incarnation = d.uint(), d.fixed()
-	next.Resume = d.resume()
-	if us := d.int(); us != 0 {
-		next.Time = time.UnixMicro(us).UTC()
+	next, full, err := parseFrontier(b)
+	if err != nil {
+		return err
 	}
-	d.offsets(next.Offsets)
-	d.tables(next.Tables)
-	if d.failed || version != 1 || len(d.b) != 0 {
-		return errFrontier
-	}
-	f.void = true
+	f.partial = false
 	f.merge(next, full)
 	return nil
+}
+
+// parseFrontier reads one record, which speaks of everything or of what changed.
+func parseFrontier(b []byte) (f Frontier, full bool, err error) {
+	d := decoder{b: b}
+	f = Frontier{Offsets: Offsets{}, Tables: map[string]TableState{}}
+	version := d.byte()
+	full = d.byte() == 1
+	f.Number, f.Incarnation = d.uint(), d.fixed()
+	f.Resume = d.resume()
+	if us := d.int(); us != 0 {
+		f.Time = time.UnixMicro(us).UTC()
+	}
+	d.offsets(f.Offsets)
+	d.tables(f.Tables)
+	if d.failed || version != 1 || len(d.b) != 0 {
+		return f, full, errFrontier
+	}
+	return f, full, nil
 }
 
 // merge adds a delta to the frontier it follows, or takes a full record.
@@ -265,9 +274,9 @@ func (f *Fold) merge(next Frontier, full bool) {
 // fold's maps: Clone it to keep it past the next Apply.
 func (f *Fold) Frontier() (*Frontier, bool) { return &f.frontier, f.have }
 
-// Resume gives the resume record behind the newest frontier and its
-// incarnation, if there is one.
-func (f *Fold) Resume() (pipeline.Resume, uint64, bool) { return f.resume, f.partOf, f.seen && !f.void }
+// Part gives the resume record behind the newest frontier, if there is one: a
+// place to go on from that is no cut.
+func (f *Fold) Part() (*Frontier, bool) { return &f.part, f.partial }
 
 // decoder reads the fields of a record; after a failure it gives zeros.
 type decoder struct {
