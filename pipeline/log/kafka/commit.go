@@ -183,10 +183,10 @@ func (w *Writer) fail(ctx context.Context, err error) error {
 		return w.dead
 	}
 	switch {
-	case isFenced(err) && w.timedOut(ctx):
+	case isEnded(err) && w.timedOut(ctx):
 		err = fmt.Errorf("writer %s: the transaction was open for %s, above its timeout of %s, and the cluster aborted it: open the writer again: %w",
 			w.id, time.Since(w.since).Round(time.Second), w.log.cfg.TransactionTimeout, err)
-	case isFenced(err):
+	case isEnded(err):
 		err = fmt.Errorf("%w: %w", log.ErrFenced, err)
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
 		err = fmt.Errorf("%w: %w", log.ErrTooLarge, err)

@@ -23,6 +23,7 @@ var cannot = map[logtest.Power]string{
 }
 
 func TestLog(t *testing.T) {
+	t.Parallel()
 	logtest.Run(t, func(t *testing.T) logtest.Harness {
 		c := cluster(t, kfake.NumBrokers(2))
 		h := newHarness(t, config(c))

@@ -62,11 +62,12 @@ func denied(where string, err error) error {
 	return r
 }
 
-// isFenced reports whether err says that the producer's epoch is no longer the
-// newest: by a newer writer, or by a timeout of its own transaction.
-func isFenced(err error) bool {
+// isEnded reports whether err says that somebody else ended the producer's
+// transaction: a newer writer, whose epoch is higher, or the cluster when the
+// transaction timed out. The same codes mean both.
+func isEnded(err error) bool {
 	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) ||
-		errors.Is(err, kerr.TransactionCoordinatorFenced)
+		errors.Is(err, kerr.TransactionCoordinatorFenced) || errors.Is(err, kerr.InvalidTxnState)
 }
 
 // isStale reports whether err says that a member's generation is over.

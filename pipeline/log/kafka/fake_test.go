@@ -63,7 +63,7 @@ type rule struct {
 func (w *wire) lose(key kmsg.Key, after bool, n int) *rule {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := &rule{key: int16(key), after: after, left: n, struck: make(chan struct{}, 1000)}
+	r := &rule{key: int16(key), after: after, left: n, until: -1, struck: make(chan struct{}, 1000)}
 	w.rules = append(w.rules, r)
 	return r
 }

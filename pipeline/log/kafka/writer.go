@@ -31,6 +31,7 @@ type Writer struct {
 	room    *room
 	targets map[string]*target
 	limits  limits
+	promise func(*kgo.Record, error) // onAck, bound once
 
 	open  bool // there is a transaction
 	since time.Time
@@ -61,6 +62,7 @@ func (l *Log) Writer(ctx context.Context, id string) (log.Writer, error) {
 		log: l, id: l.cfg.Deployment + "." + id, targets: map[string]*target{},
 		room: newRoom(l.cfg.Limits.WriteRecords, l.cfg.Limits.WriteBytes),
 	}
+	w.promise = w.onAck
 	w.limits.bytes = map[string]int32{}
 	w.acked.next = map[log.TopicPartition]*int64{}
 	cl, err := l.client(w.options()...)
@@ -134,7 +136,7 @@ func (w *Writer) Append(ctx context.Context, recs ...log.Record) error {
 		if err := w.room.take(ctx, recs[i].Size()); err != nil {
 			return w.fail(ctx, fmt.Errorf("writer %s: append: %w", w.id, err))
 		}
-		w.cl.Produce(context.Background(), w.arena.add(&recs[i], now), w.onAck)
+		w.cl.Produce(context.Background(), w.arena.add(&recs[i], now), w.promise)
 	}
 	return w.failed(ctx)
 }
