@@ -92,15 +92,16 @@ func shortest(path string) string {
 	return rel
 }
 
-// TLS makes the server's side of TLS from two files, which are read again when
-// they change.
-func TLS(cert, key string) (*tls.Config, error) {
+// TLS puts the server's side of TLS before l, from two files, which are read
+// again when they change.
+func TLS(l net.Listener, cert, key string) (net.Listener, error) {
 	p := &pair{cert: cert, key: key}
 	if _, err := p.get(nil); err != nil {
+		l.Close()
 		return nil, &pipeline.Refusal{Code: CodeCertificate, Where: "serve.tls", What: "certificate and key cannot be used", Err: err,
 			Mend: "name the PEM files of a certificate chain and its private key"}
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.get}, nil
+	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.get}), nil
 }
 
 // pair is a certificate on disk. The newest one that can be read counts.

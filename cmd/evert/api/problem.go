@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/pipeline"
 )
 
@@ -16,7 +17,6 @@ const (
 	CodeUnauthorized pipeline.Code = "UNAUTHORIZED"
 	CodeBusy         pipeline.Code = "TOO_MANY_REQUESTS"
 	CodeNoSuchSource pipeline.Code = "NO_SUCH_SOURCE"
-	CodeNoSuchTopic  pipeline.Code = "NO_SUCH_TOPIC"
 	CodeNoSuchPath   pipeline.Code = "NO_SUCH_PATH"
 	CodeBadRequest   pipeline.Code = "BAD_REQUEST"
 	CodeInternal     pipeline.Code = "INTERNAL"
@@ -56,7 +56,7 @@ func problemOf(err error) *Problem {
 
 func statusOf(code pipeline.Code) int {
 	switch code {
-	case CodeNoSuchSource, CodeNoSuchTopic, CodeNoSuchPath:
+	case CodeNoSuchSource, records.CodeNoSuchTopic, CodeNoSuchPath:
 		return http.StatusNotFound
 	case CodeUnauthorized:
 		return http.StatusUnauthorized

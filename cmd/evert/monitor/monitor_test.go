@@ -99,10 +99,11 @@ func TestO12Health(t *testing.T) {
 
 func TestSnapshotProgress(t *testing.T) {
 	d := newDay()
-	d.Estimated("public.orders", 400)
+	copied := TableCopy{Table: "public.orders", Estimate: 400}
+	d.Facts = func() (Facts, bool) { return Facts{Connected: true, Copies: []TableCopy{copied}}, true }
 	d.Events().Opened(pipeline.Resume{})
 	d.pass(10 * time.Second)
-	d.Events().Written(pipeline.Batch{Changes: changes(100)})
+	copied.Rows = 100
 	p := d.Status().Snapshot
 	if p == nil || p.Rows != 100 || p.RowsTotal != 400 || *p.LeftSeconds != 30 || p.Share() != 0.25 {
 		t.Fatalf("a quarter after 10 s: %+v", p)
@@ -110,10 +111,24 @@ func TestSnapshotProgress(t *testing.T) {
 	if h := Judge([]SourceStatus{d.Status()}); h.Ready || h.Light != Degraded {
 		t.Fatalf("before the first cut: %+v", h)
 	}
-	d.Events().Written(pipeline.Batch{Changes: changes(300)})
+	copied.Rows, copied.Done = 380, true
+	if p := d.Status().Snapshot; p.Share() != 1 || p.TablesDone != 1 {
+		t.Fatalf("done below the estimate: %+v", p)
+	}
 	d.commit(0, "0/1")
 	if st := d.Status(); st.Snapshot != nil || st.State != Streaming || !st.Ready {
 		t.Fatalf("after the first cut: %+v", st)
+	}
+}
+
+func TestLostConnection(t *testing.T) {
+	d := newDay()
+	d.Facts = func() (Facts, bool) { return Facts{LastError: "connection refused"}, true }
+	d.Events().Opened(pipeline.Resume{At: pipeline.Position{Seq: 7, Native: "0/7"}})
+	d.Probed(Probe{End: "0/9", Ahead: true})
+	d.pass(time.Hour)
+	if st := d.Status(); st.State != Waiting || st.Problem.Code != "SOURCE_DISCONNECTED" || d.light() != Degraded {
+		t.Fatalf("the server is away: %+v", st)
 	}
 }
 

@@ -11,6 +11,11 @@ const skewLimit = 2 * time.Second
 
 // Status gives how the source is now. The caller owns it.
 func (s *Source) Status() SourceStatus {
+	var facts Facts
+	present := false
+	if s.Facts != nil { // asked without the lock: the source has its own
+		facts, present = s.Facts()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
@@ -23,12 +28,13 @@ func (s *Source) Status() SourceStatus {
 	}
 	st.Latency.CommitP50, st.Latency.CommitP99 = s.took.quantiles()
 	st.Latency.DeliveryP50, st.Latency.DeliveryP99 = s.delay.quantiles()
-	if s.Fill != nil {
-		st.QueueFillRatio = s.Fill()
-	}
+	st.QueueFillRatio = facts.Fill
 	s.lag(&st, now)
-	s.describeTables(&st)
-	if s.stuck(now) {
+	s.describeTables(&st, facts.Copies)
+	if present {
+		s.connection(&st, facts, now)
+	}
+	if st.State == s.state && s.stuck(now) {
 		st.State = Stuck
 		st.Since = s.lastSign()
 		st.Problem = s.stuckProblem(now)
@@ -46,7 +52,22 @@ func (s *Source) lag(st *SourceStatus, now time.Time) {
 	st.LagSeconds = &seconds
 }
 
-func (s *Source) describeTables(st *SourceStatus) {
+// connection looks at the source's own way to the server, which it mends by
+// itself.
+func (s *Source) connection(st *SourceStatus, f Facts, now time.Time) {
+	working := s.state == Snapshot || s.state == Streaming
+	switch {
+	case working && !f.Connected && f.LastError != "":
+		st.State = Waiting
+		st.Problem = &Problem{Code: "SOURCE_DISCONNECTED", At: now, Text: "source " + s.Name + ": the connection was lost and is made anew: " + f.LastError,
+			Mend: "wait; the source tries again by itself"}
+	case f.WaitingFor != "":
+		st.Problem = &Problem{Code: "SOURCE_WAITS", At: now, Text: "source " + s.Name + " waits for " + f.WaitingFor,
+			Mend: "wait, or end what it waits for"}
+	}
+}
+
+func (s *Source) describeTables(st *SourceStatus, copies []TableCopy) {
 	st.Tables = make([]TableStatus, len(s.order))
 	for i, e := range s.order {
 		st.Tables[i] = *e
@@ -56,23 +77,21 @@ func (s *Source) describeTables(st *SourceStatus) {
 		}
 	}
 	if s.state == Snapshot {
-		st.Snapshot = s.copyProgress(st.Tables)
+		st.Snapshot = s.copyProgress(copies)
 	}
 }
 
 // copyProgress sums up the tables. A table that holds more rows than estimated
 // counts as it is.
-func (s *Source) copyProgress(tables []TableStatus) *CopyProgress {
-	p := &CopyProgress{TablesTotal: len(tables)}
-	for _, t := range tables {
-		total := int64(t.Reads)
-		if t.Estimate != nil {
-			total = max(total, *t.Estimate)
-			if int64(t.Reads) >= *t.Estimate {
-				p.TablesDone++
-			}
+func (s *Source) copyProgress(copies []TableCopy) *CopyProgress {
+	p := &CopyProgress{TablesTotal: len(copies)}
+	for _, c := range copies {
+		total := max(c.Rows, c.Estimate)
+		if c.Done {
+			p.TablesDone++
+			total = c.Rows
 		}
-		p.Rows += int64(t.Reads)
+		p.Rows += c.Rows
 		p.RowsTotal += total
 	}
 	elapsed := s.Now().Sub(s.copying).Seconds()

@@ -17,7 +17,7 @@ type Config struct {
 	Name       string
 	Kind       string // of server: postgres
 	StuckAfter time.Duration
-	Fill       func() float64 // how full the fullest queue is, 0 to 1; may be nil
+	Facts      func() (Facts, bool) // what the source knows of itself now; false between two; may be nil
 	Now        func() time.Time
 }
 
@@ -48,6 +48,23 @@ type Source struct {
 	copying  time.Time
 	took     ring
 	delay    ring
+}
+
+// Facts are what a source knows of itself.
+type Facts struct {
+	Connected  bool
+	LastError  string      // why it is not connected
+	WaitingFor string      // what in the server it waits for
+	Fill       float64     // how full its queue is, 0 to 1
+	Copies     []TableCopy // of the tables of a running snapshot
+}
+
+// A TableCopy is how far the copy of one table is.
+type TableCopy struct {
+	Table    string
+	Rows     int64
+	Estimate int64 // 0 if unknown
+	Done     bool
 }
 
 // NewSource makes the collector of one source.
@@ -122,13 +139,6 @@ func (s *Source) Done() {
 	s.turn(Done)
 }
 
-// Estimated notes how many rows a table held before its copy began.
-func (s *Source) Estimated(table string, rows int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.entry(table).Estimate = &rows
-}
-
 // turn changes the state; mu is held.
 func (s *Source) turn(to State) {
 	if s.state != to {
@@ -162,9 +172,6 @@ func (s *Source) written(b pipeline.Batch) {
 			s.last, s.lastRow = c.Table, s.table(c.Table)
 		}
 		s.lastRow.Rows++
-		if c.Op == pipeline.Read {
-			s.lastRow.Reads++
-		}
 	}
 	s.pending += len(b.Changes)
 	if len(b.Changes) > 0 {

@@ -18,9 +18,10 @@ const (
 	Refused   State = "refused"   // failed in a way that a person has to mend; tried again slowly
 	Stuck     State = "stuck"     // the server moves and we do not
 	Done      State = "done"      // reached where it was told to stop
+	Stopped   State = "stopped"   // no daemon is running
 )
 
-// States are all of them, for metrics.
+// States are those of a running daemon, for metrics.
 func States() []State {
 	return []State{Starting, Snapshot, Streaming, Waiting, Refused, Stuck, Done}
 }
@@ -61,12 +62,10 @@ type Problem struct {
 
 // A TableStatus is how one table is.
 type TableStatus struct {
-	Table    string `json:"table"`
-	Topic    string `json:"topic,omitempty"`
-	State    string `json:"state"`                   // copying, ok, stopped
-	Rows     uint64 `json:"rows"`                    // carried since the daemon started
-	Reads    uint64 `json:"-"`                       // of those, rows of the snapshot
-	Estimate *int64 `json:"estimate_rows,omitempty"` // rows in the database before the copy began
+	Table string `json:"table"`
+	Topic string `json:"topic,omitempty"`
+	State string `json:"state"` // copying, ok, stopped
+	Rows  uint64 `json:"rows"`  // carried since the daemon started
 }
 
 // CopyProgress is how far the copy of the tables is.

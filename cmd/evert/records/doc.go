@@ -8,10 +8,10 @@
 //	{"topic": …, "partition": …, "offset": …, "key": {…}, "op": …,
 //	 "before": {…}, "after": {…}, "position": {…}, "ts": …}
 //
-// key, before and after are objects by column name. Integers and finite numbers
-// are exact JSON numbers, not-a-number and the infinities strings, booleans JSON's
-// own, bytes \x…, every other type the text that the server prints; null means
-// SQL NULL and nothing else. op is Debezium's letter: r c u d t; a record of the row
+// key, before and after are objects by column name, with values as
+// schema.Type.AppendJSON writes them: integers and finite decimals are exact
+// numbers, everything else the text that the server prints, null is SQL NULL
+// and nothing else. op is Debezium's letter: r c u d t; a record of the row
 // envelope, which does not say, has r. A tombstone has op and after null.
 // position is where the row comes from: incarnation, seq and row as in the
 // record's header, and native where the envelope says it.

@@ -2,7 +2,6 @@ package records
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"time"
@@ -122,13 +121,13 @@ func (d *Decoder) AppendLine(ctx context.Context, dst []byte, r *log.Record) ([]
 		return dst, err
 	}
 	dst = append(dst, `{"topic":`...)
-	dst = AppendString(dst, r.Topic)
+	dst = strconv.AppendQuote(dst, r.Topic)
 	dst = append(dst, `,"partition":`...)
 	dst = strconv.AppendInt(dst, int64(r.Partition), 10)
 	dst = append(dst, `,"offset":`...)
 	dst = strconv.AppendInt(dst, r.Offset, 10)
 	dst = append(dst, `,"key":`...)
-	dst = appendKey(dst, &c)
+	dst = appendWhole(dst, c.Table, c.Key)
 	dst = append(dst, `,"op":`...)
 	dst = appendOp(dst, &c)
 	dst = append(dst, `,"before":`...)
@@ -142,18 +141,12 @@ func (d *Decoder) AppendLine(ctx context.Context, dst []byte, r *log.Record) ([]
 	return append(dst, '}', '\n'), nil
 }
 
-func appendKey(dst []byte, c *Change) []byte {
-	if c.Key == nil {
-		return append(dst, "null"...)
-	}
-	return appendRow(dst, c.Table, c.Key, func(i int) bool { return c.Tombstone || c.Table.IsKey(i) })
-}
-
+// appendWhole writes the known columns of a row, or null.
 func appendWhole(dst []byte, t *schema.Table, row schema.Row) []byte {
 	if row == nil {
 		return append(dst, "null"...)
 	}
-	return appendRow(dst, t, row, func(int) bool { return true })
+	return t.AppendJSON(dst, row)
 }
 
 func appendOp(dst []byte, c *Change) []byte {
@@ -174,19 +167,13 @@ func appendPosition(dst []byte, r *log.Record, c *Change) []byte {
 	}
 	dst = append(dst, '{')
 	if err == nil {
-		dst = append(dst, `"incarnation":"`...)
-		dst = hex.AppendEncode(dst, []byte{byte(pos.Incarnation >> 56), byte(pos.Incarnation >> 48), byte(pos.Incarnation >> 40), byte(pos.Incarnation >> 32),
-			byte(pos.Incarnation >> 24), byte(pos.Incarnation >> 16), byte(pos.Incarnation >> 8), byte(pos.Incarnation)})
-		dst = append(dst, `","seq":`...)
-		dst = strconv.AppendUint(dst, pos.Seq, 10)
-		dst = append(dst, `,"row":`...)
-		dst = strconv.AppendUint(dst, pos.Row, 10)
+		dst = fmt.Appendf(dst, `"incarnation":"%016x","seq":%d,"row":%d`, pos.Incarnation, pos.Seq, pos.Row)
 		if native != "" {
 			dst = append(dst, ',')
 		}
 	}
 	if native != "" {
-		dst = append(append(dst, `"native":`...), AppendString(nil, native)...)
+		dst = strconv.AppendQuote(append(dst, `"native":`...), native)
 	}
 	return append(dst, '}')
 }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/records"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// What the daemon answers over its API. The methods may be called from any
+// goroutine.
+
+// Status implements api.Daemon.
+func (d *daemon) Status(ctx context.Context) api.Status {
+	st := api.Status{Deployment: d.config.Name, Version: d.build.Version, Running: true, PID: os.Getpid(), At: time.Now(),
+		UptimeSeconds: time.Since(d.began).Seconds(), Listen: d.listen, Sources: []monitor.SourceStatus{},
+		Log: api.LogStatus{Kind: d.topics.kind, Place: d.topics.place}}
+	for _, m := range d.monitors {
+		source := m.Status()
+		prefix := d.config.Sources[source.Name].TopicPrefix
+		for i := range source.Tables {
+			source.Tables[i].Topic = topicOf(prefix, source.Tables[i].Table)
+		}
+		st.Log.Topics += len(source.Tables)
+		st.Sources = append(st.Sources, source)
+	}
+	st.Health = monitor.Judge(st.Sources)
+	return st
+}
+
+// topicOf gives the topic of a table, named as configuration names it.
+func topicOf(prefix, table string) string {
+	p, err := configs.ParseTable(table)
+	if err != nil {
+		return ""
+	}
+	schema, name, _ := p.Exact()
+	return log.TableTopic(prefix, schema, name)
+}
+
+// Records implements api.Daemon.
+func (d *daemon) Records(ctx context.Context, name string, untilEnd bool, emit func(line []byte) error) error {
+	return tail(ctx, d.config, d.topics, d.registry, name, untilEnd, emit)
+}
+
+// tail emits the records of what name means as JSON lines, and nil before a
+// wait that may be long.
+func tail(ctx context.Context, c *configs.Config, l log.Log, r registry.Registry, name string, untilEnd bool, emit func(line []byte) error) error {
+	topic, err := records.Find(ctx, l, name, prefixes(c))
+	if err != nil {
+		return err
+	}
+	decoder := records.NewDecoder(r)
+	var line []byte
+	return records.Follow(ctx, l, topic, untilEnd, func(r *log.Record) (err error) {
+		if line, err = decoder.AppendLine(ctx, line[:0], r); err != nil {
+			return err
+		}
+		return emit(line)
+	}, func() error { return emit(nil) })
+}
+
+func prefixes(c *configs.Config) []string {
+	var out []string
+	for _, s := range c.Sources {
+		out = append(out, s.TopicPrefix)
+	}
+	return out
+}

@@ -1,0 +1,341 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/codes"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/supervise"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+)
+
+// probeEvery is how often the server is asked how far it is.
+const probeEvery = 5 * time.Second
+
+// capturing is one source's way into the log, and what watches over it. One
+// goroutine, live, owns the component and the prober; others ask it.
+type capturing struct {
+	daemon   *daemon
+	name     string
+	kind     connector
+	database database
+	monitor  *monitor.Source
+	log      *slog.Logger
+	cancel   context.CancelFunc
+	jobs     chan job
+	finished chan struct{} // closed when nothing of it runs any more
+	target   string        // where to stop, with --until-caught-up; owned by the component
+
+	mu      sync.Mutex
+	present source // of the stage that runs; nil between two
+}
+
+// A job is done while the source rests.
+type job struct {
+	do   func()
+	done chan struct{}
+}
+
+func (d *daemon) newCapture(name string) (*capturing, error) {
+	c := &capturing{daemon: d, name: name, log: d.log.With("source", name), cancel: func() {}, jobs: make(chan job), finished: make(chan struct{})}
+	kind, database, err := connect(place{d.config, name, c.log})
+	if err != nil {
+		return nil, err
+	}
+	c.kind, c.database = kind, database
+	c.monitor = monitor.NewSource(monitor.Config{Name: name, Kind: kind.kind, Facts: c.facts})
+	return c, nil
+}
+
+// start runs the component and the prober until ctx ends, cancel is called, or
+// the component is done.
+func (c *capturing) start(ctx context.Context) {
+	ctx, c.cancel = context.WithCancel(ctx)
+	go c.live(ctx)
+}
+
+// wait returns when all has ended that start began.
+func (c *capturing) wait() { <-c.finished }
+
+// live runs the source, and rests for the jobs that need it to.
+func (c *capturing) live(ctx context.Context) {
+	defer close(c.finished)
+	for {
+		j := c.work(ctx)
+		if j == nil {
+			return
+		}
+		j.do()
+		close(j.done)
+	}
+}
+
+// work runs component and prober. It returns when both have ended: because of a
+// job, or with nil for good.
+func (c *capturing) work(ctx context.Context) *job {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var prober sync.WaitGroup
+	prober.Go(func() { c.probe(ctx) })
+	defer prober.Wait()
+	defer cancel() // before the wait
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := c.component().Supervise(ctx); err != nil {
+			c.daemon.fail(err)
+		}
+	}()
+	select {
+	case <-done:
+		return nil
+	case j := <-c.jobs:
+		cancel()
+		<-done
+		return &j
+	}
+}
+
+// whileResting does something while the source does not run, and returns when it
+// was done.
+func (c *capturing) whileResting(ctx context.Context, do func()) error {
+	j := job{do, make(chan struct{})}
+	select {
+	case c.jobs <- j:
+		<-j.done
+	case <-c.finished:
+		do()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (c *capturing) component() *supervise.Component {
+	reconnect := c.daemon.config.Sources[c.name].ReconnectMax
+	return &supervise.Component{
+		Run:      c.run,
+		Backoff:  supervise.Backoff{Min: reconnect / 100, Max: reconnect},
+		Person:   needsPerson,
+		FailFast: c.daemon.flags.failFast || c.daemon.flags.untilCaughtUp,
+		Events:   supervise.Events{Starting: c.monitor.Starting, Failed: c.failed},
+	}
+}
+
+// needsPerson reports whether trying again at once is of no use.
+func needsPerson(err error) bool {
+	if errors.Is(err, log.ErrFenced) {
+		return true // the newer owner keeps it; we stand by
+	}
+	code := pipeline.CodeOf(err)
+	return code != "" && !codes.Passing(code)
+}
+
+func (c *capturing) failed(err error, wait time.Duration) {
+	person := needsPerson(err)
+	c.monitor.Failed(err, wait, person)
+	level := slog.LevelWarn
+	if person {
+		level = slog.LevelError
+	}
+	p := monitor.ProblemOf(err, time.Now())
+	c.log.Log(context.Background(), level, "the source does not get on and will be tried again", "error", p.Text, "code", string(p.Code),
+		"mend", p.Mend, "position", c.monitor.Position().At.String(), "retry_in", wait.Round(time.Millisecond).String())
+}
+
+// errCaughtUp ends a stage that has come to where it was told to stop.
+var errCaughtUp = errors.New("caught up")
+
+// run makes a stage and runs it until it fails, ctx ends, or it has caught up.
+func (c *capturing) run(ctx context.Context) error {
+	if err := c.aim(ctx); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	src := c.database.Source()
+	c.put(src)
+	defer c.put(nil)
+	stage := &pipeline.Stage{
+		Source: refusing{src}, Sink: capture.New(c.sink(src)), Limits: c.limits(), Events: c.events(src, stop),
+	}
+	err := stage.Run(ctx)
+	if errors.Is(err, errCaughtUp) {
+		c.monitor.Done()
+		c.log.Info("caught up", "position", c.monitor.Position().At.String())
+		return nil
+	}
+	return err
+}
+
+// aim asks once where to stop, if we are to stop at all.
+func (c *capturing) aim(ctx context.Context) (err error) {
+	if !c.daemon.flags.untilCaughtUp || c.target != "" {
+		return nil
+	}
+	if c.target, err = c.database.End(ctx); err != nil {
+		return environment(fmt.Errorf("source %s: %w", c.name, err))
+	}
+	return nil
+}
+
+// refusing marks the errors of a server, for the exit code.
+type refusing struct{ source }
+
+func (r refusing) Open(ctx context.Context, from pipeline.Resume) error {
+	return mark(r.source.Open(ctx, from))
+}
+
+func (r refusing) Next(ctx context.Context) (pipeline.Batch, error) {
+	b, err := r.source.Next(ctx)
+	if pipeline.CodeOf(err) != "" {
+		err = mark(err)
+	}
+	return b, err
+}
+
+func mark(err error) error {
+	if err == nil {
+		return nil
+	}
+	return environment(err)
+}
+
+func (c *capturing) sink(src source) capture.Config {
+	s := c.daemon.config.Sources[c.name]
+	return capture.Config{
+		Deployment: c.daemon.config.Name, Source: c.name, Connector: c.kind.names, Prefix: s.TopicPrefix, Version: c.daemon.build.Version,
+		Log: c.daemon.topics, Registry: c.daemon.registry, Envelope: envelope(s.Envelope), Canonical: s.Partitioner == configs.PartitionerCanonical,
+		Topic: c.topic, Reread: src.Reread,
+		Events: capture.Events{
+			Filled: func(t *schema.Table, from string, n int) {
+				c.log.Debug("filled unknown values", "table", t.String(), "from", from, "values", n)
+			},
+			Voided: func(topic string, n int) {
+				c.log.Info("wrote tombstones for rows that are gone", "topic", topic, "tombstones", n)
+			},
+			Part: func(at pipeline.Resume, part int) {
+				c.log.Info("committed a part of a large transaction", "position", at.At.String(), "rows", at.Rows, "part", part)
+			},
+		},
+	}
+}
+
+func envelope(e configs.Envelope) avro.Envelope {
+	if e == configs.EnvelopeRow {
+		return avro.Row
+	}
+	return avro.Debezium
+}
+
+// topic says what the file says of one table's topic.
+func (c *capturing) topic(t *schema.Table) capture.Topic {
+	config := c.daemon.config
+	own := config.Sources[c.name].For(t.Schema, t.Name).Topic
+	topic := capture.Topic{Partitions: own.Partitions, Settings: own.Config}
+	if topic.Partitions == 0 && config.Kafka != nil {
+		topic.Partitions = config.Kafka.Topics.Partitions
+	}
+	return topic
+}
+
+func (c *capturing) limits() pipeline.Limits {
+	s, l := c.daemon.config.Sources[c.name], pipeline.DefaultLimits()
+	l.Interval, l.Rows, l.Bytes = s.CommitInterval, s.MaxCommitRows, int(s.MaxCommitBytes)
+	l.Drain = c.daemon.config.Limits.DrainTimeout
+	if k := c.daemon.config.Kafka; k != nil {
+		l.Timeout = k.TransactionTimeout / 2
+	}
+	return l
+}
+
+// events are the monitor's, with the words of the log and the end of a stage
+// that has caught up.
+func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Events {
+	e := c.monitor.Events()
+	opened, committed := e.Opened, e.Committed
+	copied := false
+	e.Opened = func(from pipeline.Resume) {
+		opened(from)
+		copied = !from.At.IsZero()
+		c.opened(from)
+	}
+	e.Committed = func(done pipeline.Committed) {
+		committed(done)
+		if !copied && done.At.Whole() {
+			copied = true
+			c.log.Info("the snapshot is complete", "position", done.At.At.String(), "rows", c.monitor.Status().Totals.Rows)
+		}
+		if c.target != "" && done.At.Whole() {
+			c.arrive(src, done.At, stop)
+		}
+	}
+	return e
+}
+
+func (c *capturing) opened(from pipeline.Resume) {
+	if !from.At.IsZero() {
+		c.log.Info("streaming", "position", from.At.String())
+		return
+	}
+	c.log.Info("copying the tables")
+}
+
+// arrive ends the stage once its target is reached.
+func (c *capturing) arrive(src source, at pipeline.Resume, stop context.CancelCauseFunc) {
+	reached, err := src.Reached(at.At.Native, c.target)
+	if err != nil {
+		stop(err)
+	} else if reached {
+		stop(errCaughtUp)
+	}
+}
+
+func (c *capturing) put(s source) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.present = s
+}
+
+// facts are those of the source that runs, if one does.
+func (c *capturing) facts() (monitor.Facts, bool) {
+	c.mu.Lock()
+	present := c.present
+	c.mu.Unlock()
+	if present == nil {
+		return monitor.Facts{}, false
+	}
+	return present.Facts(), true
+}
+
+// probe asks the server again and again, whatever the stage does (O12).
+func (c *capturing) probe(ctx context.Context) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		p, err := c.database.Probe(ctx, c.monitor.Position().At.Native)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			c.monitor.ProbeFailed(err)
+		default:
+			c.monitor.Probed(p)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

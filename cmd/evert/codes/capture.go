@@ -1,0 +1,32 @@
+package codes
+
+// ofCapture are the codes of writing rows into topics.
+func ofCapture() []Entry {
+	return []Entry{
+		{
+			Code: "TOPIC_REPLACED",
+			Text: "A table topic is not the one that the source's frontier speaks of: it was deleted, or made anew. The rows that it held will not be sent by the source again.",
+			Mend: "Copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TOPIC_COLLISION",
+			Text: "Two tables would go to the same topic, because characters that a topic's name cannot hold become _.",
+			Mend: "Rename one of the tables, leave one out with exclude_tables, or make two sources with different topic_prefix.",
+		},
+		{
+			Code: "KEY_CHANGED",
+			Text: "The key columns of a table are not those that its topic is keyed by. The key schema of a topic never changes: records of one row would no longer share a key.",
+			Mend: "Begin the topic anew: `evert reset SOURCE --yes`; or restore the key.",
+		},
+		{
+			Code: "RECORD_TOO_LARGE",
+			Text: "A row is larger than its topic takes (limits.record_bytes). Nothing of it was written, and the source stops before it.",
+			Mend: "Raise limits.record_bytes and the topic's max.message.bytes, or make the row smaller in the database.",
+		},
+		{
+			Code: "UNKNOWN_VALUE",
+			Text: "The source did not send a value (an unchanged large column), and neither the old row, nor the log, nor the database has it any more. A record in a compacted topic is a whole row, so it is not written with a gap (I5).",
+			Mend: "Set REPLICA IDENTITY FULL for the table, then copy it again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+	}
+}

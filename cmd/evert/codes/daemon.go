@@ -1,0 +1,103 @@
+package codes
+
+// ofDaemon are the codes of the process itself: its folder, its listeners, its
+// API, and what it says of its sources.
+func ofDaemon() []Entry {
+	return []Entry{
+		{
+			Code: "DATA_DIR_TAKEN",
+			Text: "Another process works in this data directory. Two daemons in one would write the same topics, so the second one waits ten seconds for the first to end and then gives up, with exit code 3. Reading verbs take the directory too when no daemon runs, for as long as they read.",
+			Mend: "Stop the process that the message names, or give this deployment a data_dir of its own.",
+		},
+		{
+			Code: "DATA_DIR_ACCESS",
+			Text: "The data directory cannot be made, or files in it cannot be written.",
+			Mend: "Give the user that runs evert the right to write there, or name another data_dir.",
+		},
+		{
+			Code: "NOTHING_CAPTURED",
+			Text: "No daemon is running for this file, and its data directory is empty, so that there is nothing to show. A relative data_dir counts from the working directory: a daemon that was started elsewhere has another one.",
+			Mend: "Start `evert run`, or run the verb in the directory in which the daemon was started.",
+		},
+		{
+			Code: "PORT_TAKEN",
+			Text: "An address below serve is in use, or cannot be listened on. A predecessor that is still ending is waited for, for ten seconds; then evert ends with exit code 3.",
+			Mend: "Stop the other process, or name another address: port 0 takes a free one, none turns the listener off.",
+		},
+		{
+			Code: "SOCKET_PATH",
+			Text: "The control socket evert.sock cannot be made in the data directory. The system bounds the length of a socket's path to about 100 bytes, and some network file systems have no sockets.",
+			Mend: "Name a data_dir with a shorter path on a local file system.",
+		},
+		{
+			Code: "CERTIFICATE",
+			Text: "The certificate and key below serve.tls cannot be read or do not belong together. They are read again when the files change; at a start they have to be right.",
+			Mend: "Name PEM files of a certificate chain and of its private key, readable for the user that runs evert.",
+		},
+		{
+			Code: "KAFKA_TLS_FILES",
+			Text: "The files below kafka.tls or registry.tls cannot be read or hold no PEM certificates.",
+			Mend: "Name readable PEM files in ca, cert and key.",
+		},
+		{
+			Code: "UNAUTHORIZED",
+			Text: "serve.token is set and the request did not carry it.",
+			Mend: "Send the header `Authorization: Bearer TOKEN`.",
+		},
+		{
+			Code: "TOO_MANY_REQUESTS", Passing: true,
+			Text: "As many requests as limits.requests allows are in progress.",
+			Mend: "Ask less often, or raise limits.requests.",
+		},
+		{
+			Code: "BAD_REQUEST",
+			Text: "The daemon does not understand a command that came over its control socket. Usually program and daemon are of different releases.",
+			Mend: "Use the evert that the daemon was started from.",
+		},
+		{
+			Code: "NO_SUCH_PATH",
+			Text: "Nothing is served under the path of this request.",
+			Mend: "GET /v1/status, /healthz, /readyz or /metrics.",
+		},
+		{
+			Code: "NO_SUCH_SOURCE",
+			Text: "The configuration has no source of this name.",
+			Mend: "Run `evert status`, which lists the sources.",
+		},
+		{
+			Code: "NO_SUCH_TOPIC",
+			Text: "The name is neither a topic nor a captured table. A table is named as schema.table in the catalog's exact case; a topic is named <topic_prefix>.<schema>.<table>. Topics exist once their source has begun.",
+			Mend: "Write one of the names that the message lists.",
+		},
+		{
+			Code: "INTERNAL",
+			Text: "The daemon could not answer a request for a reason of its own.",
+			Mend: "Look for the cause in the daemon's log.",
+		},
+		{
+			Code: "SOURCE_STUCK",
+			Text: "The server writes, the source claims to work, and for a minute nothing was carried. An idle server looks different: its end lies where we are. The cause is usually a log that takes no commits, or a connection that neither delivers nor breaks. Health is red until something is carried again.",
+			Mend: "Look at `evert status` and the daemon's log; when log and server both answer, restart the daemon: nothing is lost.",
+		},
+		{
+			Code: "SOURCE_DISCONNECTED", Passing: true,
+			Text: "The connection to the server was lost, and the source connects again by itself, in growing intervals up to reconnect_max. What the topics hold stays readable.",
+			Mend: "Nothing has to be done here; see that the server runs and can be reached.",
+		},
+		{
+			Code: "SOURCE_WAITS", Passing: true,
+			Text: "The source waits for something in the server: a long transaction that was open when its slot was made, or another process that still holds the slot.",
+			Mend: "Wait, or end the transactions that the message names.",
+		},
+		{
+			Code: "SLOT_KEPT",
+			Text: "A reset could not drop the replication slot, because another process reads from it or the right is missing. Nothing was changed.",
+			Mend: "Stop whoever reads from the slot, then run the reset again, or drop the slot by the statement that the message shows.",
+		},
+		{
+			Code: "FILE_EXISTS",
+			Text: "`evert init` does not replace a file.",
+			Mend: "Name another with --out FILE, or remove the old one.",
+		},
+	}
+}

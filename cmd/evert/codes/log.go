@@ -1,0 +1,82 @@
+package codes
+
+// ofLog are the codes of the log, embedded or on a cluster.
+func ofLog() []Entry {
+	return []Entry{
+		{
+			Code: "LOG_DIR_TAKEN",
+			Text: "Another process has the embedded log open. The lock is the operating system's and goes away with that process, however it ends.",
+			Mend: "Stop the process that the message names, or give this deployment a data_dir of its own.",
+		},
+		{
+			Code: "LOG_DIR_FOREIGN",
+			Text: "The directory of the embedded log holds something else, or parts of it were removed. Nothing in it is touched.",
+			Mend: "Name another data_dir, or restore the directory as it was.",
+		},
+		{
+			Code: "LOG_DIR_MISSING",
+			Text: "There is no embedded log to read: nothing was captured into this data directory yet.",
+			Mend: "Start `evert run`.",
+		},
+		{
+			Code: "LOG_FORMAT_NEWER",
+			Text: "A newer release wrote the embedded log in a format that this one cannot read. Older formats are read and carried over; newer ones are refused before anything is changed.",
+			Mend: "Install the release that wrote it, or a later one.",
+		},
+		{
+			Code: "KAFKA_CONFIG",
+			Text: "A setting of the section kafka cannot be used as it stands.",
+			Mend: "Correct the setting that the message names.",
+		},
+		{
+			Code: "KAFKA_DENIED",
+			Text: "The cluster refuses this user an operation. Evert needs to read, write and describe its topics, to use its transactional ids and, with topics.manage: create, to create topics.",
+			Mend: "Grant the right that the message names to the user of kafka.sasl.",
+		},
+		{
+			Code: "KAFKA_TRANSACTION_TIMEOUT",
+			Text: "kafka.transaction_timeout is longer than the brokers' transaction.max.timeout.ms allows.",
+			Mend: "Lower kafka.transaction_timeout, or raise transaction.max.timeout.ms on the brokers.",
+		},
+		{
+			Code: "KAFKA_UNREACHABLE", Passing: true,
+			Text: "No broker of the cluster answers.",
+			Mend: "See that a broker of kafka.brokers runs and can be reached from here, with the TLS and SASL that the file names.",
+		},
+		{
+			Code: "TOPIC_INVALID",
+			Text: "A topic cannot have the name or the numbers that are asked for.",
+			Mend: "Correct the topic's settings in the file.",
+		},
+		{
+			Code: "TOPIC_MISSING",
+			Text: "A topic that held rows does not exist any more. It is never made anew by itself: that would look like an empty table (I8).",
+			Mend: "Restore the topic, or copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TOPIC_RECREATED",
+			Text: "A topic was deleted and another one made under its name. The rows that the old one held are gone.",
+			Mend: "Copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TOPIC_PARTITIONS",
+			Text: "A topic has another number of partitions than the file asks for. Adding partitions moves keys, so that the order of a key's changes would be lost (I4).",
+			Mend: "Write the topic's real number of partitions into the file, or begin with another topic_prefix.",
+		},
+		{
+			Code: "TOPIC_POLICY",
+			Text: "A table topic has to be compacted, so that the newest row of each key stays; this one deletes by age, or the other way round.",
+			Mend: "Set cleanup.policy of the topic to what the message asks for.",
+		},
+		{
+			Code: "TOPIC_SETTINGS",
+			Text: "A setting of a topic is below what Evert's promises need: how long tombstones stay, how young records may be when they are compacted, or how large a record may be.",
+			Mend: "Raise the setting to what the message asks for, or set topics.manage: create.",
+		},
+		{
+			Code: "TOPIC_TRUNCATED",
+			Text: "A topic ends below, or begins above, the place up to which it was written or read: committed rows are gone, perhaps by an unclean change of leader or by hand.",
+			Mend: "Copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+	}
+}

@@ -1,0 +1,184 @@
+package demo
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evertdb/evert/cmd/evert/records"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// A Result is what comparing one topic with its table found.
+type Result struct {
+	Table   string
+	Topic   string
+	Records int64 // in the topic
+	Rows    int64 // in the table
+	Differ  int64 // rows that differ, are missing in the topic, or are there too much
+}
+
+// Comparison compares topics with tables.
+type Comparison struct {
+	Conn     *pgx.Conn // to the database; its session settings are changed
+	Log      log.Log
+	Registry registry.Registry
+	Prefix   string // of the topics
+}
+
+// sum stands for a row's text: 16 bytes a row bound the memory of a comparison.
+type sum [16]byte
+
+// folded is a topic folded by key: the newest row of each.
+type folded struct {
+	table   *schema.Table // of the newest record that has a row; nil without one
+	rows    map[string]sum
+	records int64
+}
+
+// Table folds one table's topic by key and compares the result with the table.
+// Nothing is to change in either meanwhile.
+func (c *Comparison) Table(ctx context.Context, name string) (Result, error) {
+	r := Result{Table: name}
+	topic, err := records.Find(ctx, c.Log, name, []string{c.Prefix})
+	if err != nil {
+		return r, err
+	}
+	r.Topic = topic.Name
+	f, err := c.fold(ctx, topic)
+	if err != nil {
+		return r, fmt.Errorf("fold %s: %w", topic.Name, err)
+	}
+	r.Records = f.records
+	return r, c.compare(ctx, f, &r)
+}
+
+func (c *Comparison) fold(ctx context.Context, topic log.TopicInfo) (*folded, error) {
+	f := &folded{rows: map[string]sum{}}
+	decoder := records.NewDecoder(c.Registry)
+	return f, records.Follow(ctx, c.Log, topic, true, func(r *log.Record) error {
+		f.records++
+		change, err := decoder.Decode(ctx, r)
+		if err != nil {
+			return err
+		}
+		f.apply(&change)
+		return nil
+	}, nil)
+}
+
+func (f *folded) apply(c *records.Change) {
+	key := keyText(c.Table, c.Key)
+	if c.Tombstone || c.Event.After == nil {
+		delete(f.rows, key)
+		return
+	}
+	f.table = c.Table
+	f.rows[key] = sumOf(textOf(c.Table, c.Event.After))
+}
+
+// keyText gives the known columns of a key, which are all it has.
+func keyText(t *schema.Table, key schema.Row) string {
+	var fields [][]byte
+	for i, v := range key {
+		if v.IsKnown() {
+			fields = append(fields, t.Columns[i].Type.AppendText(nil, v))
+		}
+	}
+	return joined(fields)
+}
+
+// textOf gives a row as the server prints it; nil is NULL.
+func textOf(t *schema.Table, row schema.Row) [][]byte {
+	fields := make([][]byte, len(row))
+	for i, v := range row {
+		if !v.IsNull() {
+			fields[i] = t.Columns[i].Type.AppendText([]byte{}, v)
+		}
+	}
+	return fields
+}
+
+func joined(fields [][]byte) string {
+	var b strings.Builder
+	for _, f := range fields {
+		fmt.Fprintf(&b, "%d:%s", len(f), f)
+	}
+	return b.String()
+}
+
+func sumOf(fields [][]byte) (s sum) {
+	h := sha256.New()
+	for _, f := range fields {
+		if f == nil {
+			h.Write([]byte("-"))
+			continue
+		}
+		fmt.Fprintf(h, "%d:", len(f))
+		h.Write(f)
+	}
+	copy(s[:], h.Sum(nil))
+	return s
+}
+
+// session makes the server print values as schema.Type.AppendText does.
+const session = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET IntervalStyle = 'postgres'; `
+
+// compare reads the table and takes what agrees out of f.
+func (c *Comparison) compare(ctx context.Context, f *folded, r *Result) error {
+	sql := session + "SELECT " + columns(f.table) + " FROM " + quoted(r.Table)
+	results := c.Conn.PgConn().Exec(ctx, sql)
+	defer results.Close()
+	for results.NextResult() {
+		rows := results.ResultReader()
+		for rows.NextRow() {
+			r.Rows++
+			f.take(rows.Values(), r)
+		}
+		if _, err := rows.Close(); err != nil {
+			return fmt.Errorf("read %s: %w", r.Table, err)
+		}
+	}
+	r.Differ += int64(len(f.rows))
+	return results.Close()
+}
+
+func (f *folded) take(values [][]byte, r *Result) {
+	if f.table == nil {
+		r.Differ++
+		return
+	}
+	var key [][]byte
+	for i := range f.table.Columns { // as keyText goes through them
+		if f.table.IsKey(i) {
+			key = append(key, values[i])
+		}
+	}
+	text := joined(key)
+	if f.rows[text] != sumOf(values) {
+		r.Differ++
+	}
+	delete(f.rows, text)
+}
+
+func columns(t *schema.Table) string {
+	if t == nil {
+		return "1"
+	}
+	names := make([]string, len(t.Columns))
+	for i := range t.Columns {
+		names[i] = pgx.Identifier{t.Columns[i].Name}.Sanitize()
+	}
+	return strings.Join(names, ", ")
+}
+
+// quoted writes a table's name, as configuration writes it, for the server.
+func quoted(table string) string {
+	schema, name, _ := strings.Cut(table, ".")
+	return pgx.Identifier{schema, name}.Sanitize()
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/starter"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+)
+
+func (a *app) initVerb() *cobra.Command {
+	out := ""
+	c := &cobra.Command{
+		Use:   "init URL",
+		Short: "Write a starter file for a database",
+		Long: `Read a database's tables, keys and sizes, and write a commented evert.yaml that captures
+them. Nothing in the database is changed. The file is readable for its owner alone, since
+the URL may hold a password. When the output is redirected into a file, it goes there.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.init(args[0], out) },
+	}
+	c.Flags().StringVar(&out, "out", "", "file to write, or - for the output (default ./evert.yaml)")
+	return c
+}
+
+func (a *app) init(raw, out string) error {
+	url, err := configs.ParsePostgresURL(raw)
+	if err != nil {
+		return usage(fmt.Errorf("URL: %w; such as postgres://user:password@host:5432/database", err))
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, time.Minute)
+	defer cancel()
+	d, err := describe(ctx, url)
+	if err != nil {
+		return environment(a.explainRefusal(ctx, raw, err))
+	}
+	text := starter.File(d, starter.Options{URL: raw, Insecure: url.Weak() && !url.Local()})
+	if _, err := configs.Parse("evert.yaml", []byte(text), a.env); err != nil {
+		return err
+	}
+	path, err := a.writeStarter(out, text)
+	if err != nil {
+		return err
+	}
+	a.say("%d tables of database %s (Postgres %s)", len(d.Tables), d.Name, d.Version)
+	a.adviseStart(ctx, path, text)
+	return nil
+}
+
+func describe(ctx context.Context, url *configs.DatabaseURL) (starter.Database, error) {
+	text, err := url.Reveal()
+	if err != nil {
+		return starter.Database{}, err
+	}
+	c, err := pgx.Connect(ctx, text)
+	if err != nil {
+		return starter.Database{}, err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	return starter.Describe(ctx, c)
+}
+
+// explainRefusal asks the source's own check why the server refuses, because it
+// knows the mend.
+func (a *app) explainRefusal(ctx context.Context, raw string, err error) error {
+	text := starter.File(starter.Database{Name: "init", Tables: []starter.Table{{Schema: "public", Name: "t", Key: true}}}, starter.Options{URL: raw, Insecure: true})
+	c, parseErr := configs.Parse("evert.yaml", []byte(text), a.env)
+	if parseErr != nil {
+		return err
+	}
+	for name := range c.Sources {
+		for _, f := range a.findings(ctx, c, name) {
+			if !f.Warning {
+				return f.Refusal
+			}
+		}
+	}
+	return err
+}
+
+func (a *app) findings(ctx context.Context, c *configs.Config, name string) []finding {
+	_, database, err := connect(place{c, name, slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil
+	}
+	found, _ := database.Check(ctx) // what cannot be asked is no finding
+	return found
+}
+
+// writeStarter writes the file where it belongs, and says where.
+func (a *app) writeStarter(out, text string) (path string, err error) {
+	if out == "-" || out == "" && isRegular(a.out) {
+		_, err := io.WriteString(a.out, text)
+		return "", err
+	}
+	if out == "" {
+		out = a.file
+	}
+	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return "", usage(&pipeline.Refusal{Code: codeFileExists, Where: out, What: "the file exists and is not replaced", Mend: "evert init URL --out " + beside(out)})
+	}
+	if err != nil {
+		return "", err
+	}
+	_, err = io.WriteString(f, text)
+	return out, errors.Join(err, f.Close())
+}
+
+func beside(path string) string {
+	ext := filepath.Ext(path)
+	return path[:len(path)-len(ext)] + "-new" + ext
+}
+
+// isRegular reports whether w was redirected into a file.
+func isRegular(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
+}
+
+// adviseStart says what to do next, and what has to be mended before.
+func (a *app) adviseStart(ctx context.Context, path, text string) {
+	c, err := configs.Parse("evert.yaml", []byte(text), a.env)
+	if err != nil {
+		return
+	}
+	mends := 0
+	for name := range c.Sources {
+		for _, f := range a.findings(ctx, c, name) {
+			if !f.Warning {
+				mends++
+				a.say("before the first start: %s", f.Refusal.Error())
+			}
+		}
+	}
+	if path == "" {
+		return
+	}
+	flag := ""
+	if path != "./evert.yaml" && path != "evert.yaml" {
+		flag = " -c " + path
+	}
+	a.say("wrote %s", path)
+	if mends == 0 {
+		a.say("next: evert check --connect%s   then   evert run%s", flag, flag)
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// resting is a deployment whose daemon does not run, read from its data
+// directory or its cluster.
+type resting struct {
+	config   *configs.Config
+	dir      *datadir.Dir
+	topics   *topicLog
+	registry registry.Registry
+}
+
+// daemonOr asks the running daemon, or else opens the deployment itself; one of
+// both is not nil. Nothing is changed unless write is true.
+func (a *app) daemonOr(ctx context.Context, c *configs.Config, verb string, write bool) (*api.Client, *resting, error) {
+	client, err := api.Dial(ctx, datadir.SocketPath(c.DataDir))
+	if err == nil {
+		return client, nil, nil
+	}
+	if !errors.Is(err, api.ErrNoDaemon) {
+		return nil, nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	r, err := a.rest(ctx, c, verb, write)
+	return nil, r, err
+}
+
+func (a *app) rest(ctx context.Context, c *configs.Config, verb string, write bool) (*resting, error) {
+	if c.Kafka == nil && !datadir.Exists(c.DataDir) {
+		return nil, &pipeline.Refusal{Code: codeNothingYet, Where: "data directory " + c.DataDir,
+			What: "nothing was captured there yet, and no daemon is running", Mend: "evert run -c " + a.file}
+	}
+	r := &resting{config: c}
+	var err error
+	if r.dir, err = datadir.Take(ctx, c.DataDir, verb, 2*time.Second); err != nil {
+		return nil, err
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	if r.topics, err = openLog(ctx, c, !write, quiet); err != nil {
+		r.close()
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	if r.registry, err = openRegistry(ctx, c, r.topics, true); err != nil {
+		r.close()
+		return nil, fmt.Errorf("open the registry: %w", err)
+	}
+	return r, nil
+}
+
+func (r *resting) close() {
+	if r.topics != nil {
+		_ = r.topics.Close()
+	}
+	_ = r.dir.Close()
+}
+
+// status tells what the frontiers say.
+func (r *resting) status(ctx context.Context) (api.Status, error) {
+	st := api.Status{Deployment: r.config.Name, Version: thisBuild().Version, At: time.Now(),
+		Log: api.LogStatus{Kind: r.topics.kind, Place: r.topics.place}, Sources: []monitor.SourceStatus{}}
+	for _, name := range slices.Sorted(maps.Keys(r.config.Sources)) {
+		s, err := r.source(ctx, name)
+		if err != nil {
+			return st, err
+		}
+		st.Log.Topics += len(s.Tables)
+		st.Sources = append(st.Sources, s)
+	}
+	st.Health = monitor.Judge(st.Sources)
+	return st, nil
+}
+
+// source tells what one source's frontier says.
+func (r *resting) source(ctx context.Context, name string) (monitor.SourceStatus, error) {
+	kind, _, err := connect(place{r.config, name, slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return monitor.SourceStatus{}, err
+	}
+	fold, err := log.ReadFrontier(ctx, r.topics, log.FrontierTopic(r.config.Name, name))
+	if err != nil {
+		return monitor.SourceStatus{}, err
+	}
+	s := monitor.SourceStatus{Name: name, Kind: kind.kind, State: monitor.Stopped, Tables: []monitor.TableStatus{}}
+	f, ok := fold.Frontier()
+	if !ok {
+		return s, nil
+	}
+	s.Ready, s.Position, s.Seq = !f.Resume.At.IsZero(), f.Resume.At.Native, f.Resume.At.Seq
+	if !f.Time.IsZero() {
+		lag := max(0, time.Since(f.Time).Seconds())
+		s.LagSeconds, s.Since = &lag, f.Time
+	}
+	for _, topic := range slices.Sorted(maps.Keys(f.Tables)) {
+		s.Tables = append(s.Tables, monitor.TableStatus{Topic: topic, Table: topic, State: f.Tables[topic].State.String(), Rows: rowsBelow(f, topic)})
+	}
+	return s, nil
+}
+
+// rowsBelow counts the offsets of a topic; compaction may have left fewer rows.
+func rowsBelow(f *log.Frontier, topic string) (n uint64) {
+	for tp, offset := range f.Offsets {
+		if tp.Topic == topic {
+			n += uint64(offset)
+		}
+	}
+	return n
+}

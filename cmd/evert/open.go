@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/pipeline/log/kafka"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// topicLog is the log of a deployment.
+type topicLog struct {
+	log.Log
+	io.Closer
+	kind, place string
+}
+
+// openLog opens the log that the file asks for. The embedded log can be read
+// without being written; a cluster looks after that itself.
+func openLog(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger) (*topicLog, error) {
+	if c.Kafka == nil {
+		return openEmbedded(c, readOnly, logger)
+	}
+	return openKafka(ctx, c, logger)
+}
+
+func openEmbedded(c *configs.Config, readOnly bool, logger *slog.Logger) (*topicLog, error) {
+	dir := datadir.LogPath(c.DataDir)
+	l, err := embedded.Open(embedded.Config{
+		Dir: dir, ReadOnly: readOnly, Cache: int64(c.Limits.LogCacheBytes),
+		Events: embedded.Events{
+			Full:    func(full bool) { logger.Warn("the disk of the embedded log is full", "full", full, "code", "LOG_FULL") },
+			Failed:  func(err error) { logger.Error("the embedded log cannot go on", "error", err) },
+			Trouble: func(text string) { logger.Warn("embedded log: " + text) },
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &topicLog{l, l, "embedded", dir}, nil
+}
+
+func openKafka(ctx context.Context, c *configs.Config, logger *slog.Logger) (*topicLog, error) {
+	k := c.Kafka
+	config := kafka.Config{
+		Brokers: k.Brokers, Deployment: c.Name, TransactionTimeout: k.TransactionTimeout, Logger: logger,
+		Topics: kafka.Topics{Manage: manage(k.Topics.Manage), ReplicationFactor: int16(k.Topics.ReplicationFactor), Settings: k.Topics.Config},
+		Limits: kafka.Limits{ReadBytes: int(c.Limits.FetchBytes)},
+		Events: kafka.Events{Retrying: func(where string, cause error) {
+			logger.Warn("a request to the cluster failed and is repeated", "where", where, "error", cause)
+		}},
+	}
+	if s := k.SASL; s != nil {
+		config.SASL = &kafka.SASL{Mechanism: s.Mechanism, Credentials: func(context.Context) (string, string, error) {
+			password, err := s.Password.Reveal()
+			return s.Username, password, err
+		}}
+	}
+	var err error
+	if config.TLS, err = clientTLS("kafka.tls", k.TLS); err != nil {
+		return nil, err
+	}
+	l, err := kafka.Open(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return &topicLog{l, l, "kafka", strings.Join(k.Brokers, ",")}, nil
+}
+
+func manage(word string) kafka.Manage {
+	switch word {
+	case "verify":
+		return kafka.Verify
+	case "never":
+		return kafka.Never
+	}
+	return kafka.Create
+}
+
+// clientTLS makes the client's side of TLS; nil is plaintext.
+func clientTLS(where string, t *configs.TLS) (*tls.Config, error) {
+	if t == nil || t.Mode == configs.TLSDisable {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, badTLS(where, err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, badTLS(where, errors.New(t.CA+" holds no PEM certificate"))
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, badTLS(where, err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	relax(c, t.Mode)
+	return c, nil
+}
+
+// relax weakens the verification as far as the file asks for.
+func relax(c *tls.Config, mode configs.TLSMode) {
+	switch mode {
+	case configs.TLSInsecure:
+		c.InsecureSkipVerify = true
+	case configs.TLSVerifyCA:
+		c.InsecureSkipVerify = true // VerifyConnection checks the chain; the name is not looked at
+		c.VerifyConnection = func(s tls.ConnectionState) error {
+			between := x509.NewCertPool()
+			for _, cert := range s.PeerCertificates[1:] {
+				between.AddCert(cert)
+			}
+			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: c.RootCAs, Intermediates: between})
+			return err
+		}
+	}
+}
+
+func badTLS(where string, err error) error {
+	return &pipeline.Refusal{Code: codeClientTLS, Where: where, What: "the files cannot be used", Err: err,
+		Mend: "name readable PEM files in ca, cert and key"}
+}
+
+// openRegistry opens the registry that the file asks for: one of Confluent's
+// protocol, or our own over a topic of the log. A read-only one gives schemas
+// and registers none.
+func openRegistry(ctx context.Context, c *configs.Config, l log.Log, readOnly bool) (registry.Registry, error) {
+	if c.Registry != nil {
+		return dialRegistry(c.Registry)
+	}
+	topic := log.SchemasTopic(c.Name)
+	if readOnly {
+		return registry.Open(ctx, readStore{l, topic})
+	}
+	return registry.Open(ctx, &log.Store{Log: l, Topic: topic})
+}
+
+func dialRegistry(c *configs.Registry) (registry.Registry, error) {
+	url, err := c.URL.Reveal()
+	if err != nil {
+		return nil, err
+	}
+	password, err := c.Password.Reveal()
+	if err != nil {
+		return nil, err
+	}
+	config := registry.Config{URL: url, User: c.Username, Password: password}
+	if config.TLS, err = clientTLS("registry.tls", c.TLS); err != nil {
+		return nil, err
+	}
+	return registry.NewClient(config)
+}
+
+// readStore is a registry's topic, only read.
+type readStore struct {
+	log   log.Log
+	topic string
+}
+
+func (s readStore) Load(ctx context.Context, fn func(key, value []byte) error) error {
+	infos, err := s.log.Admin().Topics(ctx, s.topic)
+	if err != nil || len(infos) == 0 {
+		return err
+	}
+	tp := log.TopicPartition{Topic: s.topic}
+	return log.Scan(ctx, s.log, tp, infos[0].Ends[0], func(r *log.Record) error { return fn(r.Key, r.Value) })
+}
+
+func (s readStore) Append(context.Context, []byte, []byte) error {
+	return errors.New("the registry is only read")
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres"
+)
+
+// postgresDatabase is a configured source of the kind postgres.
+type postgresDatabase struct {
+	place
+	pg *configs.Postgres
+}
+
+func openPostgres(p place) (database, error) {
+	return &postgresDatabase{place: p, pg: p.source().Postgres}, nil
+}
+
+// url gives the connection string; secrets are read anew each time.
+func (d *postgresDatabase) url(context.Context) (string, error) {
+	u, err := d.pg.Connect()
+	if err != nil {
+		return "", err
+	}
+	return u.Reveal()
+}
+
+// settings says the source's section of the file in the source's own words.
+func (d *postgresDatabase) settings() postgres.Config {
+	c := postgres.Config{
+		Name: d.name, URL: d.url, Slot: d.pg.Slot, Publication: d.pg.Publication,
+		Match: func(schema, table string) bool {
+			return configs.Captures(d.pg.Tables, d.pg.ExcludeTables, schema, table)
+		},
+		Keys:            func(schema, table string) []string { return d.source().For(schema, table).Key },
+		SnapshotWorkers: d.pg.Snapshot.Workers,
+		MaxRate:         int64(d.pg.Snapshot.MaxRate),
+		QueueBytes:      int64(d.config.Limits.QueueBytes),
+		SpillDir:        datadir.SpillPath(d.config.DataDir, d.name),
+		SpillBytes:      int64(d.config.Limits.TransactionBytes),
+		IdleInterval:    d.source().IdleInterval,
+		BackoffMax:      d.source().ReconnectMax,
+		ResetCommand:    "evert reset " + d.name + " --resnapshot --yes",
+		Log:             d.log,
+	}
+	for _, p := range d.pg.Tables {
+		if schema, table, ok := p.Exact(); ok {
+			c.Named = append(c.Named, postgres.TableName{Schema: schema, Name: table})
+		}
+	}
+	return c
+}
+
+// postgresSource is a source that the monitor can ask.
+type postgresSource struct {
+	*postgres.Source
+	queueBytes int64
+}
+
+func (d *postgresDatabase) Source() source {
+	c := d.settings()
+	return postgresSource{postgres.New(c), c.QueueBytes}
+}
+
+// Facts says in the monitor's words what the source knows of itself.
+func (s postgresSource) Facts() monitor.Facts {
+	st := s.Stats()
+	f := monitor.Facts{Connected: st.Connected, LastError: st.LastError, WaitingFor: st.WaitingFor,
+		Fill: min(1, float64(st.QueueBytes)/float64(s.queueBytes))}
+	for _, t := range st.Snapshot {
+		f.Copies = append(f.Copies, monitor.TableCopy{Table: t.Table, Rows: t.Rows, Estimate: t.EstimatedRows, Done: t.Done})
+	}
+	return f
+}
+
+func (d *postgresDatabase) Check(ctx context.Context) ([]finding, error) {
+	found, err := postgres.Check(ctx, d.settings())
+	out := make([]finding, len(found))
+	for i, f := range found {
+		out[i] = finding{f.Refusal, f.Warning}
+	}
+	return out, err
+}
+
+// dial opens a plain connection; the caller closes it.
+func (d *postgresDatabase) dial(ctx context.Context) (*pgx.Conn, error) {
+	url, err := d.url(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conf, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	conf.ConnectTimeout = d.pg.ConnectTimeout
+	conf.RuntimeParams["application_name"] = "evert " + d.name
+	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return pgx.ConnectConfig(ctx, conf)
+}
+
+// with runs f on a connection of its own.
+func (d *postgresDatabase) with(ctx context.Context, f func(c *pgx.Conn) error) error {
+	c, err := d.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		goodbye, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = c.Close(goodbye)
+	}()
+	return f(c)
+}
+
+// probeSQL asks for the end of the log and for our slot. What lies flushed is
+// what the server can send; safe_wal_size is null without a limit.
+const probeSQL = `
+SELECT e.lsn::text, (e.lsn - '0/0')::bigint, coalesce((e.lsn - s.confirmed_flush_lsn)::bigint, 0),
+       (e.lsn - s.restart_lsn)::bigint, %s, coalesce(e.lsn > nullif($2, '')::pg_lsn, false)
+FROM (SELECT pg_current_wal_flush_lsn() AS lsn) e LEFT JOIN pg_replication_slots s ON s.slot_name = $1`
+
+func (d *postgresDatabase) Probe(ctx context.Context, committed string) (p monitor.Probe, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.pg.ConnectTimeout+10*time.Second)
+	defer cancel()
+	err = d.with(ctx, func(c *pgx.Conn) error {
+		limit := "s.safe_wal_size"
+		if major(c) < 13 {
+			limit = "NULL::bigint"
+		}
+		return c.QueryRow(ctx, fmt.Sprintf(probeSQL, limit), d.pg.Slot, committed).
+			Scan(&p.End, &p.WrittenBytes, &p.LagBytes, &p.RetainedBytes, &p.LimitBytes, &p.Ahead)
+	})
+	return p, err
+}
+
+func major(c *pgx.Conn) int {
+	var n int
+	_, _ = fmt.Sscanf(c.PgConn().ParameterStatus("server_version"), "%d", &n)
+	return n
+}
+
+// End gives the end of what is flushed. A server that refuses is asked again by
+// Check, which knows the mend.
+func (d *postgresDatabase) End(ctx context.Context) (end string, err error) {
+	err = d.with(ctx, func(c *pgx.Conn) error {
+		return c.QueryRow(ctx, "SELECT pg_current_wal_flush_lsn()::text").Scan(&end)
+	})
+	if err == nil {
+		return end, nil
+	}
+	found, checkErr := d.Check(ctx)
+	for _, f := range found {
+		if !f.Warning {
+			return "", f.Refusal
+		}
+	}
+	return "", errors.Join(err, checkErr)
+}
+
+// Drop removes the slot. A slot in use is not ours to drop: the stage that used
+// it has ended by now.
+func (d *postgresDatabase) Drop(ctx context.Context, dry bool) (steps []api.Step, err error) {
+	err = d.with(ctx, func(c *pgx.Conn) error {
+		var found bool
+		if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)", d.pg.Slot).Scan(&found); err != nil {
+			return err
+		}
+		if !found {
+			return nil
+		}
+		steps = append(steps, api.Step{Does: "drop replication slot", What: d.pg.Slot, Note: "a new one is made at the next start"})
+		if dry {
+			return nil
+		}
+		return d.dropSlot(ctx, c)
+	})
+	return steps, err
+}
+
+// dropSlot waits for a walsender that is still ending.
+func (d *postgresDatabase) dropSlot(ctx context.Context, c *pgx.Conn) error {
+	for patience := 40; ; patience-- {
+		_, err := c.Exec(ctx, "SELECT pg_drop_replication_slot($1)", d.pg.Slot)
+		var refused *pgconn.PgError
+		if err == nil || !errors.As(err, &refused) || refused.Code == "42704" {
+			return ignoreGone(err, refused)
+		}
+		if refused.Code != "55006" || patience == 0 { // in use
+			return &pipeline.Refusal{Code: codeSlotKept, Where: "slot " + d.pg.Slot, What: "it cannot be dropped", Err: errors.New(refused.Message),
+				Mend: "SELECT pg_drop_replication_slot(" + postgres.QuoteLiteral(d.pg.Slot) + ");"}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+func ignoreGone(err error, refused *pgconn.PgError) error {
+	if refused != nil && refused.Code == "42704" {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,11 @@
+package main
+
+import "github.com/evertdb/evert/pipeline"
+
+// The codes of refusals that the verbs themselves make.
+const (
+	codeNothingYet pipeline.Code = "NOTHING_CAPTURED"
+	codeSlotKept   pipeline.Code = "SLOT_KEPT"
+	codeClientTLS  pipeline.Code = "KAFKA_TLS_FILES"
+	codeFileExists pipeline.Code = "FILE_EXISTS"
+)

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/terminal"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+func (a *app) resetVerb() *cobra.Command {
+	var r api.Reset
+	c := &cobra.Command{
+		Use:   "reset SOURCE",
+		Short: "Forget how far a source was read, and begin it anew",
+		Long: `Forget how far a source was read: its frontier and its replication slot. It begins with a
+new copy of its tables, at once if the daemon runs, else at the next start.
+Its topics are deleted too, unless --resnapshot keeps them: then the copy is written into
+them, and keys that are gone from the database get tombstones.
+Without --yes, what would be touched is listed and nothing is changed.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r.Source = args[0]
+			return a.reset(r)
+		},
+	}
+	c.Flags().BoolVar(&r.Resnapshot, "resnapshot", false, "keep the topics and copy into them again")
+	c.Flags().BoolVar(&r.Yes, "yes", false, "do it")
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) reset(r api.Reset) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	client, rest, err := a.daemonOr(a.ctx, config, "reset", true)
+	if err != nil {
+		return err
+	}
+	var plan api.Plan
+	if client != nil {
+		plan, err = client.Reset(a.ctx, r)
+	} else {
+		defer rest.close()
+		plan, err = resetSource(a.ctx, config, rest.topics, r, slog.New(slog.DiscardHandler))
+	}
+	if err != nil {
+		return err
+	}
+	return a.reportPlan(r, &plan)
+}
+
+func (a *app) reportPlan(r api.Reset, plan *api.Plan) error {
+	if a.json() {
+		e := json.NewEncoder(a.out)
+		e.SetIndent("", "  ")
+		return e.Encode(plan)
+	}
+	s := a.style(a.out)
+	t := terminal.Table{Indent: "  "}
+	for _, step := range plan.Steps {
+		t.Add(step.Does, s.Bold(step.What), s.Dim(step.Note))
+	}
+	head, tail := "this would be touched; nothing was changed:", "do it: evert reset "+r.Source
+	if r.Resnapshot {
+		tail += " --resnapshot"
+	}
+	tail += " --yes"
+	if plan.Done {
+		head, tail = "done:", ""
+	}
+	fmt.Fprintln(a.out, head)
+	if err := t.Write(a.out); err != nil || tail == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(a.out, tail)
+	return err
+}
+
+// Reset implements api.Daemon: the source stands still meanwhile.
+func (d *daemon) Reset(ctx context.Context, r api.Reset) (plan api.Plan, err error) {
+	i := slices.IndexFunc(d.captures, func(c *capturing) bool { return c.name == r.Source })
+	if i < 0 || !r.Yes {
+		return resetSource(ctx, d.config, d.topics, r, d.log)
+	}
+	rested := d.captures[i].whileResting(ctx, func() {
+		plan, err = resetSource(context.WithoutCancel(ctx), d.config, d.topics, r, d.log)
+	})
+	return plan, errors.Join(rested, err)
+}
+
+// resetSource plans a reset and, if r says so, does it: first the slot, which
+// can fail without anything lost, then the frontier, then the topics. The source
+// does not run meanwhile.
+func resetSource(ctx context.Context, c *configs.Config, l log.Log, r api.Reset, logger *slog.Logger) (api.Plan, error) {
+	if c.Sources[r.Source] == nil {
+		return api.Plan{}, noSource(c, r.Source)
+	}
+	_, database, err := connect(place{c, r.Source, logger})
+	if err != nil {
+		return api.Plan{}, err
+	}
+	plan := api.Plan{Done: r.Yes}
+	topics, steps, err := ownTopics(ctx, c, l, r)
+	if err != nil {
+		return plan, err
+	}
+	dropped, err := database.Drop(ctx, !r.Yes)
+	if err != nil {
+		return api.Plan{}, unchanged(r.Source, err)
+	}
+	plan.Steps = append(append(plan.Steps, dropped...), steps...)
+	if !r.Yes {
+		return plan, nil
+	}
+	logger.Warn("reset", "source", r.Source, "resnapshot", r.Resnapshot, "topics_deleted", topics)
+	return plan, errors.Join(l.Admin().Delete(ctx, topics...), forget(c, r.Source), journal(ctx, c, l, r))
+}
+
+func noSource(c *configs.Config, name string) error {
+	return &pipeline.Refusal{Code: api.CodeNoSuchSource, What: fmt.Sprintf("there is no source %q", name),
+		Mend: fmt.Sprintf("name one of %v", slices.Sorted(maps.Keys(c.Sources)))}
+}
+
+// unchanged says that a reset stopped before it changed anything.
+func unchanged(source string, err error) error {
+	if pipeline.CodeOf(err) != "" {
+		return err
+	}
+	return environment(fmt.Errorf("source %s: nothing was changed, because its server was not asked: %w", source, err))
+}
+
+// ownTopics gives the topics that a reset deletes, and the steps that say so.
+func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) (names []string, steps []api.Step, err error) {
+	frontier := log.FrontierTopic(c.Name, r.Source)
+	fold, err := log.ReadFrontier(ctx, l, frontier)
+	if err != nil {
+		return nil, nil, err
+	}
+	names = append(names, frontier)
+	steps = append(steps, api.Step{Does: "delete topic", What: frontier, Note: "how far the source was read"})
+	f, ok := fold.Frontier()
+	if !ok {
+		return names, steps, nil
+	}
+	for _, topic := range slices.Sorted(maps.Keys(f.Tables)) {
+		if r.Resnapshot {
+			steps = append(steps, api.Step{Does: "copy again into", What: topic, Note: "its records stay until newer ones replace them"})
+			continue
+		}
+		names = append(names, topic)
+		steps = append(steps, api.Step{Does: "delete topic", What: topic, Note: fmt.Sprintf("offsets up to %d", rowsBelow(f, topic))})
+	}
+	return names, steps, nil
+}
+
+// forget removes what a source keeps beside the log.
+func forget(c *configs.Config, source string) error {
+	return errors.Join(os.RemoveAll(datadir.SpillPath(c.DataDir, source)), os.RemoveAll(datadir.FillPath(c.DataDir, source)))
+}
+
+// journal notes in the control topic what was done, and when.
+func journal(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) error {
+	at := time.Now().UTC().Format(time.RFC3339Nano)
+	entry, err := json.Marshal(map[string]any{"command": "reset", "source": r.Source, "resnapshot": r.Resnapshot, "at": at})
+	if err != nil {
+		return err
+	}
+	store := &log.Store{Log: l, Topic: log.ControlTopic(c.Name)}
+	defer store.Close()
+	if err := store.Load(ctx, func(_, _ []byte) error { return nil }); err != nil {
+		return err
+	}
+	return store.Append(ctx, []byte(at), entry)
+}

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// The daemon, and who makes whom:
+//
+//	evert.yaml ──► configs.Config
+//	                    │
+//	  1 prepare ────────┼──► logger, memory limit
+//	  2 own ────────────┼──► data_dir/evert.lock            one daemon per folder (O04)
+//	  3 openLog ────────┼──► embedded log │ Kafka
+//	  4 openRegistry ───┼──► registry over the log │ Confluent's protocol
+//	                    │
+//	  5 openSources ────┴──► per source:
+//	                          ┌─ capture ─────────────────────────────────────────────┐
+//	                          │  supervise.Component                                  │
+//	                          │    └─ pipeline.Stage, made anew for each run          │
+//	                          │         postgres.Source ──► capture.Sink ──► the log  │
+//	                          │            │ Events              │ Events             │
+//	                          │            ▼                     ▼                    │
+//	                          │         monitor.Source ◄── prober, asks the server    │
+//	                          └───────────────┬───────────────────────────────────────┘
+//	  6 listen ──────────────────► api: serve.http, serve.health, evert.sock
+//	  7 start ───────────────────► one goroutine per component, one per prober
+//	  8 wait ────────────────────► SIGTERM, or all sources done, or the first failure
+//	  9 drain ───────────────────► components commit and end; listeners close (O01)
+//	 10 close ───────────────────► log, then lock
+type daemon struct {
+	config *configs.Config
+	flags  runFlags
+	build  build
+	log    *slog.Logger
+
+	dir      *datadir.Dir
+	topics   *topicLog
+	registry registry.Registry
+	captures []*capturing
+	monitors []*monitor.Source
+	servers  []*api.Server
+	listen   []api.Address
+	began    time.Time
+	failed   chan error // the first failure that ends the daemon; capacity 1
+}
+
+// runFlags are how a daemon is run.
+type runFlags struct {
+	untilCaughtUp bool
+	failFast      bool
+	verb          string        // who we are, for the lock
+	patience      time.Duration // for what a dying predecessor still holds
+}
+
+func (a *app) runVerb() *cobra.Command {
+	flags := runFlags{verb: "run", patience: 10 * time.Second}
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Capture the databases of the file until told to stop",
+		Long: `Capture the databases of the file: copy their tables once, then follow every change.
+SIGTERM or an interrupt ends it after a last commit; a second one ends it at once.
+Nothing is lost either way.`,
+		RunE: func(*cobra.Command, []string) error { return a.runDaemon(flags) },
+	}
+	c.Flags().BoolVar(&flags.untilCaughtUp, "until-caught-up", false, "end when every source has reached where its server was at the start")
+	c.Flags().BoolVar(&flags.failFast, "fail-fast", false, "end at the first failure instead of trying again")
+	return c
+}
+
+func (a *app) runDaemon(flags runFlags) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	d := &daemon{config: c, flags: flags, log: a.logger(c.Logging)}
+	defer d.close()
+	if err := d.boot(a.ctx); err != nil {
+		return err
+	}
+	stop := a.showProgress(d)
+	err = d.wait(a.ctx)
+	stop()
+	d.drain()
+	return err
+}
+
+// boot makes everything; nothing runs before its last step.
+func (d *daemon) boot(ctx context.Context) error {
+	d.prepare()
+	steps := []func(context.Context) error{d.own, d.openLog, d.openRegistry, d.openSources, d.listenAll}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	d.start(ctx)
+	return nil
+}
+
+func (d *daemon) prepare() {
+	d.began, d.build, d.failed = time.Now(), thisBuild(), make(chan error, 1)
+	debug.SetMemoryLimit(int64(d.config.Limits.Memory))
+	for _, w := range d.config.Warnings() {
+		d.log.Warn(w)
+	}
+	for name, address := range map[string]string{"registry": d.config.Serve.Registry, "kafka": d.config.Serve.Kafka} {
+		if address != "" && address != configs.Off {
+			d.log.Warn("serve." + name + " is not served yet; nothing listens on " + address)
+		}
+	}
+}
+
+func (d *daemon) own(ctx context.Context) (err error) {
+	d.dir, err = datadir.Take(ctx, d.config.DataDir, d.flags.verb, d.flags.patience)
+	return err
+}
+
+func (d *daemon) openLog(ctx context.Context) (err error) {
+	d.topics, err = openLog(ctx, d.config, false, d.log)
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	return nil
+}
+
+func (d *daemon) openRegistry(ctx context.Context) (err error) {
+	d.registry, err = openRegistry(ctx, d.config, d.topics, false)
+	if err != nil {
+		return fmt.Errorf("open the registry: %w", err)
+	}
+	return nil
+}
+
+func (d *daemon) openSources(context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(d.config.Sources)) {
+		c, err := d.newCapture(name)
+		if err != nil {
+			return err
+		}
+		d.captures = append(d.captures, c)
+		d.monitors = append(d.monitors, c.monitor)
+	}
+	return nil
+}
+
+func (d *daemon) listenAll(ctx context.Context) error {
+	faces := d.handlers()
+	socket, err := api.ListenSocket(datadir.SocketPath(d.config.DataDir))
+	if err != nil {
+		return err
+	}
+	d.servers = append(d.servers, api.Serve(socket, faces.Socket(), d.log))
+	if err := d.listenOn(ctx, "http", d.config.Serve.HTTP, faces.HTTP(), d.config.Serve.TLS); err != nil {
+		return err
+	}
+	return d.listenOn(ctx, "health", d.config.Serve.Health, faces.Health(), nil)
+}
+
+func (d *daemon) handlers() api.Handlers {
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}
+}
+
+func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Handler, certificate *configs.ServeTLS) error {
+	if address == "" || address == configs.Off {
+		return nil
+	}
+	l, err := api.Listen(ctx, name, address, d.flags.patience)
+	if err != nil {
+		return err
+	}
+	scheme := "http://"
+	if certificate != nil {
+		if l, err = api.TLS(l, certificate.Cert, certificate.Key); err != nil {
+			return err
+		}
+		scheme = "https://"
+	}
+	d.listen = append(d.listen, api.Address{Name: name, Address: scheme + l.Addr().String()})
+	d.servers = append(d.servers, api.Serve(l, h, d.log))
+	return nil
+}
+
+func (d *daemon) start(ctx context.Context) {
+	d.log.Info("started", "deployment", d.config.Name, "version", d.build.Version, "pid", os.Getpid(),
+		"log", d.topics.kind, "data_dir", d.config.DataDir, "sources", len(d.captures))
+	for _, l := range d.listen {
+		d.log.Info("listening", "name", l.Name, "address", l.Address)
+	}
+	for _, c := range d.captures {
+		c.start(ctx)
+	}
+}
+
+// wait returns when ctx ends (nil), when every source is done (nil), or with the
+// first failure that ends the daemon.
+func (d *daemon) wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, c := range d.captures {
+			c.wait()
+		}
+	}()
+	select {
+	case <-ctx.Done():
+		d.log.Info("stopping", "cause", context.Cause(ctx).Error())
+		return nil
+	case err := <-d.failed:
+		return err
+	case <-done:
+		select {
+		case err := <-d.failed:
+			return err
+		default:
+			return nil
+		}
+	}
+}
+
+// fail ends the daemon with err; only the first counts.
+func (d *daemon) fail(err error) {
+	select {
+	case d.failed <- err:
+	default:
+	}
+}
+
+// drain lets every component commit and end, within limits.drain_timeout (O01).
+func (d *daemon) drain() {
+	for _, c := range d.captures {
+		c.cancel()
+	}
+	for _, c := range d.captures {
+		c.wait()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, s := range d.servers {
+		s.Stop(ctx)
+	}
+	d.servers = nil
+	d.log.Info("stopped")
+}
+
+// close frees what boot made, in the reverse order. It may follow a boot that
+// failed half-way.
+func (d *daemon) close() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, s := range d.servers {
+		s.Stop(ctx)
+	}
+	if d.topics != nil {
+		if err := d.topics.Close(); err != nil && !errors.Is(err, log.ErrClosed) {
+			d.log.Error("the log did not close well", "error", err)
+		}
+	}
+	if d.dir != nil {
+		_ = os.Remove(datadir.SocketPath(d.config.DataDir))
+		_ = d.dir.Close()
+	}
+}

@@ -1,0 +1,63 @@
+package starter
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A Database is what a starter file is written from.
+type Database struct {
+	Name    string
+	Version string
+	Tables  []Table // by schema and name
+}
+
+// A Table is one that could be captured.
+type Table struct {
+	Schema, Name string
+	Rows         int64 // the planner's estimate; 0 unknown
+	Bytes        int64
+	Key          bool // it has a primary key, or its replica identity is a unique index
+	Unlogged     bool
+}
+
+// Usable reports whether the table can be captured as it is.
+func (t Table) Usable() bool { return t.Key && !t.Unlogged }
+
+// tablesSQL lists what holds rows of its own: tables and the roots of
+// partitioned ones, whose partitions count with them.
+const tablesSQL = `
+SELECT n.nspname, c.relname, c.relpersistence = 'u',
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident AND c.relreplident = 'i')),
+       (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::bigint FROM part p JOIN pg_class l ON l.oid = p.oid WHERE p.root = c.oid AND l.relkind = 'r'),
+       (SELECT coalesce(sum(pg_table_size(p.oid)), 0)::bigint FROM part p WHERE p.root = c.oid)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+  AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY 1, 2`
+
+// part gives each table's leaves, itself included.
+const part = `WITH part AS (
+  SELECT c.oid AS root, c.oid FROM pg_class c WHERE c.relkind = 'r'
+  UNION SELECT c.oid, t.relid FROM pg_class c, pg_partition_tree(c.oid) t WHERE c.relkind = 'p' AND t.isleaf)`
+
+// Describe reads a database's tables; it changes nothing.
+func Describe(ctx context.Context, c *pgx.Conn) (Database, error) {
+	d := Database{Version: c.PgConn().ParameterStatus("server_version")}
+	if err := c.QueryRow(ctx, "SELECT current_database()").Scan(&d.Name); err != nil {
+		return d, err
+	}
+	rows, err := c.Query(ctx, part+tablesSQL)
+	if err != nil {
+		return d, fmt.Errorf("list the tables: %w", err)
+	}
+	var t Table
+	_, err = pgx.ForEachRow(rows, []any{&t.Schema, &t.Name, &t.Unlogged, &t.Key, &t.Rows, &t.Bytes}, func() error {
+		d.Tables = append(d.Tables, t)
+		return nil
+	})
+	return d, err
+}

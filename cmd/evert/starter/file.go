@@ -1,0 +1,139 @@
+package starter
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evertdb/evert/cmd/evert/terminal"
+	"github.com/evertdb/evert/configs"
+)
+
+// Options say what stands in the file besides the tables.
+type Options struct {
+	URL      string // as given; it may hold a password
+	Insecure bool   // its TLS mode is weaker than verify-full, to another machine
+}
+
+// File writes the text of a configuration file.
+func File(d Database, o Options) string {
+	name := Name(d.Name)
+	var b strings.Builder
+	fmt.Fprintf(&b, head, name, d.Name, d.Version, name, scalar(o.URL))
+	if o.Insecure {
+		b.WriteString("      insecure: true              # the connection's TLS is weaker than verify-full; better: sslmode=verify-full\n")
+	}
+	writeTables(&b, d.Tables)
+	b.WriteString(tail)
+	return b.String()
+}
+
+const head = `# Evert captures this database into compacted topics.
+#
+#   evert check --connect      asks the server for all that would keep it from starting
+#   evert run                  copies the tables, then follows every change
+#   evert tail public.TABLE    shows what is in a topic
+
+name: %s                           # prefixes the slot, the publication and internal topics: choose it once
+data_dir: ./data                   # the embedded log; a section kafka: {brokers: [...]} takes its place
+
+sources:
+  # Database %s, Postgres %s. Topics are named <source>.<schema>.<table>.
+  %s:
+    postgres:
+      # Better than a password in here: url without it, and beside it password: "${file:/run/secrets/postgres}".
+      url: %s
+`
+
+const tail = `      snapshot:
+        workers: 2                 # connections that copy at one time
+        # max_rate: 50MiB/s        # spares the server while the tables are copied
+    # envelope: debezium           # before, after, source, op; row is the row alone
+    # overrides:
+    #   public.some_table:
+    #     key: [some_column]       # instead of the primary key; unique and not null
+
+serve:
+  http: 127.0.0.1:8380             # /healthz /readyz /metrics /v1/status; none turns it off
+`
+
+// writeTables writes the patterns, with what they match, and what is left out.
+func writeTables(b *strings.Builder, tables []Table) {
+	b.WriteString("      tables:\n")
+	if len(schemas(tables)) == 0 {
+		b.WriteString("        - public.*               # there is no table yet that can be captured\n")
+	}
+	for _, schema := range schemas(tables) {
+		fmt.Fprintf(b, "        - %s\n", scalar(pattern(schema)))
+		for _, t := range tables {
+			if t.Schema == schema && t.Usable() {
+				fmt.Fprintf(b, "          #   %-36s %14s rows  %10s\n", configs.TableName(t.Schema, t.Name), "~"+terminal.Count(t.Rows), terminal.Bytes(t.Bytes))
+			}
+		}
+	}
+	left := slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return t.Usable() || !slices.Contains(schemas(tables), t.Schema) })
+	if len(left) == 0 {
+		b.WriteString("      # exclude_tables: [public.audit_*]\n")
+		return
+	}
+	b.WriteString("      exclude_tables:              # to capture one, mend what its comment says and remove its line\n")
+	for _, t := range left {
+		fmt.Fprintf(b, "        - %s   # %s\n", scalar(configs.TableName(t.Schema, t.Name).String()), reason(t))
+	}
+}
+
+// schemas gives those that hold a table that can be captured.
+func schemas(tables []Table) []string {
+	var out []string
+	for _, t := range tables {
+		if t.Usable() && !slices.Contains(out, t.Schema) {
+			out = append(out, t.Schema)
+		}
+	}
+	return out
+}
+
+// pattern matches all tables of a schema.
+func pattern(schema string) string {
+	exact := configs.TableName(schema, "x").String()
+	return strings.TrimSuffix(exact, "x") + "*"
+}
+
+func reason(t Table) string {
+	if t.Unlogged {
+		return "unlogged: its changes are not in the server's log. ALTER TABLE … SET LOGGED"
+	}
+	return "no primary key: add one, or name unique columns below overrides"
+}
+
+// scalar writes text as YAML, in quotes where it needs them; ${ is no reference.
+func scalar(text string) string {
+	text = strings.ReplaceAll(text, "${", "$${")
+	plain := func(r rune) bool {
+		return r == '_' || r == '.' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
+	}
+	name := strings.TrimSuffix(text, ".*")
+	if name != "" && name[0] >= 'a' && strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 && strings.Contains(text, ".") {
+		return text
+	}
+	quoted, _ := json.Marshal(text) // a JSON string is a YAML one
+	return strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(quoted))
+}
+
+// Name makes a deployment's name of a database's.
+func Name(database string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '_'
+	}, database)
+	if name == "" || name[0] < 'a' || name[0] > 'z' {
+		name = "db_" + name
+	}
+	return name[:min(len(name), 40)]
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/terminal"
+)
+
+func (a *app) statusVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show how far every source and table is",
+		Long:  "Show how far every source and table is: from the running daemon, or without one\nfrom the data directory, which is only read.",
+		RunE:  func(*cobra.Command, []string) error { return a.status() },
+	}
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) status() error {
+	st, err := a.askStatus()
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		e := json.NewEncoder(a.out)
+		e.SetIndent("", "  ")
+		return e.Encode(st)
+	}
+	return writeStatus(a.out, a.style(a.out), &st)
+}
+
+func (a *app) askStatus() (st api.Status, err error) {
+	config, err := a.load()
+	if err != nil {
+		return st, err
+	}
+	client, rest, err := a.daemonOr(a.ctx, config, "status", false)
+	switch {
+	case err != nil:
+		return st, err
+	case client != nil:
+		return client.Status(a.ctx)
+	}
+	defer rest.close()
+	return rest.status(a.ctx)
+}
+
+// writeStatus prints a status for people.
+func writeStatus(w io.Writer, s terminal.Style, st *api.Status) error {
+	running := s.Yellow("not running")
+	if st.Running {
+		running = fmt.Sprintf("running for %s, process %d", terminal.Duration(time.Duration(st.UptimeSeconds*float64(time.Second))), st.PID)
+	}
+	fmt.Fprintf(w, "%s  %s  health %s\n", s.Bold(st.Deployment), running, light(s, st.Light))
+	fmt.Fprintf(w, "%s log at %s\n", st.Log.Kind, st.Log.Place)
+	for _, l := range st.Listen {
+		fmt.Fprintf(w, "%s at %s\n", l.Name, l.Address)
+	}
+	for i := range st.Sources {
+		if err := writeSource(w, s, &st.Sources[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func light(s terminal.Style, l monitor.Light) string {
+	switch l {
+	case monitor.OK:
+		return s.Green(string(l))
+	case monitor.Degraded:
+		return s.Yellow(string(l))
+	}
+	return s.Red(string(l))
+}
+
+func writeSource(w io.Writer, s terminal.Style, src *monitor.SourceStatus) error {
+	fmt.Fprintf(w, "\n%s  %s  %s\n", s.Bold("source "+src.Name), src.Kind, stateText(s, src.State))
+	facts := terminal.Table{Indent: "  "}
+	add := func(name, value string) {
+		if value != "" {
+			facts.Add(s.Dim(name), value)
+		}
+	}
+	add("position", positionText(src))
+	add("lag", lagText(src))
+	add("retained", retainedText(src.Server))
+	add("carried", carriedText(src))
+	add("latency", latencyText(src))
+	add("snapshot", copyText(src.Snapshot))
+	if p := src.Problem; p != nil {
+		add("problem", s.Red(p.Text))
+		add("mend", p.Mend)
+	}
+	if err := facts.Write(w); err != nil || len(src.Tables) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	t := terminal.Table{Indent: "  ", Style: s, Header: []string{"TOPIC", ">ROWS", "STATE"}}
+	for _, table := range src.Tables {
+		t.Add(table.Topic, terminal.Count(int64(table.Rows)), table.State)
+	}
+	return t.Write(w)
+}
+
+func stateText(s terminal.Style, state monitor.State) string {
+	switch state {
+	case monitor.Streaming, monitor.Done:
+		return s.Green(string(state))
+	case monitor.Refused, monitor.Stuck:
+		return s.Red(string(state))
+	}
+	return s.Yellow(string(state))
+}
+
+func positionText(src *monitor.SourceStatus) string {
+	if src.Position == "" {
+		return "nothing is complete yet"
+	}
+	return fmt.Sprintf("%s, transaction %s", src.Position, terminal.Count(int64(src.Seq)))
+}
+
+func lagText(src *monitor.SourceStatus) string {
+	text := ""
+	if src.Server != nil && !src.Server.At.IsZero() {
+		text = terminal.Bytes(src.Server.LagBytes)
+	}
+	if src.LagSeconds != nil {
+		if text != "" {
+			text += ", "
+		}
+		text += terminal.Duration(time.Duration(*src.LagSeconds * float64(time.Second)))
+	}
+	if src.ClockSkewed {
+		text += " (the server's clock is ahead of ours)"
+	}
+	return text
+}
+
+func retainedText(v *monitor.ServerStatus) string {
+	if v == nil || v.RetainedBytes == nil {
+		return ""
+	}
+	text := terminal.Bytes(*v.RetainedBytes) + " of the server's log"
+	switch {
+	case v.LimitBytes == nil:
+		return text + ", without a limit"
+	case v.LimitSeconds != nil:
+		return text + ", " + terminal.Bytes(*v.LimitBytes) + " or " + terminal.Duration(time.Duration(*v.LimitSeconds*float64(time.Second))) + " until the limit"
+	}
+	return text + ", " + terminal.Bytes(*v.LimitBytes) + " until the limit"
+}
+
+func carriedText(src *monitor.SourceStatus) string {
+	if src.Totals.Commits == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s rows, %s, %s transactions, %s parts", terminal.Count(int64(src.Totals.Rows)), terminal.Bytes(int64(src.Totals.Bytes)),
+		terminal.Count(int64(src.Totals.Transactions)), terminal.Count(int64(src.Totals.Parts)))
+}
+
+func latencyText(src *monitor.SourceStatus) string {
+	if src.Latency.Samples == 0 {
+		return ""
+	}
+	second := func(v float64) string { return terminal.Duration(time.Duration(v * float64(time.Second))) }
+	return fmt.Sprintf("commit to topic %s median, %s p99", second(src.Latency.DeliveryP50), second(src.Latency.DeliveryP99))
+}
+
+func copyText(c *monitor.CopyProgress) string {
+	if c == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s of about %s rows, %d of %d tables", terminal.Count(c.Rows), terminal.Count(c.RowsTotal), c.TablesDone, c.TablesTotal)
+	if c.LeftSeconds != nil {
+		text += ", " + terminal.Duration(time.Duration(*c.LeftSeconds*float64(time.Second))) + " left"
+	}
+	return text
+}
