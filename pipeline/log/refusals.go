@@ -8,7 +8,7 @@ const (
 	// it is never made anew by itself (K13).
 	RefuseMissing pipeline.Code = "TOPIC_MISSING"
 	// RefuseReplaced: another topic lies under the name (K13).
-	RefuseReplaced pipeline.Code = "TOPIC_REPLACED"
+	RefuseReplaced pipeline.Code = "TOPIC_RECREATED"
 	// RefusePartitions: the number of partitions differs, so keys would move
 	// (K14).
 	RefusePartitions pipeline.Code = "TOPIC_PARTITIONS"

@@ -1,0 +1,3 @@
+// Package embedded is a durable, compacted, transactional log in one directory
+// of this process, on Pebble.
+package embedded

@@ -1,0 +1,456 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+const (
+	batchBytes = 1 << 20 // a batch goes to the storing goroutine at this size
+	queued     = 4       // batches that may wait there
+	loose      = 4 << 20 // bytes of unfinished blocks over all partitions
+)
+
+// A Writer appends on the caller's goroutine: it encodes records into blocks
+// and blocks into batches of bounded size. Storing runs beside it:
+//
+//	Append ─► blocks ─► batch ─► jobs (4) ─► store: Pebble, unsynced
+//	Commit ─► the last batch, with the stable ends ─► store: Pebble, synced ─► publish
+//
+// Every batch has blocks together with the index entries of their records; as
+// Pebble keeps a prefix of its batches over a crash, an entry exists exactly
+// when its record does.
+type Writer struct {
+	log *Log
+	id  string
+
+	fenced chan struct{} // closed by a newer writer
+	quit   chan struct{} // closed when store is to end
+	stored chan struct{} // closed when it has ended
+	jobs   chan job
+
+	mu    sync.Mutex // held through every call; a newer writer takes it to settle
+	err   error      // why the writer can only be closed
+	ended bool       // settled and closed
+	txn   *txn       // the open commit, nil if there is none
+	batch *pebble.Batch
+	since int // bytes since the disk was looked at
+
+	lastTP log.TopicPartition // of the last record
+	last   *growth            // its partition's growth; nil at first
+
+	tail     map[uint64]struct{} // hashes of the keys not yet stored; nil until Latest is used
+	tailSeed maphash.Seed
+	found    finder
+}
+
+var (
+	_ log.Writer = (*Writer)(nil)
+	_ log.Index  = (*Writer)(nil)
+)
+
+// txn is an open commit.
+type txn struct {
+	grown map[log.TopicPartition]*growth
+	loose int  // bytes in unfinished blocks
+	done  bool // committed or dropped; set by store only
+}
+
+// growth is what an open commit adds to a partition that it owns.
+type growth struct {
+	p       *partition
+	block   builder
+	from    int64
+	at      int64  // time of the block, µs
+	entries []byte // index entries of the block: length:4, flags:1, key
+	records int64
+}
+
+// newWriter fences the older writer of the id, settles it, and takes its place.
+func (l *Log) newWriter(ctx context.Context, id string) (*Writer, error) {
+	w := &Writer{
+		log: l, id: id,
+		fenced: make(chan struct{}), quit: make(chan struct{}), stored: make(chan struct{}), jobs: make(chan job, queued),
+		tailSeed: maphash.MakeSeed(),
+	}
+	for {
+		l.mu.Lock()
+		if err := l.aliveLocked(); err != nil {
+			l.mu.Unlock()
+			return nil, err
+		}
+		old := l.writers[id]
+		if old == nil {
+			l.writers[id] = w
+			l.tasks.Go(w.store)
+			l.mu.Unlock()
+			return w, nil
+		}
+		l.mu.Unlock()
+		if err := old.settle(ctx); err != nil {
+			return nil, fmt.Errorf("writer %q: settle the former one: %w", id, err)
+		}
+	}
+}
+
+// settle fences w, waits for the call that it is in, drops what it left open,
+// and takes it out of the way (K05, K07).
+func (w *Writer) settle(ctx context.Context) error {
+	w.log.mu.Lock()
+	select {
+	case <-w.fenced:
+	default:
+		close(w.fenced)
+	}
+	w.log.mu.Unlock()
+	settled := make(chan error, 1)
+	go func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		settled <- w.end(log.ErrFenced)
+	}()
+	select {
+	case err := <-settled:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// end drops the open commit, ends storing and gives the id free. mu is held.
+func (w *Writer) end(reason error) error {
+	if w.ended {
+		return nil
+	}
+	if err := w.drop(context.Background()); err != nil {
+		return err
+	}
+	w.err, w.ended = reason, true
+	close(w.quit)
+	select {
+	case <-w.stored:
+	case <-w.log.dead:
+		return w.log.cause
+	}
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	if w.log.writers[w.id] == w {
+		delete(w.log.writers, w.id)
+	}
+	return nil
+}
+
+// usable gives the reason why a call cannot go on. mu is held.
+func (w *Writer) usable() error {
+	select {
+	case <-w.fenced:
+		w.err = log.ErrFenced
+	case <-w.log.closing:
+		w.err = log.ErrClosed
+	case <-w.log.dead:
+		w.err = w.log.cause
+	default:
+	}
+	return w.err
+}
+
+// fail notes an error after which the writer can only be closed.
+func (w *Writer) fail(err error) error {
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return err
+}
+
+// Append adds records; see log.Writer.
+func (w *Writer) Append(ctx context.Context, recs ...log.Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.usable(); err != nil {
+		return err
+	}
+	if w.txn == nil || w.since > batchBytes {
+		if err := w.log.disk.room(ctx, w.fenced); err != nil {
+			return err
+		}
+		w.since = 0
+	}
+	for i := range recs {
+		if err := w.add(ctx, &recs[i]); err != nil {
+			return w.fail(fmt.Errorf("append to %s: %w", recs[i].TopicPartition, err))
+		}
+	}
+	return nil
+}
+
+// add puts one record into the block of its partition.
+func (w *Writer) add(ctx context.Context, r *log.Record) error {
+	g := w.last
+	if g == nil || r.TopicPartition != w.lastTP {
+		var err error
+		if g, err = w.growth(ctx, r.TopicPartition); err != nil {
+			return err
+		}
+		w.last, w.lastTP = g, g.p.tp
+	}
+	size := r.Size()
+	if size > g.p.topic.MaxBytes { // K03
+		return fmt.Errorf("a record of %d bytes, the topic takes %d: %w", size, g.p.topic.MaxBytes, log.ErrTooLarge)
+	}
+	w.since += size
+	if g.block.records == 0 {
+		g.begin(w.log.cfg.Now().UnixMicro())
+	}
+	before := len(g.block.buf)
+	if g.p.topic.Compact && r.Key != nil {
+		g.index(r)
+		w.remember(g.p, r.Key)
+	}
+	g.block.add(r, g.block.next)
+	g.records++
+	w.txn.loose += len(g.block.buf) - before
+	if len(g.block.buf) >= blockBytes {
+		return w.seal(ctx, g)
+	}
+	if w.txn.loose >= loose {
+		return w.sealAll(ctx)
+	}
+	return nil
+}
+
+func (g *growth) begin(now int64) {
+	g.at = max(g.at, now)
+	g.block.begin(g.block.next, g.at)
+}
+
+// index notes the index entry of the record about to be added.
+func (g *growth) index(r *log.Record) {
+	at := len(g.entries)
+	var flags byte
+	if r.Value == nil {
+		flags = flagTombstone
+	}
+	g.entries = append(g.entries, 0, 0, 0, 0, flags)
+	g.entries = appendIndexKey(g.entries, g.p.id, r.Key, g.block.next)
+	putUint32(g.entries[at:], uint32(len(g.entries)-at-5))
+}
+
+// growth finds or makes the growth of a partition, waiting until no other
+// writer has a commit open on it.
+func (w *Writer) growth(ctx context.Context, tp log.TopicPartition) (*growth, error) {
+	if w.txn == nil {
+		w.txn = &txn{grown: map[log.TopicPartition]*growth{}}
+		w.batch = w.newBatch()
+	}
+	if g := w.txn.grown[tp]; g != nil {
+		return g, nil
+	}
+	for {
+		g, moved, err := w.own(tp)
+		if g != nil || err != nil {
+			return g, err
+		}
+		if err := w.wait(ctx, moved); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// own makes w the owner of a partition, or gives what to wait for.
+func (w *Writer) own(tp log.TopicPartition) (*growth, <-chan struct{}, error) {
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	p := w.log.partition(tp)
+	if p == nil {
+		return nil, nil, log.ErrNoTopic
+	}
+	if p.owner != nil {
+		return nil, w.log.moved, nil
+	}
+	p.owner = w
+	g := &growth{p: p, from: p.stable, at: p.newestAt}
+	g.block.next = p.next
+	w.txn.grown[p.tp] = g
+	return g, nil, nil
+}
+
+// wait waits for done, ctx, a newer writer or the log's end.
+func (w *Writer) wait(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.fenced:
+		return log.ErrFenced
+	case <-w.log.closing:
+		return log.ErrClosed
+	case <-w.log.dead:
+		return w.log.cause
+	}
+}
+
+// seal completes the block of a partition and puts it into the batch, with its
+// index entries.
+func (w *Writer) seal(ctx context.Context, g *growth) error {
+	if g.block.records == 0 {
+		return nil
+	}
+	block := g.block.finish()
+	w.txn.loose -= len(block) - blockHeader
+	op := w.batch.SetDeferred(blockKeyLen, len(block))
+	blockKey(op.Key[:0], g.p.id, g.block.next-1)
+	copy(op.Value, block)
+	if err := op.Finish(); err != nil {
+		return err
+	}
+	if err := g.putEntries(w.batch); err != nil {
+		return err
+	}
+	g.block.records = 0
+	if w.batch.Len() < batchBytes {
+		return nil
+	}
+	return w.send(ctx, job{batch: w.takeBatch()})
+}
+
+// sealAll completes the blocks of all partitions.
+func (w *Writer) sealAll(ctx context.Context) error {
+	for _, g := range w.txn.grown {
+		if err := w.seal(ctx, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Flush waits until everything is stored; see log.Writer.
+func (w *Writer) Flush(ctx context.Context) (log.Offsets, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.usable(); err != nil {
+		return nil, err
+	}
+	if w.txn == nil {
+		return log.Offsets{}, nil
+	}
+	if err := w.drain(ctx); err != nil {
+		return nil, w.fail(fmt.Errorf("flush: %w", err))
+	}
+	to := make(log.Offsets, len(w.txn.grown))
+	for tp, g := range w.txn.grown {
+		to[tp] = g.block.next
+	}
+	return to, nil
+}
+
+// drain stores all there is, unsynced.
+func (w *Writer) drain(ctx context.Context) error {
+	if err := w.sealAll(ctx); err != nil {
+		return err
+	}
+	clear(w.tail)
+	return w.await(ctx, job{batch: w.takeBatch()})
+}
+
+// Commit makes the open commit durable and visible; see log.Writer. Its last
+// batch has the new stable ends and the inputs' offsets, and is synced (I1).
+func (w *Writer) Commit(ctx context.Context, in *log.Inputs) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.usable(); err != nil {
+		return err
+	}
+	if w.txn == nil && in == nil {
+		return nil
+	}
+	if err := w.commit(ctx, in); err != nil {
+		return w.fail(fmt.Errorf("commit: %w", err))
+	}
+	return nil
+}
+
+func (w *Writer) commit(ctx context.Context, in *log.Inputs) error {
+	if w.txn == nil {
+		w.txn = &txn{}
+		w.batch = w.newBatch()
+	}
+	if err := w.sealAll(ctx); err != nil {
+		return err
+	}
+	t := w.txn
+	for _, g := range t.grown {
+		if err := w.batch.Set(idKey(kindStable, g.p.id), int64Value(g.block.next), nil); err != nil {
+			return err
+		}
+	}
+	j := job{batch: w.takeBatch(), sync: true, after: func() { w.log.publish(t) }}
+	if in != nil {
+		plain := j
+		j.apply = func() error { return w.log.groups.commit(in, plain) }
+	}
+	if err := w.await(ctx, j); err != nil {
+		return err
+	}
+	w.forget()
+	return nil
+}
+
+// forget leaves the open commit, which is settled. mu is held.
+func (w *Writer) forget() {
+	w.txn, w.last, w.since = nil, nil, 0
+	clear(w.tail)
+	if w.batch != nil {
+		w.batch.Close()
+		w.batch = nil
+	}
+}
+
+// Abort drops the open commit; see log.Writer.
+func (w *Writer) Abort(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.usable(); err != nil {
+		return err
+	}
+	if err := w.drop(ctx); err != nil {
+		return w.fail(fmt.Errorf("abort: %w", err))
+	}
+	return nil
+}
+
+// drop takes away what the open commit stored, behind all that is queued: if a
+// commit is among that, it is found done. mu is held.
+func (w *Writer) drop(ctx context.Context) error {
+	t := w.txn
+	if t == nil {
+		return nil
+	}
+	select {
+	case <-w.log.closing: // the next Open drops it
+		return nil
+	default:
+	}
+	if err := w.await(ctx, job{apply: func() error { return w.log.rollback(t) }}); err != nil {
+		return err
+	}
+	w.forget()
+	return nil
+}
+
+// Close drops the open commit and frees the writer; see log.Writer.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.end(log.ErrClosed); err != nil && !errors.Is(err, log.ErrClosed) {
+		return fmt.Errorf("close writer %q: %w", w.id, err)
+	}
+	return nil
+}
