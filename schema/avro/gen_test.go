@@ -103,7 +103,7 @@ func genValue(t *rapid.T, typ *schema.Type) schema.Value {
 	case schema.KindBytes:
 		return schema.Bytes(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes"))
 	case schema.KindDate:
-		return schema.Date(int32(rapid.Int64Range(-2440588, 2145031948).Draw(t, "date")))
+		return schema.Date(int32(rapid.Int64Range(-2440588, 2145042905).Draw(t, "date")))
 	case schema.KindTime:
 		return schema.Time(rapid.Int64Range(0, 86_400_000).Draw(t, "time") * 1000)
 	case schema.KindTimestamp:
