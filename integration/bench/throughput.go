@@ -1,0 +1,149 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// transactionRows is how many rows of the stream share a transaction.
+const transactionRows = 1000
+
+// stream writes the WAL first, for as many pairs of slots as there are
+// measurements, and then reads it by turns.
+func (l *lab) stream(ctx context.Context, res *results) error {
+	if err := l.table(ctx, "orders"); err != nil {
+		return err
+	}
+	ours := make([]*deployment, l.repeats)
+	for i := range ours {
+		var err error
+		if ours[i], err = l.deployment(fmt.Sprintf("stream%d", i), "orders"); err != nil {
+			return err
+		}
+		if _, err := ours[i].catchUp(ctx); err != nil { // makes slot and publication
+			return err
+		}
+		if err := l.sql(ctx, database, fmt.Sprintf("SELECT pg_create_logical_replication_slot('limit%d', 'pgoutput')", i)); err != nil {
+			return err
+		}
+	}
+	for first := 1; first <= l.rows; first += transactionRows {
+		if err := l.insert(ctx, "orders", first, transactionRows); err != nil {
+			return err
+		}
+	}
+	var limits, times, users []time.Duration
+	var peak int64
+	for i, d := range ours {
+		limit, err := l.receive(ctx, i)
+		if err != nil {
+			return err
+		}
+		c, err := d.catchUp(ctx)
+		if err != nil {
+			return err
+		}
+		limits, times, users = append(limits, limit), append(times, c.elapsed), append(users, c.user)
+		peak = max(peak, c.peak)
+		if err := d.drop(ctx); err != nil {
+			return err
+		}
+	}
+	res.rates("stream", l.rows, median(times), "pg_recvlogical", median(limits), 0.8)
+	res.add("stream, processor time", median(users).Seconds()*1e6/float64(l.rows), "s per million rows", "user and system")
+	res.below(200, "stream, peak memory", float64(peak)/1e6, "MB", "")
+	return nil
+}
+
+// receive reads one slot to the end of the WAL with the options that Evert uses,
+// into /dev/null.
+func (l *lab) receive(ctx context.Context, n int) (time.Duration, error) {
+	program, err := l.postgres.Binaries().Tool("pg_recvlogical")
+	if err != nil {
+		return 0, err
+	}
+	conn, err := pgx.Connect(ctx, l.postgres.URL(database))
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(ctx)
+	var end string
+	if err := conn.QueryRow(ctx, "SELECT pg_current_wal_lsn()::text").Scan(&end); err != nil {
+		return 0, err
+	}
+	args := []string{"-d", l.postgres.URL(database), "--slot", fmt.Sprintf("limit%d", n), "--start", "--no-loop",
+		"-f", "/dev/null", "--endpos", end, "-o", "publication_names=evert_stream" + strconv.Itoa(n) + "_db"}
+	for _, o := range slotOptions {
+		args = append(args, "-o", o)
+	}
+	c, err := measure(exec.CommandContext(ctx, program, args...))
+	return c.elapsed, err
+}
+
+// slotOptions are those that Evert starts replication with on Postgres 15.
+var slotOptions = []string{"proto_version=2", "streaming=on"}
+
+// snapshot copies the table that the stream filled, or fills one.
+func (l *lab) snapshot(ctx context.Context, res *results) error {
+	const table = "copied"
+	if err := l.table(ctx, table); err != nil {
+		return err
+	}
+	if err := l.insert(ctx, table, 1, l.rows); err != nil {
+		return err
+	}
+	if err := l.sql(ctx, database, "VACUUM ANALYZE "+table); err != nil {
+		return err
+	}
+	var limits, times []time.Duration
+	var peak int64
+	for i := range l.repeats {
+		limit, err := l.copy(ctx, table)
+		if err != nil {
+			return err
+		}
+		d, err := l.deployment(fmt.Sprintf("snapshot%d", i), table)
+		if err != nil {
+			return err
+		}
+		c, err := d.catchUp(ctx)
+		if err != nil {
+			return err
+		}
+		limits, times, peak = append(limits, limit), append(times, c.elapsed), max(peak, c.peak)
+		if err := d.drop(ctx); err != nil {
+			return err
+		}
+	}
+	res.rates("snapshot", l.rows, median(times), "COPY", median(limits), 0.4)
+	res.below(200, "snapshot, peak memory", float64(peak)/1e6, "MB", "")
+	return nil
+}
+
+// copy reads the table by one COPY … TO STDOUT and throws it away.
+func (l *lab) copy(ctx context.Context, table string) (time.Duration, error) {
+	conn, err := pgx.Connect(ctx, l.postgres.URL(database))
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(ctx)
+	began := time.Now()
+	_, err = conn.PgConn().CopyTo(ctx, io.Discard, "COPY "+table+" TO STDOUT")
+	return time.Since(began), err
+}
+
+// rates adds both rates and their ratio.
+func (r *results) rates(name string, rows int, ours time.Duration, limit string, theirs time.Duration, gate float64) {
+	rate := func(d time.Duration) float64 { return float64(rows) / d.Seconds() }
+	r.add(name, rate(ours), "rows/s", fmt.Sprintf("%d rows of 9 columns in %s, start and end of the process included", rows, ours.Round(time.Millisecond)))
+	r.add(name+", limit", rate(theirs), "rows/s", limit+" to /dev/null in "+theirs.Round(time.Millisecond).String())
+	r.atLeast(gate, name+" ÷ "+limit, theirs.Seconds()/ours.Seconds(), "", "")
+}

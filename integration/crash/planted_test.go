@@ -1,0 +1,79 @@
+//go:build unix
+
+package crash
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/integration/harness"
+)
+
+// TestPlantedOrders runs binaries with two steps of a commit swapped, kills them
+// between the two, and goes on with the right order. A round that is content with
+// what it finds then is worth nothing.
+func TestPlantedOrders(t *testing.T) {
+	t.Parallel()
+	pg := postgres(t)
+	seed := harness.Seed(t)
+	for i, name := range []string{
+		"ack-before-commit", "ack-when-read", "frontier-inside-transaction",
+		"rows-before-frontier", "frontier-before-rows", "part-without-resume",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRound(t, pg, seed+uint64(i)*7919, harness.Options{Tags: []string{"planted"}})
+			err := r.planted(name)
+			if err == nil {
+				t.Fatalf("the harness did not notice %s; killed at: %s", name, r.moments)
+			}
+			t.Logf("noticed: %.300s", err)
+		})
+	}
+}
+
+// planted kills the daemon between the swapped steps, and verifies what a right
+// one makes of it.
+func (r *round) planted(name string) error {
+	right := r.Run()
+	right.AwaitStatus("the stream", harness.Streaming(1))
+	right.Terminate()
+	r.Options.Env = []string{"EVERT_PLANT=" + name}
+	dwelling := make(chan struct{}, 1000)
+	d := r.RunWatched(func(line string) {
+		if strings.HasPrefix(line, "planted:") {
+			dwelling <- struct{}{}
+		}
+	})
+	d.AwaitStatus("the stream", harness.Streaming(0))
+	if err := r.Workload.Bulk(r.Context(), r.bulk); err != nil {
+		r.Fatal(err)
+	}
+	select {
+	case <-dwelling:
+	case <-d.Exited():
+		r.Fatalf("the daemon ended by itself; its last lines:\n%s", d.Last(20))
+	case <-time.After(harness.Patience):
+		r.Fatalf("the plant never grew; the last lines:\n%s", d.Last(20))
+	}
+	if strings.HasPrefix(name, "ack-") {
+		r.awaitAck()
+	}
+	d.Kill()
+	r.moments = append(r.moments, "between the swapped steps")
+	r.Options.Env = nil
+	return r.CatchUpAndCompare()
+}
+
+// awaitAck waits until the server has heard of an acknowledgement; the plant
+// dwells for a second.
+func (r *round) awaitAck() {
+	r.SQL(r.Database, `DO $$ DECLARE from_lsn pg_lsn; BEGIN
+		SELECT confirmed_flush_lsn INTO from_lsn FROM pg_replication_slots WHERE database = current_database();
+		FOR i IN 1..80 LOOP
+			EXIT WHEN (SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = current_database()) > from_lsn;
+			PERFORM pg_sleep(0.01);
+		END LOOP;
+	END $$`)
+}

@@ -1,0 +1,104 @@
+//go:build unix
+
+package crash
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/scene"
+	"github.com/evertdb/evert/sources/postgres/pgserver"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+)
+
+var suite harness.Suite
+
+func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
+
+// postgres starts a server that streams transactions in progress early.
+func postgres(t *testing.T) *pgserver.Server {
+	t.Helper()
+	return pgtest.Start(t, pgtest.Options{Settings: map[string]string{
+		"logical_decoding_work_mem": "64kB", "max_replication_slots": "50", "max_wal_senders": "50", "max_connections": "120",
+	}})
+}
+
+// A round is one database whose daemon is killed over and over.
+type round struct {
+	*scene.Scene
+	rng     *rand.Rand
+	bulk    int64    // rows of a large transaction
+	moments []string // at which the daemon was killed
+}
+
+func newRound(t *testing.T, pg *pgserver.Server, seed uint64, o harness.Options) *round {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	return &round{Scene: scene.New(t, &suite, pg, seed, 3000+rng.Int64N(15_000), o), rng: rng, bulk: 1500}
+}
+
+// run is a whole round.
+func (r *round) run(kills int) error {
+	stop := r.Traffic()
+	for range kills {
+		r.kill()
+	}
+	stop()
+	r.Logf("killed at: %q", r.moments)
+	return r.CatchUpAndCompare()
+}
+
+// kill starts the daemon and kills it at a random moment.
+func (r *round) kill() {
+	d := r.Run()
+	m := r.moment()
+	if m.bulk > 0 {
+		d.AwaitStatus("the stream", harness.Streaming(0))
+		if err := r.Workload.Bulk(r.Context(), m.bulk); err != nil {
+			r.Fatal(err)
+		}
+	}
+	state := "starting"
+	if m.reached != nil {
+		state = d.AwaitStatus(m.what, m.reached).State
+	}
+	jitter := time.Duration(r.rng.Int64N(int64(20 * time.Millisecond)))
+	select {
+	case <-d.Exited():
+		r.Fatalf("kill at %s: the daemon ended by itself; its last lines:\n%s", m.what, d.Last(40))
+	case <-time.After(jitter): // part of the moment, not a wait for anything
+	}
+	d.Kill()
+	r.moments = append(r.moments, fmt.Sprintf("%s + %s, %s", m.what, jitter.Round(time.Millisecond), state))
+}
+
+// A moment is when to kill.
+type moment struct {
+	what    string
+	bulk    int64 // rows of a large transaction to write before
+	reached func(harness.Status) bool
+}
+
+func (r *round) moment() moment {
+	switch r.rng.IntN(10) {
+	case 0:
+		return moment{what: "at once"}
+	case 1, 2, 3:
+		rows := r.rng.Int64N(15_000)
+		return moment{what: fmt.Sprintf("%d rows of the snapshot", rows), reached: harness.Copying(rows)}
+	case 4, 5:
+		return r.inside(r.bulk, 1+r.rng.IntN(4))
+	}
+	commits := 1 + r.rng.Uint64N(40)
+	return moment{what: fmt.Sprintf("%d commits of the stream", commits), reached: harness.Streaming(commits)}
+}
+
+// inside is a moment behind so many parts of a transaction of so many rows.
+func (r *round) inside(rows int64, parts int) moment {
+	return moment{what: fmt.Sprintf("%d parts of a transaction", parts), bulk: rows,
+		reached: func(s harness.Status) bool { return s.Totals.Parts >= uint64(parts) }}
+}

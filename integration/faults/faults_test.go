@@ -1,0 +1,113 @@
+//go:build unix
+
+package faults
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/scene"
+	"github.com/evertdb/evert/sources/postgres/pgserver"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+)
+
+var suite harness.Suite
+
+func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
+
+// lasting is how long a fault lasts: long against every timeout that it must
+// outlive.
+func lasting(short time.Duration) time.Duration {
+	if harness.Full() {
+		return time.Minute
+	}
+	return short
+}
+
+// senderTimeout is the server's patience with a silent client.
+const senderTimeout = 2 * time.Second
+
+// impatient starts a server that soon takes a silent client for dead.
+func impatient(t *testing.T) *pgserver.Server {
+	t.Helper()
+	return pgtest.Start(t, pgtest.Options{Settings: map[string]string{
+		"wal_sender_timeout":        strconv.Itoa(int(senderTimeout.Milliseconds())),
+		"logical_decoding_work_mem": "64kB",
+	}})
+}
+
+// open makes a scene with a few thousand rows.
+func open(t *testing.T, pg *pgserver.Server, o harness.Options) *scene.Scene {
+	t.Helper()
+	return scene.New(t, &suite, pg, harness.Seed(t), 2000, o)
+}
+
+// mostMemory is what the daemon may hold at any time while something is broken.
+const mostMemory = 200 << 20
+
+func checkMemory(t *testing.T, d *harness.Daemon) {
+	t.Helper()
+	_, peak, err := harness.Memory(d.PID())
+	if err != nil {
+		t.Logf("memory is not measured here: %v", err)
+		return
+	}
+	t.Logf("peak memory %d MiB", peak>>20)
+	if peak > mostMemory {
+		t.Errorf("peak memory is %d MiB, more than %d MiB (I9)", peak>>20, mostMemory>>20)
+	}
+}
+
+// sender gives the backend that streams to us, 0 if there is none.
+func sender(s *scene.Scene) int {
+	s.Helper()
+	return ask[int](s, "SELECT coalesce((SELECT active_pid FROM pg_replication_slots WHERE database = current_database()), 0)")
+}
+
+// ask gives the one value of a query.
+func ask[T any](s *scene.Scene, sql string) (value T) {
+	s.Helper()
+	conn, err := pgx.Connect(s.Context(), s.URL())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close(s.Context())
+	if err := conn.QueryRow(s.Context(), sql).Scan(&value); err != nil {
+		s.Fatalf("%s: %v", sql, err)
+	}
+	return value
+}
+
+// mostLines is how much a fault may log: a storm is far above.
+const mostLines = 200
+
+// during runs a fault and looks at how much was logged meanwhile.
+func during(t *testing.T, d *harness.Daemon, fault func()) {
+	t.Helper()
+	before := d.Count(anyLine)
+	fault()
+	if n := d.Count(anyLine) - before; n > mostLines {
+		t.Errorf("%d lines of log during the fault; the last:\n%s", n, d.Last(20))
+	}
+}
+
+func anyLine(string) bool { return true }
+
+// caughtUp accepts a source that has committed up to lsn.
+func caughtUp(lsn string) func(harness.Status) bool {
+	return func(s harness.Status) bool {
+		return s.State == "streaming" && harness.LSN(s.Position) >= harness.LSN(lsn)
+	}
+}
+
+// goesOn waits until the daemon has everything that is committed now.
+func goesOn(s *scene.Scene, d *harness.Daemon) {
+	s.Helper()
+	now := ask[string](s, "SELECT pg_current_wal_insert_lsn()::text")
+	d.AwaitStatus("catching up by itself to "+now, caughtUp(now))
+}

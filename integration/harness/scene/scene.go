@@ -1,0 +1,129 @@
+//go:build unix
+
+// Package scene puts the parts of the harness together: a database under a
+// seeded workload, the daemon that captures it, and the comparison at the end.
+package scene
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/check"
+	"github.com/evertdb/evert/integration/harness/workload"
+	"github.com/evertdb/evert/sources/postgres/pgserver"
+)
+
+// A Scene is one world under one workload.
+type Scene struct {
+	*harness.World
+	Workload *workload.Generator
+	Seen     check.Seen // what the last comparison looked at
+}
+
+// restless makes commits frequent and parts small, so that much lies between the
+// places at which a fault can strike.
+const restless = `commit_interval: 10ms
+max_commit_rows: 200
+idle_interval: 100ms
+reconnect_max: 1s
+`
+
+// New makes the database, with bulk rows beside the sessions' first ones.
+func New(t testing.TB, suite *harness.Suite, pg *pgserver.Server, seed uint64, bulk int64, o harness.Options) *Scene {
+	t.Helper()
+	suite.Evert(t, o.Tags...) // before there is traffic
+	s := &Scene{World: suite.NewWorld(t, pg, fmt.Sprintf("scene_%x", seed&0xffffffff))}
+	s.Options = o
+	s.Options.Source = restless + o.Source
+	s.Workload = &workload.Generator{Seed: seed, Sessions: 2, Pace: 2 * time.Millisecond, WideShare: 10}
+	if err := s.Workload.Setup(t.Context(), s.URL(), bulk); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Traffic runs the workload until the returned function is called, which a test
+// does once and at the latest at its end.
+func (s *Scene) Traffic() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Workload.Run(ctx) }()
+	s.Cleanup(cancel)
+	return func() {
+		s.Helper()
+		cancel()
+		if err := <-done; err != nil {
+			s.Fatalf("the workload failed: %v", err)
+		}
+	}
+}
+
+// AwaitTransactions waits until so many more transactions were committed.
+func (s *Scene) AwaitTransactions(more int) {
+	s.Helper()
+	before, _ := s.Workload.History.Count()
+	timeout := time.After(harness.Patience)
+	for {
+		if n, _ := s.Workload.History.Count(); n >= before+more {
+			return
+		}
+		select {
+		case <-timeout:
+			s.Fatalf("the workload does not get on")
+		case <-time.After(2 * time.Millisecond): // the period of asking
+		}
+	}
+}
+
+// CatchUpAndCompare ends in equality or an error. No daemon may be running.
+func (s *Scene) CatchUpAndCompare() error {
+	s.Helper()
+	d := s.Run("--until-caught-up")
+	if code := d.Wait(s, 5*time.Minute); code != 0 {
+		return fmt.Errorf("evert run --until-caught-up: exit code %d:\n%s", code, d.Last(20))
+	}
+	return s.Compare()
+}
+
+// Compare looks at everything the topics hold. No daemon may be running.
+func (s *Scene) Compare() error {
+	var problems check.Problems
+	facts, err := check.Gather(s.World, &problems)
+	if err != nil {
+		return err
+	}
+	s.Seen = check.History(facts, &s.Workload.History)
+	rows, err := check.Tables(s.World, &problems, tables()...)
+	if err != nil {
+		return err
+	}
+	s.Logf("seen: %s; %d rows folded", s.Seen, rows)
+	if s.Seen.Cuts == 0 || s.Seen.Transactions+s.Seen.Snapshotted == 0 || rows == 0 {
+		problems.Add("nothing was looked at")
+	}
+	s.CheckCanaries(workload.Canary, harness.Password)
+	return problems.Err()
+}
+
+func tables() []string {
+	var names []string
+	for _, t := range workload.Tables() {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// MustEnd stops a daemon as SIGTERM does, catches up and compares.
+func (s *Scene) MustEnd(d *harness.Daemon) {
+	s.Helper()
+	if d != nil {
+		d.Terminate()
+	}
+	if err := s.CatchUpAndCompare(); err != nil {
+		s.Fatal(errors.Join(errors.New("the topics differ from the database"), err))
+	}
+}

@@ -1,0 +1,156 @@
+//go:build unix
+
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/evertdb/evert/sources/postgres/pgserver"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+)
+
+// Password is that of the role that worlds capture with. No log may hold it.
+const Password = "canary-password-51d0"
+
+// A World is one database, one configuration and one data directory.
+type World struct {
+	*Suite
+	testing.TB
+	Postgres *pgserver.Server
+	Database string
+	Dir      string // holds evert.yaml and data
+	Options  Options
+
+	outputs []*Process // whose logs are looked at for canaries
+}
+
+// Options of a world. They may be changed before a daemon is started.
+type Options struct {
+	Tags     []string // build tags of the binary
+	Env      []string // NAME=value, added to the daemon's environment
+	Brokers  []string // a Kafka cluster; the embedded log if there is none
+	Address  string   // host:port that the source connects to instead of Postgres
+	Tables   string   // a YAML list; [public.*] if empty
+	Source   string   // YAML of the source beside postgres, one `key: value` a line
+	Postgres string   // YAML of the source's postgres section
+	More     string   // YAML at the top level
+	DataDir  string   // Dir/data if empty
+	Name     string   // of the deployment; "world" if empty
+}
+
+// NewWorld makes a database owned by a role that may replicate and nothing
+// more, and a directory. Both are removed when the test ends; a failed test
+// leaves the directory if EVERT_KEEP=1.
+func (s *Suite) NewWorld(t testing.TB, pg *pgserver.Server, database string) *World {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "evert-world-") // short: it holds a unix socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &World{Suite: s, TB: t, Postgres: pg, Database: database, Dir: dir}
+	t.Cleanup(w.remove)
+	pgtest.Database(t, pg, database)
+	w.SQL("postgres", fmt.Sprintf(`DO $$ BEGIN
+			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'capture') THEN
+				CREATE ROLE capture LOGIN REPLICATION PASSWORD '%s';
+			END IF;
+		END $$`, Password), "ALTER DATABASE "+database+" OWNER TO capture")
+	return w
+}
+
+func (w *World) remove() {
+	if w.Failed() && os.Getenv("EVERT_KEEP") == "1" {
+		w.Logf("kept: %s", w.Dir)
+		return
+	}
+	_ = os.RemoveAll(w.Dir)
+}
+
+// SQL runs statements as superuser.
+func (w *World) SQL(database string, sql ...string) {
+	w.Helper()
+	if err := w.Postgres.Exec(context.Background(), database, sql...); err != nil {
+		w.Fatalf("SQL: %v", err)
+	}
+}
+
+// URL connects to the world's database as the role that owns it.
+func (w *World) URL() string {
+	return w.urlAt(fmt.Sprintf("127.0.0.1:%d", w.Postgres.Port()))
+}
+
+func (w *World) urlAt(address string) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword("capture", Password), Host: address,
+		Path: "/" + w.Database, RawQuery: "sslmode=disable"}
+	return u.String()
+}
+
+// Prefix is that of the topics; the source is called db.
+const Prefix = "db"
+
+// Topic names the topic of a table in schema public.
+func Topic(table string) string { return Prefix + ".public." + table }
+
+// Deployment is the name of the deployment.
+func (w *World) Deployment() string { return orElse(w.Options.Name, "world") }
+
+func orElse(text, standard string) string {
+	if text == "" {
+		return standard
+	}
+	return text
+}
+
+// Data is the data directory.
+func (w *World) Data() string { return orElse(w.Options.DataDir, filepath.Join(w.Dir, "data")) }
+
+var configuration = template.Must(template.New("evert.yaml").Parse(`name: {{.Name}}
+data_dir: {{.Data}}
+logging: {level: info, format: json}
+{{with .Brokers}}kafka: {brokers: [{{.}}], topics: {replication_factor: 1}}
+{{end}}sources:
+  db:
+    postgres:
+      url: {{.URL}}
+      tables: {{.Tables}}
+{{.Postgres}}{{.Source}}serve: {http: none}
+{{.More}}`))
+
+// Write writes evert.yaml and gives its path.
+func (w *World) Write() string {
+	w.Helper()
+	o := w.Options
+	path := filepath.Join(w.Dir, "evert.yaml")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer f.Close()
+	address := orElse(o.Address, fmt.Sprintf("127.0.0.1:%d", w.Postgres.Port()))
+	err = configuration.Execute(f, map[string]string{
+		"Name": w.Deployment(), "Data": w.Data(), "Brokers": strings.Join(o.Brokers, ", "),
+		"URL": w.urlAt(address), "Tables": orElse(o.Tables, `["public.*"]`),
+		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "More": o.More,
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return path
+}
+
+func indent(text, by string) string {
+	out := ""
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) != "" {
+			out += by + strings.TrimSpace(line) + "\n"
+		}
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+//go:build unix
+
+package road
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/check"
+	"github.com/evertdb/evert/sources/postgres/pgserver"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+)
+
+var suite harness.Suite
+
+func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
+
+// size is the scale of the bank and the seconds of its traffic.
+func size() (scale, seconds int) {
+	if harness.Full() {
+		return 10, 30
+	}
+	return 1, 8
+}
+
+func TestBank(t *testing.T) {
+	pg := pgtest.Start(t, pgtest.Options{})
+	t.Run("P09 copied and followed under traffic, killed in the middle, compacted", func(t *testing.T) {
+		b := open(t, pg, "bank", false)
+		b.story()
+	})
+	t.Run("P13 the same with large columns, most of them unchanged", func(t *testing.T) {
+		b := open(t, pg, "notes", true)
+		if !harness.Full() {
+			b.seconds = 5
+		}
+		b.story()
+	})
+}
+
+func open(t *testing.T, pg *pgserver.Server, database string, toast bool) *bank {
+	b := &bank{World: suite.NewWorld(t, pg, database), toast: toast}
+	b.scale, b.seconds = size()
+	b.setup()
+	return b
+}
+
+// story: traffic · copy · kill -9 in the middle · go on · traffic ends · catch up
+// → equal · compact → equal · one more change → equal
+func (b *bank) story() {
+	b.Helper()
+	began := time.Now()
+	wait := b.traffic()
+	first := b.Run()
+	first.AwaitStatus("half of the time in the stream", func(s harness.Status) bool {
+		return s.State == "streaming" && s.Totals.Commits > 0 && time.Since(began) > time.Duration(b.seconds)*time.Second/2
+	})
+	first.Kill()
+	second := b.Run()
+	wait()
+	second.AwaitStatus("the stream", harness.Streaming(1))
+	second.Terminate()
+	b.CatchUp()
+	b.equal("caught up")
+
+	topics := make([]string, len(bankTables))
+	for i, table := range bankTables {
+		topics[i] = harness.Topic(table)
+	}
+	if err := b.Compact(topics...); err != nil {
+		b.Fatal(err)
+	}
+	b.equal("compacted")
+	b.own("UPDATE pgbench_branches SET bbalance = bbalance + 1", "DELETE FROM pgbench_tellers WHERE tid = 1")
+	b.CatchUp()
+	b.equal("gone on behind the compaction")
+	b.CheckCanaries(harness.Password)
+}
+
+func (b *bank) equal(when string) {
+	b.Helper()
+	var problems check.Problems
+	rows, err := check.Tables(b.World, &problems, bankTables...)
+	if err == nil {
+		err = problems.Err()
+	}
+	if err != nil {
+		b.Fatalf("%s: %v", when, err)
+	}
+	b.Logf("%s: %d rows equal", when, rows)
+}
