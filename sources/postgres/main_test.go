@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -260,11 +259,15 @@ func showValue(t schema.Type, v schema.Value) string {
 	case !v.IsKnown():
 		return "?"
 	}
-	text := string(pgvalue.Print(nil, codecFor(t), v))
+	text := showLong(t, v)
 	if len(text) > 60 {
 		return fmt.Sprintf("%s…(%d)", text[:8], len(text))
 	}
 	return text
+}
+
+func showLong(t schema.Type, v schema.Value) string {
+	return string(pgvalue.Print(nil, codecFor(t), v))
 }
 
 // codecFor finds how to print a type again.
@@ -318,5 +321,3 @@ func wantCode(t *testing.T, err error, code pipeline.Code) *pipeline.Refusal {
 	}
 	return r
 }
-
-var _ = io.EOF

@@ -126,7 +126,7 @@ func (s *shape) add(c columnInfo, ts types) {
 
 func collationOf(c columnInfo, ts types) schema.Collation {
 	if c.collation.name == "" {
-		return schema.Collation{}
+		return schema.Collation{Deterministic: true}
 	}
 	out := schema.Collation{Name: c.collation.name, Provider: c.collation.provider, Deterministic: c.collation.deterministic}
 	base := ts[c.typ]

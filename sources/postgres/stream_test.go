@@ -2,11 +2,13 @@ package postgres
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
 )
 
 // refusals gives all refusals in a joined error.
@@ -30,6 +32,7 @@ func refusals(err error) iter.Seq[*pipeline.Refusal] {
 }
 
 func TestSnapshotThenStream(t *testing.T) {
+	t.Parallel()
 	d := newDB(t)
 	d.do(`CREATE TABLE orders (id bigint PRIMARY KEY, note text, total numeric(10,2));
 	      INSERT INTO orders VALUES (1, 'one', 1.5), (2, NULL, NULL)`)
@@ -49,4 +52,13 @@ func TestSnapshotThenStream(t *testing.T) {
 	d.do(`INSERT INTO orders VALUES (4, 'four', 4)`)
 	r = open(t, d.config(), from)
 	wantLines(t, r.sync(d), "c orders 4|four|4.00")
+}
+
+// testTable is a table of n columns c0, c1, …, keyed by the first.
+func testTable(name string, n int) *schema.Table {
+	t := &schema.Table{Schema: "public", Name: name, Version: 1, Key: []int{0}}
+	for i := range n {
+		t.Columns = append(t.Columns, schema.Column{Name: fmt.Sprintf("c%d", i)})
+	}
+	return t
 }

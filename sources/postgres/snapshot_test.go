@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+func TestSnapshot(t *testing.T) {
+	t.Parallel()
+	t.Run("P08 slot creation says whom it waits for", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY)")
+		blocker := dbAt(t, d.url)
+		blocker.do("SET application_name = 'nightly'; BEGIN; INSERT INTO t VALUES (1)")
+		d.do("ALTER DATABASE %s SET statement_timeout = '200ms'", d.get("SELECT current_database()"))
+		r := open(t, d.config(), pipeline.Resume{})
+		if _, err := r.next(); err != nil { // the intent
+			t.Fatal(err)
+		}
+		eventually(t, "the blocker to be named", func() bool { return strings.Contains(r.source.Stats().WaitingFor, "nightly") })
+		time.Sleep(300 * time.Millisecond) // longer than the statement_timeout
+		blocker.do("COMMIT")
+		wantLines(t, r.snapshot(), "r t 1")
+		if w := r.source.Stats().WaitingFor; w != "" {
+			t.Errorf("still waits for %s", w)
+		}
+	})
+	t.Run("P09 each row is in exactly one of snapshot and stream", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY, ver int); INSERT INTO t SELECT g, 1 FROM generate_series(1, 200) g")
+		stop := make(chan struct{})
+		var writers sync.WaitGroup
+		for w := range 3 {
+			conn := dbAt(t, d.url)
+			writers.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					default:
+						conn.do("UPDATE t SET ver = ver + 1 WHERE id = %d", (i*7+w*67)%200+1)
+					}
+				}
+			})
+		}
+		r := open(t, d.config(), pipeline.Resume{})
+		versions := map[int64]int64{}
+		streamed := 0
+		check := func(b pipeline.Batch) {
+			for _, c := range b.Changes {
+				id, ver := c.After[0].Int(), c.After[1].Int()
+				if c.Op == pipeline.Update {
+					streamed++
+					if ver != versions[id]+1 {
+						t.Errorf("row %d goes from version %d to %d", id, versions[id], ver)
+					}
+				}
+				versions[id] = ver
+			}
+		}
+		r.until2("0/1", check)
+		for streamed < 300 {
+			b, err := r.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(b)
+		}
+		close(stop)
+		writers.Wait()
+		d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
+		r.until2(d.get("SELECT pg_current_wal_lsn()"), check)
+		sum := int64(0)
+		for _, v := range versions {
+			sum += v
+		}
+		if want := d.get("SELECT sum(ver) FROM t"); fmt.Sprint(sum) != want || len(versions) != 200 {
+			t.Errorf("%d rows with versions adding up to %d, the table has %s", len(versions), sum, want)
+		}
+	})
+	t.Run("P10 a snapshot that crashed begins again from a new slot", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY, s text); INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, 3000) g")
+		c := d.config()
+		c.BatchRows, c.QueueBatches = 100, 2
+		r := open(t, c, pipeline.Resume{})
+		for rows := 0; rows < 1000; {
+			b, err := r.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows += len(b.Changes)
+		}
+		from := r.close()
+		if !from.At.IsZero() || len(from.State) == 0 {
+			t.Fatalf("the place inside a snapshot is %+v", from)
+		}
+		old := d.get("SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = '%s'", c.Slot)
+		d.do("DELETE FROM t WHERE id <= 10; INSERT INTO t VALUES (5000, 'new')")
+		r = open(t, c, from)
+		if got := r.snapshot(); len(got) != 2991 {
+			t.Errorf("%d rows, want 2991", len(got))
+		}
+		if now := d.get("SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = '%s'", c.Slot); now == old {
+			t.Error("the slot is still the old one")
+		}
+		d.do("UPDATE t SET s = 'y' WHERE id = 5000")
+		wantLines(t, r.sync(d), "u t 5000|y")
+	})
+	t.Run("partitions, filters and column lists", func(t *testing.T) {
+		d := newDB(t)
+		d.do(`CREATE TABLE p (id int, k int, s text, PRIMARY KEY (id, k)) PARTITION BY RANGE (k);
+			CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 (s text, k int NOT NULL, id int NOT NULL, PRIMARY KEY (id, k));
+			ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (10) TO (20); INSERT INTO p VALUES (1, 5, 'a'), (2, 15, 'b')`)
+		r := open(t, d.config(), pipeline.Resume{})
+		got := r.snapshot()
+		slices.Sort(got)
+		wantLines(t, got, "r p 1|5|a", "r p 2|15|b")
+		d.do("INSERT INTO p VALUES (3, 16, 'c'); UPDATE p SET s = 'd' WHERE id = 1")
+		wantLines(t, r.sync(d), "c p 3|16|c", "u p 1|5|d")
+	})
+	t.Run("chunks of a large table, at a limited rate", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 5000)")
+		c := d.config()
+		c.MaxRate = 200_000
+		s := New(c)
+		defer s.Close()
+		s.version = 150000
+		sh := &shape{table: testTable("t", 1)}
+		sql := s.copies(sh, &tableInfo{filter: "id > 3"}, leaf{TableName{"public", "t"}, 3 * chunkBlocks})
+		wantLines(t, sql,
+			`COPY (SELECT "c0" FROM ONLY "public"."t" WHERE ctid >= '(0,0)'::tid AND ctid < '(8192,0)'::tid AND (id > 3)) TO STDOUT (FORMAT binary)`,
+			`COPY (SELECT "c0" FROM ONLY "public"."t" WHERE ctid >= '(8192,0)'::tid AND ctid < '(16384,0)'::tid AND (id > 3)) TO STDOUT (FORMAT binary)`,
+			`COPY (SELECT "c0" FROM ONLY "public"."t" WHERE ctid >= '(16384,0)'::tid AND (id > 3)) TO STDOUT (FORMAT binary)`)
+		began := time.Now()
+		r := open(t, c, pipeline.Resume{})
+		if n := len(r.snapshot()); n != 5000 {
+			t.Errorf("%d rows", n)
+		}
+		bytes := r.source.Stats().Snapshot[0].Bytes
+		if took := time.Since(began); took < time.Duration(bytes)*time.Second/200_000*8/10 {
+			t.Errorf("%d bytes took only %s", bytes, took)
+		}
+		if p := r.source.Stats().Snapshot[0]; p.Rows != 5000 || !p.Done {
+			t.Errorf("progress %+v", p)
+		}
+	})
+}

@@ -1,0 +1,192 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// refused opens a source that must refuse with the given code.
+func refusedWith(t *testing.T, c Config, from pipeline.Resume, code pipeline.Code) *pipeline.Refusal {
+	t.Helper()
+	r, err := tryOpen(t, c, from)
+	if err == nil {
+		err = r.fails()
+	}
+	_ = r.source.Close()
+	return wantCode(t, err, code)
+}
+
+// mended runs the SQL of a refusal as printed, and opens again.
+func mended(t *testing.T, d *db, c Config, r *pipeline.Refusal) *run {
+	t.Helper()
+	d.do("%s", strings.Split(r.Mend, "\n")[0])
+	again := open(t, c, pipeline.Resume{})
+	again.snapshot()
+	return again
+}
+
+func TestTablesAreChecked(t *testing.T) {
+	t.Parallel()
+	t.Run("P15 identity nothing is refused before the first row and mended", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t REPLICA IDENTITY NOTHING; INSERT INTO t VALUES (1)")
+		r := mended(t, d, d.config(), refusedWith(t, d.config(), pipeline.Resume{}, CodeIdentity))
+		d.do("DELETE FROM t")
+		wantLines(t, r.sync(d), "d t 1 →")
+	})
+	t.Run("P17 table without a key", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE good (id int PRIMARY KEY); CREATE TABLE bare (a int NOT NULL, b int); CREATE UNIQUE INDEX bare_a ON bare (a)")
+		r := open(t, d.config(), pipeline.Resume{})
+		r.snapshot()
+		if len(r.tables) != 1 || r.tables[0].Name != "good" {
+			t.Errorf("captured %v", r.tables)
+		}
+		if left := r.source.Stats().NotCaptured; len(left) != 1 || !strings.HasPrefix(left[0], "public.bare: ") {
+			t.Errorf("left out: %v", left)
+		}
+		_ = r.source.Close()
+
+		c := d.config()
+		c.Slot, c.Publication, c.Named = "p17", "p17", []TableName{{"public", "bare"}}
+		refusal := refusedWith(t, c, pipeline.Resume{}, CodeNoKey)
+		if !strings.Contains(refusal.Mend, `USING INDEX "bare_a"`) || !strings.Contains(refusal.Mend, "key:") {
+			t.Errorf("choices: %s", refusal.Mend)
+		}
+		again := mended(t, d, c, refusal)
+		d.do("INSERT INTO bare VALUES (1, 2)")
+		d.do("DELETE FROM bare")
+		wantLines(t, again.sync(d), "c bare 1|2", "d bare 1|? →")
+	})
+	t.Run("key from the configuration", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (a int NOT NULL, b int); ALTER TABLE t REPLICA IDENTITY FULL")
+		c := d.config()
+		c.Keys = func(_, table string) []string { return []string{"a"} }
+		refusal := refusedWith(t, c, pipeline.Resume{}, CodeBadKey)
+		d.do("CREATE UNIQUE INDEX ON t (a)")
+		_ = refusal
+		r := open(t, c, pipeline.Resume{})
+		r.snapshot()
+		c.Slot, c.Keys = "other", func(_, table string) []string { return []string{"b"} }
+		refusedWith(t, c, pipeline.Resume{}, CodeBadKey)
+	})
+	t.Run("named table that is missing, and unlogged", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE UNLOGGED TABLE u (id int PRIMARY KEY)")
+		c := d.config()
+		c.Named = []TableName{{"public", "nope"}}
+		refusedWith(t, c, pipeline.Resume{}, CodeTableMissing)
+		c.Named = []TableName{{"public", "u"}}
+		refusedWith(t, c, pipeline.Resume{}, CodeUnlogged)
+	})
+}
+
+func TestPublicationIsChecked(t *testing.T) {
+	t.Parallel()
+	t.Run("P16 a publication for all tables that breaks the application", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE bare (a int); CREATE PUBLICATION evert_pub FOR ALL TABLES")
+		mended(t, d, d.config(), refusedWith(t, d.config(), pipeline.Resume{}, CodeAllTables))
+		if all := d.get("SELECT puballtables FROM pg_publication WHERE pubname = 'evert_pub'"); all != "f" {
+			t.Error("we made a publication FOR ALL TABLES")
+		}
+		d.do("UPDATE bare SET a = 1") // the application's keyless table still works
+	})
+	t.Run("P34 the publication is made before the slot, and dropped later", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY)")
+		c := d.config()
+		c.PollInterval = 1 << 40
+		r := open(t, c, pipeline.Resume{})
+		r.snapshot()
+		d.do("INSERT INTO t VALUES (1)")
+		d.do("DROP PUBLICATION evert_pub")
+		d.do("INSERT INTO t VALUES (2)")
+		d.do("CREATE PUBLICATION evert_pub FOR TABLE t")
+		wantCode(t, r.fails(), CodePublicationGone)
+		from := r.close()
+		d.do("DROP PUBLICATION evert_pub")
+		refusedWith(t, c, from, CodePublicationGone)
+	})
+	t.Run("P35 a table leaves the publication", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)")
+		r := open(t, d.config(), pipeline.Resume{})
+		r.snapshot()
+		d.do("ALTER PUBLICATION evert_pub DROP TABLE other")
+		refusal := wantCode(t, r.fails(), CodeUnpublished)
+		if !strings.Contains(refusal.What, `"other"`) || strings.Contains(refusal.What, `"t"`) {
+			t.Errorf("names %s", refusal.What)
+		}
+		refusedWith(t, d.config(), r.close(), CodeUnpublished)
+	})
+	t.Run("P35 a table is missing from the publication at the start", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (5); CREATE PUBLICATION evert_pub FOR TABLE t")
+		r := open(t, d.config(), pipeline.Resume{}) // we may add it
+		wantLines(t, r.snapshot(), "r late 5")
+	})
+	t.Run("a publication that leaves out deletes", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION evert_pub FOR TABLE t WITH (publish = 'insert, update')")
+		mended(t, d, d.config(), refusedWith(t, d.config(), pipeline.Resume{}, CodePublication))
+	})
+	t.Run("a user without rights gets the SQL for the DBA", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY); DROP ROLE IF EXISTS cdc; CREATE ROLE cdc LOGIN PASSWORD 'secret-canary'")
+		c := d.config()
+		c.URL = func(context.Context) (string, error) {
+			_, host, _ := strings.Cut(d.url, "@")
+			return "postgres://cdc:secret-canary@" + host, nil
+		}
+		for _, code := range []pipeline.Code{CodeRight, CodeRight, CodePublication} {
+			r, err := tryOpen(t, c, pipeline.Resume{})
+			_ = r.source.Close()
+			if err == nil || strings.Contains(err.Error(), "canary") {
+				t.Fatalf("got %v", err)
+			}
+			refusal := wantCode(t, err, code)
+			d.do("%s", refusal.Mend)
+		}
+		open(t, c, pipeline.Resume{}).snapshot()
+		d.do("DROP OWNED BY cdc CASCADE")
+	})
+}
+
+func TestChecksTellEverything(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE bare (a int)")
+	c := d.config()
+	c.Named = []TableName{{"public", "bare"}, {"public", "nope"}}
+	found, err := Check(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, f := range found {
+		codes = append(codes, string(f.Code))
+	}
+	slices.Sort(codes)
+	wantLines(t, codes, "PG_NO_KEY", "PG_RETENTION", "PG_TABLE_MISSING")
+
+	c.URL = func(context.Context) (string, error) {
+		return "postgres://u:canary@127.0.0.1:1/db?sslmode=disable", nil
+	}
+	found, err = Check(t.Context(), c)
+	if err != nil || len(found) != 1 || found[0].Code != CodeConnect || strings.Contains(found[0].Error(), "canary") {
+		t.Errorf("unreachable: %v %v", found, err)
+	}
+	c.URL = func(context.Context) (string, error) {
+		_, host, _ := strings.Cut(d.url, "@")
+		return "postgres://postgres:wrong@" + host, nil
+	}
+	if found, err = Check(t.Context(), c); err != nil || len(found) != 1 || found[0].Code != CodeAuth {
+		t.Errorf("wrong password: %v %v", found, err)
+	}
+}
