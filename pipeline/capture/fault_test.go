@@ -19,7 +19,10 @@ import (
 	"github.com/evertdb/evert/schema/registry"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "run the crash runs of this seed only")
+var (
+	seedFlag = flag.Uint64("seed", 0, "run the crash run of this seed only")
+	runsFlag = flag.Uint64("runs", 40, "how many crash runs")
+)
 
 // TestCrashRuns carries random histories through the whole road, stage, sink
 // and embedded log, on a file system that loses power: of what was not synced
@@ -27,11 +30,7 @@ var seedFlag = flag.Uint64("seed", 0, "run the crash runs of this seed only")
 // its topic once and in order, and at every frontier record only whole
 // transactions are (I1, I2, I3, I4, I10; O02 power loss, K05 zombie writers).
 func TestCrashRuns(t *testing.T) {
-	runs := uint64(150)
-	if testing.Short() {
-		runs = 20
-	}
-	first := uint64(1)
+	first, runs := uint64(1), *runsFlag
 	if *seedFlag != 0 {
 		first, runs = *seedFlag, 1
 	}

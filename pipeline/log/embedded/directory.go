@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -65,7 +66,7 @@ func lockDirectory(cfg Config) (*directory, error) {
 			return nil, &pipeline.Refusal{Code: RefuseMissing, Where: d.path, What: "there is no log here", Err: err, Mend: "evert run"}
 		}
 	}
-	if err := d.fs.MkdirAll(d.path, 0o700); err != nil {
+	if err := d.make(); err != nil {
 		return nil, fmt.Errorf("make %s: %w", d.path, err)
 	}
 	if err := d.acquire(cfg.LockWait); err != nil {
@@ -78,6 +79,29 @@ func lockDirectory(cfg Config) (*directory, error) {
 }
 
 func (d *directory) file(name string) string { return d.fs.PathJoin(d.path, name) }
+
+// make makes the directory so that it outlives a power cut: its name is synced
+// in its parent, and so is every parent's that was missing.
+func (d *directory) make() error {
+	missing := []string{d.path}
+	for at := d.path; ; {
+		parent := d.fs.PathDir(at)
+		if _, err := d.fs.Stat(parent); err == nil || parent == at {
+			break
+		}
+		missing = append(missing, parent)
+		at = parent
+	}
+	if err := d.fs.MkdirAll(d.path, 0o700); err != nil {
+		return err
+	}
+	for _, path := range slices.Backward(missing) {
+		if err := d.sync(d.fs.PathDir(path)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (d *directory) acquire(wait time.Duration) (err error) {
 	const step = 50 * time.Millisecond
