@@ -133,14 +133,7 @@ func (d *decoder) checkOverrides(s *Source, name string, tables, exclude []Table
 
 // spelling gives the key under which an override stands in the file.
 func (d *decoder) spelling(source string, p TablePattern) string {
-	for _, k := range d.keys {
-		if len(k.path) == 4 && k.path[1] == source && k.path[2] == "overrides" {
-			if q, err := ParseTable(k.path[3]); err == nil && q == p {
-				return k.path[3]
-			}
-		}
-	}
-	return p.String()
+	return d.spelled["sources."+source+".overrides."+p.String()]
 }
 
 // checkSlots finds sources that would share a replication slot. Two with slots
@@ -253,8 +246,8 @@ func (d *decoder) checkTopicConfig(config map[string]string, path ...string) {
 func (d *decoder) checkRegistry(c *Config) {
 	r := c.Registry
 	d.checkWeb(c, r.URL, r.Password, r.TLS, r.Insecure, "registry")
-	if d.wrote("serve", "registry") && c.Serve.Registry != Off {
-		d.add(d.at("serve", "registry"), conflict, "serve.registry serves the embedded registry, and the section registry names another", "remove one of them")
+	if c.Serve.Registry != Off {
+		c.warn("serve.registry has no effect, since the section registry names another registry; remove one of them")
 	}
 }
 
@@ -315,7 +308,7 @@ func (d *decoder) checkServe(c *Config) {
 		}
 	}
 	if c.Kafka != nil && s.Kafka != Off {
-		d.add(d.at("serve", "kafka"), conflict, "serve.kafka serves the embedded log, and the section kafka names a cluster", "remove one of them")
+		c.warn("serve.kafka has no effect, since the log is not embedded but on the cluster of the section kafka; remove one of them")
 	}
 	d.checkPorts(s)
 }

@@ -54,7 +54,7 @@ func parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	doc := parseDocument(data, ps)
 	c := &Config{file: name}
 	if doc.root != nil {
-		d := &decoder{problems: ps, page: doc.page, env: env, formats: formats(), seen: map[string]place{}}
+		d := &decoder{problems: ps, page: doc.page, env: env, formats: formats(), seen: map[string]place{}, spelled: map[string]string{}}
 		d.structure(doc.root, reflect.ValueOf(c).Elem(), spot{})
 		d.refuseUnbuilt()
 		d.complete(c)
@@ -78,7 +78,7 @@ func Defaults() *Config {
 // token or a key, or a URL with a password.
 func holdsSecret(v reflect.Value) bool {
 	if s, ok := v.Interface().(Secret); ok {
-		return s.held != nil && s.held.literal
+		return s.isLiteral()
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -102,7 +102,7 @@ func structHoldsSecret(v reflect.Value) bool {
 			continue
 		}
 		if s, ok := v.Field(i).Interface().(Secret); ok && f.Tag.Get("yaml") == "url" {
-			if s.held != nil && s.held.literal && literalURLPassword(s) {
+			if s.isLiteral() && literalURLPassword(s) {
 				return true
 			}
 			continue

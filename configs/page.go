@@ -21,6 +21,9 @@ type page struct {
 
 const mask = "***"
 
+// maxLine is the longest line, in bytes, of which anything is printed.
+const maxLine = 2000
+
 func newPage(data []byte) *page {
 	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
 	return &page{lines: lines, shown: map[place]int{}, ends: map[int]int{}}
@@ -29,7 +32,7 @@ func newPage(data []byte) *page {
 // show lets text be printed if it stands at the place, with or without quotes.
 // The check guards against places that the library gets wrong.
 func (p *page) show(at place, text string) {
-	if at.line < 1 || at.line > len(p.lines) || at.column < 1 || text == "" {
+	if at.line < 1 || at.line > len(p.lines) || at.column < 1 || text == "" || len(p.lines[at.line-1]) > maxLine {
 		return
 	}
 	line := []rune(p.lines[at.line-1])
@@ -60,7 +63,7 @@ func (p *page) structure(tokens token.Tokens) {
 
 // endAt leaves a comment out.
 func (p *page) endAt(at place) {
-	if at.line < 1 || at.line > len(p.lines) || at.column < 1 {
+	if at.line < 1 || at.line > len(p.lines) || at.column < 1 || len(p.lines[at.line-1]) > maxLine {
 		return
 	}
 	line := []rune(p.lines[at.line-1])
@@ -133,7 +136,7 @@ func (p *page) hasReferenceInFlow(line int) bool {
 
 // excerpt prints a line and a caret below the place.
 func (p *page) excerpt(at place) string {
-	if at.line < 1 || at.line > len(p.lines) {
+	if at.line < 1 || at.line > len(p.lines) || len(p.lines[at.line-1]) > maxLine {
 		return ""
 	}
 	text, column := p.masked(at.line, at.column)

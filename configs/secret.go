@@ -16,13 +16,19 @@ const Redacted = "[redacted]"
 // that may hold one. Files that it refers to are read again at each Reveal, so
 // a rotated secret counts at the next connect. The zero Secret is none.
 //
-// It lies behind a pointer, so that printing a struct that hides a Secret in an
-// unexported field prints an address.
-type Secret struct{ held *held }
+// It lies behind two pointers, since fmt calls no method on unexported fields of
+// other structs, and follows one pointer when a verb does not fit.
+type Secret struct{ held **held }
 
 type held struct {
 	pieces  []piece // text and files
 	literal bool    // no reference: the secret stands in the file itself
+}
+
+// hold hides what a secret is made of.
+func hold(pieces []piece, literal bool) Secret {
+	h := &held{pieces, literal}
+	return Secret{&h}
 }
 
 // NewSecret gives a secret of fixed text.
@@ -30,7 +36,7 @@ func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
-	return Secret{&held{pieces: []piece{{text: text}}, literal: true}}
+	return hold([]piece{{text: text}}, true)
 }
 
 // IsZero reports whether there is no secret.
@@ -42,8 +48,11 @@ func (s Secret) Reveal() (string, error) {
 	if s.held == nil {
 		return "", nil
 	}
-	return join(s.held.pieces)
+	return join((*s.held).pieces)
 }
+
+// isLiteral reports whether the secret stands in the file itself.
+func (s Secret) isLiteral() bool { return s.held != nil && (*s.held).literal }
 
 // String gives Redacted, or nothing for the zero Secret.
 func (s Secret) String() string {

@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"strings"
+	"unicode/utf8"
 )
 
 // A TablePattern names a table, or many: schema.table in the catalog's exact
@@ -83,8 +84,8 @@ func checkPart(p namePart, rest string) (namePart, string, error) {
 		return p, "", errors.New("a part of it is empty")
 	case len(p.text) > maxNamePart:
 		return p, "", errors.New("a part of it is too long")
-	case strings.ContainsRune(p.text, 0):
-		return p, "", errors.New("it holds a zero byte")
+	case strings.ContainsRune(p.text, 0) || !utf8.ValidString(p.text):
+		return p, "", errors.New("it holds a zero byte, or is not UTF-8")
 	}
 	return p, rest, nil
 }
@@ -114,6 +115,9 @@ func (p TablePattern) String() string {
 	}
 	return p.schema.String() + "." + p.table.String()
 }
+
+// MarshalText gives what String does.
+func (p TablePattern) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 func (n namePart) String() string {
 	if n.wild || !strings.ContainsAny(n.text, ".*\" \t\r\n") {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A DatabaseURL is a database's address, taken apart and with its TLS mode made
@@ -102,7 +103,7 @@ func unescape(s string, ok bool) (string, bool) {
 		return "", false
 	}
 	t, err := url.PathUnescape(s)
-	return t, err == nil && !strings.ContainsRune(t, 0)
+	return t, err == nil && utf8.ValidString(t) && !strings.ContainsRune(t, 0)
 }
 
 // setAuthority reads user:password@host:port,host:port.
@@ -138,6 +139,9 @@ func (u *DatabaseURL) setUser(text string) error {
 	return nil
 }
 
+// hostCharacters are those of names and addresses.
+const hostCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:"
+
 // hostPort completes host, host:port, [v6]:port, or an escaped socket directory.
 func hostPort(text, port string) (string, bool) {
 	if dir, ok := unescape(text, true); ok && strings.HasPrefix(dir, "/") {
@@ -154,7 +158,7 @@ func hostPort(text, port string) (string, bool) {
 	} else if strings.Contains(text, ":") {
 		return "", false
 	}
-	if host == "" || strings.ContainsAny(host, "%[]@\\\"'") || strings.Contains(host, "*") {
+	if strings.Trim(host, hostCharacters) != "" || host == "" {
 		return "", false
 	}
 	return net.JoinHostPort(host, port), true
@@ -244,7 +248,7 @@ func (u *DatabaseURL) Reveal() (string, error) {
 	for name, v := range u.params {
 		params[name] = v
 	}
-	out := url.URL{Scheme: u.Scheme, Path: "/" + u.Database, Host: u.hostList()}
+	out := url.URL{Scheme: u.Scheme, Path: "/" + u.Database, RawPath: "/" + url.PathEscape(u.Database), Host: u.hostList()}
 	if len(u.Hosts) == 1 && strings.HasPrefix(u.Hosts[0], "/") {
 		out.Host = ""
 		params.Set("host", u.Hosts[0])
