@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // decoder fills structs from nodes by their tags and gathers every mistake.
