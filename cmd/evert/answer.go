@@ -31,6 +31,10 @@ func (d *daemon) Status(ctx context.Context) api.Status {
 		st.Sources = append(st.Sources, source)
 	}
 	st.Health = monitor.Judge(st.Sources)
+	if d.full.Load() {
+		st.Add(monitor.Reason{Component: "log", Light: monitor.Red, Problem: monitor.Problem{Code: codeLogFull, At: st.At,
+			Text: "the disk of the embedded log is full; capture pauses", Mend: "free some space on the disk of " + d.config.DataDir}})
+	}
 	return st
 }
 

@@ -76,7 +76,7 @@ func (a *app) root() *cobra.Command {
 		Short:         "Turns a database inside out: its changes, kept in compacted topics",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          strict(cobra.NoArgs),
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(a.in)
@@ -100,7 +100,7 @@ func strict(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return usage(fmt.Errorf("%w; usage: %s", err, c.UseLine()))
+			return usage(fmt.Errorf("%w; see `%s --help`", err, c.CommandPath()))
 		}
 		return nil
 	}

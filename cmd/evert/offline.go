@@ -15,6 +15,7 @@ import (
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/schema/registry"
 )
 
@@ -52,7 +53,7 @@ func (a *app) rest(ctx context.Context, c *configs.Config, verb string, write bo
 		return nil, err
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	if r.topics, err = openLog(ctx, c, !write, quiet); err != nil {
+	if r.topics, err = openLog(ctx, c, !write, quiet, embedded.Events{}); err != nil {
 		r.close()
 		return nil, fmt.Errorf("open the log: %w", err)
 	}

@@ -28,23 +28,16 @@ type topicLog struct {
 
 // openLog opens the log that the file asks for. The embedded log can be read
 // without being written; a cluster looks after that itself.
-func openLog(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger) (*topicLog, error) {
+func openLog(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger, told embedded.Events) (*topicLog, error) {
 	if c.Kafka == nil {
-		return openEmbedded(c, readOnly, logger)
+		return openEmbedded(c, readOnly, told)
 	}
 	return openKafka(ctx, c, logger)
 }
 
-func openEmbedded(c *configs.Config, readOnly bool, logger *slog.Logger) (*topicLog, error) {
+func openEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*topicLog, error) {
 	dir := datadir.LogPath(c.DataDir)
-	l, err := embedded.Open(embedded.Config{
-		Dir: dir, ReadOnly: readOnly, Cache: int64(c.Limits.LogCacheBytes),
-		Events: embedded.Events{
-			Full:    func(full bool) { logger.Warn("the disk of the embedded log is full", "full", full, "code", "LOG_FULL") },
-			Failed:  func(err error) { logger.Error("the embedded log cannot go on", "error", err) },
-			Trouble: func(text string) { logger.Warn("embedded log: " + text) },
-		},
-	})
+	l, err := embedded.Open(embedded.Config{Dir: dir, ReadOnly: readOnly, Cache: int64(c.Limits.LogCacheBytes), Events: told})
 	if err != nil {
 		return nil, err
 	}

@@ -7,5 +7,6 @@ const (
 	codeNothingYet pipeline.Code = "NOTHING_CAPTURED"
 	codeSlotKept   pipeline.Code = "SLOT_KEPT"
 	codeClientTLS  pipeline.Code = "KAFKA_TLS_FILES"
+	codeLogFull    pipeline.Code = "LOG_FULL"
 	codeFileExists pipeline.Code = "FILE_EXISTS"
 )

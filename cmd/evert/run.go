@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/schema/registry"
 )
 
@@ -62,7 +64,8 @@ type daemon struct {
 	servers  []*api.Server
 	listen   []api.Address
 	began    time.Time
-	failed   chan error // the first failure that ends the daemon; capacity 1
+	full     atomic.Bool // the embedded log has no room
+	failed   chan error  // the first failure that ends the daemon; capacity 1
 }
 
 // runFlags are how a daemon is run.
@@ -137,11 +140,28 @@ func (d *daemon) own(ctx context.Context) (err error) {
 }
 
 func (d *daemon) openLog(ctx context.Context) (err error) {
-	d.topics, err = openLog(ctx, d.config, false, d.log)
+	d.topics, err = openLog(ctx, d.config, false, d.log, d.logEvents())
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
 	return nil
+}
+
+// logEvents are told what happens inside the embedded log. One that cannot go on
+// ends the daemon: what was committed is on the disk.
+func (d *daemon) logEvents() embedded.Events {
+	return embedded.Events{
+		Full: func(full bool) {
+			d.full.Store(full)
+			if full {
+				d.log.Error("the disk of the embedded log is full; capture pauses", "code", string(codeLogFull), "data_dir", d.config.DataDir)
+			} else {
+				d.log.Info("the embedded log has room again; capture goes on")
+			}
+		},
+		Failed:  func(err error) { d.fail(fmt.Errorf("the embedded log cannot go on: %w", err)) },
+		Trouble: func(text string) { d.log.Warn("embedded log: " + text) },
+	}
 }
 
 func (d *daemon) openRegistry(ctx context.Context) (err error) {
@@ -179,7 +199,7 @@ func (d *daemon) listenAll(ctx context.Context) error {
 
 func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version},
+	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}

@@ -90,13 +90,18 @@ func ofDaemon() []Entry {
 			Mend: "Wait, or end the transactions that the message names.",
 		},
 		{
+			Code: "LOG_FULL",
+			Text: "The disk of the embedded log is full, but for a reserve that lets it end cleanly. Capture pauses; what is committed stays readable and nothing is lost, but the server keeps its own log for us meanwhile. It goes on by itself when there is room.",
+			Mend: "Free some space on the disk of data_dir, or move data_dir to a larger one while the daemon is stopped.",
+		},
+		{
 			Code: "SLOT_KEPT",
 			Text: "A reset could not drop the replication slot, because another process reads from it or the right is missing. Nothing was changed.",
 			Mend: "Stop whoever reads from the slot, then run the reset again, or drop the slot by the statement that the message shows.",
 		},
 		{
 			Code: "FILE_EXISTS",
-			Text: "`evert init` does not replace a file.",
+			Text: "`evert init` does not replace a file: what stands in it may be in use.",
 			Mend: "Name another with --out FILE, or remove the old one.",
 		},
 	}

@@ -40,7 +40,7 @@ func ofLog() []Entry {
 		},
 		{
 			Code: "KAFKA_UNREACHABLE", Passing: true,
-			Text: "No broker of the cluster answers.",
+			Text: "No broker of the cluster answers. It is tried again by itself; what the source has not been told about stays in the server.",
 			Mend: "See that a broker of kafka.brokers runs and can be reached from here, with the TLS and SASL that the file names.",
 		},
 		{

@@ -113,7 +113,7 @@ func TestEveryCodeIsExplained(t *testing.T) {
 		if _, ok := spoken[e.Code]; !ok {
 			t.Errorf("%s is explained and never used", e.Code)
 		}
-		if len(e.Text) < 40 || e.Mend == "" {
+		if len(e.Text) < 30 || e.Mend == "" {
 			t.Errorf("%s: the explanation is too short, or there is no mend", e.Code)
 		}
 	}

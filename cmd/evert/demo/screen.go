@@ -110,7 +110,7 @@ func (s *Screen) streaming(b *strings.Builder, f Frame) {
 	}
 	row := func(name, value string) { fmt.Fprintf(b, "  %s  %s\n", s.Style.Dim(fmt.Sprintf("%-16s", name)), value) }
 	row("changes", fmt.Sprintf("%s  %s", s.Style.Cyan(terminal.Spark(s.rates)), terminal.Rate(now)))
-	row("transactions", fmt.Sprintf("%s in the shop, %s in the topics, each once", terminal.Count(f.Transactions), terminal.Count(int64(f.Source.Totals.Transactions))))
+	row("transactions", fmt.Sprintf("%s in the shop, %s streamed since the snapshot", terminal.Count(f.Transactions), terminal.Count(int64(f.Source.Totals.Transactions))))
 	row("commit → topic", Latency(s.Style, f.Source.Latency))
 	row("behind", behind(&f.Source))
 }

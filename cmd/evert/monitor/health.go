@@ -35,11 +35,16 @@ func Judge(sources []SourceStatus) Health {
 		s := &sources[i]
 		h.Ready = h.Ready || s.Ready
 		if light := judge(s); light != OK {
-			h.Reasons = append(h.Reasons, Reason{Component: "source " + s.Name, Light: light, Problem: reasonOf(s)})
-			h.Light = worse(h.Light, light)
+			h.Add(Reason{Component: "source " + s.Name, Light: light, Problem: reasonOf(s)})
 		}
 	}
 	return h
+}
+
+// Add takes in one more thing that is not well.
+func (h *Health) Add(r Reason) {
+	h.Reasons = append(h.Reasons, r)
+	h.Light = worse(h.Light, r.Light)
 }
 
 func judge(s *SourceStatus) Light {

@@ -7,6 +7,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type Collector struct {
 	Sources []*Source
 	Version string
+	LogFull func() bool // the log has no room; may be nil
 }
 
 // A gauge is one number of a source's status; ok is false when it is not known.
@@ -101,6 +102,10 @@ func healthDesc() *prometheus.Desc {
 	return prometheus.NewDesc("evert_health", "1 for the present judgement: ok, degraded or red.", []string{"health"}, nil)
 }
 
+func fullDesc() *prometheus.Desc {
+	return prometheus.NewDesc("evert_log_full", "1 while the disk of the embedded log is full and capture pauses.", nil, nil)
+}
+
 func buildDesc() *prometheus.Desc {
 	return prometheus.NewDesc("evert_build_info", "1, with the version as a label.", []string{"version"}, nil)
 }
@@ -117,6 +122,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- stateDesc()
 	ch <- tableDesc()
 	ch <- healthDesc()
+	ch <- fullDesc()
 	ch <- buildDesc()
 }
 
@@ -129,7 +135,11 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- s.commits
 		ch <- s.deliveries
 	}
-	light := Judge(all).Light
+	light, full := Judge(all).Light, c.LogFull != nil && c.LogFull()
+	if full {
+		light = Red
+	}
+	ch <- prometheus.MustNewConstMetric(fullDesc(), prometheus.GaugeValue, bit(full))
 	for _, l := range []Light{OK, Degraded, Red} {
 		ch <- prometheus.MustNewConstMetric(healthDesc(), prometheus.GaugeValue, bit(l == light), string(l))
 	}
