@@ -88,6 +88,7 @@ Nothing is lost either way.`,
 	}
 	c.Flags().BoolVar(&flags.untilCaughtUp, "until-caught-up", false, "end when every source has reached where its server was at the start")
 	c.Flags().BoolVar(&flags.failFast, "fail-fast", false, "end at the first failure instead of trying again")
+	c.Flags().DurationVar(&flags.patience, "patience", flags.patience, "how long a directory or port that is taken is waited for")
 	return c
 }
 

@@ -52,6 +52,8 @@ func TestMain(m *testing.M) {
 //	exits N program arg…        runs it; its exit code is N
 //	source FILE                 $SOURCE is the only source of a status
 //	term DIR                    sends SIGTERM to the holder of a data directory
+//	tempdir NAME                $NAME is a temporary directory that other users may enter
+//	empty DIR                   nothing is in it
 //	get URL                     prints what is served there, the status first
 func TestScripts(t *testing.T) {
 	s := &stage{t: t, servers: map[string]*scripted{}}
@@ -60,7 +62,7 @@ func TestScripts(t *testing.T) {
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"database": s.database, "server": s.server, "restart": s.restart, "sql": s.sql, "user": s.user,
-			"port": s.port, "until": until, "mends": s.mends, "get": get, "exits": exits, "source": sourceOf, "term": term,
+			"port": s.port, "until": until, "mends": s.mends, "get": get, "exits": exits, "source": sourceOf, "term": term, "tempdir": tempdir, "empty": empty,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
@@ -231,6 +233,24 @@ func term(ts *testscript.TestScript, _ bool, args []string) {
 	p, err := os.FindProcess(datadir.HolderOf(ts.MkAbs(args[0])).PID)
 	ts.Check(err)
 	ts.Check(p.Signal(syscall.SIGTERM))
+}
+
+func tempdir(ts *testscript.TestScript, _ bool, args []string) {
+	expect(ts, len(args) == 1, "tempdir NAME")
+	dir, err := os.MkdirTemp("", "evert-script-")
+	ts.Check(err)
+	ts.Check(os.Chmod(dir, 0o755))
+	ts.Defer(func() { _ = os.RemoveAll(dir) })
+	ts.Setenv(args[0], dir)
+}
+
+func empty(ts *testscript.TestScript, _ bool, args []string) {
+	expect(ts, len(args) == 1, "empty DIR")
+	left, err := os.ReadDir(args[0])
+	ts.Check(err)
+	for _, f := range left {
+		ts.Fatalf("%s is left in %s", f.Name(), args[0])
+	}
 }
 
 func sourceOf(ts *testscript.TestScript, _ bool, args []string) {

@@ -104,11 +104,19 @@ func writeSource(w io.Writer, s terminal.Style, src *monitor.SourceStatus) error
 		return err
 	}
 	fmt.Fprintln(w)
-	t := terminal.Table{Indent: "  ", Style: s, Header: []string{"TOPIC", ">ROWS", "STATE"}}
+	t := terminal.Table{Indent: "  ", Style: s, Header: []string{"TOPIC", ">" + counted(src.State), "STATE"}}
 	for _, table := range src.Tables {
 		t.Add(table.Topic, terminal.Count(int64(table.Rows)), table.State)
 	}
 	return t.Write(w)
+}
+
+// counted says what the column of rows counts.
+func counted(state monitor.State) string {
+	if state == monitor.Stopped {
+		return "RECORDS"
+	}
+	return "ROWS SINCE START"
 }
 
 func stateText(s terminal.Style, state monitor.State) string {
