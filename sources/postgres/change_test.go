@@ -54,11 +54,11 @@ func TestWhatChangesCarry(t *testing.T) {
 	})
 	t.Run("reread one row", func(t *testing.T) {
 		table := r.table("def")
-		row, err := r.source.Reread(context.Background(), table, schema.Row{schema.Int(2)})
+		row, err := r.source.Reread(context.Background(), table, schema.Row{schema.Int(2), schema.Unknown(), schema.Unknown()})
 		if err != nil || showRow(table, row) != "2|x|1" {
 			t.Errorf("got %s, %v", showRow(table, row), err)
 		}
-		if row, err := r.source.Reread(context.Background(), table, schema.Row{schema.Int(99)}); row != nil || err != nil {
+		if row, err := r.source.Reread(context.Background(), table, schema.Row{schema.Int(99), schema.Unknown(), schema.Unknown()}); row != nil || err != nil {
 			t.Errorf("a row that is not there: %v, %v", row, err)
 		}
 	})

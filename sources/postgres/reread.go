@@ -12,15 +12,15 @@ import (
 )
 
 // Reread reads one row as it is now at the source; nil if there is none. table is
-// one that this source has announced, key the values of its key columns in key
-// order. The row is the caller's. It is for values that are known nowhere else
-// (I5), and may be called by any goroutine.
-func (s *Source) Reread(ctx context.Context, table *schema.Table, key schema.Row) (schema.Row, error) {
+// one that this source has announced, row one of its rows, of which only the key
+// columns are looked at. The row it gives is the caller's. It is for values that
+// are known nowhere else (I5), and may be called by any goroutine.
+func (s *Source) Reread(ctx context.Context, table *schema.Table, row schema.Row) (schema.Row, error) {
 	codecs, ts, err := s.codecsOf(ctx, table)
 	if err != nil {
 		return nil, err
 	}
-	sql, args := rereadSQL(table, codecs, key)
+	sql, args := rereadSQL(table, codecs, row)
 	var out schema.Row
 	err = s.side.use(ctx, func(conn *pgconn.PgConn) error {
 		res := conn.ExecParams(ctx, sql, args, ts, nil, nil).Read()
@@ -72,7 +72,7 @@ func (s *Source) codecsOf(ctx context.Context, table *schema.Table) (codecs []pg
 
 func resolveTypes(ts types, oid uint32) (pgvalue.Codec, schema.Type) { return ts.resolve(oid, -1) }
 
-func rereadSQL(table *schema.Table, codecs []pgvalue.Codec, key schema.Row) (string, [][]byte) {
+func rereadSQL(table *schema.Table, codecs []pgvalue.Codec, row schema.Row) (string, [][]byte) {
 	var names, conds []string
 	for _, c := range table.Columns {
 		names = append(names, c.Name)
@@ -80,7 +80,7 @@ func rereadSQL(table *schema.Table, codecs []pgvalue.Codec, key schema.Row) (str
 	var args [][]byte
 	for i, k := range table.Key {
 		conds = append(conds, fmt.Sprintf("%s = $%d", QuoteIdent(table.Columns[k].Name), i+1))
-		args = append(args, pgvalue.Print(nil, codecs[k], key[i]))
+		args = append(args, pgvalue.Print(nil, codecs[k], row[k]))
 	}
 	return "SELECT " + quoteList(names) + " FROM " + QuoteTable(table.Schema, table.Name) + " WHERE " + strings.Join(conds, " AND "), args
 }

@@ -89,6 +89,7 @@ func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
 		closeConn(conn.PgConn)
 		return err
 	}
+	s.stats.connected()
 	s.group.Add(2)
 	go s.own(conn)
 	go s.poll()

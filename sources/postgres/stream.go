@@ -32,6 +32,7 @@ type stream struct {
 	heardAt  time.Time // when the server last sent anything
 	askedAt  time.Time // when it was last asked for an answer
 	movedAt  time.Time // when an idle position was last handed over
+	deadline time.Time // of the next read; zero: not set
 	waking   atomic.Bool
 	received bool
 }
@@ -90,6 +91,7 @@ func (st *stream) run(ctx context.Context) error {
 		}
 		kind, body, err := st.in.next()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
+			st.deadline = time.Time{}
 			continue
 		}
 		if err != nil {
@@ -136,11 +138,22 @@ func (st *stream) pause() error {
 	if err := st.beat(); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(st.tick())
-	if err := st.net.SetReadDeadline(deadline); err != nil {
-		return err
+	return st.bound(time.Now())
+}
+
+// bound sees to it that the next read waits for a tick at most. Moving the
+// deadline costs as much as decoding a row, so it is left where it is while it is
+// no nearer than half a tick.
+func (st *stream) bound(now time.Time) error {
+	tick := st.tick()
+	if left := st.deadline.Sub(now); left < tick/2 || left > tick {
+		st.deadline = now.Add(tick)
+		if err := st.net.SetReadDeadline(st.deadline); err != nil {
+			return err
+		}
 	}
-	if st.waking.Swap(false) { // it came before the deadline was set, and would wait it out
+	if st.waking.Swap(false) { // it may have come before the deadline was set, and would wait it out
+		st.deadline = time.Time{}
 		return st.net.SetReadDeadline(time.Unix(1, 0))
 	}
 	return nil

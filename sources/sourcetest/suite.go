@@ -156,8 +156,8 @@ func resume(t *testing.T, b Backend) {
 	ends := r.ends
 	r.close()
 	for i, e := range ends {
-		if i%4 != 0 && e.resume.Rows == 0 && i != len(ends)-1 {
-			continue // whole ends are many and alike
+		if i%3 != 0 && i != len(ends)-1 {
+			continue // each costs a connection, and neighbours are alike
 		}
 		again := opened(t, b, e.resume)
 		again.ack = false
