@@ -31,14 +31,17 @@ func postgres(t *testing.T) *pgserver.Server {
 type round struct {
 	*scene.Scene
 	rng     *rand.Rand
+	rows    int64    // of the snapshot, about
 	bulk    int64    // rows of a large transaction
+	copied  bool     // a snapshot was completed
 	moments []string // at which the daemon was killed
 }
 
 func newRound(t *testing.T, pg *pgserver.Server, seed uint64, o harness.Options) *round {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 1))
-	return &round{Scene: scene.New(t, &suite, pg, seed, 3000+rng.Int64N(15_000), o), rng: rng, bulk: 1500}
+	rows := 3000 + rng.Int64N(30_000)
+	return &round{Scene: scene.New(t, &suite, pg, seed, rows, o), rng: rng, rows: rows, bulk: 1500}
 }
 
 // run is a whole round.
@@ -65,11 +68,12 @@ func (r *round) kill() {
 	state := "starting"
 	if m.reached != nil {
 		state = d.AwaitStatus(m.what, m.reached).State
+		r.copied = r.copied || state == "streaming"
 	}
 	jitter := time.Duration(r.rng.Int64N(int64(20 * time.Millisecond)))
 	select {
 	case <-d.Exited():
-		r.Fatalf("kill at %s: the daemon ended by itself; its last lines:\n%s", m.what, d.Last(40))
+		r.Fatalf("kill at %s: the daemon ended by itself; its last lines:\n%s", m.what, d.Last(12))
 	case <-time.After(jitter): // part of the moment, not a wait for anything
 	}
 	d.Kill()
@@ -83,14 +87,17 @@ type moment struct {
 	reached func(harness.Status) bool
 }
 
+// moment chooses by seed: in the snapshot until one was completed, then in the
+// stream.
 func (r *round) moment() moment {
-	switch r.rng.IntN(10) {
-	case 0:
+	n := r.rng.IntN(10)
+	switch {
+	case n == 0:
 		return moment{what: "at once"}
-	case 1, 2, 3:
-		rows := r.rng.Int64N(15_000)
+	case n < 7 && !r.copied:
+		rows := r.rng.Int64N(r.rows)
 		return moment{what: fmt.Sprintf("%d rows of the snapshot", rows), reached: harness.Copying(rows)}
-	case 4, 5:
+	case n < 4:
 		return r.inside(r.bulk, 1+r.rng.IntN(4))
 	}
 	commits := 1 + r.rng.Uint64N(40)

@@ -33,7 +33,7 @@ func (w *World) CatchUp() *Daemon {
 	w.Helper()
 	d := w.Run("--until-caught-up")
 	if code := d.Wait(w, 5*time.Minute); code != 0 {
-		w.Fatalf("evert run --until-caught-up: exit code %d; its last lines:\n%s", code, d.Last(40))
+		w.Fatalf("evert run --until-caught-up: exit code %d; its last lines:\n%s", code, d.Last(12))
 	}
 	return d
 }

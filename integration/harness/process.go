@@ -146,7 +146,7 @@ func (p *Process) Wait(t testing.TB, within time.Duration) int {
 	case <-p.exited:
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(within):
-		t.Fatalf("%s did not end within %s; its last lines:\n%s", p.cmd.Path, within, p.Last(40))
+		t.Fatalf("%s did not end within %s; its last lines:\n%s", p.cmd.Path, within, p.Last(12))
 		return 0
 	}
 }
@@ -167,9 +167,9 @@ func (p *Process) Await(t testing.TB, what string, match func(line string) bool)
 			if line, _ := p.find(match); line != "" {
 				return line
 			}
-			t.Fatalf("%s ended before %s; its last lines:\n%s", p.cmd.Path, what, p.Last(40))
+			t.Fatalf("%s ended before %s; its last lines:\n%s", p.cmd.Path, what, p.Last(12))
 		case <-timeout:
-			t.Fatalf("%s: no sign of %s; its last lines:\n%s", p.cmd.Path, what, p.Last(40))
+			t.Fatalf("%s: no sign of %s; its last lines:\n%s", p.cmd.Path, what, p.Last(12))
 		}
 	}
 }

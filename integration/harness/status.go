@@ -100,9 +100,9 @@ func (d *Daemon) AwaitStatus(what string, wish func(Status) bool) Status {
 		select {
 		case <-time.After(5 * time.Millisecond): // the period of asking
 		case <-d.Exited():
-			d.world.Fatalf("the daemon ended before %s; its last lines:\n%s", what, d.Last(40))
+			d.world.Fatalf("the daemon ended before %s; its last lines:\n%s", what, d.Last(12))
 		case <-timeout:
-			d.world.Fatalf("no sign of %s; status %+v, %v; its last lines:\n%s", what, s, err, d.Last(40))
+			d.world.Fatalf("no sign of %s; status %+v, %v; its last lines:\n%s", what, s, err, d.Last(12))
 		}
 	}
 }

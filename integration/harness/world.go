@@ -42,7 +42,7 @@ type Options struct {
 	Postgres string   // YAML of the source's postgres section
 	More     string   // YAML at the top level
 	DataDir  string   // Dir/data if empty
-	Name     string   // of the deployment; "world" if empty
+	Name     string   // of the deployment; that of the database if empty
 }
 
 // NewWorld makes a database owned by a role that may replicate and nothing
@@ -58,9 +58,8 @@ func (s *Suite) NewWorld(t testing.TB, pg *pgserver.Server, database string) *Wo
 	t.Cleanup(w.remove)
 	pgtest.Database(t, pg, database)
 	w.SQL("postgres", fmt.Sprintf(`DO $$ BEGIN
-			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'capture') THEN
-				CREATE ROLE capture LOGIN REPLICATION PASSWORD '%s';
-			END IF;
+			CREATE ROLE capture LOGIN REPLICATION PASSWORD '%s';
+		EXCEPTION WHEN duplicate_object OR unique_violation THEN -- another world's
 		END $$`, Password), "ALTER DATABASE "+database+" OWNER TO capture")
 	return w
 }
@@ -98,8 +97,9 @@ const Prefix = "db"
 // Topic names the topic of a table in schema public.
 func Topic(table string) string { return Prefix + ".public." + table }
 
-// Deployment is the name of the deployment.
-func (w *World) Deployment() string { return orElse(w.Options.Name, "world") }
+// Deployment is the name of the deployment; slots are named after it, and a
+// server has one name space for them.
+func (w *World) Deployment() string { return orElse(w.Options.Name, w.Database) }
 
 func orElse(text, standard string) string {
 	if text == "" {

@@ -43,8 +43,9 @@ func (l *plantedLog) Writer(ctx context.Context, id string) (log.Writer, error) 
 type plantedWriter struct {
 	log.Writer
 	log.Index
-	l    *plantedLog
-	held []log.Record
+	l      *plantedLog
+	held   []log.Record
+	silent bool // a resume record was left out
 }
 
 func (w *plantedWriter) Append(ctx context.Context, recs ...log.Record) error {
@@ -59,18 +60,19 @@ func (w *plantedWriter) Append(ctx context.Context, recs ...log.Record) error {
 		}
 		dwell(ctx)
 	case toFrontier && w.l.name == "part-without-resume" && string(recs[0].Key) == log.ResumeKey:
-		defer dwell(ctx)
+		w.silent = true
 		return nil
 	}
 	return w.Writer.Append(ctx, recs...)
 }
 
-// Commit of held rows comes behind that of the frontier record.
+// Commit dwells behind what is wrong; that of held rows comes then.
 func (w *plantedWriter) Commit(ctx context.Context, in *log.Inputs) error {
-	if err := w.Writer.Commit(ctx, in); err != nil || len(w.held) == 0 {
+	if err := w.Writer.Commit(ctx, in); err != nil || len(w.held) == 0 && !w.silent {
 		return err
 	}
 	dwell(ctx)
+	w.silent = false
 	if err := w.Writer.Append(ctx, w.held...); err != nil {
 		return err
 	}

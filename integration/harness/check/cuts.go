@@ -27,9 +27,9 @@ func (c *history) cuts() {
 		}
 		before = cut
 	}
-	for tp, end := range c.facts.Ends {
-		if at := c.last.Offsets[tp]; at != end {
-			c.Add("%s ends at %d, the last frontier record says %d: rows without a frontier record", tp, end, at)
+	for tp, records := range c.facts.Records {
+		if n := len(records) - places[tp]; n > 0 {
+			c.Add("%s: %d records above the last frontier record, the first at offset %d", tp, n, records[places[tp]].Offset)
 		}
 	}
 }

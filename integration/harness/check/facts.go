@@ -35,7 +35,6 @@ const owed = 1 << 40
 type Facts struct {
 	Records map[log.TopicPartition][]Record
 	Cuts    []log.Frontier // every frontier record, in order
-	Ends    log.Offsets    // stable ends of the table topics
 
 	problems *Problems
 }
@@ -43,7 +42,7 @@ type Facts struct {
 // Gather reads the topics of all tables of the workload. Rows that are wrong by
 // themselves go to problems.
 func Gather(w *harness.World, problems *Problems) (*Facts, error) {
-	f := &Facts{Records: map[log.TopicPartition][]Record{}, Ends: log.Offsets{}, problems: problems}
+	f := &Facts{Records: map[log.TopicPartition][]Record{}, problems: problems}
 	for _, t := range workload.Tables() {
 		if err := w.Tail(harness.Topic(t.Name), func(r harness.Record) error { return f.take(t, r) }); err != nil {
 			return nil, err
@@ -58,22 +57,8 @@ func (f *Facts) readCuts(w *harness.World) error {
 		return err
 	}
 	defer closeLog()
-	ctx := context.Background()
-	if f.Cuts, err = Cuts(ctx, l, log.FrontierTopic(w.Deployment(), harness.Prefix)); err != nil {
-		return err
-	}
-	for _, t := range workload.Tables() {
-		infos, err := l.Admin().Topics(ctx, harness.Topic(t.Name))
-		if err != nil {
-			return err
-		}
-		for _, info := range infos {
-			for p, ends := range info.Ends {
-				f.Ends[log.TopicPartition{Topic: info.Name, Partition: int32(p)}] = ends.Stable
-			}
-		}
-	}
-	return nil
+	f.Cuts, err = Cuts(context.Background(), l, log.FrontierTopic(w.Deployment(), harness.Prefix))
+	return err
 }
 
 // Cuts reads every frontier record of a topic that was not compacted yet.
