@@ -98,7 +98,7 @@ func checkLarge(t *testing.T, r *run, d *db) {
 	var seen []string
 	var inTx uint32
 	var last uint64
-	r.until2(d.get("SELECT pg_current_wal_lsn()"), func(b pipeline.Batch) {
+	r.each(d.get("SELECT pg_current_wal_lsn()"), func(b pipeline.Batch) {
 		if len(b.Changes) > 101 {
 			t.Fatalf("a batch of %d rows", len(b.Changes))
 		}
@@ -149,7 +149,7 @@ func TestSavepoints(t *testing.T) {
 			d.do("BEGIN;" + fill(10000) + "ROLLBACK")
 			var ids []int64
 			d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
-			r.until2(d.get("SELECT pg_current_wal_lsn()"), func(b pipeline.Batch) {
+			r.each(d.get("SELECT pg_current_wal_lsn()"), func(b pipeline.Batch) {
 				for _, c := range b.Changes {
 					ids = append(ids, c.After[0].Int())
 				}
@@ -179,7 +179,7 @@ func TestResumeInsideATransaction(t *testing.T) {
 	r = open(t, c, from)
 	var first, last, count int64
 	d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
-	r.until2(d.get("SELECT pg_current_wal_lsn()"), func(b pipeline.Batch) {
+	r.each(d.get("SELECT pg_current_wal_lsn()"), func(b pipeline.Batch) {
 		for _, c := range b.Changes {
 			if count == 0 {
 				first = c.After[0].Int()

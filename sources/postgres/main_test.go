@@ -191,6 +191,23 @@ func (r *run) until(stop func(b pipeline.Batch) bool) []string {
 	}
 }
 
+// each gives batches to f until a place is reached between transactions.
+func (r *run) each(place string, f func(b pipeline.Batch)) {
+	r.t.Helper()
+	for {
+		b, err := r.next()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		f(b)
+		if !r.resume.At.IsZero() && r.resume.Rows == 0 {
+			if ok, _ := reached(r.resume.At.Native, place); ok {
+				return
+			}
+		}
+	}
+}
+
 // snapshot reads until the snapshot is complete.
 func (r *run) snapshot() []string {
 	r.t.Helper()

@@ -57,11 +57,6 @@ func (r *record) int() int64 {
 	return n
 }
 
-func (r *record) float() float64 {
-	f, _ := strconv.ParseFloat(r.text(), 64)
-	return f
-}
-
 func (r *record) oid() uint32 { return uint32(r.int()) }
 
 func oidList(oids []uint32) string {

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pglogrepl"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/schema"
 )
 
 // snapshot copies all tables as they are at the place where the slot begins, so
@@ -282,121 +280,4 @@ func (s *Source) copies(sh *shape, t *tableInfo, l leaf) []string {
 		out = append(out, where(conds...))
 	}
 	return out
-}
-
-// binary reports whether every column can be copied in binary form, which is
-// cheaper for both sides. A single type without a binary reader decides for text.
-func (s *shape) binary() bool {
-	return !slices.ContainsFunc(s.table.Columns, func(c schema.Column) bool { return c.Type.Opaque })
-}
-
-// A copier is one worker: its own connection and transaction.
-type copier struct {
-	source *Source
-	tx     *pipeline.Tx
-	pace   *pace
-
-	ctx    context.Context // of the running copy
-	chunk  chunk
-	rows   copyReader
-	rest   []byte // the beginning of a row whose end was not sent yet
-	out    *batch
-	binary bool
-}
-
-func (w *copier) run(ctx context.Context, snapshot string, work <-chan chunk) error {
-	conn, err := w.source.config.connect(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer closeConn(conn)
-	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot)
-	if _, err := simpleQuery(ctx, conn, begin); err != nil {
-		return fmt.Errorf("take over the slot's snapshot: %w", err)
-	}
-	for c := range work {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := w.copy(ctx, conn, c); err != nil {
-			return fmt.Errorf("copy %s: %w", c.shape.table, err)
-		}
-	}
-	return w.flush()
-}
-
-func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
-	w.ctx, w.chunk, w.rest = ctx, c, w.rest[:0]
-	w.binary = c.shape.binary()
-	if n := len(c.shape.codecs); w.binary {
-		w.rows = &binaryCopy{columns: n}
-	} else {
-		w.rows = &textCopy{columns: n}
-	}
-	if _, err := conn.CopyTo(ctx, w, c.sql); err != nil {
-		return err
-	}
-	if len(w.rest) > 0 {
-		return errCopyFormat
-	}
-	c.progress.done.Add(1)
-	return nil
-}
-
-// Write takes what the server sent: as a rule one row.
-func (w *copier) Write(p []byte) (int, error) {
-	b := p
-	if len(w.rest) > 0 {
-		w.rest = append(w.rest, p...)
-		b = w.rest
-	}
-	rest, err := w.rows.take(b, w.row)
-	if err != nil {
-		return 0, err
-	}
-	w.rest = append(w.rest[:0], rest...)
-	w.chunk.progress.bytes.Add(int64(len(p)))
-	return len(p), w.pace.wait(w.ctx, len(p))
-}
-
-func (w *copier) row(fields [][]byte) error {
-	if w.out != nil && w.out.full(&w.source.config) {
-		if err := w.flush(); err != nil {
-			return err
-		}
-	}
-	if w.out == nil {
-		w.out = w.source.queue.get()
-	}
-	sh, b := w.chunk.shape, w.out
-	row := b.row(len(fields))
-	for i, f := range fields {
-		var err error
-		switch {
-		case f == nil:
-			row[i] = schema.Null()
-		case w.binary:
-			row[i], err = b.reader.Binary(sh.codecs[i], f)
-		default:
-			row[i], err = b.reader.Text(sh.codecs[i], f)
-		}
-		if err != nil {
-			return valueError(sh, i, err)
-		}
-	}
-	c := b.add()
-	c.Table, c.Op, c.After, c.Tx = sh.table, pipeline.Read, row, w.tx
-	w.chunk.progress.rows.Add(1)
-	return nil
-}
-
-func (w *copier) flush() error {
-	if w.out == nil {
-		return nil
-	}
-	b := w.out
-	w.out = nil
-	b.snapshot = true
-	b.endWhole(pipeline.Resume{State: w.source.a.state}, w.source.config.Now())
-	return w.source.queue.put(w.ctx, b, heart{})
 }

@@ -64,7 +64,7 @@ func TestSnapshot(t *testing.T) {
 				versions[id] = ver
 			}
 		}
-		r.until2("0/1", check)
+		r.each("0/1", check)
 		for streamed < 300 {
 			b, err := r.next()
 			if err != nil {
@@ -75,7 +75,7 @@ func TestSnapshot(t *testing.T) {
 		close(stop)
 		writers.Wait()
 		d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
-		r.until2(d.get("SELECT pg_current_wal_lsn()"), check)
+		r.each(d.get("SELECT pg_current_wal_lsn()"), check)
 		sum := int64(0)
 		for _, v := range versions {
 			sum += v

@@ -90,7 +90,7 @@ func (r *run) collect(d *db, snapshot bool) map[string]map[int64]schema.Row {
 		d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
 		place = d.get("SELECT pg_current_wal_lsn()")
 	}
-	r.until2(place, func(b pipeline.Batch) {
+	r.each(place, func(b pipeline.Batch) {
 		for _, c := range b.Changes {
 			if out[c.Table.Name] == nil {
 				out[c.Table.Name] = map[int64]schema.Row{}
