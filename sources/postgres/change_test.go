@@ -226,3 +226,36 @@ func TestTableChanges(t *testing.T) {
 		})
 	}
 }
+
+func TestTableChangesWhileDown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		ddl, row string
+		code     pipeline.Code
+	}{
+		{"ALTER TABLE t ADD COLUMN d int", "(2, 'b', 3, 4)", ""},
+		{"ALTER TABLE t DROP COLUMN b", "(2, 3)", ""},
+		{"ALTER TABLE t RENAME COLUMN b TO bb", "(2, 'b', 3)", CodeTableChanged},
+		{"ALTER TABLE t ALTER COLUMN c TYPE bigint", "(2, 'b', 3)", CodeTableChanged},
+		{"ALTER TABLE t RENAME TO tt; ALTER TABLE tt RENAME TO t", "(2, 'b', 3)", ""},
+	} {
+		t.Run(c.ddl, func(t *testing.T) {
+			d := newDB(t)
+			d.do("CREATE TABLE t (id int PRIMARY KEY, b text, c int)")
+			r := open(t, d.config(), pipeline.Resume{})
+			r.snapshot()
+			from := r.close()
+			d.do("INSERT INTO t VALUES (1, 'a', 2)")
+			d.do("%s", c.ddl)
+			d.do("INSERT INTO t VALUES %s", c.row)
+			if c.code != "" {
+				refusedWith(t, d.config(), from, c.code)
+				return
+			}
+			got := open(t, d.config(), from).sync(d)
+			if len(got) != 2 || got[0] != "c t 1|a|2" {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}

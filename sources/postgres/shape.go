@@ -247,6 +247,9 @@ func (cat *catalog) allowed(before, after *shape, info *tableInfo) error {
 		return nil
 	}
 	name := info.TableName
+	if gone, come := strange(before, after), strange(after, before); gone != "" && come != "" && (before.forgotten(gone) || after.forgotten(come)) {
+		return cat.changed(name, before, "column "+gone+" was renamed to "+come+", or one was dropped and the other added")
+	}
 	for i, c := range after.table.Columns {
 		j := before.table.Column(c.Name)
 		if j < 0 {
@@ -265,6 +268,20 @@ func (cat *catalog) allowed(before, after *shape, info *tableInfo) error {
 	}
 	return nil
 }
+
+// strange names a column of a that b does not have.
+func strange(a, b *shape) string {
+	for _, c := range a.table.Columns {
+		if b.table.Column(c.Name) < 0 {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// forgotten reports whether the catalog no longer knows a column, so that
+// whether it lives on under another name cannot be told.
+func (s *shape) forgotten(name string) bool { return s.columns[s.table.Column(name)].num == 0 }
 
 func (cat *catalog) mayAdd(before *shape, is shapeColumn, c schema.Column, info *tableInfo) error {
 	for i, was := range before.columns {

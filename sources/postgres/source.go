@@ -47,6 +47,8 @@ type Source struct {
 	hasty     atomic.Bool
 	current   atomic.Pointer[stream]
 
+	retentionLevel int // owned by the poller: the percentage last warned of
+
 	// Owned by the caller of Next.
 	taken   *batch
 	stage   int // how much of taken was handed over: 0 none, 1 its whole transactions
@@ -151,6 +153,9 @@ func (s *Source) prepare(ctx context.Context, conn *replConn, from pipeline.Resu
 	}
 	if err := errors.Join(problems...); err != nil {
 		return err
+	}
+	for _, w := range s.facts.warnings(&s.config, &chosen{}) {
+		s.config.Log.Warn(w.What, "code", string(w.Code), "mend", w.Mend)
 	}
 	if fresh {
 		if err := s.publish(ctx); err != nil {

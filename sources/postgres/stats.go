@@ -211,8 +211,30 @@ func (s *Source) pollOnce(ctx context.Context) error {
 		status, retained, safe := r.text(), r.int(), r.int()
 		end, _ := parseLSN(r.text())
 		s.stats.slot(status, retained, safe, end)
+		s.warnOfRetention(retained, safe)
 	}
 	return s.stillPublished(ctx)
+}
+
+// warnOfRetention tells once each when half and when four fifths of the log that
+// the slot may hold back are used up (P01, P05), and again after it recovered.
+func (s *Source) warnOfRetention(retained, safe int64) {
+	percent := int64(0)
+	if safe >= 0 && retained+safe > 0 {
+		percent = 100 * retained / (retained + safe)
+	}
+	level := 0
+	switch {
+	case percent >= 80:
+		level = 80
+	case percent >= 50:
+		level = 50
+	}
+	if level > s.retentionLevel {
+		s.config.Log.Warn("the slot holds back much of the log that it may", "slot", s.config.Slot, "code", string(CodeRetention),
+			"percent", percent, "retained_bytes", retained, "safe_bytes", safe)
+	}
+	s.retentionLevel = level
 }
 
 // stillPublished refuses to go on when a captured table left the publication:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -184,4 +185,19 @@ func copyRows(data []byte, step int, binary bool) (string, error) {
 		rest = append([]byte(nil), left...)
 	}
 	return out.String(), nil
+}
+
+func TestRetentionIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	t.Run("P05 each threshold once", func(t *testing.T) {
+		var log bytes.Buffer
+		s := New(Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		for _, used := range []int64{10, 49, 50, 60, 80, 95, 10, 55} {
+			s.warnOfRetention(used, 100-used)
+		}
+		s.warnOfRetention(1000, -1) // no limit
+		if n := strings.Count(log.String(), "PG_RETENTION"); n != 3 {
+			t.Errorf("%d warnings, want 50, 80 and 50 again:\n%s", n, log.String())
+		}
+	})
 }
