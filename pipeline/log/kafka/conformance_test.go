@@ -88,7 +88,7 @@ func newHarness(t *testing.T, cfg Config) logtest.Harness {
 	h.LoseCommit = func(t *testing.T, done bool) {
 		// An answer to the repetition would tell what became of the first.
 		w.lose(kmsg.EndTxn, done, 1)
-		w.lose(kmsg.EndTxn, false, -1).until = kmsg.InitProducerID
+		w.add(&rule{key: kmsg.EndTxn, left: -1, until: kmsg.InitProducerID})
 	}
 	h.Committed = func(t *testing.T, group string) log.Offsets { return committed(t, cfg, group) }
 	return h

@@ -52,20 +52,21 @@ type wire struct {
 
 // A rule strikes the requests of one kind.
 type rule struct {
-	key    int16
-	after  bool // the request arrives, the answer is lost
-	left   int  // how often; -1 until one of the kind until is written
-	until  kmsg.Key
-	struck chan struct{}
+	key   kmsg.Key
+	after bool // the request arrives, the answer is lost
+	left  int  // how often; -1 until one of the kind until is written
+	until kmsg.Key
 }
 
 // lose makes the next n requests of the key fail.
-func (w *wire) lose(key kmsg.Key, after bool, n int) *rule {
+func (w *wire) lose(key kmsg.Key, after bool, n int) {
+	w.add(&rule{key: key, after: after, left: n, until: -1})
+}
+
+func (w *wire) add(r *rule) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := &rule{key: int16(key), after: after, left: n, until: -1, struck: make(chan struct{}, 1000)}
 	w.rules = append(w.rules, r)
-	return r
 }
 
 func (w *wire) mend() {
@@ -75,16 +76,15 @@ func (w *wire) mend() {
 }
 
 // strikes gives the rule for a request, if there is one left.
-func (w *wire) strikes(key int16) *rule {
+func (w *wire) strikes(key kmsg.Key) *rule {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.rules {
-		if r.left < 0 && int16(r.until) == key {
+		if r.left < 0 && r.until == key {
 			r.left = 0
 		}
 		if r.key == key && r.left != 0 {
 			r.left--
-			r.struck <- struct{}{}
 			return r
 		}
 	}
@@ -125,7 +125,7 @@ type conn struct {
 // Write gets one whole request: length:4 key:2 …
 func (c *conn) Write(b []byte) (int, error) {
 	if len(b) >= 6 {
-		if r := c.wire.strikes(int16(binary.BigEndian.Uint16(b[4:]))); r != nil {
+		if r := c.wire.strikes(kmsg.Key(binary.BigEndian.Uint16(b[4:]))); r != nil {
 			if !r.after {
 				c.Close()
 				return 0, errCut

@@ -76,8 +76,10 @@ func (f *fetcher) request() (*kmsg.FetchResponse, error) {
 	req.MaxWaitMillis = int32(fetchWait.Milliseconds())
 	req.MinBytes = 1
 	req.MaxBytes = int32(f.a.r.log.cfg.Limits.ReadBytes)
-	req.IsolationLevel = 1 // read_committed (K10)
-	req.SessionEpoch = -1  // no session
+	if f.a.r.committed() {
+		req.IsolationLevel = 1
+	}
+	req.SessionEpoch = -1 // no session
 	asked := f.asked()
 	share := max(req.MaxBytes/int32(len(asked)), 1<<20)
 	byTopic := map[string]int{}
@@ -181,34 +183,38 @@ func (f *fetcher) drop(p *part) {
 // progress takes the records and moves on, over aborted, control and compacted
 // records too (K22).
 func (f *fetcher) progress(p *part, rp *kmsg.FetchResponseTopicPartition, silent bool) *result {
+	stable := rp.LastStableOffset
+	if !f.a.r.committed() {
+		stable = rp.HighWatermark
+	}
 	got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-		Offset: p.pos, IsolationLevel: kgo.ReadCommitted(), Topic: p.Topic, Partition: p.Partition,
+		Offset: p.pos, IsolationLevel: f.a.r.level, Topic: p.Topic, Partition: p.Partition,
 	}, rp, f.decompressor, nil)
 	if got.Err != nil {
 		f.a.fail(fmt.Errorf("read %s at %d: %w", p, p.pos, got.Err))
 		return nil
 	}
 	p.begun, p.tries = true, 0
-	if len(rp.RecordBatches) == 0 && p.pos < rp.LastStableOffset {
+	if len(rp.RecordBatches) == 0 && p.pos < stable {
 		// The broker says that there is something below the stable end and
 		// sends nothing: the response was full, or the tail was compacted away.
 		// It read the stable end before it read the records, so if the
 		// response is not full there are none.
 		p.probe = !silent
 		if silent {
-			next = rp.LastStableOffset
+			next = stable
 		}
 	} else {
 		p.probe = false
 	}
-	if p.watch.overdue(rp.LastStableOffset, rp.HighWatermark, time.Now(), 2*f.a.r.log.cfg.TransactionTimeout) {
+	if p.watch.overdue(stable, rp.HighWatermark, time.Now(), 2*f.a.r.log.cfg.TransactionTimeout) {
 		f.a.running.Go(func() { f.a.r.log.tellStuck(f.a.ctx, p.TopicPartition) })
 	}
 	if next <= p.pos {
 		return nil
 	}
 	p.pos = next
-	return &result{part: p, records: got.Records, next: next, stable: max(rp.LastStableOffset, next), start: max(rp.LogStartOffset, 0)}
+	return &result{part: p, records: got.Records, next: next, stable: max(stable, next), start: max(rp.LogStartOffset, 0)}
 }
 
 // outOfRange finds out on which side p lies. Below the start it begins there if

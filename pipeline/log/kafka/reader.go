@@ -24,6 +24,7 @@ const assignTimeout = 30 * time.Second
 type Reader struct {
 	log    *Log
 	cl     *kgo.Client
+	level  kgo.IsolationLevel
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
@@ -43,13 +44,24 @@ type Reader struct {
 
 var _ log.Reader = (*Reader)(nil)
 
+// committed reports whether r sees committed records only (K10).
+func (r *Reader) committed() bool { return r.level == kgo.ReadCommitted() }
+
 // Reader makes a reader. It costs no request before Assign.
-func (l *Log) Reader(context.Context) (log.Reader, error) {
+func (l *Log) Reader(context.Context) (log.Reader, error) { return l.reader(kgo.ReadCommitted()) }
+
+// Uncommitted makes a reader that sees open and aborted records too; its stable
+// end is the end. It serves whoever wrote them and wants to see his own.
+func (l *Log) Uncommitted(context.Context) (log.Reader, error) {
+	return l.reader(kgo.ReadUncommitted())
+}
+
+func (l *Log) reader(level kgo.IsolationLevel) (log.Reader, error) {
 	cl, err := l.client()
 	if err != nil {
 		return nil, fmt.Errorf("reader: %w", err)
 	}
-	r := &Reader{log: l, cl: cl}
+	r := &Reader{log: l, cl: cl, level: level}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r, nil
 }

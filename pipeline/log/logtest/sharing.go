@@ -103,7 +103,9 @@ func twoMembers(e *env) {
 
 func leaves(e *env) {
 	e.compacted("t", 2)
-	a, b := e.join("g", "t"), e.join("g", "t")
+	a := e.join("g", "t") // first and alone, so that b never has to release what a waits for
+	a.until(2)
+	b := e.join("g", "t")
 	a.until(1)
 	b.until(1)
 	e.must(b.Close())
