@@ -18,8 +18,11 @@ type Index struct {
 	db       *pebble.DB
 	maxBytes uint64
 
-	mu     sync.Mutex
-	spaces uint32 // given to writers so far
+	mu         sync.Mutex
+	spaces     uint32 // given to writers so far
+	unmeasured int    // bytes written since the size was looked at
+	measured   bool
+	isFull     bool
 }
 
 // uncommitted is what a log may offer to whoever wants to see his own open
@@ -78,9 +81,21 @@ func (x *Index) Writer(ctx context.Context, id string) (log.Writer, error) {
 	}, nil
 }
 
-// full reports whether values have to stay in the log.
-func (x *Index) full() bool {
-	return x.db.Metrics().DiskSpaceUsage()+x.db.Metrics().MemTable.Size > x.maxBytes
+// measureEvery is how much is written between two looks at the folder's size,
+// which cost more than a write.
+const measureEvery = 4 << 20
+
+// full reports whether values have to stay in the log, given that n more bytes
+// are written.
+func (x *Index) full(n int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.unmeasured += n; x.unmeasured >= measureEvery || !x.measured {
+		m := x.db.Metrics()
+		x.isFull = m.DiskSpaceUsage()+m.MemTable.Size > x.maxBytes
+		x.measured, x.unmeasured = true, 0
+	}
+	return x.isFull
 }
 
 // Close frees the index; its writers are closed before. The log below is not

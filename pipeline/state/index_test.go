@@ -72,29 +72,26 @@ func open(t *testing.T, c *kfake.Cluster, maxBytes int64) (*Index, *dialer) {
 }
 
 // The log with an index passes the log's own suite, with the clauses on the
-// index: once with all values in it, once with all of them left in the log.
+// index.
 func TestIndexedLog(t *testing.T) {
-	for name, maxBytes := range map[string]int64{"values here": 1 << 30, "values elsewhere": 0} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			logtest.Run(t, func(t *testing.T) logtest.Harness {
-				c := fake(t)
-				x, d := open(t, c, maxBytes)
-				h := logtest.Harness{Log: x, Compact: func(*testing.T, string) { c.Compact() }}
-				h.Crash = func(t *testing.T) log.Log {
-					d.cut()
-					x, d = open(t, c, maxBytes)
-					return x
-				}
-				h.Reopen = h.Crash
-				h.Cannot = map[logtest.Power]string{}
-				for _, p := range []logtest.Power{logtest.LoseCommit, logtest.Fill, logtest.Committed, logtest.Pins, logtest.Aging} {
-					h.Cannot[p] = "the log below runs these"
-				}
-				return h
-			})
-		})
-	}
+	t.Parallel()
+	const maxBytes = 1 << 30
+	logtest.Run(t, func(t *testing.T) logtest.Harness {
+		c := fake(t)
+		x, d := open(t, c, maxBytes)
+		h := logtest.Harness{Log: x, Compact: func(*testing.T, string) { c.Compact() }}
+		h.Crash = func(t *testing.T) log.Log {
+			d.cut()
+			x, d = open(t, c, maxBytes)
+			return x
+		}
+		h.Reopen = h.Crash
+		h.Cannot = map[logtest.Power]string{}
+		for _, p := range []logtest.Power{logtest.LoseCommit, logtest.Fill, logtest.Committed, logtest.Pins, logtest.Aging} {
+			h.Cannot[p] = "the suite of the log below runs these"
+		}
+		return h
+	})
 }
 
 // newest is the model: what Latest has to say of a key.
@@ -123,8 +120,10 @@ func learn(t *testing.T, l log.Log, tp log.TopicPartition) model {
 	return m
 }
 
-// TestIndexModel appends, commits, aborts, compacts and asks at random.
+// TestIndexModel appends, commits, aborts, compacts and asks at random, with
+// all values in the index and with all of them left in the log.
 func TestIndexModel(t *testing.T) {
+	t.Parallel()
 	for _, maxBytes := range []int64{0, 1 << 30} {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprintf("%d bytes, seed %d", maxBytes, seed), func(t *testing.T) { story(t, maxBytes, rand.New(rand.NewPCG(seed, 1))) })

@@ -31,7 +31,7 @@ func (w *Writer) load(ctx context.Context, tp log.TopicPartition) (*loaded, erro
 	}
 	w.number++
 	p := &loaded{id: w.number}
-	if err = w.read(ctx, p, tp, bounds, w.x.Log.Reader, w.x.full()); err != nil {
+	if err = w.read(ctx, p, tp, bounds, w.x.Log.Reader, w.x.full(0)); err != nil {
 		return nil, fmt.Errorf("load the key index of %s: %w", tp, err)
 	}
 	if end, ok := touched[tp]; ok {
@@ -112,10 +112,10 @@ func (w *Writer) read(ctx context.Context, p *loaded, tp log.TopicPartition, bou
 		if b.Len() < loadBytes {
 			continue
 		}
-		if err := b.Commit(pebble.NoSync); err != nil {
+		size := b.Len()
+		if err := errors.Join(b.Commit(pebble.NoSync), b.Close()); err != nil {
 			return err
 		}
-		b.Close()
-		b, light = w.x.db.NewBatch(), light || w.x.full()
+		b, light = w.x.db.NewBatch(), light || w.x.full(size)
 	}
 }

@@ -83,7 +83,7 @@ func (w *Writer) anchor(ctx context.Context, recs []log.Record) error {
 func (w *Writer) note(recs []log.Record) error {
 	b := w.x.db.NewBatch()
 	defer b.Close()
-	full := w.x.full()
+	full := w.x.full(0)
 	for i := range recs {
 		p := w.loaded[recs[i].TopicPartition]
 		if p == nil {
@@ -97,6 +97,7 @@ func (w *Writer) note(recs []log.Record) error {
 		}
 		p.next++
 	}
+	w.x.full(b.Len())
 	return b.Commit(pebble.NoSync)
 }
 
