@@ -28,6 +28,12 @@
 //	                  │  produce or EndTxn fails, fenced, timed out
 //	                  └─────────────────────► dead
 //
+// A commit is decided when Commit returns, and visible in all of its partitions
+// some milliseconds later, when the coordinator has written its markers. Until
+// then the stable end stands at its first record, so nobody sees a part of it in
+// one partition; a reader that wants what was just committed waits for the
+// stable end to pass what Flush gave.
+//
 // A commit of offsets without records needs no transaction: one OffsetCommit
 // under the member's generation is atomic by itself.
 //

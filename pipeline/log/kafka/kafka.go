@@ -170,11 +170,3 @@ func formatID(id [16]byte) string {
 	}
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
-
-func parseID(s string) (id [16]byte, err error) {
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(b) != len(id) {
-		return id, fmt.Errorf("not a topic id: %q", s)
-	}
-	return [16]byte(b), nil
-}
