@@ -66,7 +66,7 @@ func (l *Log) options() *pebble.Options {
 		MaxOpenFiles:                l.cfg.OpenFiles,
 		MemTableSize:                uint64(l.cfg.MemTable),
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       20,
 		L0StopWritesThreshold:       40,
 		LBaseMaxBytes:               256 << 20,
 		FlushSplitBytes:             8 << 20,
@@ -78,6 +78,9 @@ func (l *Log) options() *pebble.Options {
 		},
 	}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	o.Experimental.SpanPolicyFunc = func(start []byte) (pebble.SpanPolicy, []byte, error) {
+		return pebble.SpanPolicy{}, []byte{start[0] + 1}, nil // kinds of keys never share a table
+	}
 	o.TargetFileSizes[0] = 16 << 20
 	for i := range o.Levels {
 		o.Levels[i].BlockSize = 16 << 10

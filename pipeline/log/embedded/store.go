@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -73,11 +72,21 @@ func (w *Writer) newBatch() *pebble.Batch {
 	return w.log.db.NewBatch(pebble.WithInitialSizeBytes(batchBytes/8), pebble.WithMaxRetainedSizeBytes(2*batchBytes))
 }
 
-// takeBatch gives the open batch away and begins another.
-func (w *Writer) takeBatch() *pebble.Batch {
+// takeBatch gives the open batch away, with the index entries of its blocks,
+// and begins another.
+func (w *Writer) takeBatch() (*pebble.Batch, error) {
 	b := w.batch
 	w.batch = w.newBatch()
-	return b
+	return b, w.entries.put(b)
+}
+
+// sendBatch queues the open batch.
+func (w *Writer) sendBatch(ctx context.Context) error {
+	b, err := w.takeBatch()
+	if err != nil {
+		return err
+	}
+	return w.send(ctx, job{batch: b})
 }
 
 // send queues a job, waiting while the queue is full.
@@ -115,28 +124,6 @@ func (w *Writer) await(ctx context.Context, j job) error {
 		return w.log.cause
 	}
 }
-
-// putEntries puts the index entries of a finished block into a batch.
-func (g *growth) putEntries(b *pebble.Batch) error {
-	for e := g.entries; len(e) > 0; {
-		n := int(binary.BigEndian.Uint32(e))
-		flags, key := e[4:5], e[5:5+n]
-		e = e[5+n:]
-		if flags[0] == 0 {
-			flags = nil
-		}
-		op := b.SetDeferred(n, len(flags))
-		copy(op.Key, key)
-		copy(op.Value, flags)
-		if err := op.Finish(); err != nil {
-			return err
-		}
-	}
-	g.entries = g.entries[:0]
-	return nil
-}
-
-func putUint32(b []byte, v uint32) { binary.BigEndian.PutUint32(b, v) }
 
 // publish makes a commit that is durable visible in all its partitions at once,
 // and frees them. It runs on the storing goroutine.

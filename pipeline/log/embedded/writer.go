@@ -36,12 +36,13 @@ type Writer struct {
 	stored chan struct{} // closed when it has ended
 	jobs   chan job
 
-	mu    sync.Mutex // held through every call; a newer writer takes it to settle
-	err   error      // why the writer can only be closed
-	ended bool       // settled and closed
-	txn   *txn       // the open commit, nil if there is none
-	batch *pebble.Batch
-	since int // bytes since the disk was looked at
+	mu      sync.Mutex // held through every call; a newer writer takes it to settle
+	err     error      // why the writer can only be closed
+	ended   bool       // settled and closed
+	txn     *txn       // the open commit, nil if there is none
+	batch   *pebble.Batch
+	entries entries // of the blocks in batch
+	since   int     // bytes since the disk was looked at
 
 	lastTP log.TopicPartition // of the last record
 	last   *growth            // its partition's growth; nil at first
@@ -68,8 +69,8 @@ type growth struct {
 	p       *partition
 	block   builder
 	from    int64
-	at      int64  // time of the block, µs
-	entries []byte // index entries of the block: length:4, flags:1, key
+	at      int64   // time of the block, µs
+	entries entries // of the block
 	records int64
 }
 
@@ -210,7 +211,7 @@ func (w *Writer) add(ctx context.Context, r *log.Record) error {
 	}
 	before := len(g.block.buf)
 	if g.p.topic.Compact && r.Key != nil {
-		g.index(r)
+		g.entries.add(g.p.id, r.Key, g.block.next, r.Value == nil)
 		w.remember(g.p, r.Key)
 	}
 	g.block.add(r, g.block.next)
@@ -228,18 +229,6 @@ func (w *Writer) add(ctx context.Context, r *log.Record) error {
 func (g *growth) begin(now int64) {
 	g.at = max(g.at, now)
 	g.block.begin(g.block.next, g.at)
-}
-
-// index notes the index entry of the record about to be added.
-func (g *growth) index(r *log.Record) {
-	at := len(g.entries)
-	var flags byte
-	if r.Value == nil {
-		flags = flagTombstone
-	}
-	g.entries = append(g.entries, 0, 0, 0, 0, flags)
-	g.entries = appendIndexKey(g.entries, g.p.id, r.Key, g.block.next)
-	putUint32(g.entries[at:], uint32(len(g.entries)-at-5))
 }
 
 // growth finds or makes the growth of a partition, waiting until no other
@@ -311,14 +300,12 @@ func (w *Writer) seal(ctx context.Context, g *growth) error {
 	if err := op.Finish(); err != nil {
 		return err
 	}
-	if err := g.putEntries(w.batch); err != nil {
-		return err
-	}
+	w.entries.take(&g.entries)
 	g.block.records = 0
-	if w.batch.Len() < batchBytes {
+	if w.batch.Len()+w.entries.bytes() < batchBytes {
 		return nil
 	}
-	return w.send(ctx, job{batch: w.takeBatch()})
+	return w.sendBatch(ctx)
 }
 
 // sealAll completes the blocks of all partitions.
@@ -357,7 +344,11 @@ func (w *Writer) drain(ctx context.Context) error {
 		return err
 	}
 	clear(w.tail)
-	return w.await(ctx, job{batch: w.takeBatch()})
+	b, err := w.takeBatch()
+	if err != nil {
+		return err
+	}
+	return w.await(ctx, job{batch: b})
 }
 
 // Commit makes the open commit durable and visible; see log.Writer. Its last
@@ -391,7 +382,11 @@ func (w *Writer) commit(ctx context.Context, in *log.Inputs) error {
 			return err
 		}
 	}
-	j := job{batch: w.takeBatch(), sync: true, after: func() { w.log.publish(t) }}
+	b, err := w.takeBatch()
+	if err != nil {
+		return err
+	}
+	j := job{batch: b, sync: true, after: func() { w.log.publish(t) }}
 	if in != nil {
 		plain := j
 		j.apply = func() error { return w.log.groups.commit(in, plain) }
@@ -406,6 +401,7 @@ func (w *Writer) commit(ctx context.Context, in *log.Inputs) error {
 // forget leaves the open commit, which is settled. mu is held.
 func (w *Writer) forget() {
 	w.txn, w.last, w.since = nil, nil, 0
+	w.entries.reset()
 	clear(w.tail)
 	if w.batch != nil {
 		w.batch.Close()
