@@ -134,7 +134,7 @@ func (c *capturing) component() *supervise.Component {
 
 // needsPerson reports whether trying again at once is of no use.
 func needsPerson(err error) bool {
-	if errors.Is(err, log.ErrFenced) {
+	if errors.Is(err, log.ErrFenced) && !errors.Is(err, log.ErrLost) {
 		return true // the newer owner keeps it; we stand by
 	}
 	code := pipeline.CodeOf(err)
@@ -156,8 +156,16 @@ func (c *capturing) failed(err error, wait time.Duration) {
 // errCaughtUp ends a stage that has come to where it was told to stop.
 var errCaughtUp = errors.New("caught up")
 
-// run makes a stage and runs it until it fails, ctx ends, or it has caught up.
+// run runs a stage while this daemon owns the source's frontier, and stands by
+// while another does (O04).
 func (c *capturing) run(ctx context.Context) error {
+	name := c.daemon.config.Name
+	return log.Own(ctx, c.daemon.topics, "evert."+name+".capture."+c.name, log.FrontierTopic(name, c.name), c.monitor.StandingBy, c.stage)
+}
+
+// stage makes a stage and runs it until it fails, ctx ends, or it has caught up.
+func (c *capturing) stage(ctx context.Context) error {
+	c.monitor.Owning()
 	if err := c.aim(ctx); err != nil {
 		return err
 	}

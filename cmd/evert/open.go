@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 
 	"github.com/evertdb/evert/cmd/evert/datadir"
@@ -16,6 +14,7 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/log/kafka"
+	"github.com/evertdb/evert/pipeline/state"
 	"github.com/evertdb/evert/schema/registry"
 )
 
@@ -32,7 +31,7 @@ func openLog(ctx context.Context, c *configs.Config, readOnly bool, logger *slog
 	if c.Kafka == nil {
 		return openEmbedded(c, readOnly, told)
 	}
-	return openKafka(ctx, c, logger)
+	return openKafka(ctx, c, readOnly, logger)
 }
 
 func openEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*topicLog, error) {
@@ -44,12 +43,12 @@ func openEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*topi
 	return &topicLog{l, l, "embedded", dir}, nil
 }
 
-func openKafka(ctx context.Context, c *configs.Config, logger *slog.Logger) (*topicLog, error) {
+func openKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger) (*topicLog, error) {
 	k := c.Kafka
 	config := kafka.Config{
 		Brokers: k.Brokers, Deployment: c.Name, TransactionTimeout: k.TransactionTimeout, Logger: logger,
 		Topics: kafka.Topics{Manage: manage(k.Topics.Manage), ReplicationFactor: int16(k.Topics.ReplicationFactor), Settings: k.Topics.Config},
-		Limits: kafka.Limits{ReadBytes: int(c.Limits.FetchBytes)},
+		Limits: kafka.Limits{ReadBytes: int(c.Limits.FetchBytes), WriteBytes: int(c.Limits.WriteBytes)},
 		Events: kafka.Events{Retrying: func(where string, cause error) {
 			logger.Warn("a request to the cluster failed and is repeated", "where", where, "error", cause)
 		}},
@@ -68,7 +67,32 @@ func openKafka(ctx context.Context, c *configs.Config, logger *slog.Logger) (*to
 	if err != nil {
 		return nil, err
 	}
-	return &topicLog{l, l, "kafka", strings.Join(k.Brokers, ",")}, nil
+	t := &topicLog{l, l, "kafka", strings.Join(k.Brokers, ",")}
+	if readOnly {
+		return t, nil
+	}
+	return t, t.index(datadir.FillPath(c.DataDir), int64(c.Limits.FillCacheBytes))
+}
+
+// index puts a key index over a log that has none of its own: capture fills
+// values from it that a source did not send (I5).
+func (t *topicLog) index(dir string, maxBytes int64) error {
+	x, err := state.OpenIndex(dir, t.Log, maxBytes)
+	if err != nil {
+		return errors.Join(err, t.Close())
+	}
+	t.Log, t.Closer = x, closers{x, t.Closer}
+	return nil
+}
+
+// closers close in their order.
+type closers []io.Closer
+
+func (cs closers) Close() (err error) {
+	for _, c := range cs {
+		err = errors.Join(err, c.Close())
+	}
+	return err
 }
 
 func manage(word string) kafka.Manage {
@@ -83,52 +107,12 @@ func manage(word string) kafka.Manage {
 
 // clientTLS makes the client's side of TLS; nil is plaintext.
 func clientTLS(where string, t *configs.TLS) (*tls.Config, error) {
-	if t == nil || t.Mode == configs.TLSDisable {
-		return nil, nil
+	c, err := t.Build()
+	if err != nil {
+		return nil, &pipeline.Refusal{Code: codeClientTLS, Where: where, What: "the files cannot be used", Err: err,
+			Mend: "name readable PEM files in ca, cert and key"}
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, badTLS(where, err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, badTLS(where, errors.New(t.CA+" holds no PEM certificate"))
-		}
-	}
-	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, badTLS(where, err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	relax(c, t.Mode)
 	return c, nil
-}
-
-// relax weakens the verification as far as the file asks for.
-func relax(c *tls.Config, mode configs.TLSMode) {
-	switch mode {
-	case configs.TLSInsecure:
-		c.InsecureSkipVerify = true
-	case configs.TLSVerifyCA:
-		c.InsecureSkipVerify = true // VerifyConnection checks the chain; the name is not looked at
-		c.VerifyConnection = func(s tls.ConnectionState) error {
-			between := x509.NewCertPool()
-			for _, cert := range s.PeerCertificates[1:] {
-				between.AddCert(cert)
-			}
-			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: c.RootCAs, Intermediates: between})
-			return err
-		}
-	}
-}
-
-func badTLS(where string, err error) error {
-	return &pipeline.Refusal{Code: codeClientTLS, Where: where, What: "the files cannot be used", Err: err,
-		Mend: "name readable PEM files in ca, cert and key"}
 }
 
 // openRegistry opens the registry that the file asks for: one of Confluent's

@@ -171,7 +171,7 @@ func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) (
 
 // forget removes what a source keeps beside the log.
 func forget(c *configs.Config, source string) error {
-	return errors.Join(os.RemoveAll(datadir.SpillPath(c.DataDir, source)), os.RemoveAll(datadir.FillPath(c.DataDir, source)))
+	return os.RemoveAll(datadir.SpillPath(c.DataDir, source))
 }
 
 // journal notes in the control topic what was done, and when.

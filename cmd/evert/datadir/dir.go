@@ -131,8 +131,8 @@ func LogPath(path string) string { return filepath.Join(path, "log") }
 // SpillPath is where one source's large transactions go.
 func SpillPath(path, source string) string { return filepath.Join(path, "spill", source) }
 
-// FillPath is where the index of one source's keys lies when its log has none.
-func FillPath(path, source string) string { return filepath.Join(path, "fill", source) }
+// FillPath is where the index of keys lies when the log has none.
+func FillPath(path string) string { return filepath.Join(path, "fill") }
 
 func lockPath(path string) string { return filepath.Join(path, "evert.lock") }
 

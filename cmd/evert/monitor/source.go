@@ -105,6 +105,21 @@ func (s *Source) Starting(attempt int) {
 	s.turn(Starting)
 }
 
+// StandingBy notes that the source waits for its turn: another daemon may hold
+// it.
+func (s *Source) StandingBy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn(Standby)
+}
+
+// Owning notes that it is this daemon's turn.
+func (s *Source) Owning() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn(Starting)
+}
+
 // Failed notes that a stage ended with err and is made anew after wait; person
 // says that it will fail again until somebody mends what err says.
 func (s *Source) Failed(err error, wait time.Duration, person bool) {

@@ -17,13 +17,14 @@ const (
 	Waiting   State = "waiting"   // failed, and will be tried again by itself
 	Refused   State = "refused"   // failed in a way that a person has to mend; tried again slowly
 	Stuck     State = "stuck"     // the server moves and we do not
+	Standby   State = "standby"   // another daemon captures it; ready to take over
 	Done      State = "done"      // reached where it was told to stop
 	Stopped   State = "stopped"   // no daemon is running
 )
 
 // States are those of a running daemon, for metrics.
 func States() []State {
-	return []State{Starting, Snapshot, Streaming, Waiting, Refused, Stuck, Done}
+	return []State{Starting, Snapshot, Streaming, Waiting, Refused, Stuck, Standby, Done}
 }
 
 // A SourceStatus is how one source is. Numbers of a kind that is not known are
