@@ -282,7 +282,7 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 		committed(done)
 		if !copied && done.At.Whole() {
 			copied = true
-			c.log.Info("the snapshot is complete", "position", done.At.At.String(), "rows", c.monitor.Status().Totals.Rows)
+			c.log.Info("every table is in its topic", "position", done.At.At.String(), "rows", c.monitor.Status().Totals.Rows)
 		}
 		if c.target != "" && done.At.Whole() {
 			c.arrive(src, done.At, stop)
