@@ -24,7 +24,6 @@ type Config struct {
 	Version    string // Evert's own, for the records' source block
 	Log        log.Log
 	Registry   registry.Registry
-	Index      log.Index // finds a key's newest record; may be nil if the log's writer is one
 	Envelope   avro.Envelope
 	Canonical  bool                                                                 // partition by key bytes without the schema id
 	Topic      func(t *schema.Table) Topic                                          // per table; nil: all defaults
@@ -53,8 +52,7 @@ type Events struct {
 type Sink struct {
 	Config
 	writer log.Writer
-	index  log.Index
-	feed   follower // the index, if it has to be told of records
+	index  log.Index // the writer, if it can find the newest record of a key; else nil
 
 	incarnation uint64
 	committed   log.Frontier // the newest frontier record; Number is that of the next if fresh
@@ -71,13 +69,6 @@ type Sink struct {
 	records []log.Record
 	arena   []byte
 	scratch scratch
-}
-
-// follower is an index that does not see the log's own uncommitted records.
-type follower interface {
-	Note(recs ...log.Record) error
-	Committed() error
-	Aborted() error
 }
 
 // New makes a sink; nothing happens before Open.
@@ -102,11 +93,8 @@ func (s *Sink) Open(ctx context.Context) (pipeline.Resume, error) {
 	if err != nil {
 		return pipeline.Resume{}, fmt.Errorf("take the writer of source %q: %w", s.Source, err)
 	}
-	s.writer, s.index = w, s.Index
-	if own, ok := w.(log.Index); ok && s.index == nil {
-		s.index = own
-	}
-	s.feed, _ = s.index.(follower)
+	s.writer = w
+	s.index, _ = w.(log.Index)
 	return s.recover(ctx)
 }
 
@@ -198,13 +186,7 @@ func (s *Sink) commit(ctx context.Context, key, value []byte) error {
 	if err := s.writer.Append(ctx, log.Record{TopicPartition: tp, Key: key, Value: value}); err != nil {
 		return fmt.Errorf("append to %s: %w", tp, err)
 	}
-	if err := s.writer.Commit(ctx, nil); err != nil {
-		return err
-	}
-	if s.feed != nil {
-		return s.feed.Committed()
-	}
-	return nil
+	return s.writer.Commit(ctx, nil)
 }
 
 func (s *Sink) frontierTopic() string { return log.FrontierTopic(s.Deployment, s.Source) }
@@ -216,11 +198,6 @@ func (s *Sink) flushRecords(ctx context.Context) error {
 	}
 	if err := s.writer.Append(ctx, s.records...); err != nil {
 		return s.tooLarge(err)
-	}
-	if s.feed != nil {
-		if err := s.feed.Note(s.records...); err != nil {
-			return err
-		}
 	}
 	s.records = s.records[:0]
 	return nil
@@ -260,8 +237,5 @@ func (s *Sink) Close() error {
 	}
 	w := s.writer
 	s.writer = nil
-	if s.feed != nil {
-		s.feed.Aborted()
-	}
 	return w.Close()
 }

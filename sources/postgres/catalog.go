@@ -18,6 +18,7 @@ type tableInfo struct {
 	canSelect bool
 	canUse    bool // USAGE on its schema
 	owned     bool // by a role that we are
+	database  string
 	bytes     int64
 	rows      int64 // the planner's estimate
 	columns   []columnInfo
@@ -70,7 +71,7 @@ type typeInfo struct {
 func (t TableName) sql() string { return QuoteTable(t.Schema, t.Name) }
 
 const tablesSQL = `
-SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relpersistence <> 'p', c.relispartition,
+SELECT current_database(), c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relpersistence <> 'p', c.relispartition,
        has_table_privilege(c.oid, 'SELECT'), has_schema_privilege(n.oid, 'USAGE'), pg_has_role(c.relowner, 'USAGE'),
        (SELECT coalesce(sum(pg_table_size(t.relid)), 0) FROM pg_partition_tree(c.oid) t WHERE t.isleaf)
          + CASE WHEN c.relkind = 'r' AND NOT c.relispartition THEN pg_table_size(c.oid) ELSE 0 END,
@@ -91,7 +92,7 @@ func loadTables(ctx context.Context, s *side) ([]*tableInfo, error) {
 	for _, cols := range rs {
 		r := record{cols: cols}
 		out = append(out, &tableInfo{
-			oid: r.oid(), TableName: TableName{r.text(), r.text()}, kind: r.text(), identity: r.text(), unlogged: r.bool(), partition: r.bool(),
+			database: r.text(), oid: r.oid(), TableName: TableName{r.text(), r.text()}, kind: r.text(), identity: r.text(), unlogged: r.bool(), partition: r.bool(),
 			canSelect: r.bool(), canUse: r.bool(), owned: r.bool(), bytes: r.int(), rows: r.int(),
 		})
 	}

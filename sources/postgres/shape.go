@@ -102,7 +102,7 @@ func shapeOf(t *tableInfo, ts types, key []string, version uint32) *shape {
 	sent := t.sent()
 	s := &shape{
 		oid:   t.oid,
-		table: &schema.Table{Schema: t.Schema, Name: t.Name, Native: strconv.FormatUint(uint64(t.oid), 10), Version: version},
+		table: &schema.Table{Database: t.database, Schema: t.Schema, Name: t.Name, Native: strconv.FormatUint(uint64(t.oid), 10), Version: version},
 	}
 	for _, c := range sent {
 		s.add(c, ts)
@@ -202,7 +202,7 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 	if err != nil {
 		return nil, err
 	}
-	s := &shape{oid: m.ID, table: &schema.Table{Schema: name.Schema, Name: name.Name, Native: strconv.FormatUint(uint64(m.ID), 10), Version: cat.nextVersion(m.ID)}}
+	s := &shape{oid: m.ID, table: &schema.Table{Database: info.database, Schema: name.Schema, Name: name.Name, Native: strconv.FormatUint(uint64(m.ID), 10), Version: cat.nextVersion(m.ID)}}
 	for _, c := range m.Columns {
 		s.add(columnAt(info, c), ts)
 	}
