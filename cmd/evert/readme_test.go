@@ -1,0 +1,33 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/evertdb/evert/configs"
+)
+
+// TestReadmeIsTrue loads the file that the README shows and looks for the verbs
+// that it names.
+func TestReadmeIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
+	if file == nil {
+		t.Fatal("the README shows no file")
+	}
+	env := func(name string) (string, bool) { return "postgres://evert@localhost/shop", name == "SHOP_URL" }
+	if _, err := configs.Parse("README.md", file[1], env); err != nil {
+		t.Errorf("the README's file: %v", err)
+	}
+	root := (&app{ctx: t.Context(), in: strings.NewReader(""), out: t.Output(), err: t.Output(), env: env}).root()
+	for _, verb := range regexp.MustCompile(`\./evert ([a-z]+)`).FindAllSubmatch(text, -1) {
+		if c, _, err := root.Find([]string{string(verb[1])}); err != nil || c == root {
+			t.Errorf("the README names `evert %s`, which does not exist", verb[1])
+		}
+	}
+}
