@@ -27,7 +27,9 @@ type disk struct {
 	cfg     Config
 	fs      vfs.FS // as given, below the wrapper
 	closing <-chan struct{}
-	isFull  atomic.Bool
+	dead    <-chan struct{}
+	isFull  atomic.Bool // as last told
+	blocked atomic.Bool // a write waits in overcome
 }
 
 // probeBytes have to fit before a write that failed is tried again.
@@ -38,6 +40,7 @@ func (d *disk) wrapped() vfs.FS { return vfs.OnDiskFull(d.fs, d.overcome) }
 
 // overcome waits until a probe can be written, or the log closes.
 func (d *disk) overcome() {
+	d.blocked.Store(true)
 	d.set(true)
 	for !d.probe() {
 		select {
@@ -46,6 +49,7 @@ func (d *disk) overcome() {
 		case <-time.After(d.cfg.DiskPoll):
 		}
 	}
+	d.blocked.Store(false)
 	d.set(false)
 }
 
@@ -93,6 +97,8 @@ func (d *disk) room(ctx context.Context, stop <-chan struct{}) error {
 		case <-stop:
 			return log.ErrFenced
 		case <-d.closing:
+			return log.ErrClosed
+		case <-d.dead:
 			return log.ErrClosed
 		case <-time.After(d.cfg.DiskPoll):
 		}

@@ -20,10 +20,10 @@ type Log struct {
 	db   *pebble.DB
 	disk *disk
 
-	closing chan struct{}  // closed by Close
-	dead    chan struct{}  // closed by fail
-	cause   error          // set before dead is closed
-	died    sync.Once      //
+	closing chan struct{} // closed by Close
+	dead    chan struct{} // closed by fail
+	cause   error         // set before dead is closed
+	died    sync.Once
 	tasks   sync.WaitGroup // the goroutines of the log
 	uses    sync.WaitGroup // calls that are inside Pebble
 
@@ -69,16 +69,6 @@ func (l *Log) aliveLocked() error {
 func (l *Log) movedLocked() {
 	close(l.moved)
 	l.moved = make(chan struct{})
-}
-
-// stopped gives the reason why a wait on closing or dead ended.
-func (l *Log) stopped() error {
-	select {
-	case <-l.dead:
-		return l.cause
-	default:
-		return log.ErrClosed
-	}
 }
 
 // fail ends the log: Pebble said that it cannot go on. What is on the disk is
@@ -134,7 +124,7 @@ func (l *Log) Close() error {
 	l.movedLocked()
 	l.mu.Unlock()
 	l.groups.close()
-	if l.disk.isFull.Load() || l.isDead() {
+	if l.disk.blocked.Load() || l.isDead() {
 		return l.abandon()
 	}
 	l.tasks.Wait()

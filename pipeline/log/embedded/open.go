@@ -48,7 +48,7 @@ func newLog(cfg Config, dir *directory) *Log {
 		closing: make(chan struct{}), dead: make(chan struct{}), moved: make(chan struct{}), making: make(chan struct{}, 1),
 		topics: map[string]*topic{}, writers: map[string]*Writer{}, readers: map[*Reader]struct{}{},
 	}
-	l.disk = &disk{cfg: cfg, fs: cfg.FS, closing: l.closing}
+	l.disk = &disk{cfg: cfg, fs: cfg.FS, closing: l.closing, dead: l.dead}
 	l.groups.log = l
 	return l
 }
