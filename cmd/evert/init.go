@@ -25,7 +25,7 @@ func (a *app) initVerb() *cobra.Command {
 		Short: "Write a starter file for a database",
 		Long: `Read a database's tables, keys and sizes, and write a commented evert.yaml that captures
 them. Nothing in the database is changed. The file is readable for its owner alone, since
-the URL may hold a password. When the output is redirected into a file, it goes there.`,
+the URL may hold a password. When the output is redirected into a file, it goes there too.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.init(args[0], out) },
 	}
@@ -97,20 +97,25 @@ func (a *app) findings(ctx context.Context, c *configs.Config, name string) []fi
 	return found
 }
 
-// writeStarter writes the file where it belongs, and says where.
+// writeStarter writes the file where it belongs, and says where. A file that is
+// there is not replaced, unless the output was redirected into it.
 func (a *app) writeStarter(out, text string) (path string, err error) {
-	if out == "-" || out == "" && isRegular(a.out) {
-		_, err := io.WriteString(a.out, text)
-		return "", err
+	redirected := isRegular(a.out)
+	if out == "-" || out == "" && redirected {
+		if _, err := io.WriteString(a.out, text); err != nil || out == "-" {
+			return "", err
+		}
 	}
 	if out == "" {
 		out = a.file
 	}
 	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
+	switch {
+	case errors.Is(err, os.ErrExist) && redirected:
+		return "", nil
+	case errors.Is(err, os.ErrExist):
 		return "", usage(&pipeline.Refusal{Code: codeFileExists, Where: out, What: "the file exists and is not replaced", Mend: "evert init URL --out " + beside(out)})
-	}
-	if err != nil {
+	case err != nil:
 		return "", err
 	}
 	_, err = io.WriteString(f, text)

@@ -3,6 +3,7 @@ package starter
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -46,7 +47,8 @@ const part = `WITH part AS (
 
 // Describe reads a database's tables; it changes nothing.
 func Describe(ctx context.Context, c *pgx.Conn) (Database, error) {
-	d := Database{Version: c.PgConn().ParameterStatus("server_version")}
+	version, _, _ := strings.Cut(c.PgConn().ParameterStatus("server_version"), " ") // packagers add words
+	d := Database{Version: version}
 	if err := c.QueryRow(ctx, "SELECT current_database()").Scan(&d.Name); err != nil {
 		return d, err
 	}

@@ -35,7 +35,7 @@ const head = `# Evert captures this database into compacted topics.
 #   evert run                  copies the tables, then follows every change
 #   evert tail public.TABLE    shows what is in a topic
 
-name: %s                           # prefixes the slot, the publication and internal topics: choose it once
+name: %-28s # prefixes the slot, the publication and internal topics: choose it once
 data_dir: ./data                   # the embedded log; a section kafka: {brokers: [...]} takes its place
 
 sources:
