@@ -17,7 +17,7 @@ type Kafka struct {
 	// How long the cluster lets a transaction of ours stay open; a source transaction that would come near half of it goes in parts.
 	TransactionTimeout time.Duration `yaml:"transaction_timeout" default:"60s" min:"5s" max:"15m"`
 	// After this long without a sign of life another member takes over what we own.
-	SessionTimeout time.Duration `yaml:"session_timeout" default:"45s" min:"1s" max:"30m"`
+	SessionTimeout time.Duration `yaml:"session_timeout" default:"10s" min:"1s" max:"30m"`
 }
 
 // TLSMode is how strict TLS is.

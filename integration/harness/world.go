@@ -114,7 +114,7 @@ func (w *World) Data() string { return orElse(w.Options.DataDir, filepath.Join(w
 var configuration = template.Must(template.New("evert.yaml").Parse(`name: {{.Name}}
 data_dir: {{.Data}}
 logging: {level: info, format: json}
-{{with .Brokers}}kafka: {brokers: [{{.}}], topics: {replication_factor: 1}}
+{{with .Brokers}}kafka: {brokers: [{{.}}], session_timeout: 2s, topics: {replication_factor: 1}}
 {{end}}sources:
   db:
     postgres:

@@ -80,9 +80,10 @@ func options(data string, port int) []kfake.Opt {
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.Ports(port),
 		kfake.BrokerConfigs(map[string]string{
-			"log.retention.ms":       "-1",
-			"log.cleaner.backoff.ms": never,
-			"message.max.bytes":      "16777216",
+			"group.min.session.timeout.ms": "1000", // the dead are missed sooner than any broker would allow
+			"log.retention.ms":             "-1",
+			"log.cleaner.backoff.ms":       never,
+			"message.max.bytes":            "16777216",
 		}),
 	}
 	if data != "" {

@@ -26,7 +26,7 @@ type Config struct {
 	// TransactionTimeout is when the cluster aborts a transaction on its own;
 	// 60 s. The brokers' transaction.max.timeout.ms bounds it.
 	TransactionTimeout time.Duration
-	// SessionTimeout is when a silent member of a group is taken for dead; 45 s.
+	// SessionTimeout is when a silent member of a group is taken for dead; 10 s.
 	SessionTimeout time.Duration
 
 	// RetryFor is how long a request is repeated while the cluster does not
@@ -89,7 +89,7 @@ type SASL struct {
 func (c Config) withDefaults() Config {
 	setDefault(&c.ClientID, "evert")
 	setDefault(&c.TransactionTimeout, time.Minute)
-	setDefault(&c.SessionTimeout, 45*time.Second)
+	setDefault(&c.SessionTimeout, 10*time.Second)
 	setDefault(&c.RetryFor, 30*time.Second)
 	setDefault(&c.Limits.WriteRecords, 50_000)
 	setDefault(&c.Limits.WriteBytes, 64<<20)
