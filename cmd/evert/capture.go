@@ -174,6 +174,7 @@ func (c *capturing) stage(ctx context.Context) error {
 	src := c.database.Source()
 	c.put(src)
 	defer c.put(nil)
+	src.Hasten(c.target != "")
 	stage := &pipeline.Stage{
 		Source: refusing{src}, Sink: capture.New(c.sink(src)), Limits: c.limits(), Events: c.events(src, stop),
 	}
@@ -277,6 +278,9 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 		opened(from)
 		copied = !from.At.IsZero()
 		c.opened(from)
+		if c.target != "" && from.Whole() {
+			c.arrive(src, from, stop) // nothing may have happened since
+		}
 	}
 	e.Committed = func(done pipeline.Committed) {
 		committed(done)

@@ -38,6 +38,7 @@ type source interface {
 	pipeline.Source
 	Reread(ctx context.Context, t *schema.Table, key schema.Row) (schema.Row, error)
 	Facts() monitor.Facts // may be called from any goroutine
+	Hasten(waiting bool)  // somebody waits for it to move on although nothing happens
 }
 
 // A finding is one thing that check says of a server.

@@ -31,10 +31,11 @@ func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 	s.committed, s.next, s.incarnation = newest.Clone(), newest.Clone(), newest.Incarnation
 	if partial {
 		s.next = part.Clone()
+		s.part = 1 // at least; how many there were died with the process
 	}
 	for topic, state := range s.next.Tables {
 		if state.Owed {
-			s.void = append(s.void, topic)
+			s.owe(topic)
 		}
 	}
 	return s.next.Resume, s.checkTopics(ctx, &s.next)

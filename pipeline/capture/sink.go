@@ -63,9 +63,9 @@ type Sink struct {
 	topics  map[string]*table // by topic: the newest version of each
 	last    *table            // of the change before, most often also of this one
 	codecs  map[int]*avro.Codec
-	void    []string // topics that owe tombstones
-	part    int      // parts of the open source transaction committed so far
-	read    uint64   // rows of the snapshot so far
+	debts   []*debt // topics that owe tombstones
+	part    int     // parts of the open source transaction committed so far
+	read    uint64  // rows of the snapshot so far
 	records []log.Record
 	arena   []byte
 	scratch scratch

@@ -101,7 +101,7 @@ func TestParts(t *testing.T) {
 		0 (1) c +(1,Ada,a) @1.0
 		1 (2) c +(2,Bo,b) @2.0`)
 	s.want(ordersTopic, `
-		0 (1) c +(1,1) @2.1
+		0 (1) c +(1,1) @2.1 evert-part
 		1 (2) c +(2,2) @2.2 evert-part`)
 	f := s.frontier()
 	want := log.Offsets{{Topic: peopleTopic}: 2, {Topic: ordersTopic}: 2}
@@ -223,8 +223,8 @@ func TestTruncate(t *testing.T) {
 			4 (3) tombstone @1.3
 			5 (4) c +(4,Di,d) @2.0
 			6 (2) c +(2,Bob,b) @2.2
-			7 (1) tombstone @2.1099511627776
-			8 (4) tombstone @2.1099511627777`)
+			7 (1) tombstone @2.owed
+			8 (4) tombstone @2.owed`)
 	})
 }
 
@@ -249,10 +249,10 @@ func TestSnapshotAgain(t *testing.T) {
 		0 (1) r +(1,Ada,a) @0.0
 		1 (2) r +(2,Bo,b) @0.1
 		2 (2) r +(2,Bo,b2) @0.0
-		3 (1) tombstone @1.1099511627776`)
+		3 (1) tombstone @1.owed`)
 	s.want(ordersTopic, `
 		0 (1) r +(1,1) @0.2
-		1 (1) tombstone @1.1099511627776`)
+		1 (1) tombstone @1.owed`)
 	f := s.frontier()
 	if from := f.Tables[peopleTopic].From; len(from) != 1 || from[0] != 2 {
 		t.Errorf("rows count from %v, want 2", from)

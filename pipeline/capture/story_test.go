@@ -230,7 +230,11 @@ func printHeaders(r *log.Record) string {
 		}
 	}
 	slices.Sort(more)
-	return fmt.Sprintf(" @%d.%d", pos.Seq, pos.Row) + strings.Join(more, "")
+	row := fmt.Sprint(pos.Row)
+	if pos.Row >= 1<<62 {
+		row = "owed"
+	}
+	return fmt.Sprintf(" @%d.%s", pos.Seq, row) + strings.Join(more, "")
 }
 
 // The tables of the stories.

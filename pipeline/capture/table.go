@@ -123,7 +123,7 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 	state := s.newState(infos[0])
 	s.next.Tables[tab.topic] = state
 	if state.Owed {
-		s.void = append(s.void, tab.topic)
+		s.owe(tab.topic)
 	}
 	return nil
 }

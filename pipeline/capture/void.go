@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -28,10 +29,21 @@ func (s *Sink) truncate(ctx context.Context, tab *table) error {
 		state.From[p] = max(touched[tp], s.next.Offsets[tp])
 	}
 	s.next.Tables[tab.topic] = state
-	if !slices.Contains(s.void, tab.topic) {
-		s.void = append(s.void, tab.topic)
-	}
+	s.owe(tab.topic)
 	return nil
+}
+
+// A debt is a topic that owes tombstones, and how far they are paid.
+type debt struct {
+	topic     string
+	partition int
+	after     []byte // keys up to this one are paid
+}
+
+// owe notes that a topic owes tombstones, from its first key on.
+func (s *Sink) owe(topic string) {
+	s.debts = slices.DeleteFunc(s.debts, func(d *debt) bool { return d.topic == topic })
+	s.debts = append(s.debts, &debt{topic: topic})
 }
 
 // voidBatch is how many tombstones go in one commit.
@@ -42,13 +54,13 @@ const voidBatch = 10_000
 // budget is spent; what is left is paid after the next commit.
 func (s *Sink) payOwed(ctx context.Context, at pipeline.Resume) error {
 	until := s.Now().Add(s.VoidBudget)
-	for len(s.void) > 0 && s.index != nil && s.Now().Before(until) {
-		n, err := s.pay(ctx, s.void[0], at)
-		if err != nil {
-			return fmt.Errorf("tombstones for void rows of %s: %w", s.void[0], err)
+	for len(s.debts) > 0 && s.index != nil && s.Now().Before(until) {
+		d := s.debts[0]
+		if err := s.pay(ctx, d, at); err != nil {
+			return fmt.Errorf("tombstones for void rows of %s: %w", d.topic, err)
 		}
-		if n < voidBatch {
-			s.settle(s.void[0])
+		if d.partition == len(s.next.Tables[d.topic].From) {
+			s.settle(d)
 		}
 		if err := s.commitWhole(ctx, at); err != nil {
 			return err
@@ -58,43 +70,42 @@ func (s *Sink) payOwed(ctx context.Context, at pipeline.Resume) error {
 }
 
 // settle notes that a topic owes nothing more.
-func (s *Sink) settle(topic string) {
-	state := s.next.Tables[topic]
+func (s *Sink) settle(d *debt) {
+	state := s.next.Tables[d.topic]
 	state.Owed = false
-	s.next.Tables[topic] = state
-	s.void = slices.DeleteFunc(s.void, func(t string) bool { return t == topic })
+	s.next.Tables[d.topic] = state
+	s.debts = s.debts[1:]
 }
 
-// pay appends up to voidBatch tombstones of one topic.
-func (s *Sink) pay(ctx context.Context, topic string, at pipeline.Resume) (int, error) {
+// pay appends up to voidBatch tombstones of one partition.
+func (s *Sink) pay(ctx context.Context, d *debt, at pipeline.Resume) error {
 	s.recycle()
-	paid := 0
-	for p, from := range s.next.Tables[topic].From {
-		tp := log.TopicPartition{Topic: topic, Partition: int32(p)}
-		keys, err := s.index.Stale(ctx, tp, from, nil, voidBatch-paid)
-		if err != nil {
-			return paid, err
-		}
-		for _, key := range keys {
-			s.records = append(s.records, s.tombstone(tp, key, at, paid))
-			paid++
-		}
-		if err := s.flushRecords(ctx); err != nil {
-			return paid, err
-		}
+	tp := log.TopicPartition{Topic: d.topic, Partition: int32(d.partition)}
+	keys, err := s.index.Stale(ctx, tp, s.next.Tables[d.topic].From[d.partition], d.after, voidBatch)
+	if err != nil {
+		return err
 	}
-	if paid > 0 && s.Events.Voided != nil {
-		s.Events.Voided(topic, paid)
+	for n, key := range keys {
+		s.records = append(s.records, s.tombstone(tp, key, at, n))
 	}
-	return paid, nil
+	if len(keys) < voidBatch {
+		d.partition, d.after = d.partition+1, nil
+	} else {
+		d.after = bytes.Clone(keys[len(keys)-1])
+	}
+	if len(keys) > 0 && s.Events.Voided != nil {
+		s.Events.Voided(d.topic, len(keys))
+	}
+	return s.flushRecords(ctx)
 }
 
-// tombstone is one that is owed. Its place lies behind all rows of the
-// transaction it is written at, and before those of the next.
+// tombstone is the n-th of a commit that is owed. Its place lies behind all rows
+// of the transaction it is written at and behind the tombstones of earlier
+// commits, and before the rows of the next transaction.
 func (s *Sink) tombstone(tp log.TopicPartition, key []byte, at pipeline.Resume, n int) log.Record {
 	from := len(s.arena)
 	s.arena = append(s.arena, key...)
 	key = s.arena[from:len(s.arena):len(s.arena)]
-	pos := log.Pos{Incarnation: s.incarnation, Seq: at.At.Seq, Row: 1<<40 + uint64(n)}
+	pos := log.Pos{Incarnation: s.incarnation, Seq: at.At.Seq, Row: 1<<62 + s.committed.Number<<24 + uint64(n)}
 	return log.Record{TopicPartition: tp, Key: key, Headers: s.placed(pos, nil)}
 }

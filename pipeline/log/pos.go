@@ -8,9 +8,10 @@ import (
 // PosHeader is the header in which every row's record carries its Pos.
 const PosHeader = "evert-pos"
 
-// PartHeader marks the records of a transaction that went in several commits:
-// its value is the number of the part as a uvarint, from 1. The last part has it
-// too.
+// PartHeader marks the records of a transaction that went in several commits,
+// from the second part on (the first does not know that it is one) to the last:
+// its value is the number of the part as a uvarint. After a crash inside such a
+// transaction the count begins again at 2.
 const PartHeader = "evert-part"
 
 // A Pos is a row's place: which history of the topic, which transaction of the
