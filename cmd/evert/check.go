@@ -1,16 +1,21 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema/registry"
 )
 
 func (a *app) checkVerb() *cobra.Command {
@@ -65,7 +70,44 @@ func (a *app) check(online bool) error {
 			all = append(all, checkedOf(name, f))
 		}
 	}
+	if online {
+		all = append(all, a.checkLog(config)...)
+	}
 	return a.reportFindings(all, names, online)
+}
+
+// checkLog asks the cluster and the registry, if the file names any.
+func (a *app) checkLog(c *configs.Config) (all []checked) {
+	ctx, cancel := context.WithTimeout(a.ctx, 30*time.Second)
+	defer cancel()
+	if c.Kafka != nil {
+		l, err := openKafka(ctx, c, true, slog.New(slog.DiscardHandler))
+		if err == nil {
+			err = l.Close()
+		}
+		all = append(all, failures("kafka", err)...)
+	}
+	if c.Registry != nil {
+		r, err := dialRegistry(c.Registry)
+		if err == nil {
+			_, _, err = r.Latest(ctx, "evert-check")
+		}
+		if !errors.Is(err, registry.ErrNotFound) {
+			all = append(all, failures("registry", err)...)
+		}
+	}
+	return all
+}
+
+// failures makes findings of an error; nil makes none.
+func failures(where string, err error) (all []checked) {
+	for _, r := range refusals(err) {
+		all = append(all, checkedOf("", finding{Refusal: r}))
+	}
+	if err != nil && len(all) == 0 {
+		all = append(all, checked{Level: "error", Where: where, What: err.Error(), refusal: fmt.Errorf("%s: %w", where, err)})
+	}
+	return all
 }
 
 func unanswered(source string, err error) checked {
@@ -115,17 +157,17 @@ func refusals(err error) []*pipeline.Refusal {
 }
 
 func (a *app) reportFindings(all []checked, names []string, online bool) error {
-	errors := 0
+	count := 0
 	for _, c := range all {
 		if c.Level == "error" {
-			errors++
+			count++
 		}
 	}
 	if a.json() {
 		if all == nil {
 			all = []checked{}
 		}
-		return errsay(json.NewEncoder(a.out).Encode(all), codeFor(errors))
+		return errsay(json.NewEncoder(a.out).Encode(all), codeFor(count))
 	}
 	s := a.style(a.out)
 	for _, c := range all {
@@ -138,8 +180,8 @@ func (a *app) reportFindings(all []checked, names []string, online bool) error {
 		}
 		fmt.Fprintf(a.out, "%s: %s\n", word, c.refusal)
 	}
-	_, err := fmt.Fprintln(a.out, verdict(a.file, names, errors, online))
-	return errsay(err, codeFor(errors))
+	_, err := fmt.Fprintln(a.out, verdict(a.file, names, count, online))
+	return errsay(err, codeFor(count))
 }
 
 func verdict(file string, names []string, errors int, online bool) string {

@@ -19,9 +19,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/schema/registry"
@@ -100,6 +103,9 @@ func (a *app) runDaemon(flags runFlags) error {
 	d := &daemon{config: c, flags: flags, log: a.logger(c.Logging)}
 	defer d.close()
 	if err := d.boot(a.ctx); err != nil {
+		if errors.Is(err, errSignal) {
+			return nil
+		}
 		return err
 	}
 	stop := a.showProgress(d)
@@ -140,12 +146,47 @@ func (d *daemon) own(ctx context.Context) (err error) {
 	return err
 }
 
-func (d *daemon) openLog(ctx context.Context) (err error) {
-	d.topics, err = openLog(ctx, d.config, false, d.log, d.logEvents())
-	if err != nil {
-		return fmt.Errorf("open the log: %w", err)
+func (d *daemon) openLog(ctx context.Context) error {
+	return d.persist(ctx, "open the log", func(ctx context.Context) (err error) {
+		d.topics, err = openLog(ctx, d.config, false, d.log, d.logEvents())
+		return err
+	})
+}
+
+func (d *daemon) openRegistry(ctx context.Context) error {
+	return d.persist(ctx, "open the registry", func(ctx context.Context) (err error) {
+		d.registry, err = openRegistry(ctx, d.config, d.topics, false)
+		return err
+	})
+}
+
+// persist repeats what fails because another server is away: a refusing server
+// never ends plain run, and the order of starting does not matter.
+func (d *daemon) persist(ctx context.Context, what string, try func(context.Context) error) error {
+	c := supervise.Component{Run: try, Backoff: supervise.Backoff{Min: 500 * time.Millisecond, Max: 30 * time.Second}}
+	c.FailFast = d.flags.failFast || d.flags.untilCaughtUp
+	var final error
+	c.Run = func(ctx context.Context) error {
+		err := try(ctx)
+		if passing := codes.Passing(pipeline.CodeOf(err)); err == nil || passing && !c.FailFast {
+			return err
+		} else if passing {
+			err = environment(err)
+		}
+		final = fmt.Errorf("%s: %w", what, err)
+		return nil
 	}
-	return nil
+	c.Events.Failed = func(err error, wait time.Duration) {
+		p := monitor.ProblemOf(err, time.Now())
+		d.log.Warn(what+": not possible yet, and tried again", "error", p.Text, "code", string(p.Code), "mend", p.Mend, "retry_in", wait.Round(time.Millisecond).String())
+	}
+	if err := c.Supervise(ctx); err != nil {
+		return err
+	}
+	if final == nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return final
 }
 
 // logEvents are told what happens inside the embedded log. One that cannot go on
@@ -163,14 +204,6 @@ func (d *daemon) logEvents() embedded.Events {
 		Failed:  func(err error) { d.fail(fmt.Errorf("the embedded log cannot go on: %w", err)) },
 		Trouble: func(text string) { d.log.Warn("embedded log: " + text) },
 	}
-}
-
-func (d *daemon) openRegistry(ctx context.Context) (err error) {
-	d.registry, err = openRegistry(ctx, d.config, d.topics, false)
-	if err != nil {
-		return fmt.Errorf("open the registry: %w", err)
-	}
-	return nil
 }
 
 func (d *daemon) openSources(context.Context) error {

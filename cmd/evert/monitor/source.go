@@ -102,6 +102,7 @@ func (s *Source) Starting(attempt int) {
 		s.restarts++
 	}
 	s.pending = 0
+	s.tables, s.last = map[*schema.Table]*TableStatus{}, nil // a new source makes new versions (I9)
 	s.turn(Starting)
 }
 
