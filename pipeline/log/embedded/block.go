@@ -25,7 +25,7 @@ import (
 const (
 	blockVersion = 1
 	blockHeader  = 1 + 8 + 8 + 4 + 4
-	blockBytes   = 64 << 10
+	blockBytes   = 32 << 10
 )
 
 var errBlock = errors.New("malformed block")
