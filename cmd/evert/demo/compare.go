@@ -73,7 +73,7 @@ func (c *Comparison) fold(ctx context.Context, topic log.TopicInfo) (*folded, er
 }
 
 func (f *folded) apply(c *records.Change) {
-	key := keyText(c.Table, c.Key)
+	key := keyText(c)
 	if c.Tombstone || c.Event.After == nil {
 		delete(f.rows, key)
 		return
@@ -82,13 +82,11 @@ func (f *folded) apply(c *records.Change) {
 	f.rows[key] = sumOf(textOf(c.Table, c.Event.After))
 }
 
-// keyText gives the known columns of a key, which are all it has.
-func keyText(t *schema.Table, key schema.Row) string {
+// keyText gives a key's columns in the order of the key.
+func keyText(c *records.Change) string {
 	var fields [][]byte
-	for i, v := range key {
-		if v.IsKnown() {
-			fields = append(fields, t.Columns[i].Type.AppendText(nil, v))
-		}
+	for _, i := range c.KeyColumns() {
+		fields = append(fields, c.Table.Columns[i].Type.AppendText(nil, c.Key[i]))
 	}
 	return joined(fields)
 }
@@ -154,10 +152,8 @@ func (f *folded) take(values [][]byte, r *Result) {
 		return
 	}
 	var key [][]byte
-	for i := range f.table.Columns { // as keyText goes through them
-		if f.table.IsKey(i) {
-			key = append(key, values[i])
-		}
+	for _, i := range f.table.Key {
+		key = append(key, values[i])
 	}
 	text := joined(key)
 	if f.rows[text] != sumOf(values) {

@@ -121,6 +121,25 @@ func TestSnapshotProgress(t *testing.T) {
 	}
 }
 
+func TestRetriesDoNotFlicker(t *testing.T) {
+	d := newDay()
+	d.Failed(&pipeline.Refusal{Code: "WRONG_PASSWORD", What: "no"}, time.Minute, true)
+	d.Starting(2)
+	d.StandingBy()
+	if d.light() != Red {
+		t.Fatalf("while it is tried again: %+v", d.Status())
+	}
+	d.pass(time.Minute)
+	if st := d.Status(); st.State != Standby || d.light() != OK {
+		t.Fatalf("another daemon holds it: %+v", st)
+	}
+	d.Owning()
+	d.Events().Opened(pipeline.Resume{At: pipeline.Position{Seq: 1, Native: "0/1"}})
+	if d.light() != OK || d.Status().State != Streaming {
+		t.Fatalf("after it opened: %+v", d.Status())
+	}
+}
+
 func TestLostConnection(t *testing.T) {
 	d := newDay()
 	d.Facts = func() (Facts, bool) { return Facts{LastError: "connection refused"}, true }

@@ -34,6 +34,10 @@ func (s *Source) Status() SourceStatus {
 	if present {
 		s.connection(&st, facts, now)
 	}
+	if s.standsBy(now) {
+		st.State, st.Since, st.Problem = Standby, s.standing, nil
+		return st
+	}
 	if st.State == s.state && s.stuck(now) {
 		st.State = Stuck
 		st.Since = s.lastSign()
@@ -108,6 +112,15 @@ func (s *Source) stuck(now time.Time) bool {
 	working := s.state == Starting || s.state == Snapshot || s.state == Streaming
 	moving := s.ahead || s.state != Streaming
 	return working && moving && now.Sub(s.lastSign()) > s.StuckAfter
+}
+
+// turnTime is how long the own turn may take to come when nobody else holds the
+// source.
+const turnTime = 5 * time.Second
+
+// standsBy reports whether another daemon holds the source.
+func (s *Source) standsBy(now time.Time) bool {
+	return !s.standing.IsZero() && now.Sub(s.standing) > turnTime
 }
 
 // lastSign is when the source last carried something or took up its work.

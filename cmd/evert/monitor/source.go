@@ -31,6 +31,7 @@ type Source struct {
 	state    State
 	since    time.Time
 	problem  *Problem
+	standing time.Time // since when another daemon may hold the source; zero while we do
 	progress time.Time // when rows were last written or committed
 	position pipeline.Resume
 	ready    bool
@@ -103,7 +104,9 @@ func (s *Source) Starting(attempt int) {
 	}
 	s.pending = 0
 	s.tables, s.last = map[*schema.Table]*TableStatus{}, nil // a new source makes new versions (I9)
-	s.turn(Starting)
+	if s.problem == nil {                                    // else it is still what was wrong, until the source opens
+		s.turn(Starting)
+	}
 }
 
 // StandingBy notes that the source waits for its turn: another daemon may hold
@@ -111,14 +114,14 @@ func (s *Source) Starting(attempt int) {
 func (s *Source) StandingBy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.turn(Standby)
+	s.standing = s.Now()
 }
 
 // Owning notes that it is this daemon's turn.
 func (s *Source) Owning() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.turn(Starting)
+	s.standing = time.Time{}
 }
 
 // Failed notes that a stage ended with err and is made anew after wait; person

@@ -127,7 +127,7 @@ func (d *Decoder) AppendLine(ctx context.Context, dst []byte, r *log.Record) ([]
 	dst = append(dst, `,"offset":`...)
 	dst = strconv.AppendInt(dst, r.Offset, 10)
 	dst = append(dst, `,"key":`...)
-	dst = appendWhole(dst, c.Table, c.Key)
+	dst = appendKey(dst, &c)
 	dst = append(dst, `,"op":`...)
 	dst = appendOp(dst, &c)
 	dst = append(dst, `,"before":`...)
@@ -139,6 +139,32 @@ func (d *Decoder) AppendLine(ctx context.Context, dst []byte, r *log.Record) ([]
 	dst = append(dst, `,"ts":`...)
 	dst = appendTime(dst, timeOf(r, &c))
 	return append(dst, '}', '\n'), nil
+}
+
+// KeyColumns gives the columns of the key in the order of the key's schema, so
+// that the keys of a row and of its tombstone look the same.
+func (c *Change) KeyColumns() []int {
+	if !c.Tombstone {
+		return c.Table.Key
+	}
+	all := make([]int, len(c.Table.Columns))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+func appendKey(dst []byte, c *Change) []byte {
+	if c.Key == nil {
+		return append(dst, "null"...)
+	}
+	columns := c.KeyColumns()
+	t := schema.Table{Columns: make([]schema.Column, len(columns))}
+	key := make(schema.Row, len(columns))
+	for to, from := range columns {
+		t.Columns[to], key[to] = c.Table.Columns[from], c.Key[from]
+	}
+	return t.AppendJSON(dst, key)
 }
 
 // appendWhole writes the known columns of a row, or null.
