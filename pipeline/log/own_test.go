@@ -21,7 +21,7 @@ type sharedLog struct{ *shared }
 
 func (l sharedLog) Admin() log.Admin { return l.shared }
 func (l sharedLog) Join(context.Context, string, []string) (log.Membership, error) {
-	return member{l.shared}, nil
+	return member(l), nil
 }
 func (s *shared) Ensure(context.Context, ...log.TopicSpec) ([]log.TopicInfo, error) { return nil, nil }
 
