@@ -30,7 +30,7 @@ type assembler struct {
 
 	shape func(m *pgoutput.RelationMessage, before *shape) (*shape, error) // nil shape: not captured
 	fresh func() *batch
-	emit  func(b *batch) error // hands over a batch; may take long
+	emit  func(b *batch) error // hands over a batch, also when it gives an error; may take long
 
 	state    []byte            // Resume.State of every end
 	at       pipeline.Position // the end of the last transaction, or an idle place behind it
@@ -155,8 +155,12 @@ func (a *assembler) idle(to lsn, clock int64) {
 	}
 }
 
-// quiet reports whether nothing was read that is not handed over yet.
-func (a *assembler) quiet() bool { return !a.open && a.block == nil && (a.out == nil || a.out.empty()) }
+// quiet reports whether nothing was read that is not handed over yet, and no part
+// of a transaction was handed over whose rest is still to come: a place in
+// between would be taken for a whole transaction (I3).
+func (a *assembler) quiet() bool {
+	return !a.open && a.block == nil && a.leaveOut == 0 && (a.out == nil || a.out.empty())
+}
 
 // moveOn makes the idle place the position, if it is further (P04). It is called
 // when quiet.
@@ -269,18 +273,25 @@ func (a *assembler) part() error {
 	if len(a.out.changes) > a.out.whole {
 		a.out.endPart(pipeline.Resume{At: a.at, Rows: rows, State: a.state})
 	}
+	if err := a.flush(); err != nil {
+		return err
+	}
 	a.handed = rows
-	return a.flush()
+	return nil
 }
 
-// flush hands over what is gathered.
+// flush hands over what is gathered. What nobody took, because the connection
+// ended while the queue was full, stays gathered: the place has moved on behind
+// it, and the server will not send it again (I2).
 func (a *assembler) flush() error {
 	if a.out == nil || a.out.empty() {
 		return nil
 	}
-	b := a.out
+	if err := a.emit(a.out); err != nil {
+		return err
+	}
 	a.out = nil
-	return a.emit(b)
+	return nil
 }
 
 // interrupt prepares for a new connection, which sends the open transaction from

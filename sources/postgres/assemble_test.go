@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -136,6 +137,43 @@ func TestAssembler(t *testing.T) {
 		s.rows(0, "a", "b", "c", "d", "e", "f")
 		s.commit(100)
 		s.want("2.0 a", "2.1 b", "part 0/64 #1 +2", "2.2 c", "2.3 d", "part 0/64 #1 +4", "2.4 e", "2.5 f", "end 0/6E #2")
+	})
+	t.Run("P32 what nobody took when the connection ended is handed over behind it", func(t *testing.T) {
+		s := newScript(t, 3)
+		s.begin(100)
+		s.rows(0, "a")
+		s.commit(100)
+		s.begin(120)
+		s.rows(0, "b", "c")
+		s.a.emit = func(*batch) error { return errors.New("the connection ended") }
+		row := pgoutput.Decoder{Row: pgoutput.Row{Relation: 1, New: []pgoutput.Column{{Kind: pgoutput.Text, Data: []byte("d")}}}}
+		if err := s.a.message(7, pgoutput.Append(nil, pgoutput.Insert, &row)); err == nil {
+			t.Fatal("the batch was full, and no part was handed over")
+		}
+		if err := s.a.interrupt(); err != nil {
+			t.Fatal(err)
+		}
+		s.a.emit = s.emit
+		s.want("2.0 a", "end 0/6E #2")
+		s.begin(100) // sent again
+		s.rows(0, "a")
+		s.commit(100)
+		s.begin(120)
+		s.rows(0, "b", "c", "d")
+		s.commit(120)
+		s.want("3.0 b", "3.1 c", "3.2 d", "end 0/82 #3")
+	})
+	t.Run("no idle place between the parts of a transaction", func(t *testing.T) {
+		s := newScript(t, 2)
+		s.begin(100)
+		s.rows(0, "a", "b", "c")
+		if err := s.a.interrupt(); err != nil {
+			t.Fatal(err)
+		}
+		s.a.idle(99, 0)
+		if s.a.quiet() {
+			t.Error("I3: a part was handed over, and the place behind it counts as whole")
+		}
 	})
 	t.Run("a transaction that ends sooner than before is a gap", func(t *testing.T) {
 		s := newScript(t, 100)
