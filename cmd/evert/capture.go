@@ -159,8 +159,13 @@ var errCaughtUp = errors.New("caught up")
 // run runs a stage while this daemon owns the source's frontier, and stands by
 // while another does (O04).
 func (c *capturing) run(ctx context.Context) error {
-	name := c.daemon.config.Name
-	return log.Own(ctx, c.daemon.topics, "evert."+name+".capture."+c.name, log.FrontierTopic(name, c.name), c.monitor.StandingBy, c.stage)
+	group, frontier := ownership(c.daemon.config, c.name)
+	return log.Own(ctx, c.daemon.topics, group, frontier, c.monitor.StandingBy, c.stage)
+}
+
+// ownership gives the group and the topic by which a source is owned.
+func ownership(c *configs.Config, source string) (group, frontier string) {
+	return "evert." + c.Name + ".capture." + source, log.FrontierTopic(c.Name, source)
 }
 
 // stage makes a stage and runs it until it fails, ctx ends, or it has caught up.

@@ -23,7 +23,7 @@ import (
 // directory or its cluster.
 type resting struct {
 	config   *configs.Config
-	dir      *datadir.Dir
+	dir      *datadir.Dir // nil when the log is on a cluster
 	topics   *topicLog
 	registry registry.Registry
 }
@@ -49,8 +49,10 @@ func (a *app) rest(ctx context.Context, c *configs.Config, verb string, write bo
 	}
 	r := &resting{config: c}
 	var err error
-	if r.dir, err = datadir.Take(ctx, c.DataDir, verb, 2*time.Second); err != nil {
-		return nil, err
+	if c.Kafka == nil { // a cluster needs no folder to be read
+		if r.dir, err = datadir.Take(ctx, c.DataDir, verb, 2*time.Second); err != nil {
+			return nil, err
+		}
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	if r.topics, err = openLog(ctx, c, !write, quiet, embedded.Events{}); err != nil {
@@ -68,7 +70,9 @@ func (r *resting) close() {
 	if r.topics != nil {
 		_ = r.topics.Close()
 	}
-	_ = r.dir.Close()
+	if r.dir != nil {
+		_ = r.dir.Close()
+	}
 }
 
 // status tells what the frontiers say.

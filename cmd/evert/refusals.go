@@ -7,6 +7,7 @@ const (
 	codeNothingYet pipeline.Code = "NOTHING_CAPTURED"
 	codeSlotKept   pipeline.Code = "SLOT_KEPT"
 	codeClientTLS  pipeline.Code = "KAFKA_TLS_FILES"
+	codeOwned      pipeline.Code = "SOURCE_OWNED"
 	codeLogFull    pipeline.Code = "LOG_FULL"
 	codeFileExists pipeline.Code = "FILE_EXISTS"
 )

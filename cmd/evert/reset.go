@@ -57,12 +57,35 @@ func (a *app) reset(r api.Reset) error {
 		plan, err = client.Reset(a.ctx, r)
 	} else {
 		defer rest.close()
-		plan, err = resetSource(a.ctx, config, rest.topics, r, slog.New(slog.DiscardHandler))
+		plan, err = resetOwned(a.ctx, config, rest.topics, r)
 	}
 	if err != nil {
 		return err
 	}
 	return a.reportPlan(r, &plan)
+}
+
+// resetOwned resets a source of a resting deployment. On a cluster a daemon may
+// run elsewhere, so the source is owned first (O04).
+func resetOwned(ctx context.Context, c *configs.Config, l *topicLog, r api.Reset) (plan api.Plan, err error) {
+	quiet := slog.New(slog.DiscardHandler)
+	if l.kind == "embedded" || !r.Yes || c.Sources[r.Source] == nil {
+		return resetSource(ctx, c, l, r, quiet)
+	}
+	waiting, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	group, frontier := ownership(c, r.Source)
+	began := false
+	err = log.Own(waiting, l, group, frontier, nil, func(context.Context) error {
+		began = true
+		plan, err = resetSource(ctx, c, l, r, quiet)
+		return err
+	})
+	if !began && waiting.Err() != nil && ctx.Err() == nil {
+		return plan, &pipeline.Refusal{Code: codeOwned, Where: "source " + r.Source, What: "another daemon captures it, so nothing was changed",
+			Mend: "run the reset where that daemon runs, or stop it first"}
+	}
+	return plan, err
 }
 
 func (a *app) reportPlan(r api.Reset, plan *api.Plan) error {

@@ -90,6 +90,11 @@ func ofDaemon() []Entry {
 			Mend: "Wait, or end the transactions that the message names.",
 		},
 		{
+			Code: "SOURCE_OWNED",
+			Text: "Another daemon captures this source, perhaps on another machine: on a cluster one of them owns it and the others stand by. A reset beside it would be undone, so nothing was changed.",
+			Mend: "Run the reset where that daemon runs, or stop it first.",
+		},
+		{
 			Code: "LOG_FULL",
 			Text: "The disk of the embedded log is full, but for a reserve that lets it end cleanly. Capture pauses; what is committed stays readable and nothing is lost, but the server keeps its own log for us meanwhile. It goes on by itself when there is room.",
 			Mend: "Free some space on the disk of data_dir, or move data_dir to a larger one while the daemon is stopped.",
