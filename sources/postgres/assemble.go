@@ -30,7 +30,7 @@ type assembler struct {
 
 	shape func(m *pgoutput.RelationMessage, before *shape) (*shape, error) // nil shape: not captured
 	fresh func() *batch
-	emit  func(b *batch) error // hands over a batch, also when it gives an error; may take long
+	emit  func(b *batch) error // hands over a batch; may take long. After an error the batch is still here
 
 	state    []byte            // Resume.State of every end
 	at       pipeline.Position // the end of the last transaction, or an idle place behind it

@@ -53,13 +53,6 @@ func (h *heart) wait(ctx context.Context, ready <-chan struct{}) error {
 	}
 }
 
-// try beats, and stops the heart when that fails.
-func (h *heart) try(failed *error) {
-	if *failed = h.beat(); *failed != nil {
-		*h = heart{}
-	}
-}
-
 func (h *heart) timer() <-chan time.Time {
 	if h.due == nil {
 		return nil
@@ -77,52 +70,35 @@ func (q *queue) get() *batch {
 	}
 }
 
-// put hands over a batch, waiting for room. Once it was called the batch is the
-// queue's: a heart that fails is told as an error, and the batch is there all the
-// same, because whoever filled it counts it as handed over. Only the end of ctx
-// gives it up, and then nothing that comes behind it gets in either, so that what
-// was handed over has no hole (I2).
+// put hands over a batch, waiting for room. After an error the batch is still
+// the caller's, and nothing is counted for it.
 func (q *queue) put(ctx context.Context, b *batch, h heart) error {
 	b.memory = int64(b.size())
-	var beat error
-	if err := q.awaitRoom(ctx, b.memory, &h, &beat); err != nil {
-		b.memory = 0
-		q.recycle(b)
-		return err
+	for {
+		room, ok := q.reserve(b.memory)
+		if ok {
+			break
+		}
+		if err := h.wait(ctx, room); err != nil {
+			return err
+		}
 	}
 	for {
-		if ctx.Err() != nil {
-			q.recycle(b)
-			return context.Cause(ctx)
-		}
+		var err error
 		select {
 		case q.ready <- b:
-			return beat
-		case <-ctx.Done():
-			continue
-		case <-h.wake:
-		case <-h.timer():
-		}
-		h.try(&beat)
-	}
-}
-
-// awaitRoom reserves n bytes.
-func (q *queue) awaitRoom(ctx context.Context, n int64, h *heart, beat *error) error {
-	for {
-		room, ok := q.reserve(n)
-		if ok {
 			return nil
-		}
-		select {
-		case <-room:
-			continue
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			err = context.Cause(ctx)
 		case <-h.wake:
+			err = h.beat()
 		case <-h.timer():
+			err = h.beat()
 		}
-		h.try(beat)
+		if err != nil {
+			q.release(b.memory)
+			return err
+		}
 	}
 }
 

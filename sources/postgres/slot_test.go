@@ -201,6 +201,27 @@ func TestConnectionIsKept(t *testing.T) {
 			t.Errorf("%d rows", n)
 		}
 	})
+	t.Run("P31 the walsender is ended while nobody reads and the queue is full", func(t *testing.T) {
+		d := newDB(t)
+		c := d.config()
+		c.BatchRows, c.QueueBatches = 10, 2
+		from := copied(t, d, c)
+		d.do("ALTER DATABASE %s SET wal_sender_timeout = '300ms'", d.get("SELECT current_database()"))
+		d.reconnect() // with the new setting
+		r := open(t, c, from)
+		d.do("DO $$ BEGIN FOR i IN 1..200 LOOP INSERT INTO t VALUES (i); COMMIT; END LOOP; END $$")
+		eventually(t, "a full queue", func() bool { return r.source.Stats().QueueBatches == 2 })
+		d.do("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '%s'", c.Slot)
+		eventually(t, "the loss to be seen", func() bool { return !r.source.Stats().Connected })
+		var want []string
+		for i := range 200 {
+			want = append(want, fmt.Sprintf("c t %d|NULL", i+1))
+		}
+		wantLines(t, r.sync(d), want...)
+		if r.resume.At.Seq != from.At.Seq+200 {
+			t.Errorf("position %s, want 200 behind %s", r.resume.At, from.At)
+		}
+	})
 	t.Run("P32 a connection that dies silently", func(t *testing.T) {
 		d := newDB(t)
 		c := d.config()

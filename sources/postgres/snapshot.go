@@ -56,7 +56,7 @@ func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 	b := s.queue.get()
 	b.endWhole(pipeline.Resume{At: s.a.at, State: s.a.state}, began)
 	s.stats.snapshotDone()
-	s.config.Log.Info("snapshot is complete", "took", s.config.Now().Sub(began))
+	s.config.Log.Info("snapshot is complete", "took", s.config.Now().Sub(began).String())
 	return s.queue.put(ctx, b, heart{})
 }
 

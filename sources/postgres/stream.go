@@ -274,6 +274,7 @@ func (st *stream) wakeUp() {
 }
 
 // emit hands a batch to the queue, answering the server as long as that takes.
+// After an error the batch is still the caller's.
 func (st *stream) emit(ctx context.Context, b *batch) error {
 	h, stop := st.heart()
 	defer stop()
