@@ -183,7 +183,7 @@ func (rd *reader) testEnded(e event) {
 		fmt.Fprint(rd.r.out, text)
 	case "skip":
 		what := short(e.Package) + "." + e.Test
-		if how, ok := declared(short(e.Package), e.Test); ok {
+		if how, ok := declared(short(e.Package), e.Test, reason(text)); ok {
 			rd.r.optIn(t, what, how)
 		} else {
 			rd.r.skip(t, what, reason(text))

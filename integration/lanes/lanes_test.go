@@ -104,3 +104,21 @@ func TestEnding(t *testing.T) {
 		})
 	}
 }
+
+// TestDeclared tells which skips are by design: this test, for this reason.
+func TestDeclared(t *testing.T) {
+	for _, c := range []struct {
+		folder, test, reason string
+		want                 bool
+	}{
+		{"pipeline/log/kafka", "TestRealLog", "SKIPPED: no cluster is given in EVERT_TEST_KAFKA", true},
+		{"pipeline/log/kafka", "TestLog/33_a_full_disk", "SKIPPED: this log has no Fill: the disk is the brokers' own", true},
+		{"pipeline/log/kafka", "TestLog/33_a_full_disk", "no Java here", false},
+		{"pipeline/log/kafka", "TestLogs", "this log has no Fill", false},
+		{"pipeline/log/embedded", "TestLog", "this log has no Fill", false},
+	} {
+		if _, ok := declared(c.folder, c.test, c.reason); ok != c.want {
+			t.Errorf("%s.%s (%s) is declared: %v", c.folder, c.test, c.reason, ok)
+		}
+	}
+}
