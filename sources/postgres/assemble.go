@@ -162,10 +162,10 @@ func (a *assembler) quiet() bool {
 	return !a.open && a.block == nil && a.leaveOut == 0 && (a.out == nil || a.out.empty())
 }
 
-// moveOn makes the idle place the position, if it is further (P04). It is called
-// when quiet.
+// moveOn makes the idle place the position, if it is further (P04) and all is
+// quiet.
 func (a *assembler) moveOn() error {
-	if a.idleTo <= a.atLSN {
+	if a.idleTo <= a.atLSN || !a.quiet() {
 		return nil
 	}
 	a.at.Native, a.atLSN = lsn(a.idleTo).String(), a.idleTo

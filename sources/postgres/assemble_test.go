@@ -170,10 +170,31 @@ func TestAssembler(t *testing.T) {
 		if err := s.a.interrupt(); err != nil {
 			t.Fatal(err)
 		}
-		s.a.idle(99, 0)
+		s.a.idle(500, 0)
 		if s.a.quiet() {
 			t.Error("I3: a part was handed over, and the place behind it counts as whole")
 		}
+		if err := s.a.moveOn(); err != nil {
+			t.Fatal(err)
+		}
+		s.want("2.0 a", "2.1 b", "part 0/64 #1 +2") // and no end
+	})
+	t.Run("no idle place before the rest of a transaction that was resumed", func(t *testing.T) {
+		s := newScript(t, 2)
+		s.a.leaveOut = 2
+		s.a.idle(500, 0)
+		if err := s.a.moveOn(); err != nil {
+			t.Fatal(err)
+		}
+		s.begin(600)
+		s.rows(0, "a", "b", "c")
+		s.commit(600)
+		s.a.idle(700, 0)
+		s.want("2.2 c", "end 0/262 #2")
+		if err := s.a.moveOn(); err != nil {
+			t.Fatal(err)
+		}
+		s.want("end 0/2BC #2")
 	})
 	t.Run("a transaction that ends sooner than before is a gap", func(t *testing.T) {
 		s := newScript(t, 100)
