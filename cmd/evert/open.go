@@ -46,7 +46,7 @@ func openEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*topi
 func openKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger) (*topicLog, error) {
 	k := c.Kafka
 	config := kafka.Config{
-		Brokers: k.Brokers, Deployment: c.Name, TransactionTimeout: k.TransactionTimeout, Logger: logger,
+		Brokers: k.Brokers, Deployment: c.Name, TransactionTimeout: k.TransactionTimeout, SessionTimeout: k.SessionTimeout, Logger: logger,
 		Topics: kafka.Topics{Manage: manage(k.Topics.Manage), ReplicationFactor: int16(k.Topics.ReplicationFactor), Settings: k.Topics.Config},
 		Limits: kafka.Limits{ReadBytes: int(c.Limits.FetchBytes), WriteBytes: int(c.Limits.WriteBytes)},
 		Events: kafka.Events{Retrying: func(where string, cause error) {
