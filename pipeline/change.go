@@ -46,7 +46,7 @@ type Change struct {
 	Before schema.Row
 	After  schema.Row
 	Tx     *Tx    // shared by the changes of a transaction
-	Row    uint32 // the change's number within its transaction, from 0; counted over all tables
+	Row    uint32 // the change's number within its transaction, from 0; counted over all tables, as Resume.Rows is
 	Offset uint64 // the change's own numeric place in the source's log (LSN), for provenance; 0 if none
 }
 

@@ -26,8 +26,10 @@ func (p Position) String() string { return fmt.Sprintf("%s #%d", p.Native, p.Seq
 // committed with the effect of what was read (I1).
 //
 // Rows counts the changes of the transaction after At that lie before this
-// place. It is 0 between transactions; more inside a transaction that is too
-// large for one commit, whose source re-reads it and leaves out that many (I3).
+// place, as Change.Row numbers them: a source may count those of tables that are
+// not captured too, so that the count does not depend on which ones are. It is 0
+// between transactions; more inside a transaction that is too large for one
+// commit, whose source re-reads it and leaves out that many (I3).
 type Resume struct {
 	At    Position
 	Rows  uint64

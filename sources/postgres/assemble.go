@@ -32,12 +32,14 @@ type assembler struct {
 	fresh func() *batch
 	emit  func(b *batch) error // hands over a batch; may take long. After an error the batch is still here
 
-	state    []byte            // Resume.State of every end
+	state    state             // of every end; set by keep
+	encoded  []byte            // the same, as Resume.State
 	at       pipeline.Position // the end of the last transaction, or an idle place behind it
 	atLSN    receivedLSN       // the same as a number
-	leaveOut uint64            // changes of the transaction after at that were handed over before
-	idleTo   receivedLSN       // everything before this place was read
-	idleTime time.Time         // the server's clock then
+	leaveOut uint64            // rows of transaction partOf that were handed over before; it comes after at
+	partOf   txID
+	idleTo   receivedLSN // everything before this place was read
+	idleTime time.Time   // the server's clock then
 
 	out   *batch
 	block *spilled // the open stream block
@@ -49,8 +51,10 @@ type assembler struct {
 	commit  lsn // where its commit record begins
 	when    int64
 	tx      *pipeline.Tx // nil until it has a change
-	rows    uint64       // its changes so far
+	rows    uint64       // its rows so far, of all tables that are sent
+	leave   uint64       // of them were handed over before
 	handed  uint64       // of them in batches handed over
+	early   bool         // it comes before the one that was handed over in part
 	skipped uint64       // transactions skipped so far, for tests and metrics
 }
 
@@ -116,11 +120,47 @@ func (a *assembler) begin(t *pgoutput.TxMessage) error {
 	}
 	a.open, a.skip = true, receivedLSN(t.LSN) < a.atLSN
 	a.xid, a.commit, a.when = t.XID, lsn(t.LSN), t.Time
-	a.tx, a.rows, a.handed = nil, 0, a.leaveOut
+	a.tx, a.rows, a.leave, a.early = nil, 0, 0, false
 	if a.skip {
 		a.skipped++
+	} else if a.leaveOut > 0 {
+		return a.again()
 	}
+	a.handed = 0
 	return nil
+}
+
+// again looks whether the transaction that begins is the one that was handed over
+// in part. Those before it have no row of ours.
+func (a *assembler) again() error {
+	now := txID{XID: a.xid, Commit: uint64(a.commit)}
+	a.early = a.partOf.Commit > now.Commit
+	if !a.early && a.partOf != (txID{}) && a.partOf != now {
+		return a.gap(fmt.Sprintf("%s is not sent again: %s comes in its place", a.partOf, now))
+	}
+	if !a.early {
+		a.leave = a.leaveOut
+	}
+	a.handed = a.leave
+	return nil
+}
+
+// gap refuses to go on behind a part of a transaction: what comes is not its rest.
+func (a *assembler) gap(what string) error {
+	return &pipeline.Refusal{
+		Code: CodeGap, Where: "slot " + a.config.Slot, Mend: a.config.ResetCommand,
+		What: fmt.Sprintf("of the transaction after %s the first %d rows were committed, and %s", a.at, a.leaveOut, what),
+	}
+}
+
+// keep sets the state that goes with every end from here on.
+func (a *assembler) keep(s state) { a.state, a.encoded = s, s.encode() }
+
+// inPart gives the state of a place inside the open transaction.
+func (a *assembler) inPart() []byte {
+	s := a.state
+	s.Part = &txID{XID: a.xid, Commit: uint64(a.commit)}
+	return s.encode()
 }
 
 // end closes the transaction. One without changes only moves the idle place.
@@ -129,22 +169,20 @@ func (a *assembler) end(end lsn) error {
 	if a.skip {
 		return nil
 	}
-	a.idle(end, a.when)
-	if a.rows == 0 {
-		return nil
+	if a.rows < a.leave {
+		return a.gap(fmt.Sprintf("now it has only %d", a.rows))
 	}
-	if a.rows < a.leaveOut {
-		return &pipeline.Refusal{
-			Code: CodeGap, Where: "slot " + a.config.Slot, Mend: a.config.ResetCommand,
-			What: fmt.Sprintf("the transaction after %s has %d changes, of which %d were committed before", a.at, a.rows, a.leaveOut),
-		}
+	a.idle(end, a.when)
+	if a.tx == nil && a.leave == 0 {
+		return nil // nothing of ours
 	}
 	a.at.Seq++
-	a.at.Native, a.atLSN, a.leaveOut = end.String(), receivedLSN(end), 0
+	a.at.Native, a.atLSN = end.String(), receivedLSN(end)
+	a.leaveOut, a.partOf = 0, txID{}
 	if a.tx != nil && a.tx.Position.Native == "" {
 		a.tx.Position.Native = a.at.Native
 	}
-	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.state}, pgTime(a.when))
+	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.encoded}, pgTime(a.when))
 	return nil
 }
 
@@ -169,7 +207,7 @@ func (a *assembler) moveOn() error {
 		return nil
 	}
 	a.at.Native, a.atLSN = lsn(a.idleTo).String(), a.idleTo
-	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.state}, a.idleTime)
+	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
 	return a.flush()
 }
 
@@ -242,11 +280,18 @@ func (a *assembler) batch() *batch {
 	return a.out
 }
 
-// change opens the next change of the transaction; nil if it is left out.
-func (a *assembler) change(s *shape, op pipeline.Op, place lsn) (*pipeline.Change, error) {
+// leftOut counts one more row of the open transaction, captured or not, and
+// reports whether it was handed over before. Every row that is sent counts, so
+// that the number of a row is the same whichever tables are captured.
+func (a *assembler) leftOut() bool {
 	a.rows++
-	if a.rows <= a.leaveOut {
-		return nil, nil
+	return a.rows <= a.leave
+}
+
+// change opens the change of the row that was counted last.
+func (a *assembler) change(s *shape, op pipeline.Op, place lsn) (*pipeline.Change, error) {
+	if a.early {
+		return nil, a.gap(fmt.Sprintf("transaction %d before it has rows as well", a.xid))
 	}
 	if a.out != nil && a.out.full(a.config) {
 		if err := a.part(); err != nil {
@@ -271,7 +316,7 @@ func (a *assembler) part() error {
 	}
 	rows := a.rows - 1 // the open change is not in the batch
 	if len(a.out.changes) > a.out.whole {
-		a.out.endPart(pipeline.Resume{At: a.at, Rows: rows, State: a.state})
+		a.out.endPart(pipeline.Resume{At: a.at, Rows: rows, State: a.inPart()})
 	}
 	if err := a.flush(); err != nil {
 		return err
@@ -297,8 +342,8 @@ func (a *assembler) flush() error {
 // interrupt prepares for a new connection, which sends the open transaction from
 // its beginning: what was handed over of it is left out then.
 func (a *assembler) interrupt() error {
-	if a.open && !a.skip {
-		a.leaveOut = max(a.leaveOut, a.handed)
+	if a.open && !a.skip && a.handed > 0 {
+		a.leaveOut, a.partOf = a.handed, txID{XID: a.xid, Commit: uint64(a.commit)}
 	}
 	if a.out != nil {
 		a.out.dropPart()
@@ -309,7 +354,7 @@ func (a *assembler) interrupt() error {
 }
 
 func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
-	if a.skip {
+	if a.skip || a.leftOut() {
 		return nil
 	}
 	s, err := a.resolve(r.Relation)
@@ -324,7 +369,7 @@ func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
 		op = pipeline.Delete
 	}
 	c, err := a.change(s, op, place)
-	if c == nil || err != nil {
+	if err != nil {
 		return err
 	}
 	if r.OldKind != pgoutput.OldNone {
@@ -398,8 +443,8 @@ func valueError(s *shape, col int, err error) error {
 // truncate is one change per captured table (P19).
 func (a *assembler) truncate(relations []uint32, place lsn) error {
 	for _, id := range relations {
-		if a.skip {
-			return nil
+		if a.skip || a.leftOut() {
+			continue
 		}
 		s, err := a.resolve(id)
 		if err != nil {

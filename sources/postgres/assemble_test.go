@@ -63,6 +63,10 @@ func (s *script) send(kind pgoutput.Kind, d pgoutput.Decoder) {
 	}
 }
 
+func (s *script) try(kind pgoutput.Kind, d pgoutput.Decoder) error {
+	return s.a.message(7, pgoutput.Append(nil, kind, &d))
+}
+
 func (s *script) begin(commit uint64) {
 	s.send(pgoutput.Begin, pgoutput.Decoder{Tx: pgoutput.TxMessage{LSN: commit, XID: uint32(commit)}})
 }
@@ -196,14 +200,62 @@ func TestAssembler(t *testing.T) {
 		}
 		s.want("end 0/2BC #2")
 	})
-	t.Run("a transaction that ends sooner than before is a gap", func(t *testing.T) {
-		s := newScript(t, 100)
-		s.a.leaveOut = 3
-		s.begin(100)
-		s.rows(0, "a")
-		err := s.a.message(7, pgoutput.Append(nil, pgoutput.Commit, &pgoutput.Decoder{Tx: pgoutput.TxMessage{LSN: 100, EndLSN: 110}}))
-		wantCode(t, err, CodeGap)
+	t.Run("rows of tables that are not captured count as well", func(t *testing.T) {
+		s := newScript(t, 2)
+		s.a.rels[9] = &relation{}
+		other := pgoutput.Row{Relation: 9, New: []pgoutput.Column{{Kind: pgoutput.Text, Data: []byte("x")}}}
+		send := func() {
+			s.begin(90)
+			s.send(pgoutput.Insert, pgoutput.Decoder{Row: other}) // nothing of ours, and before
+			s.commit(90)
+			s.begin(100)
+			s.send(pgoutput.Insert, pgoutput.Decoder{Row: other})
+			s.rows(0, "a", "b")
+			s.send(pgoutput.Insert, pgoutput.Decoder{Row: other})
+			s.rows(0, "c")
+		}
+		s.a.atLSN = 80
+		send()
+		if err := s.a.interrupt(); err != nil {
+			t.Fatal(err)
+		}
+		delete(s.a.rels, 1) // its rows are left out before anybody asks what it is
+		s.a.rels[1] = &relation{pending: &pgoutput.RelationMessage{ID: 1, Name: []byte("t")}}
+		send()
+		s.send(pgoutput.Truncate, pgoutput.Decoder{Truncate: pgoutput.TruncateMessage{Relations: []uint32{9}}})
+		s.rows(0, "d")
+		s.commit(100)
+		s.want("2.1 a", "2.2 b", "part 0/64 #1 +4", "2.4 c", "2.6 d", "end 0/6E #2")
 	})
+	for name, tell := range map[string]func(s *script) error{
+		"has fewer rows": func(s *script) error {
+			s.begin(200)
+			s.rows(0, "a")
+			return s.try(pgoutput.Commit, pgoutput.Decoder{Tx: pgoutput.TxMessage{LSN: 200, EndLSN: 210}})
+		},
+		"has no rows": func(s *script) error {
+			s.begin(200)
+			return s.try(pgoutput.Commit, pgoutput.Decoder{Tx: pgoutput.TxMessage{LSN: 200, EndLSN: 210}})
+		},
+		"does not come": func(s *script) error {
+			s.begin(150)
+			s.commit(150)
+			return s.try(pgoutput.Begin, pgoutput.Decoder{Tx: pgoutput.TxMessage{LSN: 300, XID: 300}})
+		},
+		"is another": func(s *script) error {
+			return s.try(pgoutput.Begin, pgoutput.Decoder{Tx: pgoutput.TxMessage{LSN: 200, XID: 7}})
+		},
+		"comes behind another": func(s *script) error {
+			s.begin(150)
+			return s.try(pgoutput.Insert, pgoutput.Decoder{Row: pgoutput.Row{Relation: 1, New: []pgoutput.Column{{Kind: pgoutput.Text, Data: []byte("v")}}}})
+		},
+	} {
+		t.Run("a transaction committed in part that "+name+" is a gap", func(t *testing.T) {
+			s := newScript(t, 100)
+			s.a.leaveOut, s.a.partOf = 3, txID{XID: 200, Commit: 200}
+			wantCode(t, tell(s), CodeGap)
+		})
+	}
 	t.Run("P27 parts rolled back, transactions interleaved", func(t *testing.T) {
 		s := newScript(t, 100)
 		s.block(10, 10, "a")

@@ -195,6 +195,26 @@ func TestResumeInsideATransaction(t *testing.T) {
 	}
 }
 
+func TestTableDroppedInsideAPart(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)")
+	c := d.config()
+	c.BatchRows = 50
+	r := open(t, c, pipeline.Resume{})
+	r.snapshot()
+	d.do("BEGIN; INSERT INTO a SELECT generate_series(1, 100); INSERT INTO b SELECT generate_series(1, 300); COMMIT")
+	lines := r.until(func(b pipeline.Batch) bool { return b.End != nil && b.End.Rows >= 150 })
+	from := r.close()
+	d.do("DROP TABLE a")
+	lines = append(lines, open(t, c, from).sync(d)...)
+	var want []string
+	for i := range 300 {
+		want = append(want, fmt.Sprintf("c b %d", i+1))
+	}
+	wantLines(t, lines[100:], want...)
+}
+
 func TestTableChanges(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)

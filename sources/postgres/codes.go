@@ -69,7 +69,7 @@ func Codes() map[pipeline.Code]string {
 		CodeSlotLost:        "The server gave up the slot, because it would have kept more log than allowed.",
 		CodeSlotForeign:     "The slot of this name is of another database or plugin.",
 		CodeSlotActive:      "Another process reads from the slot.",
-		CodeGap:             "The slot was moved past the stored position; the changes in between cannot be read any more.",
+		CodeGap:             "The slot was moved past the stored position, or does not send the rest of the transaction that was committed in part; what lies between cannot be read any more.",
 		CodeOtherServer:     "The stored position is of another server, timeline or database.",
 		CodeState:           "The stored state of the source cannot be read.",
 		CodeTableAdded:      "A table came into the publication after the snapshot; its earlier rows were never copied.",

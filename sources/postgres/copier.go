@@ -124,6 +124,6 @@ func (w *copier) flush() error {
 	b := w.out
 	w.out = nil
 	b.snapshot = true
-	b.endWhole(pipeline.Resume{State: w.source.a.state}, w.source.config.Now())
+	b.endWhole(pipeline.Resume{State: w.source.a.encoded}, w.source.config.Now())
 	return w.source.queue.put(w.ctx, b, heart{})
 }

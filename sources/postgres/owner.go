@@ -33,7 +33,7 @@ func (s *Source) begin(conn *replConn) error {
 	if s.initial.Copied {
 		return s.queue.put(s.ended, b, heart{})
 	}
-	b.endWhole(pipeline.Resume{State: s.a.state}, s.config.Now())
+	b.endWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
 	if err := s.queue.put(s.ended, b, heart{}); err != nil {
 		return err
 	}

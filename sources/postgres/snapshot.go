@@ -51,10 +51,10 @@ func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 		s.initial.Tables = append(s.initial.Tables, sh.oid)
 	}
 	slices.Sort(s.initial.Tables)
-	s.a.state = s.initial.encode()
+	s.a.keep(s.initial)
 	s.a.at, s.a.atLSN = pipeline.Position{Seq: 1, Native: point.String()}, receivedLSN(point)
 	b := s.queue.get()
-	b.endWhole(pipeline.Resume{At: s.a.at, State: s.a.state}, began)
+	b.endWhole(pipeline.Resume{At: s.a.at, State: s.a.encoded}, began)
 	s.stats.snapshotDone()
 	s.config.Log.Info("snapshot is complete", "took", s.config.Now().Sub(began).String())
 	return s.queue.put(ctx, b, heart{})

@@ -218,7 +218,7 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 	}
 	if fresh {
 		s.initial = state{System: s.system.id, Timeline: s.system.timeline, Database: s.system.database, Slot: s.config.Slot, Publication: s.config.Publication}
-		s.a.state = s.initial.encode()
+		s.a.keep(s.initial)
 		return nil
 	}
 	s.initial = was
@@ -226,7 +226,12 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 	if err != nil {
 		return &pipeline.Refusal{Code: CodeState, What: "the stored position is not an LSN", Err: err, Mend: s.config.ResetCommand}
 	}
-	s.a.state, s.a.at, s.a.atLSN, s.a.leaveOut = from.State, from.At, receivedLSN(at), from.Rows
+	s.a.at, s.a.atLSN, s.a.leaveOut = from.At, receivedLSN(at), from.Rows
+	if was.Part != nil {
+		s.a.partOf = *was.Part
+	}
+	s.initial.Part = nil
+	s.a.keep(s.initial)
 	s.durableAt.Store(uint64(at))
 	return nil
 }

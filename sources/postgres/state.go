@@ -2,13 +2,14 @@ package postgres
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
 )
 
-// A state is what Resume.State holds: whose positions these are, and how far the
-// snapshot is. It is small and changes only when the snapshot is complete.
+// A state is what Resume.State holds: whose positions these are, how far the
+// snapshot is, and inside a transaction which one that is.
 type state struct {
 	System      string   `json:"system"` // system identifier
 	Timeline    int      `json:"timeline"`
@@ -18,7 +19,16 @@ type state struct {
 	Copied      bool     `json:"copied"`           // the snapshot is complete
 	Point       string   `json:"point,omitempty"`  // the slot's consistent point
 	Tables      []uint32 `json:"tables,omitempty"` // OIDs of the tables copied, ascending
+	Part        *txID    `json:"part,omitempty"`   // the transaction of Resume.Rows
 }
+
+// A txID tells a transaction from every other of its server.
+type txID struct {
+	XID    uint32 `json:"xid"`
+	Commit uint64 `json:"commit"` // where its commit record begins
+}
+
+func (t txID) String() string { return fmt.Sprintf("transaction %d at %s", t.XID, lsn(t.Commit)) }
 
 func (s state) encode() []byte {
 	b, err := json.Marshal(s)
