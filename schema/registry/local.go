@@ -17,8 +17,8 @@ type Store interface {
 	Load(ctx context.Context, fn func(key, value []byte) error) error
 
 	// Append returns when the record is committed. It fails if another writer has
-	// taken over since this Store was opened, and for good then. After any other
-	// error the record may be there or not.
+	// taken over since the last Load; after any other error the record may be
+	// there or not. Another Load settles both, if the Store can take over again.
 	Append(ctx context.Context, key, value []byte) error
 }
 
@@ -66,7 +66,11 @@ func (l *Local) Register(ctx context.Context, subject, schema string) (int, erro
 	}
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if id, err = l.register(ctx, subject, schema, print); err != nil {
+	id, err = l.register(ctx, subject, schema, print)
+	if err != nil && l.unsure { // most often: another process read the topic and so took it over
+		id, err = l.register(ctx, subject, schema, print)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("registry: register under %s: %w", subject, err)
 	}
 	return id, nil
