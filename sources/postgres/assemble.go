@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -28,7 +29,7 @@ type assembler struct {
 	spill  *spill
 	rels   map[uint32]*relation
 
-	shape func(m *pgoutput.RelationMessage, before *shape) (*shape, error) // nil shape: not captured
+	shape func(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) // nil shape: not captured
 	fresh func() *batch
 	emit  func(b *batch) error // hands over a batch; may take long. After an error the batch is still here
 
@@ -43,6 +44,8 @@ type assembler struct {
 
 	out   *batch
 	block *spilled // the open stream block
+	undo  []undo   // shapes that were taken since the last end
+	ended state    // of the last end
 
 	// The open transaction.
 	open    bool
@@ -62,6 +65,13 @@ type assembler struct {
 type relation struct {
 	shape   *shape                    // nil: not captured, or not looked at yet
 	pending *pgoutput.RelationMessage // announced and not looked at yet
+	before  []shapeColumn             // what the rows handed over were written under, if not shape
+}
+
+// An undo is what a relation was before its open transaction.
+type undo struct {
+	relation *relation
+	was      relation
 }
 
 // message takes one message of the stream, which stood at place in the log.
@@ -183,6 +193,7 @@ func (a *assembler) end(end lsn) error {
 		a.tx.Position.Native = a.at.Native
 	}
 	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.encoded}, pgTime(a.when))
+	a.settle()
 	return nil
 }
 
@@ -245,7 +256,7 @@ func (a *assembler) announce(m *pgoutput.RelationMessage) {
 		r = &relation{}
 		a.rels[m.ID] = r
 	}
-	if r.shape != nil && r.shape.matches(m) {
+	if r.shape != nil && r.before == nil && r.shape.matches(m) {
 		r.pending = nil
 		return
 	}
@@ -261,16 +272,46 @@ func (a *assembler) resolve(id uint32) (*shape, error) {
 	if r.pending == nil {
 		return r.shape, nil
 	}
-	s, err := a.shape(r.pending, r.shape)
+	before := r.before
+	if before == nil && r.shape != nil {
+		before = r.shape.columns
+	}
+	s, err := a.shape(r.pending, before)
 	if err != nil {
 		return nil, err
 	}
-	if s != nil {
-		b := a.batch()
-		b.tables = append(b.tables, s.table)
-	}
-	r.shape, r.pending = s, nil
+	a.take(r, s)
 	return s, nil
+}
+
+// take makes s what the rows of a relation are read with. The state says so from
+// the next end on, and not if the transaction is sent again.
+func (a *assembler) take(r *relation, s *shape) {
+	a.undo = append(a.undo, undo{relation: r, was: relation{shape: r.shape, before: r.before}})
+	r.shape, r.pending, r.before = s, nil, nil
+	if s == nil {
+		return
+	}
+	b := a.batch()
+	b.tables = append(b.tables, s.table)
+	if !slices.Equal(a.state.kept[s.oid], s.columns) {
+		a.keep(a.state.keep(a.state.kept.with(s.oid, s.columns)))
+	}
+}
+
+// settle notes that what was taken so far goes with an end.
+func (a *assembler) settle() { a.undo, a.ended = a.undo[:0], a.state }
+
+// unsettle forgets the shapes of a transaction that is sent again.
+func (a *assembler) unsettle() {
+	if len(a.undo) == 0 {
+		return
+	}
+	for _, u := range slices.Backward(a.undo) {
+		*u.relation = u.was
+	}
+	a.undo = a.undo[:0]
+	a.keep(a.ended)
 }
 
 func (a *assembler) batch() *batch {
@@ -293,11 +334,6 @@ func (a *assembler) change(s *shape, op pipeline.Op, place lsn) (*pipeline.Chang
 	if a.early {
 		return nil, a.gap(fmt.Sprintf("transaction %d before it has rows as well", a.xid))
 	}
-	if a.out != nil && a.out.full(a.config) {
-		if err := a.part(); err != nil {
-			return nil, err
-		}
-	}
 	if a.tx == nil {
 		a.tx = &pipeline.Tx{
 			Position: pipeline.Position{Seq: a.at.Seq + 1}, ID: uint64(a.xid), Commit: uint64(a.commit), At: pgTime(a.when),
@@ -308,20 +344,31 @@ func (a *assembler) change(s *shape, op pipeline.Op, place lsn) (*pipeline.Chang
 	return c, nil
 }
 
-// part hands over a batch inside a transaction (I3). Its end is not known yet,
-// so that its Tx goes by where its commit record begins.
+// makeRoom hands over a full batch before the row that was counted last.
+func (a *assembler) makeRoom() error {
+	if a.out == nil || !a.out.full(a.config) {
+		return nil
+	}
+	return a.part()
+}
+
+// part hands over a batch inside a transaction (I3), before the row that was
+// counted last. Its end is not known yet, so that its Tx goes by where its commit
+// record begins.
 func (a *assembler) part() error {
 	if a.tx != nil && a.tx.Position.Native == "" {
 		a.tx.Position.Native = a.commit.String()
 	}
-	rows := a.rows - 1 // the open change is not in the batch
-	if len(a.out.changes) > a.out.whole {
-		a.out.endPart(pipeline.Resume{At: a.at, Rows: rows, State: a.inPart()})
+	if len(a.out.changes) == a.out.whole {
+		return a.flush() // nothing of this one
 	}
+	rows := a.rows - 1
+	a.out.endPart(pipeline.Resume{At: a.at, Rows: rows, State: a.inPart()})
 	if err := a.flush(); err != nil {
 		return err
 	}
 	a.handed = rows
+	a.settle()
 	return nil
 }
 
@@ -348,6 +395,7 @@ func (a *assembler) interrupt() error {
 	if a.out != nil {
 		a.out.dropPart()
 	}
+	a.unsettle()
 	a.open, a.block, a.tx = false, nil, nil
 	a.dec.Reset()
 	return a.spill.clear()
@@ -356,6 +404,9 @@ func (a *assembler) interrupt() error {
 func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
 	if a.skip || a.leftOut() {
 		return nil
+	}
+	if err := a.makeRoom(); err != nil {
+		return err
 	}
 	s, err := a.resolve(r.Relation)
 	if s == nil || err != nil {
@@ -445,6 +496,9 @@ func (a *assembler) truncate(relations []uint32, place lsn) error {
 	for _, id := range relations {
 		if a.skip || a.leftOut() {
 			continue
+		}
+		if err := a.makeRoom(); err != nil {
+			return err
 		}
 		s, err := a.resolve(id)
 		if err != nil {

@@ -32,7 +32,7 @@ func newScript(t *testing.T, batchRows int) *script {
 	s.a = &assembler{
 		config: &c, spill: newSpill(s.dir, 300_000), rels: map[uint32]*relation{1: {shape: sh}},
 		fresh: newBatch, emit: s.emit, at: pipeline.Position{Seq: 1, Native: "0/64"}, atLSN: 100,
-		shape: func(m *pgoutput.RelationMessage, _ *shape) (*shape, error) {
+		shape: func(m *pgoutput.RelationMessage, _ []shapeColumn) (*shape, error) {
 			return &shape{oid: m.ID, table: testTable(string(m.Name), 1), codecs: sh.codecs, columns: sh.columns}, nil
 		},
 	}
@@ -225,7 +225,7 @@ func TestAssembler(t *testing.T) {
 		s.send(pgoutput.Truncate, pgoutput.Decoder{Truncate: pgoutput.TruncateMessage{Relations: []uint32{9}}})
 		s.rows(0, "d")
 		s.commit(100)
-		s.want("2.1 a", "2.2 b", "part 0/64 #1 +4", "2.4 c", "2.6 d", "end 0/6E #2")
+		s.want("2.1 a", "2.2 b", "part 0/64 #1 +3", "2.4 c", "2.6 d", "end 0/6E #2")
 	})
 	for name, tell := range map[string]func(s *script) error{
 		"has fewer rows": func(s *script) error {

@@ -28,6 +28,11 @@
 // a batch, Tx.Position names the beginning of the commit record, because its end
 // is not known yet.
 //
+// Resume.State says what the columns of each table were at its place. A start
+// compares them with the catalog, and so does every new shape in the log: what
+// changes earlier rows without a word in the log is refused, today and after a
+// restart (P21).
+//
 // # Start
 //
 // Everything that would go wrong later is looked at before the first row, and

@@ -59,7 +59,7 @@ func (s *Source) codecsOf(ctx context.Context, table *schema.Table) (codecs []pg
 	for i := range table.Columns {
 		oid, ok := types[table.Columns[i].Name]
 		if !ok {
-			return nil, nil, s.catalog.changed(TableName{table.Schema, table.Name}, nil, "column "+table.Columns[i].Name+" is gone")
+			return nil, nil, s.catalog.changed(TableName{table.Schema, table.Name}, "column "+table.Columns[i].Name+" is gone")
 		}
 		c, _ := resolveTypes(ts, oid)
 		codecs = append(codecs, c)

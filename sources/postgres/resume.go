@@ -121,6 +121,39 @@ func (s *Source) keepCopied(was state) {
 	})
 }
 
+// compare refuses tables that were changed since the stored place in a way that
+// their earlier rows do not follow, whether or not a row in the log would tell
+// (P21). Those changed otherwise are compared again with what the log says.
+func (s *Source) compare(was state) error {
+	var problems []error
+	for _, sh := range s.shapes {
+		before := was.kept[sh.oid]
+		if before == nil || slices.Equal(before, sh.columns) {
+			continue
+		}
+		info := s.chosen.tables[slices.IndexFunc(s.chosen.tables, func(t *tableInfo) bool { return t.oid == sh.oid })]
+		problems = append(problems, s.catalog.allowed(before, sh, info))
+		s.a.rels[sh.oid].before = before
+	}
+	return errors.Join(problems...)
+}
+
+// captured gives the state of the place to go on from: its tables are those
+// captured now. One that is left out from here on misses changes, and counts as
+// never copied when it comes back.
+func (s *Source) captured(was state) state {
+	k := kept{}
+	was.Tables, was.Part = nil, nil
+	for _, sh := range s.shapes {
+		was.Tables = append(was.Tables, sh.oid)
+		if k[sh.oid] = was.kept[sh.oid]; k[sh.oid] == nil {
+			k[sh.oid] = sh.columns
+		}
+	}
+	slices.Sort(was.Tables)
+	return was.keep(k)
+}
+
 func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
 	return &pipeline.Refusal{
 		Code: CodeTableAdded, Where: name.Schema + "." + name.Name,
@@ -130,8 +163,9 @@ func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
 }
 
 // lookUp answers the assembler: the shape of rows that a Relation message
-// announces, nil for tables that are not captured.
-func (s *Source) lookUp(m *pgoutput.RelationMessage, before *shape) (*shape, error) {
+// announces, nil for tables that are not captured. before is what its earlier rows
+// were written under, nil if there are none.
+func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) {
 	name := TableName{string(m.Namespace), string(m.Name)}
 	if before == nil && !s.initial.holds(m.ID) {
 		if wanted, _ := s.config.wants(name); wanted && !s.passed[m.ID] {

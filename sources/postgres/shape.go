@@ -25,6 +25,7 @@ type shape struct {
 // A shapeColumn is what tells one version from the next.
 type shapeColumn struct {
 	num    int // attnum; 0 if the catalog no longer knows the column
+	name   string
 	typ    uint32
 	typmod int32
 }
@@ -118,7 +119,7 @@ func (s *shape) add(c columnInfo, ts types) {
 		typ.Elem.Name = strings.TrimSuffix(c.typeName, "[]")
 	}
 	s.codecs = append(s.codecs, codec)
-	s.columns = append(s.columns, shapeColumn{num: c.num, typ: c.typ, typmod: c.typmod})
+	s.columns = append(s.columns, shapeColumn{num: c.num, name: c.name, typ: c.typ, typmod: c.typmod})
 	s.table.Columns = append(s.table.Columns, schema.Column{
 		Name: c.name, Type: typ, Nullable: !c.notNull, Collation: collationOf(c, ts),
 	})
@@ -186,7 +187,7 @@ func (s *shape) keyCarried(m *pgoutput.RelationMessage) bool {
 // shapeFromRelation makes the shape that a Relation message announces. The
 // message has names and types of its own time; the rest comes from the catalog
 // of now, by name. A table that was dropped since gives nil.
-func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, before *shape) (*shape, error) {
+func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) {
 	info, err := cat.table(ctx, m.ID)
 	if err != nil {
 		return nil, err
@@ -196,7 +197,7 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 		return nil, nil // dropped since
 	}
 	if info.TableName != name {
-		return nil, cat.changed(name, before, "it was renamed after this place of the log was written, to "+info.Schema+"."+info.Name)
+		return nil, cat.changed(name, "it was renamed after this place of the log was written, to "+info.Schema+"."+info.Name)
 	}
 	ts, err := loadTypes(ctx, cat.side, typeOIDs(m))
 	if err != nil {
@@ -206,13 +207,14 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 	for _, c := range m.Columns {
 		s.add(columnAt(info, c), ts)
 	}
+	s.remember(before)
 	key, refusal := info.key(cat.config.keyOf(name))
 	if refusal != nil {
 		return nil, refusal
 	}
 	for _, k := range key {
 		if s.table.Column(k) < 0 {
-			return nil, cat.changed(name, before, "its key column "+k+" did not exist at this place of the log")
+			return nil, cat.changed(name, "its key column "+k+" did not exist at this place of the log")
 		}
 	}
 	s.setKey(key)
@@ -242,61 +244,77 @@ func columnAt(info *tableInfo, c pgoutput.RelationColumn) columnInfo {
 // that later ones come as after: columns may go, and nullable ones without a
 // default may come. What else happens to a table changes its earlier rows without
 // a word in the log (P21).
-func (cat *catalog) allowed(before, after *shape, info *tableInfo) error {
+func (cat *catalog) allowed(before []shapeColumn, after *shape, info *tableInfo) error {
 	if before == nil {
 		return nil
 	}
 	name := info.TableName
-	if gone, come := strange(before, after), strange(after, before); gone != "" && come != "" && (before.forgotten(gone) || after.forgotten(come)) {
-		return cat.changed(name, before, "column "+gone+" was renamed to "+come+", or one was dropped and the other added")
+	gone, come := strange(before, after.columns), strange(after.columns, before)
+	if gone != nil && come != nil && (gone.num == 0 || come.num == 0) {
+		return cat.changed(name, "column "+gone.name+" was renamed to "+come.name+", or one was dropped and the other added")
 	}
-	for i, c := range after.table.Columns {
-		j := before.table.Column(c.Name)
-		if j < 0 {
-			if err := cat.mayAdd(before, after.columns[i], c, info); err != nil {
+	for i, is := range after.columns {
+		was, c := named(before, is.name), after.table.Columns[i]
+		if was == nil {
+			if err := cat.mayAdd(before, is, info); err != nil {
 				return err
 			}
 			continue
 		}
-		was, is := before.columns[j], after.columns[i]
 		if was.typ != is.typ || was.typmod != is.typmod && is.typ != oidVarchar {
-			return cat.changed(name, before, "column "+c.Name+" became "+c.Type.Name)
+			return cat.changed(name, "column "+c.Name+" became "+c.Type.Name)
 		}
 		if was.num != 0 && is.num != 0 && was.num != is.num {
-			return cat.changed(name, before, "column "+c.Name+" was dropped and added again")
+			return cat.changed(name, "column "+c.Name+" was dropped and added again")
 		}
 	}
 	return nil
 }
 
-// strange names a column of a that b does not have.
-func strange(a, b *shape) string {
-	for _, c := range a.table.Columns {
-		if b.table.Column(c.Name) < 0 {
-			return c.Name
+// strange gives a column of a whose name b does not have. With num 0 nobody can
+// tell whether it lives on under another name.
+func strange(a, b []shapeColumn) *shapeColumn {
+	for i := range a {
+		if named(b, a[i].name) == nil {
+			return &a[i]
 		}
 	}
-	return ""
+	return nil
 }
 
-// forgotten reports whether the catalog no longer knows a column, so that
-// whether it lives on under another name cannot be told.
-func (s *shape) forgotten(name string) bool { return s.columns[s.table.Column(name)].num == 0 }
+func named(columns []shapeColumn, name string) *shapeColumn {
+	for i := range columns {
+		if columns[i].name == name {
+			return &columns[i]
+		}
+	}
+	return nil
+}
 
-func (cat *catalog) mayAdd(before *shape, is shapeColumn, c schema.Column, info *tableInfo) error {
-	for i, was := range before.columns {
+// remember takes the numbers of columns that the catalog has forgotten from what
+// was known before.
+func (s *shape) remember(before []shapeColumn) {
+	for i := range s.columns {
+		if was := named(before, s.columns[i].name); was != nil && s.columns[i].num == 0 {
+			s.columns[i].num = was.num
+		}
+	}
+}
+
+func (cat *catalog) mayAdd(before []shapeColumn, is shapeColumn, info *tableInfo) error {
+	for _, was := range before {
 		if was.num == is.num && is.num != 0 {
-			return cat.changed(info.TableName, before, fmt.Sprintf("column %s was renamed to %s", before.table.Columns[i].Name, c.Name))
+			return cat.changed(info.TableName, fmt.Sprintf("column %s was renamed to %s", was.name, is.name))
 		}
 	}
 	now := info.column(is.num)
 	if now != nil && (now.defaults || now.notNull) {
-		return cat.changed(info.TableName, before, "column "+c.Name+" was added with a default or NOT NULL, which fills earlier rows unseen")
+		return cat.changed(info.TableName, "column "+is.name+" was added with a default or NOT NULL, which fills earlier rows unseen")
 	}
 	return nil
 }
 
-func (cat *catalog) changed(name TableName, before *shape, how string) error {
+func (cat *catalog) changed(name TableName, how string) error {
 	return &pipeline.Refusal{
 		Code: CodeTableChanged, Where: name.Schema + "." + name.Name,
 		What: "the table was changed: " + how, Mend: cat.config.ResetCommand,

@@ -47,11 +47,9 @@ func (s *Source) snapshot(ctx context.Context, conn *replConn) error {
 // copied hands over the end of the snapshot: the first position.
 func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 	s.initial.Copied, s.initial.Point = true, point.String()
-	for _, sh := range s.shapes {
-		s.initial.Tables = append(s.initial.Tables, sh.oid)
-	}
-	slices.Sort(s.initial.Tables)
+	s.initial = s.captured(s.initial)
 	s.a.keep(s.initial)
+	s.a.settle()
 	s.a.at, s.a.atLSN = pipeline.Position{Seq: 1, Native: point.String()}, receivedLSN(point)
 	b := s.queue.get()
 	b.endWhole(pipeline.Resume{At: s.a.at, State: s.a.encoded}, began)

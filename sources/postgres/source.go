@@ -222,6 +222,9 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 		return nil
 	}
 	s.initial = was
+	if err := s.compare(was); err != nil {
+		return err
+	}
 	at, err := parseLSN(from.At.Native)
 	if err != nil {
 		return &pipeline.Refusal{Code: CodeState, What: "the stored position is not an LSN", Err: err, Mend: s.config.ResetCommand}
@@ -230,8 +233,8 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 	if was.Part != nil {
 		s.a.partOf = *was.Part
 	}
-	s.initial.Part = nil
-	s.a.keep(s.initial)
+	s.a.keep(s.captured(was))
+	s.a.settle()
 	s.durableAt.Store(uint64(at))
 	return nil
 }

@@ -9,17 +9,21 @@ import (
 )
 
 // A state is what Resume.State holds: whose positions these are, how far the
-// snapshot is, and inside a transaction which one that is.
+// snapshot is, what the tables looked like at that place, and inside a transaction
+// which one that is.
 type state struct {
 	System      string   `json:"system"` // system identifier
 	Timeline    int      `json:"timeline"`
 	Database    string   `json:"database"`
 	Slot        string   `json:"slot"`
 	Publication string   `json:"publication"`
-	Copied      bool     `json:"copied"`           // the snapshot is complete
-	Point       string   `json:"point,omitempty"`  // the slot's consistent point
-	Tables      []uint32 `json:"tables,omitempty"` // OIDs of the tables copied, ascending
-	Part        *txID    `json:"part,omitempty"`   // the transaction of Resume.Rows
+	Copied      bool     `json:"copied"`            // the snapshot is complete
+	Point       string   `json:"point,omitempty"`   // the slot's consistent point
+	Tables      []uint32 `json:"tables,omitempty"`  // OIDs of the tables copied, ascending
+	Columns     []byte   `json:"columns,omitempty"` // kept, packed
+	Part        *txID    `json:"part,omitempty"`    // the transaction of Resume.Rows
+
+	kept kept // Columns, read
 }
 
 // A txID tells a transaction from every other of its server.
@@ -40,10 +44,20 @@ func (s state) encode() []byte {
 
 func decodeState(b []byte) (state, error) {
 	var s state
-	if err := json.Unmarshal(b, &s); err != nil {
+	err := json.Unmarshal(b, &s)
+	if err == nil {
+		s.kept, err = unpackKept(s.Columns)
+	}
+	if err != nil {
 		return s, &pipeline.Refusal{Code: CodeState, What: "the stored state of the source cannot be read", Err: err}
 	}
 	return s, nil
+}
+
+// keep gives s with what the tables look like now.
+func (s state) keep(k kept) state {
+	s.kept, s.Columns = k, k.pack()
+	return s
 }
 
 func (s state) holds(oid uint32) bool {
