@@ -32,15 +32,11 @@ type copier struct {
 }
 
 func (w *copier) run(ctx context.Context, snapshot string, work <-chan chunk) error {
-	conn, err := w.source.config.connect(ctx, false)
+	conn, err := w.source.config.connectIn(ctx, snapshot)
 	if err != nil {
 		return err
 	}
 	defer closeConn(conn)
-	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot)
-	if _, err := simpleQuery(ctx, conn, begin); err != nil {
-		return fmt.Errorf("take over the slot's snapshot: %w", err)
-	}
 	for c := range work {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -77,6 +77,7 @@ func oidList(oids []uint32) string {
 // use; uses wait for each other.
 type side struct {
 	config *Config
+	fixed  bool // conn holds a transaction, and another one would not do
 	mu     sync.Mutex
 	conn   *pgconn.PgConn
 }
@@ -86,6 +87,9 @@ type side struct {
 func (s *side) use(ctx context.Context, f func(conn *pgconn.PgConn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fixed {
+		return f(s.conn)
+	}
 	reused := s.conn != nil && !s.conn.IsClosed()
 	if !reused {
 		if err := s.connect(ctx); err != nil {

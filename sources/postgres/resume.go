@@ -106,9 +106,9 @@ func (s *Source) leftover(was state) []error {
 
 // keepCopied leaves out tables that were never copied: one that was named is
 // refused, one that a pattern matched is told and does not stop the others (I8).
-func (s *Source) keepCopied(was state) {
+func (s *Source) keepCopied(holds func(oid uint32) bool) {
 	s.chosen.tables = slices.DeleteFunc(s.chosen.tables, func(t *tableInfo) bool {
-		if was.holds(t.oid) {
+		if holds(t.oid) {
 			return false
 		}
 		r := s.tableAdded(t.TableName)

@@ -17,6 +17,7 @@ import (
 // that each row is in exactly one of copy and stream (P09):
 //
 //	replication connection   CREATE_REPLICATION_SLOT … EXPORT_SNAPSHOT ─── idle ───► START_REPLICATION
+//	catalog connection            BEGIN REPEATABLE READ; SET TRANSACTION SNAPSHOT; what the tables are; LOCK … ACCESS SHARE
 //	worker 1 … n                  BEGIN REPEATABLE READ; SET TRANSACTION SNAPSHOT; COPY, COPY, …
 //
 // The exported snapshot lives as long as its connection is left alone (P10);
@@ -156,7 +157,16 @@ func (s *Source) noticeWriters(ctx context.Context) {
 
 // copyTables lets the workers copy all chunks. The first error ends all.
 func (s *Source) copyTables(ctx context.Context, snapshot string, point lsn, began time.Time) error {
-	chunks, err := s.cut(ctx)
+	conn, err := s.config.connectIn(ctx, snapshot)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	at := &side{config: &s.config, conn: conn, fixed: true}
+	if err := s.lookAgain(ctx, at); err != nil {
+		return err
+	}
+	chunks, err := s.cut(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -192,7 +202,7 @@ type chunk struct {
 const chunkBlocks = 8192
 
 // cut cuts the tables into chunks, the largest tables first.
-func (s *Source) cut(ctx context.Context) ([]chunk, error) {
+func (s *Source) cut(ctx context.Context, at *side) ([]chunk, error) {
 	order := slices.Clone(s.shapes)
 	info := map[uint32]*tableInfo{}
 	for _, t := range s.chosen.tables {
@@ -202,7 +212,7 @@ func (s *Source) cut(ctx context.Context) ([]chunk, error) {
 	var out []chunk
 	for _, sh := range order {
 		t := info[sh.oid]
-		leaves, err := s.leaves(ctx, t)
+		leaves, err := leaves(ctx, at, t)
 		if err != nil {
 			return nil, err
 		}
@@ -224,8 +234,8 @@ type leaf struct {
 }
 
 // leaves gives the table itself, or the leaves of a partitioned one.
-func (s *Source) leaves(ctx context.Context, t *tableInfo) ([]leaf, error) {
-	rs, err := s.side.query(ctx, `
+func leaves(ctx context.Context, at *side, t *tableInfo) ([]leaf, error) {
+	rs, err := at.query(ctx, `
 		SELECT n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::int
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_partition_tree($1::oid) WHERE isleaf))

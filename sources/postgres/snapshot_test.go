@@ -153,3 +153,60 @@ func TestSnapshot(t *testing.T) {
 		}
 	})
 }
+
+func TestTablesChangeBeforeTheSnapshot(t *testing.T) {
+	t.Parallel()
+	t.Run("P08 columns that came while the slot was waited for", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY, s text); CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE other (x int); INSERT INTO t VALUES (1, 'a')")
+		blocker := dbAt(t, d.url)
+		blocker.do("BEGIN; INSERT INTO other VALUES (1)")
+		r := open(t, d.config(), pipeline.Resume{})
+		if _, err := r.next(); err != nil { // the intent
+			t.Fatal(err)
+		}
+		eventually(t, "the slot to wait", func() bool { return r.source.Stats().WaitingFor != "" })
+		d.do("CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE t ADD COLUMN x int, ADD COLUMN m mood; UPDATE t SET x = 10, m = 'sad'; CREATE TABLE late (id int PRIMARY KEY)")
+		d.do("ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (id, x)")
+		blocker.do("COMMIT")
+		wantLines(t, r.snapshot(), "r t 1|a|10|sad")
+		d.do("INSERT INTO t VALUES (2, 'b', 20); INSERT INTO late VALUES (1); DELETE FROM t WHERE id = 1; INSERT INTO u VALUES (3)")
+		wantLines(t, r.sync(d), "c t 2|b|20|NULL", "d t 1|?|10|? →", "c u 3")
+		var names []string
+		for _, table := range r.tables {
+			names = append(names, fmt.Sprintf("%s v%d key %v", table.Name, table.Version, table.Key))
+		}
+		wantLines(t, names, "t v1 key [0]", "u v1 key [0]", "t v2 key [0 2]")
+		if left := strings.Join(r.source.Stats().NotCaptured, "\n"); !strings.Contains(left, "public.late: ") {
+			t.Errorf("left out: %s", left)
+		}
+	})
+	t.Run("a table rewritten between snapshot and copy would look empty", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY, s text); INSERT INTO t VALUES (1, '1')")
+		c := d.config()
+		exporter := dbAt(t, d.url)
+		exporter.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+		snapshot := exporter.get("SELECT pg_export_snapshot()")
+		held := func() error {
+			conn, err := c.connectIn(t.Context(), snapshot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closeConn(conn)
+			at := &side{config: &c, conn: conn, fixed: true}
+			tables, err := loadTables(t.Context(), at)
+			if err != nil || len(tables) != 1 {
+				t.Fatal(tables, err)
+			}
+			return hold(t.Context(), at, tables)
+		}
+		if err := held(); err != nil {
+			t.Error(err)
+		}
+		d.do("ALTER TABLE t ALTER s TYPE int USING s::int")
+		if err := held(); err == nil || !strings.Contains(err.Error(), "public.t was rewritten") {
+			t.Errorf("got %v", err)
+		}
+	})
+}

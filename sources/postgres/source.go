@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/schema"
 )
 
 // A Source captures one database. It implements pipeline.Source, and is used
@@ -23,15 +21,16 @@ type Source struct {
 	queue   *queue
 	stats   *stats
 
-	// Set by Open, constant after.
+	// Set by Open, and by the first snapshot; owned by the owner goroutine once it runs.
 	version       int
 	senderTimeout time.Duration
 	system        system
 	initial       state // of the snapshot, or as resumed
 	facts         *facts
 	chosen        *chosen
-	shapes        []*shape
-	passed        map[uint32]bool // tables that a pattern matched and that cannot be captured
+	shapes        []*shape                 // of the captured tables; owned by the owner goroutine once it runs
+	watched       atomic.Pointer[[]uint32] // their OIDs
+	passed        map[uint32]bool          // tables that a pattern matched and that cannot be captured
 
 	a *assembler // owned by the owner goroutine once it runs
 
@@ -138,7 +137,7 @@ func (s *Source) dial(ctx context.Context) (*replConn, error) {
 func (s *Source) prepare(ctx context.Context, conn *replConn, from pipeline.Resume, was state) error {
 	fresh := from.At.IsZero() && from.Rows == 0
 	if !fresh {
-		s.keepCopied(was)
+		s.keepCopied(was.holds)
 	}
 	problems := s.facts.serverRefusals(&s.config, s.facts.slot == nil)
 	problems = append(problems, s.chosen.refusals...)
@@ -162,48 +161,10 @@ func (s *Source) prepare(ctx context.Context, conn *replConn, from pipeline.Resu
 			return err
 		}
 	}
-	if err := s.makeShapes(ctx); err != nil {
+	if err := s.makeShapes(ctx, s.side); err != nil {
 		return err
 	}
 	return s.assemble(from, was, fresh)
-}
-
-// makeShapes describes the captured tables, and tells what is carried as text
-// and what was left out (I8).
-func (s *Source) makeShapes(ctx context.Context) error {
-	var oids []uint32
-	for _, t := range s.chosen.tables {
-		for _, c := range t.columns {
-			oids = append(oids, c.typ)
-		}
-	}
-	slices.Sort(oids)
-	ts, err := loadTypes(ctx, s.side, slices.Compact(oids))
-	if err != nil {
-		return fmt.Errorf("read the types of columns: %w", err)
-	}
-	for _, t := range s.chosen.tables {
-		sh := shapeOf(t, ts, s.chosen.keys[t.oid], s.catalog.nextVersion(t.oid))
-		s.shapes = append(s.shapes, sh)
-		for _, column := range sh.opaque() {
-			s.config.Log.Warn("column is carried as text", "table", sh.table.String(), "column", column)
-		}
-	}
-	for _, r := range s.chosen.skipped {
-		s.leaveOut(r)
-	}
-	for _, t := range s.facts.tables {
-		if !slices.Contains(s.chosen.tables, t) {
-			s.passed[t.oid] = true
-		}
-	}
-	return nil
-}
-
-// leaveOut tells that a table is not captured (I8).
-func (s *Source) leaveOut(r *pipeline.Refusal) {
-	s.stats.leaveOut(r.Where, r.What)
-	s.config.Log.Warn("table is not captured", "table", r.Where, "code", string(r.Code), "why", r.What, "mend", r.Mend)
 }
 
 // assemble sets up the assembler at the place to go on from.
@@ -237,14 +198,6 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 	s.a.settle()
 	s.durableAt.Store(uint64(at))
 	return nil
-}
-
-func (s *Source) tables() []*schema.Table {
-	var out []*schema.Table
-	for _, sh := range s.shapes {
-		out = append(out, sh.table)
-	}
-	return out
 }
 
 // Next gives the next batch. See pipeline.Source.

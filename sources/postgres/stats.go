@@ -128,10 +128,16 @@ func (s *stats) snapshotDone() {
 	s.copying = false
 }
 
-func (s *stats) leaveOut(table, why string) {
+// leaveOut notes a table that is not captured, and reports whether that is news.
+func (s *stats) leaveOut(table, why string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.left = append(s.left, table+": "+why)
+	line := table + ": " + why
+	if slices.Contains(s.left, line) {
+		return false
+	}
+	s.left = append(s.left, line)
+	return true
 }
 
 func (s *stats) slot(status string, retained, safe int64, end lsn) {
@@ -244,7 +250,7 @@ func (s *Source) stillPublished(ctx context.Context) error {
 		SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.oid = ANY($1::oid[]) AND NOT EXISTS (
 		  SELECT FROM pg_publication_tables p WHERE p.pubname = $2 AND p.schemaname = n.nspname AND p.tablename = c.relname)`,
-		oidList(s.oids()), s.config.Publication)
+		oidList(*s.watched.Load()), s.config.Publication)
 	if err != nil || len(rs) == 0 {
 		return err
 	}
@@ -253,13 +259,4 @@ func (s *Source) stillPublished(ctx context.Context) error {
 		missing = append(missing, &tableInfo{TableName: TableName{rs.text(i, 0), rs.text(i, 1)}})
 	}
 	return unpublishedRefusal(&s.config, missing, false)
-}
-
-// oids of the captured tables; constant after Open.
-func (s *Source) oids() []uint32 {
-	var out []uint32
-	for _, sh := range s.shapes {
-		out = append(out, sh.oid)
-	}
-	return out
 }
