@@ -31,6 +31,7 @@ type assembler struct {
 
 	shape func(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) // nil shape: not captured
 	fresh func() *batch
+	busy  func() error         // called now and then by what may take long
 	emit  func(b *batch) error // hands over a batch; may take long. After an error the batch is still here
 
 	state    state             // of every end; set by keep
@@ -230,7 +231,7 @@ func (a *assembler) streamed() error {
 		return err
 	}
 	if kept != nil && !a.skip {
-		err := kept.each(func(place lsn, msg []byte) error {
+		err := kept.each(a.busy, func(place lsn, msg []byte) error {
 			kind, err := a.replay.DecodeIn(msg)
 			if err != nil {
 				return err

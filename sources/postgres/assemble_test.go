@@ -16,10 +16,11 @@ import (
 
 // A script drives an assembler message by message and prints what comes out.
 type script struct {
-	t   *testing.T
-	a   *assembler
-	dir string
-	out []string
+	t    *testing.T
+	a    *assembler
+	dir  string
+	out  []string
+	busy int
 }
 
 func newScript(t *testing.T, batchRows int) *script {
@@ -31,7 +32,7 @@ func newScript(t *testing.T, batchRows int) *script {
 	sh := &shape{oid: 1, table: table, codecs: []pgvalue.Codec{{Op: pgvalue.Text}}, columns: []shapeColumn{{}}}
 	s.a = &assembler{
 		config: &c, spill: newSpill(s.dir, 300_000), rels: map[uint32]*relation{1: {shape: sh}},
-		fresh: newBatch, emit: s.emit, at: pipeline.Position{Seq: 1, Native: "0/64"}, atLSN: 100,
+		fresh: newBatch, emit: s.emit, busy: func() error { s.busy++; return nil }, at: pipeline.Position{Seq: 1, Native: "0/64"}, atLSN: 100,
 		shape: func(m *pgoutput.RelationMessage, _ []shapeColumn) (*shape, error) {
 			return &shape{oid: m.ID, table: testTable(string(m.Name), 1), codecs: sh.codecs, columns: sh.columns}, nil
 		},
@@ -313,6 +314,17 @@ func TestAssembler(t *testing.T) {
 		}
 		if left, _ := os.ReadDir(s.dir); len(left) != 0 {
 			t.Errorf("left behind: %v", left)
+		}
+	})
+	t.Run("P31 the server is answered while a transaction is read back, also where nothing comes of it", func(t *testing.T) {
+		s := newScript(t, 1<<20)
+		s.block(10, 11, strings.Split(strings.Repeat("gone ", 1000), " ")...)
+		s.block(10, 10, "a")
+		s.abort(10, 11)
+		s.streamed(10, 100)
+		s.want("2.0 a", "end 0/6E #2")
+		if s.busy < 1000/busyEvery {
+			t.Errorf("answered %d times", s.busy)
 		}
 	})
 	t.Run("P04 an idle place keeps the number", func(t *testing.T) {

@@ -59,7 +59,7 @@ func (s *Source) session(conn *replConn) (err error) {
 	if err != nil {
 		return s.explain(err)
 	}
-	s.a.emit = func(b *batch) error { return st.emit(s.ended, b) }
+	s.a.busy, s.a.emit = st.busy, func(b *batch) error { return st.emit(s.ended, b) }
 	err = st.run(s.ended)
 	s.stats.disconnected(err)
 	if cleanup := s.a.interrupt(); cleanup != nil {

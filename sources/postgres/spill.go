@@ -170,11 +170,20 @@ func (s *spill) clear() (err error) {
 	return err
 }
 
+// busyEvery is how many messages are read between two calls of busy.
+const busyEvery = 64
+
 // each gives the messages of t that were not rolled back, in order, to f. What a
 // relation looks like is given even from a part that was rolled back: the server
-// says it once per transaction.
-func (t *spilled) each(f func(place lsn, msg []byte) error) error {
+// says it once per transaction. busy is called now and then, whatever comes.
+func (t *spilled) each(busy func() error, f func(place lsn, msg []byte) error) error {
+	n := 0
 	keep := func(xid uint32, place lsn, msg []byte) error {
+		if n++; n%busyEvery == 0 {
+			if err := busy(); err != nil {
+				return err
+			}
+		}
 		if t.aborted[xid] && pgoutput.Kind(msg[0]) != pgoutput.Relation {
 			return nil
 		}

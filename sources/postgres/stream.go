@@ -35,6 +35,7 @@ type stream struct {
 	deadline time.Time // of the next read; zero: not set
 	waking   atomic.Bool
 	received bool
+	taken    int64 // bytes read when the server was last found alive by them
 }
 
 // A replConn is a replication connection and what it reads from.
@@ -92,6 +93,7 @@ func (st *stream) run(ctx context.Context) error {
 		kind, body, err := st.in.next()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			st.deadline = time.Time{}
+			st.hear()
 			continue
 		}
 		if err != nil {
@@ -215,6 +217,14 @@ func (st *stream) tell(durable durableLSN, now time.Time, ask bool) error {
 	return nil
 }
 
+// hear notes that a part of a message came: a large row may take longer than any
+// time-out.
+func (st *stream) hear() {
+	if st.in.taken != st.taken {
+		st.taken, st.heardAt = st.in.taken, time.Now()
+	}
+}
+
 func (st *stream) backend(kind byte, body []byte) error {
 	st.heardAt = time.Now()
 	switch kind {
@@ -273,9 +283,19 @@ func (st *stream) wakeUp() {
 	_ = st.net.SetReadDeadline(time.Unix(1, 0)) // a closed connection needs no waking
 }
 
+// busy answers the server if that is due, although nothing is read now: not
+// listening is not silence (P31).
+func (st *stream) busy() error {
+	st.heardAt = time.Now()
+	return st.beat()
+}
+
 // emit hands a batch to the queue, answering the server as long as that takes.
 // After an error the batch is still the caller's.
 func (st *stream) emit(ctx context.Context, b *batch) error {
+	if err := st.busy(); err != nil {
+		return err
+	}
 	h, stop := st.heart()
 	defer stop()
 	err := st.source.queue.put(ctx, b, h)
@@ -285,6 +305,9 @@ func (st *stream) emit(ctx context.Context, b *batch) error {
 
 // waitFor waits for done, answering the server meanwhile.
 func (st *stream) waitFor(ctx context.Context, done <-chan struct{}) error {
+	if err := st.busy(); err != nil {
+		return err
+	}
 	h, stop := st.heart()
 	defer stop()
 	err := h.wait(ctx, done)
@@ -300,8 +323,7 @@ func (st *stream) heart() (h heart, stop func()) {
 		wake: st.source.acked,
 		beat: func() error {
 			timer.Reset(st.statusEvery)
-			st.heardAt = time.Now() // not listening is not silence
-			return st.beat()
+			return st.busy()
 		},
 	}, func() { timer.Stop() }
 }

@@ -1,11 +1,15 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"net"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
@@ -61,4 +65,53 @@ func testTable(name string, n int) *schema.Table {
 		t.Columns = append(t.Columns, schema.Column{Name: fmt.Sprintf("c%d", i)})
 	}
 	return t
+}
+
+func TestServerIsAnsweredWithoutBeingHeard(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]func(st *stream) error{
+		"at every batch":    func(st *stream) error { return st.emit(context.Background(), newBatch()) },
+		"at every question": func(st *stream) error { return st.waitFor(context.Background(), closed()) },
+	} {
+		t.Run("P31 "+name, func(t *testing.T) {
+			here, server := net.Pipe()
+			defer here.Close()
+			long := time.Now().Add(-time.Hour) // nothing was read since, and nothing told
+			st := &stream{source: New(Config{}), net: here, statusEvery: time.Second, deadAfter: time.Minute, toldAt: long, heardAt: long}
+			told := make(chan []byte, 1)
+			go func() {
+				b := make([]byte, 39)
+				_, _ = io.ReadFull(server, b)
+				told <- b
+			}()
+			if err := do(st); err != nil {
+				t.Fatal(err)
+			}
+			if b := <-told; b[5] != 'r' {
+				t.Errorf("told %q", b)
+			}
+			if err := do(st); err != nil { // nothing is due
+				t.Fatal(err)
+			}
+		})
+	}
+	t.Run("P32 a large row that comes slowly is not silence", func(t *testing.T) {
+		st := &stream{source: New(Config{}), statusEvery: time.Hour, deadAfter: time.Minute, toldAt: time.Now()}
+		st.in.taken = 1 << 20
+		st.hear()
+		if err := st.beat(); err != nil {
+			t.Error(err)
+		}
+		st.heardAt = time.Time{}
+		st.hear()
+		if st.beat() == nil {
+			t.Error("no byte came, and that is not silence")
+		}
+	})
+}
+
+func closed() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
 }
