@@ -23,6 +23,9 @@ func (s *Source) own(conn *replConn) {
 		err = s.reconnect(s.session(conn))
 		conn = nil
 	}
+	if conn != nil {
+		closeConn(conn.PgConn) // no session took it
+	}
 	s.end(err) // after Close this changes nothing
 }
 
@@ -38,7 +41,6 @@ func (s *Source) begin(conn *replConn) error {
 		return err
 	}
 	if err := s.snapshot(s.ended, conn); err != nil {
-		closeConn(conn.PgConn)
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	return nil

@@ -39,6 +39,8 @@ type Source struct {
 	group  sync.WaitGroup // owner and poller
 	closed sync.Once
 
+	opening sync.Mutex // held by Open; what Open leaves, Close ends
+
 	durableAt atomic.Uint64 // durableLSN
 	acked     chan struct{} // of size 1: something was acknowledged
 	planned   chan struct{} // closed at the first acknowledgement
@@ -72,6 +74,22 @@ func New(c Config) *Source {
 // Open checks server, publication, tables and slot, tells everything that is
 // wrong at once, and starts to read. See the package's documentation.
 func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ended, cancel)()
+	if s.ended.Err() != nil {
+		return s.why()
+	}
+	err := s.open(ctx, from)
+	if err != nil && s.ended.Err() != nil {
+		return s.why()
+	}
+	return err
+}
+
+func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
 	if err := s.config.check(); err != nil {
 		return err
 	}
@@ -300,6 +318,8 @@ func (s *Source) Hasten(waiting bool) {
 // Close ends the connections and waits for the goroutines. The slot stays.
 func (s *Source) Close() error {
 	s.end(io.ErrClosedPipe)
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	if st := s.current.Load(); st != nil {
 		st.wakeUp()
 	}

@@ -2,7 +2,10 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -156,6 +159,51 @@ func TestPublicationIsChecked(t *testing.T) {
 		open(t, c, pipeline.Resume{}).snapshot()
 		d.do("DROP OWNED BY cdc CASCADE")
 	})
+}
+
+func TestCloseAtTheStart(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	c := d.config()
+	for name, from := range map[string]pipeline.Resume{"resumed": copied(t, d, c), "fresh": {}} {
+		t.Run("nothing stays connected, "+name, func(t *testing.T) {
+			c := c
+			if from.IsZero() {
+				c.Slot += "_f"
+			}
+			for range 8 {
+				s := New(c)
+				if err := s.Open(t.Context(), from); err != nil {
+					t.Fatal(err)
+				}
+				_ = s.Close()
+			}
+			for range 4 {
+				s := New(c)
+				opened := make(chan error, 1)
+				go func() { opened <- s.Open(t.Context(), from) }()
+				eventually(t, "a connection", func() bool { return d.connections() > 0 || len(opened) > 0 })
+				_ = s.Close()
+				<-opened
+			}
+			eventually(t, "every connection to be closed", func() bool { return d.connections() == 0 })
+		})
+	}
+	s := New(c)
+	_ = s.Close()
+	if err := s.Open(t.Context(), pipeline.Resume{}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("opened after Close: %v", err)
+	}
+}
+
+// connections of sources to this database.
+func (d *db) connections() int {
+	d.t.Helper()
+	n, err := strconv.Atoi(d.get("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'evert %%' AND datname = current_database()"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return n
 }
 
 func TestChecksTellEverything(t *testing.T) {
