@@ -434,13 +434,14 @@ func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
 			return err
 		}
 	}
-	if r.OldKind == pgoutput.OldFull && op == pipeline.Update {
+	if c.Before != nil && c.After != nil {
 		fillUnknown(c.After, c.Before)
 	}
 	return nil
 }
 
-// fillUnknown takes values that were not sent from the old row (P13).
+// fillUnknown takes values that were not sent, because they are as before, from
+// the old row: all of it, or its key (P13).
 func fillUnknown(row, from schema.Row) {
 	for i := range row {
 		if !row[i].IsKnown() {

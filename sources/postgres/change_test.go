@@ -33,6 +33,21 @@ func TestWhatChangesCarry(t *testing.T) {
 		d.do("UPDATE def SET id = 2")
 		wantLines(t, r.sync(d), "u def 1|?|? → 2|?|1")
 	})
+	t.Run("P14 an unchanged toasted key is no change of the key", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id text PRIMARY KEY, n int); ALTER TABLE t ALTER id SET STORAGE EXTERNAL; INSERT INTO t VALUES (repeat('k', 2500), 1)")
+		r := open(t, d.config(), pipeline.Resume{})
+		r.snapshot()
+		d.do("UPDATE t SET n = 2")
+		d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
+		var lines []string
+		r.each(d.get("SELECT pg_current_wal_lsn()"), func(b pipeline.Batch) {
+			for i := range b.Changes {
+				lines = append(lines, fmt.Sprint(show(&b.Changes[i]), " key changed: ", b.Changes[i].KeyChanged()))
+			}
+		})
+		wantLines(t, lines, "u t kkkkkkkk…(2500)|? → kkkkkkkk…(2500)|2 key changed: false")
+	})
 	t.Run("P15 replica identity decides what old rows carry", func(t *testing.T) {
 		d.do("UPDATE idx SET n = 1; UPDATE idx SET code = 'b'; DELETE FROM idx; DELETE FROM ful; DELETE FROM def")
 		wantLines(t, r.sync(d), "u idx 1|a|1", "u idx ?|a|? → 1|b|1", "d idx ?|b|? →", "d ful 1|c4ca4238…(6400)|1 →", "d def 2|?|? →")
