@@ -84,7 +84,7 @@ func (b *batch) full(c *Config) bool {
 
 func (b *batch) reset() {
 	b.tables, b.changes = nil, b.changes[:0]
-	b.whole, b.wholeEnd, b.partEnd, b.snapshot = 0, nil, nil, false
+	b.whole, b.wholeEnd, b.wholeAt, b.partEnd, b.snapshot = 0, nil, time.Time{}, nil, false
 	b.slab.reset()
 	b.arena.Reset()
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // tight is a queue for one batch that is full.
@@ -25,6 +27,20 @@ func rowsOf(n int) *batch {
 		b.add()
 	}
 	return b
+}
+
+func TestRecycledBatchIsAsNew(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	b := s.queue.get()
+	b.add()
+	b.endWhole(pipeline.Resume{}, time.Unix(1, 0))
+	b.reset()
+	b.add()
+	b.endPart(pipeline.Resume{Rows: 1})
+	if out := s.take(b); !out.At.IsZero() || out.End.Rows != 1 {
+		t.Errorf("a part of a transaction carries the clock of an earlier batch: %s", out.At)
+	}
 }
 
 func TestQueueGivesBackWhatItDidNotTake(t *testing.T) {
