@@ -32,12 +32,14 @@ type spill struct {
 type spilled struct {
 	xid     uint32
 	blocks  [][]byte
+	bytes   int64 // that its blocks occupy
 	file    *os.File
 	aborted map[uint32]bool
 }
 
 const (
-	spillBlockBytes  = 128 << 10
+	spillBlockBytes  = 128 << 10 // of a large transaction; the first blocks are smaller
+	smallBlockBytes  = 1 << 10
 	spillHeaderBytes = 16
 )
 
@@ -75,7 +77,7 @@ func (s *spill) add(t *spilled, xid uint32, place lsn, msg []byte) error {
 	n := spillHeaderBytes + len(msg)
 	last := len(t.blocks) - 1
 	if last < 0 || cap(t.blocks[last])-len(t.blocks[last]) < n {
-		t.blocks = append(t.blocks, s.block(n))
+		t.blocks = append(t.blocks, s.block(t, n))
 		last++
 	}
 	b := be.AppendUint32(t.blocks[last], xid)
@@ -87,21 +89,26 @@ func (s *spill) add(t *spilled, xid uint32, place lsn, msg []byte) error {
 	return s.write(s.largest())
 }
 
-func (s *spill) block(n int) []byte {
+// block gives t room for n bytes and, the larger t is, for more: a thousand small
+// transactions at once must not occupy a thousand large blocks.
+func (s *spill) block(t *spilled, n int) []byte {
+	size := max(n, int(min(max(t.bytes, smallBlockBytes), spillBlockBytes)))
 	var b []byte
-	if last := len(s.free) - 1; last >= 0 && n <= spillBlockBytes {
+	if last := len(s.free) - 1; last >= 0 && size == spillBlockBytes {
 		b, s.free = s.free[last], s.free[:last]
 	} else {
-		b = make([]byte, 0, max(n, spillBlockBytes))
+		b = make([]byte, 0, size)
 	}
 	s.memory += int64(cap(b))
+	t.bytes += int64(cap(b))
 	return b
 }
 
+// largest gives the transaction that occupies most.
 func (s *spill) largest() *spilled {
 	var most *spilled
 	for _, t := range s.txs {
-		if most == nil || len(t.blocks) > len(most.blocks) {
+		if most == nil || t.bytes > most.bytes {
 			most = t
 		}
 	}
@@ -132,7 +139,7 @@ func (s *spill) release(t *spilled) {
 			s.free = append(s.free, b[:0])
 		}
 	}
-	t.blocks = nil
+	t.blocks, t.bytes = nil, 0
 }
 
 // abort forgets a transaction, or remembers that a part of it is rolled back.
