@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ import (
 //
 // The exported snapshot lives as long as its connection is left alone (P10);
 // what breaks here is therefore begun again from a new slot.
-func (s *Source) snapshot(ctx context.Context, conn *replConn) error {
+func (s *Source) snapshot(ctx context.Context, conn *replConn) (err error) {
 	if err := s.awaitPlan(ctx); err != nil {
 		return err
 	}
@@ -37,12 +38,35 @@ func (s *Source) snapshot(ctx context.Context, conn *replConn) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = s.giveUp(err) }()
 	began := s.config.Now()
 	s.config.Log.Info("snapshot begins", "slot", s.config.Slot, "consistent_point", slot.ConsistentPoint, "tables", len(s.shapes))
 	if err := s.copyTables(ctx, slot.SnapshotName, point, began); err != nil {
 		return err
 	}
 	return s.copied(ctx, point, began)
+}
+
+// giveUp drops the slot when a person has to act before a snapshot can be
+// complete: it would hold back the log until then, and a new snapshot makes a new
+// one anyway. After other errors the slot stays for the next start to drop.
+func (s *Source) giveUp(err error) error {
+	var r *pipeline.Refusal
+	if !final(err) || !errors.As(err, &r) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	drop := "SELECT pg_drop_replication_slot(" + QuoteLiteral(s.config.Slot) + ")"
+	_, failed := s.side.query(ctx, drop)
+	if failed == nil || sqlState(failed) == "42704" { // gone
+		s.config.Log.Info("dropped the slot of a snapshot that cannot be complete", "slot", s.config.Slot)
+		return err
+	}
+	told := *r
+	told.What += fmt.Sprintf("; slot %s holds back the log meanwhile and cannot be dropped (%v)", s.config.Slot, failed)
+	told.Mend += "\n" + drop + ";"
+	return &told
 }
 
 // copied hands over the end of the snapshot: the first position.

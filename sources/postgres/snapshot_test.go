@@ -113,6 +113,30 @@ func TestSnapshot(t *testing.T) {
 		d.do("UPDATE t SET s = 'y' WHERE id = 5000")
 		wantLines(t, r.sync(d), "u t 5000|y")
 	})
+	t.Run("a snapshot that a person has to mend holds back no log", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY, a int[]); INSERT INTO t VALUES (1, '{{1,2},{3,4}}')")
+		c := d.config()
+		r := open(t, c, pipeline.Resume{})
+		wantCode(t, r.fails(), CodeArrayShape)
+		from := r.close()
+		if n := d.get("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '%s'", c.Slot); n != "0" {
+			t.Error("the slot is still there")
+		}
+		d.do("UPDATE t SET a = '{1}'")
+		r = open(t, c, from)
+		wantLines(t, r.snapshot(), "r t 1|{1}")
+		d.do("INSERT INTO t VALUES (2)")
+		r.sync(d)
+
+		s := New(c) // its slot is in use
+		err := s.giveUp(&pipeline.Refusal{Code: CodeValue, What: "w", Mend: "m"})
+		_ = s.Close()
+		refusal := wantCode(t, err, CodeValue)
+		if !strings.Contains(refusal.What, "slot "+c.Slot+" holds back the log") || !strings.Contains(refusal.Mend, "m\nSELECT pg_drop_replication_slot('"+c.Slot+"');") {
+			t.Errorf("says %v", refusal)
+		}
+	})
 	t.Run("partitions, filters and column lists", func(t *testing.T) {
 		d := newDB(t)
 		d.do(`CREATE TABLE p (id int, k int, s text, PRIMARY KEY (id, k)) PARTITION BY RANGE (k);
