@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -26,9 +25,7 @@ func TestFullDisk(t *testing.T) {
 	for round := range 2 {
 		ballast := fill(t, s.Options.DataDir)
 		during(t, d, func() {
-			d.AwaitStatus("saying that the disk is full", func(st harness.Status) bool {
-				return st.Problem != nil && strings.Contains(st.Problem.Code+st.Problem.Text, "FULL")
-			})
+			d.AwaitStatus("saying that the disk is full", func(st harness.Status) bool { return st.Says("LOG_FULL") })
 			s.AwaitTransactions(200)
 			if err := os.Remove(ballast); err != nil {
 				t.Fatal(err)

@@ -44,7 +44,9 @@ func impatient(t *testing.T) *pgserver.Server {
 // open makes a scene with a few thousand rows.
 func open(t *testing.T, pg *pgserver.Server, o harness.Options) *scene.Scene {
 	t.Helper()
-	return scene.New(t, &suite, pg, harness.Seed(t), 2000, o)
+	s := scene.New(t, &suite, pg, harness.Seed(t), 2000, o)
+	s.Workload.Pace = 15 * time.Millisecond
+	return s
 }
 
 // mostMemory is what the daemon may hold at any time while something is broken.

@@ -48,7 +48,7 @@ func TestBlackhole(t *testing.T) {
 	t.Parallel()
 	pg := impatient(t)
 	p := proxy.New(t, fmt.Sprintf("127.0.0.1:%d", pg.Port()))
-	s := open(t, pg, harness.Options{Address: p.Address(), Postgres: "connect_timeout: 1s\nstatus_interval: 500ms"})
+	s := open(t, pg, harness.Options{Address: p.Address(), Postgres: "connect_timeout: 1s"})
 	stop := s.Traffic()
 	d := s.Run()
 	d.AwaitStatus("the stream", harness.Streaming(5))
@@ -82,7 +82,7 @@ func TestIdleBesideBusyNeighbour(t *testing.T) {
 	pg := pgtest.Start(t, pgtest.Options{Initdb: []string{"--wal-segsize=1"}, Settings: map[string]string{
 		"min_wal_size": "2MB", "max_wal_size": "16MB",
 	}})
-	s := open(t, pg, harness.Options{Source: "idle_interval: 50ms", Postgres: "status_interval: 200ms"})
+	s := open(t, pg, harness.Options{})
 	pgtest.Database(t, pg, "neighbour")
 	d := s.Run()
 	d.AwaitStatus("the stream", harness.Streaming(1))

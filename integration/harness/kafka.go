@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -11,7 +12,8 @@ import (
 // A Kafka is a fake cluster of one broker in a process of its own.
 type Kafka struct {
 	*Process
-	Address string // host:port
+	Address string // host:port; the same over restarts
+	launch  Launch
 }
 
 // StartKafka starts a cluster whose data survives its end, until the test ends.
@@ -22,7 +24,26 @@ func (s *Suite) StartKafka(t testing.TB) *Kafka {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := Start(t, Launch{Path: s.Program(t, "./integration/kfaked"), Args: []string{"-data", dir}, Hold: true})
-	line := p.Await(t, "its address", func(line string) bool { return strings.HasPrefix(line, "ready ") })
-	return &Kafka{Process: p, Address: strings.TrimSpace(strings.TrimPrefix(line, "ready "))}
+	k := &Kafka{launch: Launch{Path: s.Program(t, "./integration/kfaked"), Args: []string{"-data", dir}, Hold: true}}
+	k.start(t)
+	_, port, err := net.SplitHostPort(k.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.launch.Args = append(k.launch.Args, "-port", port)
+	return k
+}
+
+func (k *Kafka) start(t testing.TB) {
+	t.Helper()
+	k.Process = Start(t, k.launch)
+	line := k.Await(t, "its address", func(line string) bool { return strings.HasPrefix(line, "ready ") })
+	k.Address = strings.TrimSpace(strings.TrimPrefix(line, "ready "))
+}
+
+// Restart kills the cluster and starts it again on the same data and port.
+func (k *Kafka) Restart(t testing.TB) {
+	t.Helper()
+	k.Kill()
+	k.start(t)
 }

@@ -9,12 +9,14 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
 // A Status is what a daemon says of its one source.
 type Status struct {
 	Health   string
+	Reasons  []Reason
 	State    string  `json:"state"`
 	Ready    bool    `json:"ready"`
 	Position string  `json:"position"`
@@ -50,6 +52,18 @@ type Status struct {
 	} `json:"latency"`
 }
 
+// A Reason is one thing that is not well, as the whole daemon says it.
+type Reason struct {
+	Component string `json:"component"`
+	Code      string `json:"code"`
+	Text      string `json:"text"`
+}
+
+// Says reports whether one of the reasons has this code.
+func (s Status) Says(code string) bool {
+	return slices.ContainsFunc(s.Reasons, func(r Reason) bool { return r.Code == code })
+}
+
 // StatusOf asks the daemon that owns a data directory how it is, over its
 // control socket.
 func StatusOf(ctx context.Context, dataDir string) (Status, error) {
@@ -71,6 +85,7 @@ func StatusOf(ctx context.Context, dataDir string) (Status, error) {
 	defer resp.Body.Close()
 	var all struct {
 		Health  string   `json:"health"`
+		Reasons []Reason `json:"reasons"`
 		Sources []Status `json:"sources"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
@@ -79,7 +94,7 @@ func StatusOf(ctx context.Context, dataDir string) (Status, error) {
 	if len(all.Sources) != 1 {
 		return Status{}, fmt.Errorf("status tells of %d sources", len(all.Sources))
 	}
-	all.Sources[0].Health = all.Health
+	all.Sources[0].Health, all.Sources[0].Reasons = all.Health, all.Reasons
 	return all.Sources[0], nil
 }
 
@@ -102,7 +117,7 @@ func (d *Daemon) AwaitStatus(what string, wish func(Status) bool) Status {
 		case <-d.Exited():
 			d.world.Fatalf("the daemon ended before %s; its last lines:\n%s", what, d.Last(12))
 		case <-timeout:
-			d.world.Fatalf("no sign of %s; status %+v, %v; its last lines:\n%s", what, s, err, d.Last(12))
+			d.world.Fatalf("no sign of %s; status %+v, %v; its last lines:\n%sthe server:\n%s", what, s, err, d.Last(12), d.world.Activity())
 		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -153,4 +156,27 @@ func indent(text, by string) string {
 		}
 	}
 	return out
+}
+
+// Activity tells what the server is doing in the world's database, for a test
+// that gives up.
+func (w *World) Activity() string {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, w.Postgres.URL(w.Database))
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, `SELECT format('  | pid %s (%s) %s %s/%s, blocked by %s: %s', pid, application_name, state,
+		wait_event_type, wait_event, pg_blocking_pids(pid)::text, left(regexp_replace(query, '\s+', ' ', 'g'), 200))
+		FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY pid`)
+	if err != nil {
+		return err.Error()
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(lines, "\n")
 }

@@ -1,0 +1,96 @@
+//go:build unix
+
+package faults
+
+import (
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+)
+
+// The log blocks for longer than the server's patience while a large transaction
+// is under way: P31 wal_sender_timeout while the sink is slow, P26 bounded
+// memory. The connection has to live on: one that ended would be sent the same
+// transaction again, for ever. O12: the daemon has to say that it does not get
+// on.
+func TestBlockedLog(t *testing.T) {
+	t.Parallel()
+	cluster := suite.StartKafka(t)
+	s := open(t, impatient(t), harness.Options{Brokers: []string{cluster.Address}})
+	d := s.Run()
+	d.AwaitStatus("the stream", harness.Streaming(1))
+	stop := s.Traffic()
+	s.AwaitTransactions(50)
+	streaming := sender(s)
+	during(t, d, func() {
+		cluster.Signal(syscall.SIGSTOP)
+		if err := s.Workload.Bulk(t.Context(), 20_000); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.After(lasting(3 * senderTimeout)); ; {
+			select {
+			case <-end:
+			case <-time.After(100 * time.Millisecond): // the period of looking
+				if now := sender(s); now != streaming {
+					t.Errorf("P31: the walsender is %d, it was %d before the log blocked", now, streaming)
+					streaming = now
+				}
+				continue
+			}
+			break
+		}
+		cluster.Signal(syscall.SIGCONT)
+		goesOn(s, d)
+	})
+	if now := sender(s); now != streaming {
+		t.Errorf("P31: the walsender is %d, it was %d before the log blocked", now, streaming)
+	}
+	checkMemory(t, d)
+	stop()
+	s.MustEnd(d)
+}
+
+// The cluster is killed and comes back: its clients wait, and nothing is lost.
+func TestKafkaCrashes(t *testing.T) {
+	t.Parallel()
+	cluster := suite.StartKafka(t)
+	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.Options{Brokers: []string{cluster.Address}})
+	stop := s.Traffic()
+	d := s.Run()
+	d.AwaitStatus("the stream", harness.Streaming(5))
+	during(t, d, func() {
+		cluster.Restart(t)
+		s.AwaitTransactions(50)
+		goesOn(s, d)
+	})
+	checkMemory(t, d)
+	stop()
+	s.MustEnd(d)
+}
+
+// O04 a second daemon of the same deployment, with a data directory of its own,
+// stands by on Kafka; when the first is killed, it takes over. One that was
+// paused meanwhile writes nothing more when it wakes (K05, O03).
+func TestStandBy(t *testing.T) {
+	t.Parallel()
+	cluster := suite.StartKafka(t)
+	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.Options{Brokers: []string{cluster.Address}})
+	stop := s.Traffic()
+	first := s.Run()
+	first.AwaitStatus("the stream", harness.Streaming(5))
+	s.Options.DataDir = filepath.Join(s.Dir, "second")
+	second := s.Run()
+	second.AwaitStatus("standing by", func(st harness.Status) bool { return st.State == "standby" })
+	first.Pause()
+	second.AwaitStatus("taking over", harness.Streaming(5))
+	first.Continue()
+	s.AwaitTransactions(50)
+	goesOn(s, second)
+	first.Kill()
+	stop()
+	s.MustEnd(second)
+}
