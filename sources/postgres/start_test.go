@@ -238,3 +238,36 @@ func TestChecksTellEverything(t *testing.T) {
 		t.Errorf("wrong password: %v %v", found, err)
 	}
 }
+
+func TestTablesAreAnnounced(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE empty (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY)")
+	c := d.config()
+	c.BatchRows = 10
+	first := func(from pipeline.Resume) *run {
+		t.Helper()
+		r := open(t, c, from)
+		b, err := r.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, table := range b.Tables {
+			names = append(names, table.Name)
+		}
+		slices.Sort(names)
+		wantLines(t, names, "empty", "t")
+		return r
+	}
+	r := first(pipeline.Resume{})
+	r = first(r.close()) // inside the snapshot
+	r.snapshot()
+	r = first(r.close()) // between transactions
+	d.do("INSERT INTO t SELECT generate_series(1, 50)")
+	r.until(func(b pipeline.Batch) bool { return b.End != nil && b.End.Rows > 10 })
+	r = first(r.close()) // inside a transaction
+	if n := len(r.sync(d)); n == 0 || n >= 40 {
+		t.Errorf("%d more rows", n)
+	}
+}
