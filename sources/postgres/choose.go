@@ -20,7 +20,7 @@ type chosen struct {
 // was named must be capturable; one that a pattern matched is left out, and told.
 func choose(ctx context.Context, c *Config, s *side, f *facts) (*chosen, error) {
 	ch := &chosen{keys: map[uint32][]string{}}
-	viaRoot := f.publication == nil && f.version >= 130000 || f.publication != nil && f.publication.viaRoot
+	viaRoot := f.viaRoot()
 	var wanted []*tableInfo
 	for _, t := range f.tables {
 		if is, _ := c.wants(t.TableName); is && !t.hidden(viaRoot) {

@@ -82,6 +82,15 @@ func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 	return f, markPublished(ctx, s, c.Publication, f.tables)
 }
 
+// viaRoot reports whether changes of partitions arrive under their root's name. A
+// publication that is still to be made lets them.
+func (f *facts) viaRoot() bool {
+	if f.publication == nil {
+		return f.version >= 130000
+	}
+	return f.publication.viaRoot
+}
+
 // slotSQL reads the view as JSON because its columns differ between versions.
 const slotSQL = `
 SELECT slot_name, coalesce(plugin, ''), slot_type, coalesce(database, ''), active, active_pid, restart_lsn, confirmed_flush_lsn,

@@ -168,10 +168,7 @@ func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
 func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) {
 	name := TableName{string(m.Namespace), string(m.Name)}
 	if before == nil && !s.initial.holds(m.ID) {
-		if wanted, _ := s.config.wants(name); wanted && !s.passed[m.ID] {
-			s.passed[m.ID] = true
-			s.leaveOut(s.tableAdded(name))
-		}
+		s.passOver(m.ID, name)
 		return nil, nil
 	}
 	var out *shape

@@ -30,7 +30,8 @@ type Source struct {
 	chosen        *chosen
 	shapes        []*shape                 // of the captured tables; owned by the owner goroutine once it runs
 	watched       atomic.Pointer[[]uint32] // their OIDs
-	passed        map[uint32]bool          // tables that a pattern matched and that cannot be captured
+	viaRoot       bool
+	passed        oidSet // tables that are not captured, and of which that was told if it is news
 
 	a *assembler // owned by the owner goroutine once it runs
 
@@ -63,7 +64,7 @@ func New(c Config) *Source {
 	c = c.withDefaults()
 	s := &Source{
 		config: c, queue: newQueue(&c), stats: &stats{now: c.Now},
-		acked: make(chan struct{}, 1), planned: make(chan struct{}), passed: map[uint32]bool{},
+		acked: make(chan struct{}, 1), planned: make(chan struct{}),
 	}
 	s.side = &side{config: &s.config}
 	s.catalog = &catalog{config: &s.config, side: s.side, versions: map[uint32]uint32{}}
@@ -127,7 +128,7 @@ func (s *Source) look(ctx context.Context) (err error) {
 	if s.facts, err = loadFacts(ctx, &s.config, s.side); err != nil {
 		return err
 	}
-	s.version = s.facts.version
+	s.version, s.viaRoot = s.facts.version, s.facts.viaRoot()
 	s.senderTimeout = time.Duration(s.facts.senderTimeoutMS) * time.Millisecond
 	s.chosen, err = choose(ctx, &s.config, s.side, s.facts)
 	return err

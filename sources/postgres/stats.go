@@ -3,9 +3,12 @@ package postgres
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // Stats is what a source knows about itself at one moment. LSNs are native
@@ -29,7 +32,7 @@ type Stats struct {
 	QueueBytes   int64
 
 	LastProgress time.Time // when Next last gave a batch
-	NotCaptured  []string  // tables that match and are left out, with the reason
+	NotCaptured  []string  // tables that match and are left out, with the reason and what mends it
 	Snapshot     []TableProgress
 	Copying      bool
 }
@@ -129,10 +132,10 @@ func (s *stats) snapshotDone() {
 }
 
 // leaveOut notes a table that is not captured, and reports whether that is news.
-func (s *stats) leaveOut(table, why string) bool {
+func (s *stats) leaveOut(r *pipeline.Refusal) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	line := table + ": " + why
+	line := r.Where + ": " + r.What + "; mend: " + strings.ReplaceAll(r.Mend, "\n", " ")
 	if slices.Contains(s.left, line) {
 		return false
 	}
@@ -218,6 +221,9 @@ func (s *Source) pollOnce(ctx context.Context) error {
 		end, _ := parseLSN(r.text())
 		s.stats.slot(status, retained, safe, end)
 		s.warnOfRetention(retained, safe)
+	}
+	if err := s.newTables(ctx); err != nil {
+		return err
 	}
 	return s.stillPublished(ctx)
 }

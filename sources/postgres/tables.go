@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
@@ -38,7 +39,7 @@ func (s *Source) makeShapes(ctx context.Context, from *side) error {
 	}
 	for _, t := range s.facts.tables {
 		if !slices.Contains(s.chosen.tables, t) {
-			s.passed[t.oid] = true
+			s.passed.add(t.oid)
 		}
 	}
 	return nil
@@ -61,9 +62,58 @@ func (s *Source) shapeNow(t *tableInfo, ts types) *shape {
 
 // leaveOut tells that a table is not captured (I8).
 func (s *Source) leaveOut(r *pipeline.Refusal) {
-	if s.stats.leaveOut(r.Where, r.What) {
+	if s.stats.leaveOut(r) {
 		s.config.Log.Warn("table is not captured", "table", r.Where, "code", string(r.Code), "why", r.What, "mend", r.Mend)
 	}
+}
+
+// passOver tells of a table that came after the snapshot and matches. Any goroutine
+// may call it.
+func (s *Source) passOver(oid uint32, name TableName) {
+	if wanted, _ := s.config.wants(name); wanted && s.passed.add(oid) {
+		s.leaveOut(s.tableAdded(name))
+	}
+}
+
+// newTables tells of tables that came after the snapshot: the log does not, as
+// long as they are not in the publication.
+func (s *Source) newTables(ctx context.Context) error {
+	rs, err := s.side.query(ctx, `
+		SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+		  AND c.oid <> ALL($1::oid[])`, oidList(*s.watched.Load()))
+	if err != nil {
+		return err
+	}
+	for _, cols := range rs {
+		r := record{cols: cols}
+		oid, t := r.oid(), tableInfo{TableName: TableName{r.text(), r.text()}, kind: r.text(), partition: r.bool()}
+		if !t.hidden(s.viaRoot) {
+			s.passOver(oid, t.TableName)
+		}
+	}
+	return nil
+}
+
+// An oidSet may be used by several goroutines.
+type oidSet struct {
+	mu   sync.Mutex
+	oids map[uint32]bool
+}
+
+// add reports whether oid is new.
+func (o *oidSet) add(oid uint32) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.oids[oid] {
+		return false
+	}
+	if o.oids == nil {
+		o.oids = map[uint32]bool{}
+	}
+	o.oids[oid] = true
+	return true
 }
 
 func (s *Source) tables() []*schema.Table {
