@@ -67,11 +67,11 @@ func (r *round) planted(name string) error {
 }
 
 // awaitAck waits until the server has heard of an acknowledgement; the plant
-// dwells for a second.
+// dwells longer.
 func (r *round) awaitAck() {
 	r.SQL(r.Database, `DO $$ DECLARE from_lsn pg_lsn; BEGIN
 		SELECT confirmed_flush_lsn INTO from_lsn FROM pg_replication_slots WHERE database = current_database();
-		FOR i IN 1..80 LOOP
+		FOR i IN 1..800 LOOP
 			EXIT WHEN (SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = current_database()) > from_lsn;
 			PERFORM pg_sleep(0.01);
 		END LOOP;

@@ -46,10 +46,12 @@ type plantedWriter struct {
 	l      *plantedLog
 	held   []log.Record
 	silent bool // a resume record was left out
+	rows   bool // the open commit has rows
 }
 
 func (w *plantedWriter) Append(ctx context.Context, recs ...log.Record) error {
 	toFrontier := len(recs) == 1 && recs[0].Topic == w.l.frontier
+	w.rows = w.rows || !toFrontier
 	switch {
 	case !toFrontier && w.l.name == "frontier-before-rows":
 		w.hold(recs)
@@ -58,7 +60,10 @@ func (w *plantedWriter) Append(ctx context.Context, recs ...log.Record) error {
 		if err := w.Writer.Commit(ctx, nil); err != nil {
 			return err
 		}
-		dwell(ctx)
+		if w.rows {
+			dwell(ctx)
+		}
+		w.rows = false
 	case toFrontier && w.l.name == "part-without-resume" && string(recs[0].Key) == log.ResumeKey:
 		w.silent = true
 		return nil
@@ -104,6 +109,6 @@ func dwell(ctx context.Context) {
 	fmt.Fprintln(os.Stderr, "planted: between the swapped steps")
 	select {
 	case <-ctx.Done():
-	case <-time.After(time.Second):
+	case <-time.After(10 * time.Second):
 	}
 }
