@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -174,6 +175,18 @@ func (c *Client) Latest(ctx context.Context, subject string) (int, string, error
 		return 0, "", fmt.Errorf("registry: latest of %s: %w", subject, mapped(err))
 	}
 	return s.ID, s.Schema.Schema, nil
+}
+
+// Delete implements Registry.
+func (c *Client) Delete(ctx context.Context, subject string) error {
+	_, err := c.sr.DeleteSubject(ctx, subject, sr.SoftDelete)
+	if err = mapped(err); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("registry: delete %s: %w", subject, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.ids, func(r registration, _ int) bool { return r.subject == subject })
+	return nil
 }
 
 // mapped makes our sentinels of the protocol's codes, and keeps answers short.

@@ -158,3 +158,22 @@ func TestX09NoForeignRedirect(t *testing.T) {
 		}
 	})
 }
+
+func TestClientDelete(t *testing.T) {
+	server, _ := fake(t)
+	cl := client(t, registry.Config{URL: server.URL()})
+	for range 2 { // the first time there is nothing to delete
+		if err := cl.Delete(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cl.Register(t.Context(), "a", `"long"`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cl.Delete(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := cl.Latest(t.Context(), "a"); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("latest of a deleted subject: %v", err)
+	}
+}

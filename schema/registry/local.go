@@ -151,6 +151,36 @@ func (l *Local) Latest(_ context.Context, subject string) (int, string, error) {
 	return v.id, l.state.texts[v.id], nil
 }
 
+// Delete implements Registry.
+func (l *Local) Delete(ctx context.Context, subject string) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	err := l.remove(ctx, subject)
+	if err != nil && l.unsure {
+		err = l.remove(ctx, subject)
+	}
+	if err != nil {
+		return fmt.Errorf("registry: delete %s: %w", subject, err)
+	}
+	return nil
+}
+
+// remove deletes up to the newest version. The caller holds writing.
+func (l *Local) remove(ctx context.Context, subject string) error {
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
+	newest, ok := l.state.latest(subject)
+	if !ok {
+		return nil
+	}
+	key, value, err := encode(recordKey{Keytype: keyDeleteSubject, Subject: &subject}, deleteValue{Subject: subject, Version: newest.number})
+	if err != nil {
+		return err
+	}
+	return l.commit(ctx, key, value)
+}
+
 // Subjects lists the subjects that have a version, sorted.
 func (l *Local) Subjects() []string {
 	l.mu.RLock()

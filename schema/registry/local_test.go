@@ -282,6 +282,30 @@ func TestLevels(t *testing.T) {
 	}
 }
 
+// A subject that was deleted takes any schema; what its ids meant they still mean.
+func TestDelete(t *testing.T) {
+	log := new(topic)
+	l := open(t, log.open())
+	register(t, l, "orders-key", `"long"`)
+	for range 2 { // the second time there is nothing to delete
+		if err := l.Delete(t.Context(), "orders-key"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := l.Latest(t.Context(), "orders-key"); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("latest of a deleted subject: %v", err)
+	}
+	if id := register(t, l, "orders-key", `"bytes"`); id != 2 {
+		t.Errorf("id %d", id)
+	}
+	again := open(t, log.open())
+	for id, want := range map[int]string{1: `"long"`, 2: `"bytes"`} {
+		if text, err := again.Schema(t.Context(), id); err != nil || text != want {
+			t.Errorf("schema %d is %s, %v", id, text, err)
+		}
+	}
+}
+
 // The records are Confluent's, also where somebody else wrote them.
 func TestRecords(t *testing.T) {
 	log := new(topic)

@@ -18,6 +18,10 @@ type Registry interface {
 
 	// Latest gives the newest schema of a subject, or an ErrNotFound.
 	Latest(ctx context.Context, subject string) (id int, schema string, err error)
+
+	// Delete takes the schemas from a subject, so that it begins anew. Their ids
+	// keep their meaning. A subject that has none is no error.
+	Delete(ctx context.Context, subject string) error
 }
 
 // ErrNotFound says that there is no such id or subject.
