@@ -192,6 +192,9 @@ func (d *postgresDatabase) Drop(ctx context.Context, dry bool) (steps []api.Step
 	return steps, err
 }
 
+// slotInUse is the SQLSTATE of a slot that somebody reads.
+const slotInUse = "55006"
+
 // dropSlot waits for a walsender that is still ending.
 func (d *postgresDatabase) dropSlot(ctx context.Context, c *pgx.Conn) error {
 	for patience := 40; ; patience-- {
@@ -200,9 +203,8 @@ func (d *postgresDatabase) dropSlot(ctx context.Context, c *pgx.Conn) error {
 		if err == nil || !errors.As(err, &refused) || refused.Code == "42704" {
 			return ignoreGone(err, refused)
 		}
-		if refused.Code != "55006" || patience == 0 { // in use
-			return &pipeline.Refusal{Code: codeSlotKept, Where: "slot " + d.pg.Slot, What: "it cannot be dropped", Err: errors.New(refused.Message),
-				Mend: "SELECT pg_drop_replication_slot(" + postgres.QuoteLiteral(d.pg.Slot) + ");"}
+		if refused.Code != slotInUse || patience == 0 {
+			return d.slotKept(refused)
 		}
 		select {
 		case <-ctx.Done():
@@ -210,6 +212,17 @@ func (d *postgresDatabase) dropSlot(ctx context.Context, c *pgx.Conn) error {
 		case <-time.After(250 * time.Millisecond):
 		}
 	}
+}
+
+// slotKept says how a slot goes that we may not drop, or that somebody reads.
+func (d *postgresDatabase) slotKept(refused *pgconn.PgError) error {
+	slot := postgres.QuoteLiteral(d.pg.Slot)
+	r := &pipeline.Refusal{Code: codeSlotKept, Where: "slot " + d.pg.Slot, What: "it cannot be dropped", Err: errors.New(refused.Message),
+		Mend: "SELECT pg_drop_replication_slot(" + slot + ");\nthen the same reset again"}
+	if refused.Code == slotInUse {
+		r.Mend = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = " + slot + ";\nthen the same reset again"
+	}
+	return r
 }
 
 func ignoreGone(err error, refused *pgconn.PgError) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema/registry"
 )
 
 func (a *app) resetVerb() *cobra.Command {
@@ -48,7 +49,7 @@ func (a *app) reset(r api.Reset) error {
 	if err != nil {
 		return err
 	}
-	client, rest, err := a.daemonOr(a.ctx, config, "reset", true)
+	client, rest, err := a.daemonOr(a.ctx, config, "reset", r.Yes)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (a *app) reset(r api.Reset) error {
 		plan, err = client.Reset(a.ctx, r)
 	} else {
 		defer rest.close()
-		plan, err = resetOwned(a.ctx, config, rest.topics, r)
+		plan, err = resetOwned(a.ctx, config, rest, r)
 	}
 	if err != nil {
 		return err
@@ -67,10 +68,10 @@ func (a *app) reset(r api.Reset) error {
 
 // resetOwned resets a source of a resting deployment. On a cluster a daemon may
 // run elsewhere, so the source is owned first (O04).
-func resetOwned(ctx context.Context, c *configs.Config, l *topicLog, r api.Reset) (plan api.Plan, err error) {
-	quiet := slog.New(slog.DiscardHandler)
+func resetOwned(ctx context.Context, c *configs.Config, rest *resting, r api.Reset) (plan api.Plan, err error) {
+	quiet, l := slog.New(slog.DiscardHandler), rest.topics
 	if l.kind == "embedded" || !r.Yes || c.Sources[r.Source] == nil {
-		return resetSource(ctx, c, l, r, quiet)
+		return resetSource(ctx, c, l, rest.registry, r, quiet)
 	}
 	waiting, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -78,7 +79,7 @@ func resetOwned(ctx context.Context, c *configs.Config, l *topicLog, r api.Reset
 	began := false
 	err = log.Own(waiting, l, group, frontier, nil, func(context.Context) error {
 		began = true
-		plan, err = resetSource(ctx, c, l, r, quiet)
+		plan, err = resetSource(ctx, c, l, rest.registry, r, quiet)
 		return err
 	})
 	if !began && waiting.Err() != nil && ctx.Err() == nil {
@@ -119,18 +120,18 @@ func (a *app) reportPlan(r api.Reset, plan *api.Plan) error {
 func (d *daemon) Reset(ctx context.Context, r api.Reset) (plan api.Plan, err error) {
 	i := slices.IndexFunc(d.captures, func(c *capturing) bool { return c.name == r.Source })
 	if i < 0 || !r.Yes {
-		return resetSource(ctx, d.config, d.topics, r, d.log)
+		return resetSource(ctx, d.config, d.topics, d.registry, r, d.log)
 	}
 	rested := d.captures[i].whileResting(ctx, func() {
-		plan, err = resetSource(context.WithoutCancel(ctx), d.config, d.topics, r, d.log)
+		plan, err = resetSource(context.WithoutCancel(ctx), d.config, d.topics, d.registry, r, d.log)
 	})
 	return plan, errors.Join(rested, err)
 }
 
 // resetSource plans a reset and, if r says so, does it: first the slot, which
-// can fail without anything lost, then the frontier, then the topics. The source
-// does not run meanwhile.
-func resetSource(ctx context.Context, c *configs.Config, l log.Log, r api.Reset, logger *slog.Logger) (api.Plan, error) {
+// can fail without anything lost, then the frontier and the topics with their
+// schemas. The source does not run meanwhile.
+func resetSource(ctx context.Context, c *configs.Config, l log.Log, schemas registry.Registry, r api.Reset, logger *slog.Logger) (api.Plan, error) {
 	if c.Sources[r.Source] == nil {
 		return api.Plan{}, noSource(c, r.Source)
 	}
@@ -139,7 +140,7 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, r api.Reset,
 		return api.Plan{}, err
 	}
 	plan := api.Plan{Done: r.Yes}
-	topics, steps, err := ownTopics(ctx, c, l, r)
+	topics, kept, steps, err := ownTopics(ctx, c, l, r)
 	if err != nil {
 		return plan, err
 	}
@@ -152,7 +153,10 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, r api.Reset,
 		return plan, nil
 	}
 	logger.Warn("reset", "source", r.Source, "resnapshot", r.Resnapshot, "topics_deleted", topics)
-	return plan, errors.Join(l.Admin().Delete(ctx, topics...), forget(c, r.Source), journal(ctx, c, l, r))
+	if err := journal(ctx, c, l, r, kept); err != nil { // first: it alone will know what is kept
+		return plan, err
+	}
+	return plan, errors.Join(l.Admin().Delete(ctx, topics...), forgetSchemas(ctx, schemas, topics), forget(c, r.Source))
 }
 
 func noSource(c *configs.Config, name string) error {
@@ -168,28 +172,59 @@ func unchanged(source string, err error) error {
 	return environment(fmt.Errorf("source %s: nothing was changed, because its server was not asked: %w", source, err))
 }
 
-// ownTopics gives the topics that a reset deletes, and the steps that say so.
-func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) (names []string, steps []api.Step, err error) {
+// ownTopics gives the topics that a reset deletes, those that it keeps, and the
+// steps that say so.
+func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) (gone, kept []string, steps []api.Step, err error) {
 	frontier := log.FrontierTopic(c.Name, r.Source)
 	fold, err := log.ReadFrontier(ctx, l, frontier)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	names = append(names, frontier)
-	steps = append(steps, api.Step{Does: "delete topic", What: frontier, Note: "how far the source was read"})
+	if kept, err = keptTopics(ctx, c, l, r.Source); err != nil {
+		return nil, nil, nil, err
+	}
 	f, ok := fold.Frontier()
-	if !ok {
-		return names, steps, nil
+	if ok {
+		kept = slices.AppendSeq(kept, maps.Keys(f.Tables))
 	}
-	for _, topic := range slices.Sorted(maps.Keys(f.Tables)) {
-		if r.Resnapshot {
-			steps = append(steps, api.Step{Does: "copy again into", What: topic, Note: "its records stay until newer ones replace them"})
-			continue
+	slices.Sort(kept)
+	kept = slices.Compact(kept)
+	steps = append(steps, api.Step{Does: "delete topic", What: frontier, Note: "how far the source was read"})
+	for _, topic := range kept {
+		step := api.Step{Does: "copy again into", What: topic, Note: "its records stay until newer ones replace them"}
+		if !r.Resnapshot {
+			step.Does, step.Note = "delete topic", ""
+			if ok {
+				step.Note = fmt.Sprintf("offsets up to %d", rowsBelow(f, topic))
+			}
 		}
-		names = append(names, topic)
-		steps = append(steps, api.Step{Does: "delete topic", What: topic, Note: fmt.Sprintf("offsets up to %d", rowsBelow(f, topic))})
+		steps = append(steps, step)
 	}
-	return names, steps, nil
+	if r.Resnapshot {
+		return []string{frontier}, kept, steps, nil
+	}
+	return append([]string{frontier}, kept...), nil, steps, nil
+}
+
+// keptTopics gives the table topics that the last reset of a source left where
+// they are. No frontier speaks of them until the copy is complete.
+func keptTopics(ctx context.Context, c *configs.Config, l log.Log, source string) (kept []string, err error) {
+	err = readStore{l, log.ControlTopic(c.Name)}.Load(ctx, func(_, value []byte) error {
+		var e entry
+		if json.Unmarshal(value, &e) == nil && e.Command == "reset" && e.Source == source {
+			kept = e.Kept
+		}
+		return nil
+	})
+	return kept, err
+}
+
+// forgetSchemas lets the topics that were deleted begin with other schemas.
+func forgetSchemas(ctx context.Context, schemas registry.Registry, topics []string) (err error) {
+	for _, topic := range topics {
+		err = errors.Join(err, schemas.Delete(ctx, topic+"-key"), schemas.Delete(ctx, topic+"-value"))
+	}
+	return err
 }
 
 // forget removes what a source keeps beside the log.
@@ -197,10 +232,19 @@ func forget(c *configs.Config, source string) error {
 	return os.RemoveAll(datadir.SpillPath(c.DataDir, source))
 }
 
-// journal notes in the control topic what was done, and when.
-func journal(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) error {
+// An entry of the control topic says what was done, and when.
+type entry struct {
+	Command    string   `json:"command"`
+	Source     string   `json:"source"`
+	Resnapshot bool     `json:"resnapshot"`
+	At         string   `json:"at"`
+	Kept       []string `json:"kept,omitempty"` // table topics that stayed
+}
+
+// journal notes a reset in the control topic.
+func journal(ctx context.Context, c *configs.Config, l log.Log, r api.Reset, kept []string) error {
 	at := time.Now().UTC().Format(time.RFC3339Nano)
-	entry, err := json.Marshal(map[string]any{"command": "reset", "source": r.Source, "resnapshot": r.Resnapshot, "at": at})
+	note, err := json.Marshal(entry{Command: "reset", Source: r.Source, Resnapshot: r.Resnapshot, At: at, Kept: kept})
 	if err != nil {
 		return err
 	}
@@ -209,5 +253,5 @@ func journal(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) err
 	if err := store.Load(ctx, func(_, _ []byte) error { return nil }); err != nil {
 		return err
 	}
-	return store.Append(ctx, []byte(at), entry)
+	return store.Append(ctx, []byte(at), note)
 }

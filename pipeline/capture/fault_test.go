@@ -335,6 +335,11 @@ func (m *memRegistry) Latest(_ context.Context, subject string) (int, string, er
 	return id, m.texts[id-1], nil
 }
 
+func (m *memRegistry) Delete(_ context.Context, subject string) error {
+	delete(m.latest, subject)
+	return nil
+}
+
 func (m *memRegistry) Schema(_ context.Context, id int) (string, error) {
 	if id < 1 || id > len(m.texts) {
 		return "", fmt.Errorf("no schema %d", id)

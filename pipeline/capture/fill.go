@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -180,5 +181,8 @@ func (s *Sink) unknown(tab *table, column int) error {
 	name := tab.Columns[column].Name
 	return &pipeline.Refusal{Code: "UNKNOWN_VALUE", Where: fmt.Sprintf("table %s, column %s", tab, name),
 		What: "the source did not send an unchanged value, and neither the log nor the source has the row any more",
-		Mend: fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL;\nthen evert reset %s --resnapshot --yes", tab, s.Source)}
+		Mend: fmt.Sprintf("ALTER TABLE %s.%s REPLICA IDENTITY FULL;\nevert reset %s --resnapshot --yes", quoted(tab.Schema), quoted(tab.Name), s.Source)}
 }
+
+// quoted is a name as SQL takes it, whatever stands in it.
+func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -17,7 +17,7 @@ import (
 func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 	spec := log.TopicSpec{Name: s.frontierTopic(), Partitions: 1, Compact: true}
 	if _, err := s.Log.Admin().Ensure(ctx, spec); err != nil {
-		return pipeline.Resume{}, err
+		return pipeline.Resume{}, s.named(err)
 	}
 	fold, err := log.ReadFrontier(ctx, s.Log, s.frontierTopic())
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -64,7 +65,7 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 func (s *Sink) collision(topic string, a, b *schema.Table) error {
 	return &pipeline.Refusal{Code: "TOPIC_COLLISION", Where: "tables " + a.String() + " and " + b.String(),
 		What: "both would be written to topic " + topic,
-		Mend: "leave one out with exclude_tables, or give one of them `topic: {name: …}` in overrides"}
+		Mend: "leave one out with exclude_tables, or capture it by a source with another topic_prefix"}
 }
 
 // register compiles the codec and gets the schema ids.
@@ -79,13 +80,23 @@ func (s *Sink) register(ctx context.Context, tab *table) (err error) {
 		return err
 	}
 	if tab.keyID, err = s.Registry.Register(ctx, tab.topic+"-key", tab.codec.KeySchema()); err != nil {
-		return fmt.Errorf("register the key schema: %w", err)
+		return s.notRegistered(tab, "key", err)
 	}
 	if tab.valueID, err = s.Registry.Register(ctx, tab.topic+"-value", tab.codec.ValueSchema()); err != nil {
-		return fmt.Errorf("register the value schema: %w", err)
+		return s.notRegistered(tab, "value", err)
 	}
 	s.codecs[tab.valueID] = tab.codec
 	return nil
+}
+
+// notRegistered tells a schema that the topic's readers could not read from a
+// registry that does not answer.
+func (s *Sink) notRegistered(tab *table, part string, err error) error {
+	if !errors.Is(err, registry.ErrIncompatible) {
+		return fmt.Errorf("register the %s schema: %w", part, err)
+	}
+	return &pipeline.Refusal{Code: "SCHEMA_INCOMPATIBLE", Where: "topic " + tab.topic, What: "the registry does not take its new " + part + " schema", Err: err,
+		Mend: "evert reset " + s.Source + " --yes   # begins its topics and their schemas anew; or lower the subject's compatibility level"}
 }
 
 // checkKey refuses another key schema than the topic has: it would move keys to
@@ -103,7 +114,7 @@ func (s *Sink) checkKey(ctx context.Context, tab *table) error {
 	}
 	return &pipeline.Refusal{Code: "KEY_CHANGED", Where: "topic " + tab.topic,
 		What: "the columns of the table's key, or their types, changed; the key schema of a topic never changes",
-		Mend: "give the table a new topic with `topic: {name: …}` in overrides, then evert reset " + s.Source + " --resnapshot --yes"}
+		Mend: "evert reset " + s.Source + " --yes   # begins its topics anew; or restore the key"}
 }
 
 // ensure makes or verifies the topic and notes from where its rows count.
@@ -111,7 +122,7 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 	spec := log.TopicSpec{Name: tab.topic, Partitions: int32(tab.partitions), Compact: true, Settings: want.Settings}
 	infos, err := s.Log.Admin().Ensure(ctx, spec)
 	if err != nil {
-		return err
+		return s.named(err)
 	}
 	tab.maxBytes = infos[0].MaxBytes
 	if _, known := s.next.Tables[tab.topic]; known {
@@ -126,6 +137,16 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 		s.owe(tab.topic)
 	}
 	return nil
+}
+
+// named writes the source's name into the mend of a log, which does not know it.
+// Whoever wraps an error fixes its text, so this comes first.
+func (s *Sink) named(err error) error {
+	var r *pipeline.Refusal
+	if errors.As(err, &r) {
+		r.Mend = strings.ReplaceAll(r.Mend, "reset SOURCE ", "reset "+s.Source+" ")
+	}
+	return err
 }
 
 // newState is the state of a table whose rows begin now: what lies in the topic

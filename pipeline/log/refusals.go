@@ -2,7 +2,8 @@ package log
 
 import "github.com/evertdb/evert/pipeline"
 
-// The refusals of Admin.Ensure, the same over every log.
+// The refusals of Admin.Ensure, the same over every log. A log does not know its
+// sources: where a mend says SOURCE, who runs a source writes its name.
 const (
 	// RefuseMissing: a topic whose identity is known does not exist any more;
 	// it is never made anew by itself (K13).

@@ -19,6 +19,11 @@ func ofCapture() []Entry {
 			Mend: "Begin the topic anew: `evert reset SOURCE --yes`; or restore the key.",
 		},
 		{
+			Code: "SCHEMA_INCOMPATIBLE",
+			Text: "A table changed in a way that the registry does not let its topic follow: readers of the new schema could not read the records of the old one. Nothing was written.",
+			Mend: "Begin the topics and their schemas anew: `evert reset SOURCE --yes`; or lower the compatibility level of the subject.",
+		},
+		{
 			Code: "RECORD_TOO_LARGE",
 			Text: "A row is larger than its topic takes (limits.record_bytes). Nothing of it was written, and the source stops before it.",
 			Mend: "Raise limits.record_bytes and the topic's max.message.bytes, or make the row smaller in the database.",

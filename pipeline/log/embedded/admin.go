@@ -17,6 +17,10 @@ import (
 // admin is a log.Admin.
 type admin struct{ *Log }
 
+// copyAgain is the mend where records are gone. A log does not know its sources;
+// who runs one writes its name for SOURCE.
+const copyAgain = "evert reset SOURCE --resnapshot --yes"
+
 var errReadOnly = errors.New("the log is open for reading only")
 
 // Ensure makes all that is missing in one step, or nothing.
@@ -92,7 +96,7 @@ func mayMake(want log.TopicSpec) error {
 	case want.ID != "": // K13
 		return &pipeline.Refusal{
 			Code: log.RefuseMissing, Where: want.Name, What: "the topic is gone, and records were read from it before",
-			Mend: "evert reset SOURCE --resnapshot",
+			Mend: copyAgain,
 		}
 	}
 	return nil
@@ -105,12 +109,15 @@ func compare(have, wanted log.TopicSpec) error {
 	refuse := func(code pipeline.Code, what string, args ...any) error {
 		return &pipeline.Refusal{
 			Code: code, Where: have.Name, What: fmt.Sprintf(what, args...),
-			Mend: "evert reset SOURCE --resnapshot   # or configure the topic as it is",
+			Mend: "evert reset SOURCE --yes   # begins its topics anew; or configure the topic as it is",
 		}
 	}
 	switch {
 	case want.ID != "" && want.ID != have.ID:
-		return refuse(log.RefuseReplaced, "another topic lies under this name: its identity is %s, it was %s", have.ID, want.ID)
+		return &pipeline.Refusal{
+			Code: log.RefuseReplaced, Where: have.Name, What: fmt.Sprintf("another topic lies under this name: its identity is %s, it was %s", have.ID, want.ID),
+			Mend: copyAgain,
+		}
 	case want.Partitions != have.Partitions:
 		return refuse(log.RefusePartitions, "the topic has %d partitions, wanted are %d", have.Partitions, want.Partitions)
 	case want.Compact != have.Compact:

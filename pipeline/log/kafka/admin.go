@@ -83,7 +83,7 @@ func (a *admin) verify(wanted []want, there map[string]present) (missing []want,
 		case !ok && w.ID != "":
 			return nil, &pipeline.Refusal{
 				Code: log.RefuseMissing, Where: w.Name, What: "the topic with id " + w.ID + " does not exist any more",
-				Mend: "restore the topic, or copy its table again with evert snapshot",
+				Mend: "evert reset SOURCE --resnapshot --yes",
 			}
 		case !ok && a.l.cfg.Topics.Manage != Create:
 			return nil, &pipeline.Refusal{Code: log.RefuseMissing, Where: w.Name, What: "the topic does not exist, and kafka.topics.manage does not let it be made", Mend: a.createCommand(w)}

@@ -325,7 +325,7 @@ func timeoutRefused(t *testing.T) {
 	l := open(t, cfg)
 	_, err := l.Writer(t.Context(), "w")
 	same(t, pipeline.CodeOf(err), codeTimeout)
-	if !strings.Contains(err.Error(), "transaction.max.timeout.ms=3600000") {
+	if !strings.Contains(err.Error(), "lower kafka.transaction_timeout") {
 		t.Fatal(err)
 	}
 }

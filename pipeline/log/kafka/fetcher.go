@@ -237,7 +237,7 @@ func (f *fetcher) outOfRange(p *part) *result {
 	case p.pos > ends.Stable:
 		f.a.fail(&pipeline.Refusal{
 			Code: codeTruncated, Where: p.String(), What: fmt.Sprintf("the reader stands at %d, behind the end at %d: records that were committed are gone", p.pos, ends.Stable),
-			Mend: "kafka-configs.sh --bootstrap-server BROKER --entity-type topics --entity-name " + p.Topic + " --alter --add-config unclean.leader.election.enable=false, then reset the reader",
+			Mend: "evert reset SOURCE --resnapshot --yes   # and set unclean.leader.election.enable=false for the topic",
 		})
 	}
 	return nil

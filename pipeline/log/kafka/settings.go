@@ -140,7 +140,7 @@ func (l *Log) compare(w want, p present) error {
 		return &pipeline.Refusal{
 			Code: log.RefusePartitions, Where: w.Name,
 			What: fmt.Sprintf("the topic has %d partitions, wanted are %d: its keys would move", p.Partitions, w.Partitions),
-			Mend: fmt.Sprintf("set topic: {partitions: %d} for it, or make it anew: kafka-topics.sh --bootstrap-server %s --delete --topic %s", p.Partitions, l.cfg.Brokers[0], w.Name),
+			Mend: fmt.Sprintf("evert reset SOURCE --yes   # begins its topics anew; or set topic: {partitions: %d} for the table", p.Partitions),
 		}
 	case l.cfg.Topics.Manage == Never:
 		return nil
@@ -151,7 +151,7 @@ func (l *Log) compare(w want, p present) error {
 func replaced(topic, is, was string) error { // K13
 	return &pipeline.Refusal{
 		Code: log.RefuseReplaced, Where: topic, What: fmt.Sprintf("the topic has the id %s, its id was %s: it was deleted and made anew", is, was),
-		Mend: "copy its table again with evert snapshot",
+		Mend: "evert reset SOURCE --resnapshot --yes",
 	}
 }
 

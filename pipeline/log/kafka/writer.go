@@ -104,8 +104,7 @@ func (w *Writer) openError(err error) error {
 		return &pipeline.Refusal{
 			Code: codeTimeout, Where: "writer " + w.id, Err: err,
 			What: fmt.Sprintf("the brokers do not allow a transaction timeout of %s", w.log.cfg.TransactionTimeout),
-			Mend: fmt.Sprintf("kafka-configs.sh --bootstrap-server BROKER --entity-type brokers --entity-default --alter --add-config transaction.max.timeout.ms=%d",
-				w.log.cfg.TransactionTimeout.Milliseconds()),
+			Mend: "lower kafka.transaction_timeout; or raise transaction.max.timeout.ms in the configuration of every broker, and restart them",
 		}
 	}
 	return fmt.Errorf("open writer %s: %w", w.id, denied(w.id, err))
