@@ -189,7 +189,7 @@ func (f *facts) warnings(c *Config, ch *chosen) []Finding {
 	if f.keepSizeMB < 0 && f.version >= 130000 {
 		out = append(out, Finding{Warning: true, Refusal: &pipeline.Refusal{
 			Code: CodeRetention, Where: f.database, What: "nothing limits the log that a slot may hold back while Evert is down (max_slot_wal_keep_size = -1)",
-			Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf();",
+			Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB';\nSELECT pg_reload_conf();",
 		}})
 	}
 	for _, r := range ch.skipped {

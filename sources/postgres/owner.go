@@ -102,7 +102,7 @@ func (s *Source) awaitSlot(conn *replConn) error {
 		if time.Since(began) > s.config.SlotWait {
 			return &pipeline.Refusal{
 				Code: CodeSlotActive, Where: "slot " + s.config.Slot, What: "another process reads from it: " + holder,
-				Mend: "stop the other instance, or, if there is none: SELECT pg_terminate_backend(" + fmt.Sprint(slot.activePID) + ");",
+				Mend: "stop the other instance\nor, if there is none: SELECT pg_terminate_backend(" + fmt.Sprint(slot.activePID) + ");",
 			}
 		}
 		s.stats.waitFor("the slot is held by " + holder)

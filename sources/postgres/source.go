@@ -120,7 +120,12 @@ func (s *Source) resumed(from pipeline.Resume) (state, error) {
 	if from.IsZero() {
 		return state{}, nil
 	}
-	return decodeState(from.State)
+	was, err := decodeState(from.State)
+	var r *pipeline.Refusal
+	if errors.As(err, &r) {
+		r.Mend = s.config.ResetCommand
+	}
+	return was, err
 }
 
 // look reads what the start depends on.
