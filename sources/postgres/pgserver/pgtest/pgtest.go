@@ -115,6 +115,9 @@ type Shared struct {
 	server *pgserver.Server
 	err    error
 	count  atomic.Int64 // databases made so far
+
+	mu   sync.Mutex
+	idle []string // databases made empty again, because making one takes longest
 }
 
 // Run runs the tests and then ends the server, if one was started. Its result is
@@ -142,13 +145,48 @@ func (s *Shared) Server(t testing.TB) *pgserver.Server {
 	return s.server
 }
 
-// Database makes a fresh database on the shared server and gives its URL.
+// Database gives the URL of an empty database on the shared server, with no slot,
+// no setting and no right of its own. It is the test's until the test ends.
 func (s *Shared) Database(t testing.TB) string {
 	t.Helper()
 	server := s.Server(t)
-	name := fmt.Sprintf("test_%d", s.count.Add(1))
-	Database(t, server, name)
+	name, ok := s.take()
+	if !ok {
+		name = fmt.Sprintf("test_%d", s.count.Add(1))
+		if err := server.Exec(t.Context(), "postgres", "CREATE DATABASE "+quote(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { s.giveBack(t, name) })
 	return server.URL(name)
+}
+
+func (s *Shared) take() (name string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.idle) - 1
+	if last < 0 {
+		return "", false
+	}
+	name, s.idle = s.idle[last], s.idle[:last]
+	return name, true
+}
+
+// giveBack empties a database for the next test, or drops one that cannot be.
+func (s *Shared) giveBack(t testing.TB, name string) {
+	err := leave(s.server, name)
+	if err == nil && empty(s.server, name) == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.idle = append(s.idle, name)
+		return
+	}
+	if err == nil {
+		err = s.server.Exec(context.Background(), "postgres", "DROP DATABASE "+quote(name))
+	}
+	if err != nil {
+		t.Errorf("drop database %s: %v", name, err)
+	}
 }
 
 // Database makes the named database on a server, and drops it when the test
@@ -165,8 +203,43 @@ func Database(t testing.TB, server *pgserver.Server, name string) {
 	})
 }
 
-// drop ends the walsenders first: a database with an active slot cannot go.
 func drop(server *pgserver.Server, name string) error {
+	if err := leave(server, name); err != nil {
+		return err
+	}
+	return server.Exec(context.Background(), "postgres", "DROP DATABASE "+quote(name))
+}
+
+// emptySQL drops what a test may have made, and fails for what it does not know.
+const emptySQL = `DO $$ DECLARE x record; BEGIN
+	FOR x IN SELECT pubname AS name FROM pg_publication LOOP EXECUTE format('DROP PUBLICATION %I', x.name); END LOOP;
+	FOR x IN SELECT extname AS name FROM pg_extension WHERE extname <> 'plpgsql' LOOP EXECUTE format('DROP EXTENSION %I CASCADE', x.name); END LOOP;
+	FOR x IN SELECT nspname AS name FROM pg_namespace WHERE nspname <> 'information_schema' AND nspname !~ '^pg_' LOOP
+		EXECUTE format('DROP SCHEMA %I CASCADE', x.name);
+	END LOOP;
+	CREATE SCHEMA public;
+	IF current_setting('server_version_num')::int >= 150000 THEN
+		ALTER SCHEMA public OWNER TO pg_database_owner;
+		GRANT USAGE ON SCHEMA public TO PUBLIC;
+	ELSE
+		GRANT ALL ON SCHEMA public TO PUBLIC;
+	END IF;
+	IF (SELECT datacl IS NOT NULL FROM pg_database WHERE datname = current_database())
+		OR EXISTS (SELECT FROM pg_event_trigger) OR EXISTS (SELECT FROM pg_default_acl)
+		OR EXISTS (SELECT FROM pg_foreign_data_wrapper) OR EXISTS (SELECT FROM pg_largeobject_metadata)
+		OR EXISTS (SELECT FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()) THEN
+		RAISE EXCEPTION 'the database is not as new';
+	END IF;
+END $$`
+
+// empty makes a database that was left as new.
+func empty(server *pgserver.Server, name string) error {
+	return server.Exec(context.Background(), name, emptySQL, "ALTER DATABASE "+quote(name)+" RESET ALL")
+}
+
+// leave ends a database's connections and drops its slots. The walsenders come
+// first: an active slot cannot go.
+func leave(server *pgserver.Server, name string) error {
 	literal := "'" + strings.ReplaceAll(name, "'", "''") + "'"
 	return server.Exec(context.Background(), "postgres",
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "+literal,
@@ -175,8 +248,7 @@ func drop(server *pgserver.Server, name string) error {
 				PERFORM pg_sleep(0.005); PERFORM pg_stat_clear_snapshot();
 			END LOOP;
 		END $$`,
-		"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = "+literal,
-		"DROP DATABASE "+quote(name))
+		"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = "+literal)
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
