@@ -3,13 +3,10 @@ package postgres
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
-	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 // An assembler turns the messages of the stream into batches. It does no input
@@ -60,19 +57,6 @@ type assembler struct {
 	handed  uint64       // of them in batches handed over
 	early   bool         // it comes before the one that was handed over in part
 	skipped uint64       // transactions skipped so far, for tests and metrics
-}
-
-// A relation is what the stream last said about a table.
-type relation struct {
-	shape   *shape                    // nil: not captured, or not looked at yet
-	pending *pgoutput.RelationMessage // announced and not looked at yet
-	before  []shapeColumn             // what the rows handed over were written under, if not shape
-}
-
-// An undo is what a relation was before its open transaction.
-type undo struct {
-	relation *relation
-	was      relation
 }
 
 // message takes one message of the stream, which stood at place in the log.
@@ -249,72 +233,6 @@ func (a *assembler) streamed() error {
 	return errors.Join(err, a.spill.drop(kept))
 }
 
-// announce notes what rows of a relation look like from here on. It is looked
-// at when a row needs it: what a savepoint rolled back never does.
-func (a *assembler) announce(m *pgoutput.RelationMessage) {
-	r := a.rels[m.ID]
-	if r == nil {
-		r = &relation{}
-		a.rels[m.ID] = r
-	}
-	if r.shape != nil && r.before == nil && r.shape.matches(m) {
-		r.pending = nil
-		return
-	}
-	r.pending = cloneRelation(m)
-}
-
-// resolve gives the shape of a relation's rows; nil if it is not captured.
-func (a *assembler) resolve(id uint32) (*shape, error) {
-	r := a.rels[id]
-	if r == nil {
-		return nil, fmt.Errorf("a row of relation %d came before its description", id)
-	}
-	if r.pending == nil {
-		return r.shape, nil
-	}
-	before := r.before
-	if before == nil && r.shape != nil {
-		before = r.shape.columns
-	}
-	s, err := a.shape(r.pending, before)
-	if err != nil {
-		return nil, err
-	}
-	a.take(r, s)
-	return s, nil
-}
-
-// take makes s what the rows of a relation are read with. The state says so from
-// the next end on, and not if the transaction is sent again.
-func (a *assembler) take(r *relation, s *shape) {
-	a.undo = append(a.undo, undo{relation: r, was: relation{shape: r.shape, before: r.before}})
-	r.shape, r.pending, r.before = s, nil, nil
-	if s == nil {
-		return
-	}
-	b := a.batch()
-	b.tables = append(b.tables, s.table)
-	if !slices.Equal(a.state.kept[s.oid], s.columns) {
-		a.keep(a.state.keep(a.state.kept.with(s.oid, s.columns)))
-	}
-}
-
-// settle notes that what was taken so far goes with an end.
-func (a *assembler) settle() { a.undo, a.ended = a.undo[:0], a.state }
-
-// unsettle forgets the shapes of a transaction that is sent again.
-func (a *assembler) unsettle() {
-	if len(a.undo) == 0 {
-		return
-	}
-	for _, u := range slices.Backward(a.undo) {
-		*u.relation = u.was
-	}
-	a.undo = a.undo[:0]
-	a.keep(a.ended)
-}
-
 func (a *assembler) batch() *batch {
 	if a.out == nil {
 		a.out = a.fresh()
@@ -400,118 +318,4 @@ func (a *assembler) interrupt() error {
 	a.open, a.block, a.tx = false, nil, nil
 	a.dec.Reset()
 	return a.spill.clear()
-}
-
-func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
-	if a.skip || a.leftOut() {
-		return nil
-	}
-	if err := a.makeRoom(); err != nil {
-		return err
-	}
-	s, err := a.resolve(r.Relation)
-	if s == nil || err != nil {
-		return err
-	}
-	op := pipeline.Create
-	switch kind {
-	case pgoutput.Update:
-		op = pipeline.Update
-	case pgoutput.Delete:
-		op = pipeline.Delete
-	}
-	c, err := a.change(s, op, place)
-	if err != nil {
-		return err
-	}
-	if r.OldKind != pgoutput.OldNone {
-		if c.Before, err = a.tuple(s, r.Old, r.OldKind == pgoutput.OldKey); err != nil {
-			return err
-		}
-	}
-	if op != pipeline.Delete {
-		if c.After, err = a.tuple(s, r.New, false); err != nil {
-			return err
-		}
-	}
-	if c.Before != nil && c.After != nil {
-		fillUnknown(c.After, c.Before)
-	}
-	return nil
-}
-
-// fillUnknown takes values that were not sent, because they are as before, from
-// the old row: all of it, or its key (P13).
-func fillUnknown(row, from schema.Row) {
-	for i := range row {
-		if !row[i].IsKnown() {
-			row[i] = from[i]
-		}
-	}
-}
-
-// tuple reads the values of a row. In an old row of key columns only, the others
-// are sent as NULL and are not known.
-func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schema.Row, error) {
-	if len(cols) != len(s.codecs) {
-		return nil, fmt.Errorf("%s: a row has %d columns instead of %d", s.table, len(cols), len(s.codecs))
-	}
-	b := a.out
-	row := b.row(len(cols))
-	for i := range cols {
-		var err error
-		switch cols[i].Kind {
-		case pgoutput.Text:
-			row[i], err = b.reader.Text(s.codecs[i], cols[i].Data)
-		case pgoutput.Binary:
-			row[i], err = b.reader.Binary(s.codecs[i], cols[i].Data)
-		case pgoutput.Unchanged:
-			row[i] = schema.Unknown()
-		default:
-			row[i] = schema.Null()
-			if keyOnly && !s.table.IsKey(i) {
-				row[i] = schema.Unknown()
-			}
-		}
-		if err != nil {
-			return nil, valueError(s, i, err)
-		}
-	}
-	return row, nil
-}
-
-// valueError names table and column, and never the value.
-func valueError(s *shape, col int, err error) error {
-	r := &pipeline.Refusal{
-		Code: CodeValue, Where: s.table.String(), What: "column " + s.table.Columns[col].Name + " " + s.table.Columns[col].Type.Name + " cannot be read", Err: err,
-		Mend: "exclude the table, and report this with the server's version",
-	}
-	if errors.As(err, new(pgvalue.ShapeError)) {
-		r.Code, r.What = CodeArrayShape, "column "+s.table.Columns[col].Name+" holds a value that is not kept"
-		r.Mend = "exclude the table, or store arrays of one dimension that begin at 1"
-	}
-	return r
-}
-
-// truncate is one change per captured table (P19).
-func (a *assembler) truncate(relations []uint32, place lsn) error {
-	for _, id := range relations {
-		if a.skip || a.leftOut() {
-			continue
-		}
-		if err := a.makeRoom(); err != nil {
-			return err
-		}
-		s, err := a.resolve(id)
-		if err != nil {
-			return err
-		}
-		if s == nil {
-			continue
-		}
-		if _, err := a.change(s, pipeline.Truncate, place); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
+)
+
+func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
+	if a.skip || a.leftOut() {
+		return nil
+	}
+	if err := a.makeRoom(); err != nil {
+		return err
+	}
+	s, err := a.resolve(r.Relation)
+	if s == nil || err != nil {
+		return err
+	}
+	op := pipeline.Create
+	switch kind {
+	case pgoutput.Update:
+		op = pipeline.Update
+	case pgoutput.Delete:
+		op = pipeline.Delete
+	}
+	c, err := a.change(s, op, place)
+	if err != nil {
+		return err
+	}
+	if r.OldKind != pgoutput.OldNone {
+		if c.Before, err = a.tuple(s, r.Old, r.OldKind == pgoutput.OldKey); err != nil {
+			return err
+		}
+	}
+	if op != pipeline.Delete {
+		if c.After, err = a.tuple(s, r.New, false); err != nil {
+			return err
+		}
+	}
+	if c.Before != nil && c.After != nil {
+		fillUnknown(c.After, c.Before)
+	}
+	return nil
+}
+
+// fillUnknown takes values that were not sent, because they are as before, from
+// the old row: all of it, or its key (P13).
+func fillUnknown(row, from schema.Row) {
+	for i := range row {
+		if !row[i].IsKnown() {
+			row[i] = from[i]
+		}
+	}
+}
+
+// tuple reads the values of a row. In an old row of key columns only, the others
+// are sent as NULL and are not known.
+func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schema.Row, error) {
+	if len(cols) != len(s.codecs) {
+		return nil, fmt.Errorf("%s: a row has %d columns instead of %d", s.table, len(cols), len(s.codecs))
+	}
+	b := a.out
+	row := b.row(len(cols))
+	for i := range cols {
+		var err error
+		switch cols[i].Kind {
+		case pgoutput.Text:
+			row[i], err = b.reader.Text(s.codecs[i], cols[i].Data)
+		case pgoutput.Binary:
+			row[i], err = b.reader.Binary(s.codecs[i], cols[i].Data)
+		case pgoutput.Unchanged:
+			row[i] = schema.Unknown()
+		default:
+			row[i] = schema.Null()
+			if keyOnly && !s.table.IsKey(i) {
+				row[i] = schema.Unknown()
+			}
+		}
+		if err != nil {
+			return nil, valueError(s, i, err)
+		}
+	}
+	return row, nil
+}
+
+// valueError names table and column, and never the value.
+func valueError(s *shape, col int, err error) error {
+	r := &pipeline.Refusal{
+		Code: CodeValue, Where: s.table.String(), What: "column " + s.table.Columns[col].Name + " " + s.table.Columns[col].Type.Name + " cannot be read", Err: err,
+		Mend: "exclude the table, and report this with the server's version",
+	}
+	if errors.As(err, new(pgvalue.ShapeError)) {
+		r.Code, r.What = CodeArrayShape, "column "+s.table.Columns[col].Name+" holds a value that is not kept"
+		r.Mend = "exclude the table, or store arrays of one dimension that begin at 1"
+	}
+	return r
+}
+
+// truncate is one change per captured table (P19).
+func (a *assembler) truncate(relations []uint32, place lsn) error {
+	for _, id := range relations {
+		if a.skip || a.leftOut() {
+			continue
+		}
+		if err := a.makeRoom(); err != nil {
+			return err
+		}
+		s, err := a.resolve(id)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			continue
+		}
+		if _, err := a.change(s, pipeline.Truncate, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
