@@ -46,8 +46,9 @@ func TestBlockedLog(t *testing.T) {
 		cluster.Signal(syscall.SIGCONT)
 		goesOn(s, d)
 	})
-	if now := sender(s); now != streaming {
-		t.Errorf("P31: the walsender is %d, it was %d before the log blocked", now, streaming)
+	st, err := d.Status() // membership may have ended meanwhile, which is one new start
+	if err != nil || st.Restarts > 2 {
+		t.Errorf("%d restarts of the source, %v", st.Restarts, err)
 	}
 	checkMemory(t, d)
 	stop()

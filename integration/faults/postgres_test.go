@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/check"
 	"github.com/evertdb/evert/integration/harness/proxy"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -116,4 +117,25 @@ func TestIdleBesideBusyNeighbour(t *testing.T) {
 	s.AwaitTransactions(20)
 	stop()
 	s.MustEnd(d)
+}
+
+// A TRUNCATE waits for a snapshot that reads the table, and whoever reads the
+// table next waits for the TRUNCATE: P09 P19. If that is a worker of the same
+// snapshot, nobody ever goes on, and the server does not see it.
+func TestTruncateDuringSnapshot(t *testing.T) {
+	t.Parallel()
+	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.Options{Postgres: "snapshot: {workers: 2, max_rate: 200KiB/s}"})
+	d := s.Run()
+	d.AwaitStatus("the snapshot", harness.Copying(50))
+	s.SQL(s.Database, "SET lock_timeout = '60s'; TRUNCATE scratch")
+	d.AwaitStatus("the stream", harness.Streaming(0))
+	d.Terminate()
+	s.CatchUp()
+	var problems check.Problems
+	if _, err := check.Tables(s.World, &problems, "scratch", "accounts", "bulk"); err != nil {
+		t.Fatal(err)
+	}
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -31,12 +32,33 @@ type copier struct {
 	binary bool
 }
 
-func (w *copier) run(ctx context.Context, snapshot string, work <-chan chunk) error {
+// lockPatience is how long a worker waits for its locks.
+const lockPatience = time.Second
+
+// join copies on a connection of its own. All locks are taken before the first
+// chunk: a TRUNCATE that waits for the locks of another worker makes this one
+// wait behind it, and the server does not see that the workers wait for each
+// other. A worker that cannot have them at once leaves the work to the first.
+func (w *copier) join(ctx context.Context, snapshot string, work <-chan chunk) error {
 	conn, err := w.source.config.connectIn(ctx, snapshot)
 	if err != nil {
 		return err
 	}
 	defer closeConn(conn)
+	lock := fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE %s IN ACCESS SHARE MODE; SET LOCAL lock_timeout = 0",
+		lockPatience.Milliseconds(), tableList(w.source.chosen.tables))
+	if _, err := simpleQuery(ctx, conn, lock); sqlState(err) == "55P03" {
+		w.source.config.Log.Info("somebody waits to change or truncate a table; copying on with fewer workers")
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("keep the tables from being rewritten: %w", err)
+	}
+	return w.run(ctx, conn, work)
+}
+
+// run copies chunks until there are no more, on a connection that holds all
+// locks.
+func (w *copier) run(ctx context.Context, conn *pgconn.PgConn, work <-chan chunk) error {
 	for c := range work {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -18,8 +18,8 @@ import (
 // that each row is in exactly one of copy and stream (P09):
 //
 //	replication connection   CREATE_REPLICATION_SLOT … EXPORT_SNAPSHOT ─── idle ───► START_REPLICATION
-//	catalog connection            BEGIN REPEATABLE READ; SET TRANSACTION SNAPSHOT; what the tables are; LOCK … ACCESS SHARE
-//	worker 1 … n                  BEGIN REPEATABLE READ; SET TRANSACTION SNAPSHOT; COPY, COPY, …
+//	worker 1                      BEGIN REPEATABLE READ; SET TRANSACTION SNAPSHOT; what the tables are; LOCK … ACCESS SHARE; COPY, COPY, …
+//	worker 2 … n                  BEGIN REPEATABLE READ; SET TRANSACTION SNAPSHOT; LOCK … ACCESS SHARE, or leave; COPY, COPY, …
 //
 // The exported snapshot lives as long as its connection is left alone (P10);
 // what breaks here is therefore begun again from a new slot.
@@ -203,10 +203,14 @@ func (s *Source) copyTables(ctx context.Context, snapshot string, point lsn, beg
 	close(work)
 	pace := &pace{rate: s.config.MaxRate}
 	var group sync.WaitGroup
-	for range min(s.config.SnapshotWorkers, max(1, len(chunks))) {
+	for n := range min(s.config.SnapshotWorkers, max(1, len(chunks))) {
 		w := &copier{source: s, tx: &pipeline.Tx{Commit: uint64(point), At: began}, pace: pace}
 		group.Go(func() {
-			if err := w.run(ctx, snapshot, work); err != nil {
+			run := func() error { return w.join(ctx, snapshot, work) }
+			if n == 0 {
+				run = func() error { return w.run(ctx, conn, work) }
+			}
+			if err := run(); err != nil {
 				cancel(err)
 			}
 		})
