@@ -105,7 +105,7 @@ func (a *admin) create(ctx context.Context, w want) error {
 	}
 	_, err := a.l.admin.CreateTopic(ctx, w.Partitions, cmp.Or(a.l.cfg.Topics.ReplicationFactor, -1), configs, w.Name)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return fmt.Errorf("create topic %s: %w", w.Name, denied(w.Name, err))
+		return fmt.Errorf("create topic %s: %w", w.Name, a.l.cfg.denied(w.Name, err))
 	}
 	return nil
 }
@@ -165,6 +165,11 @@ type settings struct{ all, own map[string]string }
 
 func (a *admin) describe(ctx context.Context, names ...string) (map[string]present, error) {
 	details, err := a.l.admin.ListTopics(ctx, distinct(names)...)
+	if isDenied(err) && len(names) > 0 { // which of them, kadm does not say
+		if _, named := a.l.describe(ctx, a.l.cl, distinct(names)...); named != nil {
+			err = named
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("describe topics: %w", err)
 	}
@@ -174,7 +179,7 @@ func (a *admin) describe(ctx context.Context, names ...string) (map[string]prese
 			continue
 		}
 		if d.Err != nil {
-			return nil, fmt.Errorf("describe topic %s: %w", name, denied(name, d.Err))
+			return nil, fmt.Errorf("describe topic %s: %w", name, a.l.cfg.denied(name, d.Err))
 		}
 		found = append(found, name)
 	}
@@ -192,11 +197,11 @@ func (a *admin) fill(ctx context.Context, details kadm.TopicDetails, names []str
 	}
 	starts, err := a.l.admin.ListStartOffsets(ctx, names...)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the starts of topics: %w", err)
+		return nil, fmt.Errorf("ask for the starts of topics: %w", a.l.cfg.deniedAll(names, err))
 	}
 	stables, err := a.l.admin.ListCommittedOffsets(ctx, names...)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the ends of topics: %w", err)
+		return nil, fmt.Errorf("ask for the ends of topics: %w", a.l.cfg.deniedAll(names, err))
 	}
 	there := make(map[string]present, len(names))
 	for _, name := range names {
@@ -217,12 +222,12 @@ func (a *admin) fill(ctx context.Context, details kadm.TopicDetails, names []str
 func (l *Log) settings(ctx context.Context, topics ...string) (map[string]settings, error) {
 	configs, err := l.admin.DescribeTopicConfigs(ctx, topics...)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the settings of topics: %w", err)
+		return nil, fmt.Errorf("ask for the settings of topics: %w", l.cfg.deniedAll(topics, err))
 	}
 	found := make(map[string]settings, len(configs))
 	for _, c := range configs {
 		if c.Err != nil {
-			return nil, fmt.Errorf("ask for the settings of %s: %w", c.Name, denied(c.Name, c.Err))
+			return nil, fmt.Errorf("ask for the settings of %s: %w", c.Name, l.cfg.denied(c.Name, c.Err))
 		}
 		s := settings{all: map[string]string{}, own: map[string]string{}}
 		for i := range c.Configs {
@@ -279,7 +284,7 @@ func (a *admin) Delete(ctx context.Context, names ...string) error {
 	}
 	for name, answer := range answers {
 		if answer.Err != nil && !errors.Is(answer.Err, kerr.UnknownTopicOrPartition) {
-			return fmt.Errorf("delete topic %s: %w", name, denied(name, answer.Err))
+			return fmt.Errorf("delete topic %s: %w", name, a.l.cfg.deniedDelete(name, answer.Err))
 		}
 	}
 	return a.gone(ctx, names)
@@ -289,7 +294,7 @@ func (a *admin) gone(ctx context.Context, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, settle)
 	defer cancel()
 	for n := 1; ; n++ {
-		left, err := describe(ctx, a.l.cl, names...)
+		left, err := a.l.describe(ctx, a.l.cl, names...)
 		if err == nil && len(left) == 0 {
 			return nil
 		}

@@ -212,17 +212,18 @@ func TestAccess(t *testing.T) {
 }
 
 func TestDenied(t *testing.T) {
+	cfg := Config{Brokers: []string{"b:1"}}
 	for err, mend := range map[error]string{
 		kerr.SaslAuthenticationFailed:           "correct kafka.sasl",
-		kerr.TopicAuthorizationFailed:           "kafka-acls.sh --bootstrap-server BROKER --add --allow-principal User:USER --operation Describe --operation Read --operation Write --operation Create --operation DescribeConfigs --topic 't'",
-		kerr.GroupAuthorizationFailed:           "kafka-acls.sh --bootstrap-server BROKER --add --allow-principal User:USER --operation Describe --operation Read --group 't'",
-		kerr.TransactionalIDAuthorizationFailed: "kafka-acls.sh --bootstrap-server BROKER --add --allow-principal User:USER --operation Describe --operation Write --transactional-id 't'",
+		kerr.TopicAuthorizationFailed:           "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Read --operation Write --operation Create --operation DescribeConfigs --topic 't'",
+		kerr.GroupAuthorizationFailed:           "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Read --group 't'",
+		kerr.TransactionalIDAuthorizationFailed: "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Write --transactional-id 't'",
 	} {
-		got := denied("t", err)
+		got := cfg.denied("t", err)
 		same(t, pipeline.CodeOf(got), codeDenied)
 		if !strings.HasSuffix(got.Error(), "\n  mend: "+mend) {
 			t.Errorf("got %v", got)
 		}
 	}
-	same(t, pipeline.CodeOf(unreachable([]string{"b:1"}, kerr.SaslAuthenticationFailed)), codeDenied)
+	same(t, pipeline.CodeOf(cfg.unreachable(kerr.SaslAuthenticationFailed)), codeDenied)
 }

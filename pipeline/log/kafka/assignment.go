@@ -87,7 +87,7 @@ func (l *Log) locate(ctx context.Context, cl *kgo.Client, from log.Offsets) ([]*
 }
 
 func (l *Log) locateOnce(ctx context.Context, cl *kgo.Client, from log.Offsets) ([]*part, error) {
-	topics, err := describe(ctx, cl, topicNames(from)...)
+	topics, err := l.describe(ctx, cl, topicNames(from)...)
 	if err != nil {
 		return nil, fmt.Errorf("find the leaders: %w", err)
 	}
@@ -214,7 +214,7 @@ func (a *assignment) route(parts []*part) []*part {
 	for _, p := range parts {
 		names[p.TopicPartition] = 0
 	}
-	topics, err := describe(a.ctx, a.r.cl, topicNames(names)...)
+	topics, err := a.r.log.describe(a.ctx, a.r.cl, topicNames(names)...)
 	if err != nil {
 		a.r.log.retrying("reader", err)
 	}
@@ -228,7 +228,7 @@ func (a *assignment) reroute(p *part, topics map[string]topicMeta, err error) bo
 	meta, ok := topics[p.Topic]
 	switch {
 	case isDenied(err):
-		a.fail(denied(p.Topic, err))
+		a.fail(a.r.log.cfg.denied(p.Topic, err))
 		return false
 	case err != nil || !ok && p.tries < missingTries:
 		p.leader = -1

@@ -15,7 +15,7 @@ import (
 // sendOffsets adds a group's offsets to the open transaction. The group's
 // coordinator refuses them if the generation is not the present one (K05).
 func (w *Writer) sendOffsets(ctx context.Context, in *log.Inputs) error {
-	ids, err := topicIDs(ctx, w.cl, in.Offsets)
+	ids, err := w.log.topicIDs(ctx, w.cl, in.Offsets)
 	if err != nil {
 		return fmt.Errorf("writer %s: %w", w.id, err)
 	}
@@ -33,7 +33,7 @@ func (w *Writer) offsetsError(in *log.Inputs, err error) error {
 		return fmt.Errorf("writer %s: offsets of group %s: the member's generation %d is over (%w): %w", w.id, in.Generation.Group, in.Generation.ID, err, log.ErrFenced)
 	}
 	if err != nil {
-		return fmt.Errorf("writer %s: offsets of group %s: %w", w.id, in.Generation.Group, denied(in.Generation.Group, err))
+		return fmt.Errorf("writer %s: offsets of group %s: %w", w.id, in.Generation.Group, w.log.cfg.denied(w.log.groupName(in.Generation.Group), err))
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (w *Writer) txnOffsetCommit(ctx context.Context, in *log.Inputs, ids map[st
 
 // commitOffsets commits a group's offsets where there is no transaction.
 func (w *Writer) commitOffsets(ctx context.Context, in *log.Inputs) error {
-	ids, err := topicIDs(ctx, w.cl, in.Offsets)
+	ids, err := w.log.topicIDs(ctx, w.cl, in.Offsets)
 	if err != nil {
 		return fmt.Errorf("writer %s: %w", w.id, err)
 	}
@@ -154,7 +154,7 @@ func (w *Writer) offsetCommit(ctx context.Context, in *log.Inputs, ids map[strin
 	return nil
 }
 
-func topicIDs(ctx context.Context, cl *kgo.Client, offsets log.Offsets) (map[string][16]byte, error) {
+func (l *Log) topicIDs(ctx context.Context, cl *kgo.Client, offsets log.Offsets) (map[string][16]byte, error) {
 	ids := map[string][16]byte{}
 	for tp := range offsets {
 		ids[tp.Topic] = [16]byte{}
@@ -163,7 +163,7 @@ func topicIDs(ctx context.Context, cl *kgo.Client, offsets log.Offsets) (map[str
 	for topic := range ids {
 		names = append(names, topic)
 	}
-	topics, err := describe(ctx, cl, names...)
+	topics, err := l.describe(ctx, cl, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (w *Writer) fail(ctx context.Context, err error) error {
 	case errors.Is(err, kgo.ErrClientClosed):
 		err = fmt.Errorf("%w: %w", log.ErrClosed, err)
 	default:
-		err = denied(w.id, err)
+		err = w.log.cfg.denied(w.id, err)
 	}
 	w.dead = err
 	return err

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,12 +20,12 @@ const (
 	codeTruncated   pipeline.Code = "TOPIC_TRUNCATED"
 )
 
-func unreachable(brokers []string, err error) error {
+func (c *Config) unreachable(err error) error {
 	if isDenied(err) {
-		return denied("", err)
+		return c.denied("", err)
 	}
 	return &pipeline.Refusal{
-		Code: codeUnreachable, Where: strings.Join(brokers, ","), What: "the Kafka cluster does not answer", Err: err,
+		Code: codeUnreachable, Where: strings.Join(c.Brokers, ","), What: "the Kafka cluster does not answer", Err: err,
 		Mend: "start the brokers, or correct kafka.brokers, kafka.tls and kafka.sasl",
 	}
 }
@@ -51,15 +52,48 @@ func rights(err error) string {
 
 // denied makes a refusal of an answer for want of rights, and leaves other
 // errors as they are.
-func denied(where string, err error) error {
+func (c *Config) denied(where string, err error) error {
 	if !isDenied(err) {
 		return err
 	}
 	r := &pipeline.Refusal{Code: codeDenied, Where: where, What: "the cluster refuses this user", Err: err, Mend: "correct kafka.sasl"}
 	if ops := rights(err); ops != "" {
-		r.Mend = "kafka-acls.sh --bootstrap-server BROKER --add --allow-principal User:USER " + ops + " '" + where + "'"
+		r.Mend = "kafka-acls.sh --bootstrap-server " + c.Brokers[0] + " --add --allow-principal 'User:" + c.user() + "' " + ops + " '" + where + "'"
 	}
 	return r
+}
+
+// deniedAll is denied, for topics of which it is not known which one.
+func (c *Config) deniedAll(topics []string, err error) error {
+	var r *pipeline.Refusal
+	if err = c.denied(topics[0], err); errors.As(err, &r) {
+		r.Where = strings.Join(topics, ", ")
+		r.Mend = strings.Replace(r.Mend, "'"+topics[0]+"'", "'"+strings.Join(topics, "' --topic '")+"'", 1)
+	}
+	return err
+}
+
+// deniedDelete is denied, for the one operation that is not needed every day.
+func (c *Config) deniedDelete(topic string, err error) error {
+	var r *pipeline.Refusal
+	if err = c.denied(topic, err); errors.As(err, &r) {
+		r.Mend = strings.Replace(r.Mend, "--operation Describe ", "--operation Delete --operation Describe ", 1)
+	}
+	return err
+}
+
+// user is who the cluster takes us for. Who a certificate stands for, only the
+// cluster knows.
+func (c *Config) user() string {
+	switch {
+	case c.SASL != nil:
+		if user, _, err := c.SASL.Credentials(context.Background()); err == nil {
+			return user
+		}
+	case c.TLS == nil:
+		return "ANONYMOUS"
+	}
+	return "USER"
 }
 
 // isEnded reports whether err says that somebody else ended the producer's

@@ -58,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l := &Log{cfg: cfg, opts: opts, cl: cl, admin: kadm.NewClient(cl)}
 	if err := l.ask(ctx); err != nil {
 		cl.Close()
-		return nil, unreachable(cfg.Brokers, err)
+		return nil, cfg.unreachable(err)
 	}
 	return l, nil
 }
@@ -124,7 +124,7 @@ type partitionMeta struct {
 
 // describe asks for topics as they are now. A topic that does not exist is
 // missing from the answer.
-func describe(ctx context.Context, cl *kgo.Client, names ...string) (map[string]topicMeta, error) {
+func (l *Log) describe(ctx context.Context, cl *kgo.Client, names ...string) (map[string]topicMeta, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	for _, name := range names {
 		t := kmsg.NewMetadataRequestTopic()
@@ -142,7 +142,7 @@ func describe(ctx context.Context, cl *kgo.Client, names ...string) (map[string]
 			continue
 		}
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil && !kerr.IsRetriable(err) {
-			return nil, denied(*t.Topic, err)
+			return nil, l.cfg.denied(*t.Topic, err)
 		}
 		topics[*t.Topic] = newTopicMeta(t)
 	}

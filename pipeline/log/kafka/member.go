@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Member implements log.Membership as a member of a consumer group that fetches
@@ -36,9 +38,12 @@ var _ log.Membership = (*Member)(nil)
 // for room after that.
 const eventsAhead = 8
 
-// Join takes part in the group <deployment>.<group>. It returns at once; the
-// first event tells of the first partitions.
-func (l *Log) Join(_ context.Context, group string, topics []string) (log.Membership, error) {
+// Join takes part in the group <deployment>.<group>. The first event tells of
+// the first partitions.
+func (l *Log) Join(ctx context.Context, group string, topics []string) (log.Membership, error) {
+	if err := l.mayJoin(ctx, l.groupName(group)); err != nil {
+		return nil, err
+	}
 	m := &Member{
 		log: l, group: l.groupName(group), events: make(chan log.Event, eventsAhead),
 		closed: make(chan struct{}), held: map[log.TopicPartition]bool{},
@@ -61,6 +66,21 @@ func (l *Log) Join(_ context.Context, group string, topics []string) (log.Member
 	cl.PauseFetchTopics(topics...)
 	m.cl = cl
 	return m, nil
+}
+
+// mayJoin asks as a member that nobody knows. A client that lacks the right to
+// the group would try for ever and tell no one (I8).
+func (l *Log) mayJoin(ctx context.Context, group string) error {
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation = group, "nobody", -1
+	resp, err := req.RequestWith(ctx, l.cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if isDenied(err) {
+		return l.cfg.denied(group, err)
+	}
+	return nil // what else may be wrong, the membership gets over
 }
 
 func (l *Log) groupName(group string) string { return l.cfg.Deployment + "." + group }

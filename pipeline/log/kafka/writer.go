@@ -107,7 +107,7 @@ func (w *Writer) openError(err error) error {
 			Mend: "lower kafka.transaction_timeout; or raise transaction.max.timeout.ms in the configuration of every broker, and restart them",
 		}
 	}
-	return fmt.Errorf("open writer %s: %w", w.id, denied(w.id, err))
+	return fmt.Errorf("open writer %s: %w", w.id, w.log.cfg.denied(w.id, err))
 }
 
 // OnBrokerE2E sees every request end. An EndTxn without an answer may still
@@ -372,7 +372,7 @@ func (w *Writer) target(ctx context.Context, topic string) (*target, error) {
 	if t := w.targets[topic]; t != nil {
 		return t, nil
 	}
-	topics, err := describe(ctx, w.cl, topic)
+	topics, err := w.log.describe(ctx, w.cl, topic)
 	if err != nil {
 		return nil, fmt.Errorf("writer %s: %w", w.id, err)
 	}
