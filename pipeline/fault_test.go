@@ -77,8 +77,8 @@ func runWorld(seed uint64, p plant) error {
 // limits are small, so that transactions go in parts.
 func limits(w *world) pipeline.Limits {
 	return pipeline.Limits{
-		Interval: time.Duration(w.rng.IntN(5)) * time.Millisecond,
-		Rows:     1 + w.rng.IntN(8), Bytes: 1 << 20, Timeout: time.Hour, Drain: time.Second,
+		Interval: time.Duration(w.rng.IntN(5)) * time.Millisecond, Quiet: time.Duration(w.rng.IntN(3)) * time.Millisecond,
+		Rows: 1 + w.rng.IntN(8), Bytes: 1 << 20, Timeout: time.Hour, Drain: time.Second,
 	}
 }
 

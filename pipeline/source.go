@@ -15,7 +15,8 @@ type Source interface {
 	Open(ctx context.Context, from Resume) error
 
 	// Next gives the next batch, waiting for it until ctx ends; nothing is lost
-	// by a call that ended with ctx. It is io.EOF when a bounded source is done.
+	// by a call that ended with ctx, and what is ready is given even if ctx has
+	// ended. It is io.EOF when a bounded source is done.
 	// The batch is valid until the next call.
 	Next(ctx context.Context) (Batch, error)
 

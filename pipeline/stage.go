@@ -10,7 +10,8 @@ import (
 
 // Limits bound what lies between two commits (I9).
 type Limits struct {
-	Interval time.Duration // at most this often under load; an idle stage commits at once
+	Interval time.Duration // at most this often under load
+	Quiet    time.Duration // at most this often when nothing more is ready: an idle stage commits at once
 	Rows     int           // a commit happens at this many rows, inside a transaction if need be
 	Bytes    int           // or at this many bytes
 	Timeout  time.Duration // or this long after the first row, inside a transaction if need be: half the transaction timeout
@@ -21,6 +22,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Interval: 100 * time.Millisecond,
+		Quiet:    4 * time.Millisecond,
 		Rows:     100_000,
 		Bytes:    32 << 20,
 		Timeout:  30 * time.Second,
@@ -125,10 +127,10 @@ func (r *run) next(ctx context.Context) (Batch, error) {
 	return b, err
 }
 
-// deadline is when the pending commit happens if nothing more is read.
+// deadline is when the pending commit happens if nothing more is ready.
 func (r *run) deadline() time.Time {
 	if r.between {
-		return r.last.Add(r.Limits.Interval)
+		return r.last.Add(r.Limits.Quiet)
 	}
 	return r.first.Add(r.Limits.Timeout)
 }
