@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -85,8 +86,9 @@ func (l *lab) probe(ctx context.Context, d *deployment, res *results) error {
 	defer func() { _ = reader.Process.Kill(); _ = reader.Wait() }()
 	lines := bufio.NewReaderSize(out, 1<<20)
 	var trips []time.Duration
-	const probes, warmUp = 220, 20
+	const probes, warmUp = 120, 20
 	for n := range probes {
+		idle(ctx)
 		began := time.Now()
 		if err := insertOne(ctx, conn, n+1); err != nil {
 			return err
@@ -105,6 +107,15 @@ func (l *lab) probe(ctx context.Context, d *deployment, res *results) error {
 	res.below(10, "idle latency, median", s.Latency.Delivery50*1000, "ms", fmt.Sprintf("from commit in the database to commit in the log; %d samples, p99 %.1f ms", s.Latency.Samples, s.Latency.Delivery99*1000))
 	res.add("idle round trip, median", float64(median(trips).Microseconds())/1000, "ms", "from before INSERT to the line that evert tail prints")
 	return nil
+}
+
+// idle lets more than a commit interval pass by, at no fixed beat: only then is a
+// commit due at once.
+func idle(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(120*time.Millisecond + rand.N(100*time.Millisecond)):
+	}
 }
 
 func insertOne(ctx context.Context, conn *pgx.Conn, id int) error {
