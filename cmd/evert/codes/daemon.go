@@ -102,7 +102,7 @@ func ofDaemon() []Entry {
 		{
 			Code: "SLOT_KEPT",
 			Text: "A reset could not drop the replication slot, because another process reads from it or the right is missing. Nothing was changed.",
-			Mend: "Stop whoever reads from the slot, then run the reset again, or drop the slot by the statement that the message shows.",
+			Mend: "Stop whoever reads from the slot, or run the statement that the message shows as a superuser; then run the reset again.",
 		},
 		{
 			Code: "FILE_EXISTS",

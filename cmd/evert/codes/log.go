@@ -61,7 +61,7 @@ func ofLog() []Entry {
 		{
 			Code: "TOPIC_PARTITIONS",
 			Text: "A topic has another number of partitions than the file asks for. Adding partitions moves keys, so that the order of a key's changes would be lost (I4).",
-			Mend: "Write the topic's real number of partitions into the file, or begin with another topic_prefix.",
+			Mend: "Write the topic's real number of partitions into the file; or begin the topics anew: `evert reset SOURCE --yes`.",
 		},
 		{
 			Code: "TOPIC_POLICY",

@@ -38,6 +38,6 @@ func ofPostgres() []Entry {
 		{Code: "PG_TABLE_CHANGED", Mend: again},
 		{Code: "PG_VALUE", Mend: "Report it with the type of the column; until then leave the table out with exclude_tables."},
 		{Code: "PG_ARRAY_SHAPE", Text: "Arrays in topics have one dimension, from 1 on.", Mend: "Store the array in one dimension or as jsonb, or leave the table out with exclude_tables."},
-		{Code: "PG_RETENTION", Text: "This is a warning: while Evert is down the server keeps its log for it, up to a full disk.", Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf();"},
+		{Code: "PG_RETENTION", Text: "This is a warning: while Evert is down the server keeps its log for it, up to a full disk.", Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; then SELECT pg_reload_conf();"},
 	}
 }
