@@ -235,7 +235,7 @@ func (d *decoder) checkTopicConfig(config map[string]string, path ...string) {
 		case "message.timestamp.type":
 			mend = "remove it; sound cuts rest on LogAppendTime"
 		case "max.message.bytes":
-			mend = "set limits.record_bytes"
+			mend = "remove it; topics take records of up to 16 MiB"
 		default:
 			continue
 		}

@@ -52,7 +52,7 @@ type Logging struct {
 // Limits bound what is not bounded beside its own section (I9).
 type Limits struct {
 	// Memory that the process aims to stay below: the soft limit of the garbage collector.
-	Memory Size `yaml:"memory" default:"512MiB" min:"64MiB" max:"4TiB"`
+	Memory Size `yaml:"memory" default:"160MiB" min:"64MiB" max:"4TiB"`
 	// The largest column value that is held in memory; a larger one follows on_oversize.
 	ValueBytes Size `yaml:"value_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
 	// The largest encoded record of a topic (max.message.bytes); a larger one follows on_oversize.
@@ -72,7 +72,7 @@ type Limits struct {
 	// Disk for the cache from which unknown column values are filled when the log is on Kafka, per source.
 	FillCacheBytes Size `yaml:"fill_cache_bytes" default:"4GiB" min:"1MiB" max:"1024TiB"`
 	// Memory for the block cache of the embedded log.
-	LogCacheBytes Size `yaml:"log_cache_bytes" default:"32MiB" min:"1MiB" max:"1TiB"`
+	LogCacheBytes Size `yaml:"log_cache_bytes" default:"8MiB" min:"1MiB" max:"1TiB"`
 	// Bytes written to the log and not yet acknowledged by it.
 	WriteBytes Size `yaml:"write_bytes" default:"64MiB" min:"1MiB" max:"64GiB"`
 	// Bytes that one fetch from the log may return.

@@ -29,6 +29,9 @@ func unbuiltKeys() []unbuilt {
 		{"sources.*.on_truncate", []string{Apply}, "a TRUNCATE can only be applied yet"},
 		{"sources.*.overrides.*.on_truncate", []string{Apply}, "a TRUNCATE can only be applied yet"},
 		{"sources.*.postgres.snapshot.mode", []string{"initial"}, "tables are always copied first yet"},
+		{"limits.value_bytes", []string{"16MiB"}, "a value is held in memory whatever its size yet"},
+		{"limits.record_bytes", []string{"16MiB"}, "a topic takes records of up to 16 MiB, and a larger one stops its source yet"},
+		{"limits.spill_bytes", []string{"64GiB"}, "spilled transactions are bounded by the disk alone yet"},
 		{"kafka.sasl.mechanism", []string{"plain", "scram-sha-256", "scram-sha-512"}, "tokens are not refreshed yet"},
 	}
 }

@@ -169,7 +169,7 @@ func (d *daemon) persist(ctx context.Context, what string, try func(context.Cont
 	var final error
 	c.Run = func(ctx context.Context) error {
 		err := try(ctx)
-		if passing := codes.Passing(pipeline.CodeOf(err)); err == nil || passing && !c.FailFast {
+		if passing := d.passing(err); err == nil || passing && !c.FailFast {
 			return err
 		} else if passing {
 			err = environment(err)
@@ -188,6 +188,13 @@ func (d *daemon) persist(ctx context.Context, what string, try func(context.Cont
 		return context.Cause(ctx)
 	}
 	return final
+}
+
+// passing reports whether err may mend itself. A cluster that is just starting
+// refuses in many ways, and none of them is final.
+func (d *daemon) passing(err error) bool {
+	code := pipeline.CodeOf(err)
+	return codes.Passing(code) || code == "" && d.config.Kafka != nil
 }
 
 // logEvents are told what happens inside the embedded log. One that cannot go on

@@ -225,7 +225,7 @@ func (s *Sink) tooLarge(err error) error {
 		Code:  "RECORD_TOO_LARGE",
 		Where: fmt.Sprintf("topic %s, key hash %08x", largest.Topic, crc32.ChecksumIEEE(largest.Key)),
 		What:  fmt.Sprintf("a record of %d bytes is above the topic's max.message.bytes", largest.Size()),
-		Mend:  "raise topics.config max.message.bytes, or leave the table out with exclude_tables",
+		Mend:  "make the row smaller, or leave its table out with exclude_tables",
 		Err:   err,
 	}
 }

@@ -37,6 +37,16 @@ func (s *Store) Load(ctx context.Context, fn func(key, value []byte) error) erro
 	return Scan(ctx, s.Log, s.partition(), infos[0].Ends[0], func(r *Record) error { return fn(r.Key, r.Value) })
 }
 
+// Read calls fn for each record of the topic, in order, and fences nobody: what
+// others commit meanwhile may be missing. It may be called from any goroutine.
+func (s *Store) Read(ctx context.Context, fn func(key, value []byte) error) error {
+	infos, err := s.Log.Admin().Topics(ctx, s.Topic)
+	if err != nil || len(infos) == 0 {
+		return err
+	}
+	return Scan(ctx, s.Log, s.partition(), infos[0].Ends[0], func(r *Record) error { return fn(r.Key, r.Value) })
+}
+
 // Append commits one record. It is ErrFenced if somebody else loaded the store
 // since, and ErrClosed before the first Load.
 func (s *Store) Append(ctx context.Context, key, value []byte) error {

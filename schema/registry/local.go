@@ -129,15 +129,50 @@ func (l *Local) commit(ctx context.Context, key, value []byte) error {
 	return l.state.apply(key, value)
 }
 
-// Schema implements Registry.
-func (l *Local) Schema(_ context.Context, id int) (string, error) {
+// Schema implements Registry. An id that is not known is looked for in the topic
+// once more, without taking that over: another process may have given it out.
+func (l *Local) Schema(ctx context.Context, id int) (string, error) {
+	if text, ok := l.text(id); ok {
+		return text, nil
+	}
+	if err := l.follow(ctx); err != nil {
+		return "", err
+	}
+	if text, ok := l.text(id); ok {
+		return text, nil
+	}
+	return "", fmt.Errorf("registry: schema %d: %w", id, ErrNotFound)
+}
+
+func (l *Local) text(id int) (string, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	text, ok := l.state.texts[id]
+	return text, ok
+}
+
+// A follower is a Store that can be read beside its writer.
+type follower interface {
+	// Read calls fn as Load does, and fences nobody.
+	Read(ctx context.Context, fn func(key, value []byte) error) error
+}
+
+// follow takes in what others wrote, if the store can be read so.
+func (l *Local) follow(ctx context.Context) error {
+	store, ok := l.store.(follower)
 	if !ok {
-		return "", fmt.Errorf("registry: schema %d: %w", id, ErrNotFound)
+		return nil
 	}
-	return text, nil
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	fresh := newState()
+	if err := store.Read(ctx, fresh.apply); err != nil {
+		return fmt.Errorf("registry: read its topic: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state = fresh
+	return nil
 }
 
 // Latest implements Registry.

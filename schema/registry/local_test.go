@@ -386,3 +386,24 @@ func TestDamagedTopic(t *testing.T) {
 		}
 	}
 }
+
+// Read is Load: the fake takes over when it is opened.
+func (s *store) Read(ctx context.Context, fn func(key, value []byte) error) error {
+	return s.Load(ctx, fn)
+}
+
+// Two registries on one topic, as of a daemon that stands by: ids that the other
+// gave out since are found, and the other goes on.
+func TestFollow(t *testing.T) {
+	log := new(topic)
+	standby := open(t, log.open())
+	owner := open(t, log.open())
+	id := register(t, owner, "a", record("id"))
+	if text, err := standby.Schema(t.Context(), id); err != nil || text == "" {
+		t.Fatalf("schema %d: %q, %v", id, text, err)
+	}
+	if _, err := standby.Schema(t.Context(), id+1); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("an id that nobody gave out: %v", err)
+	}
+	register(t, owner, "b", record("other"))
+}

@@ -25,8 +25,8 @@ func ofCapture() []Entry {
 		},
 		{
 			Code: "RECORD_TOO_LARGE",
-			Text: "A row is larger than its topic takes (limits.record_bytes). Nothing of it was written, and the source stops before it.",
-			Mend: "Raise limits.record_bytes and the topic's max.message.bytes, or make the row smaller in the database.",
+			Text: "A row is larger than its topic takes (16 MiB, or max.message.bytes of a topic that was there before). Nothing of it was written, and the source stops before it.",
+			Mend: "Make the row smaller in the database, or leave its table out with exclude_tables.",
 		},
 		{
 			Code: "UNKNOWN_VALUE",

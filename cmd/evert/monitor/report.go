@@ -66,6 +66,7 @@ func (s *Source) connection(st *SourceStatus, f Facts, now time.Time) {
 		st.Problem = &Problem{Code: "SOURCE_DISCONNECTED", At: now, Text: "source " + s.Name + ": the connection was lost and is made anew: " + f.LastError,
 			Mend: "wait; the source tries again by itself"}
 	case f.WaitingFor != "":
+		st.State = Waiting
 		st.Problem = &Problem{Code: "SOURCE_WAITS", At: now, Text: "source " + s.Name + " waits for " + f.WaitingFor,
 			Mend: "wait, or end what it waits for"}
 	}
