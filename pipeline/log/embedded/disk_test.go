@@ -110,6 +110,80 @@ func TestFullBelowTheGuard(t *testing.T) {
 	})
 }
 
+// TestWriterLeavesFullDisk: a writer that is told to close while its commit
+// waits for room goes at once; who opens the id next finds it settled.
+func TestWriterLeavesFullDisk(t *testing.T) {
+	f := &faulty{mem: vfs.NewCrashableMem()}
+	full := make(chan bool, 10)
+	cfg := embedded.Config{Dir: "log", FS: f.fs(), DiskPoll: time.Millisecond, Events: embedded.Events{Full: func(is bool) { full <- is }}}
+	l := open(t, cfg)
+	put(t, l, "1")
+	x := log.Record{TopicPartition: log.TopicPartition{Topic: "t"}, Key: []byte("x"), Value: []byte("2")}
+	stuck := func() log.Writer {
+		w, err := l.Writer(context.Background(), "w")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.fail(syscall.ENOSPC)
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() { <-full; cancel() }()
+		if err := errors.Join(w.Append(context.Background(), x), w.Commit(ctx, nil)); !errors.Is(err, context.Canceled) {
+			t.Fatalf("the commit on a full disk: %v", err)
+		}
+		return w
+	}
+	closed := func(w log.Writer) {
+		t.Helper()
+		done := make(chan error, 1)
+		go func() { done <- errors.Join(w.Close(), w.Close()) }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("Close waits for room")
+		}
+		if err := w.Append(context.Background(), x); !errors.Is(err, log.ErrClosed) && !errors.Is(err, log.ErrFenced) {
+			t.Fatalf("Append to a closed writer: %v", err)
+		}
+	}
+	t.Run("O08 K05 the next writer of the id in this process settles it first", func(t *testing.T) {
+		w := stuck()
+		closed(w)
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		if _, err := l.Writer(ctx, "w"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("a writer opened over one that is not settled: %v", err)
+		}
+		f.mend()
+		if <-full {
+			t.Fatal("full twice")
+		}
+		put(t, l, "3") // opens the id, and so waits until it is settled
+		next, err := l.Writer(context.Background(), "w")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := values(t, l); got != "1 2 3" { // the commit was under way: its room came before its drop
+			t.Fatalf("afterwards: %q", got)
+		}
+	})
+	t.Run("O08 the log closes behind it and the next Open drops it", func(t *testing.T) {
+		closed(stuck())
+		if err := l.Close(); !errors.Is(err, log.ErrFull) {
+			t.Fatalf("Close: %v", err)
+		}
+		cfg.FS = f.mem.CrashClone(vfs.CrashCloneCfg{})
+		if got := values(t, open(t, cfg)); got != "1 2 3" {
+			t.Fatalf("afterwards: %q", got)
+		}
+	})
+}
+
 // TestDeadDisk: the disk fails in a way that Pebble cannot get over. The log
 // says so once, every call says so, the process lives, and what was committed is
 // there for the next one.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -39,6 +40,7 @@ type Writer struct {
 	mu      sync.Mutex // held through every call; a newer writer takes it to settle
 	err     error      // why the writer can only be closed
 	ended   bool       // settled and closed
+	leaving bool       // closed, and to be settled when the disk has room
 	txn     *txn       // the open commit, nil if there is none
 	batch   *pebble.Batch
 	entries entries // of the blocks in batch
@@ -95,11 +97,7 @@ func (w *Writer) settle(ctx context.Context) error {
 	}
 	w.log.mu.Unlock()
 	settled := make(chan error, 1)
-	go func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		settled <- w.end(log.ErrFenced)
-	}()
+	go func() { settled <- w.finish(ctx, log.ErrFenced) }()
 	select {
 	case err := <-settled:
 		return err
@@ -108,12 +106,32 @@ func (w *Writer) settle(ctx context.Context) error {
 	}
 }
 
-// end drops the open commit, ends storing and gives the id free. mu is held.
-func (w *Writer) end(reason error) error {
+// finish tries to end w until it ends or ctx does. Between the tries w can be
+// closed by others.
+func (w *Writer) finish(ctx context.Context, reason error) error {
+	for {
+		w.mu.Lock()
+		err := w.end(ctx, reason)
+		w.mu.Unlock()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
+}
+
+// endTimeout bounds one try to drop an open commit: the disk may be full, and
+// stay so.
+const endTimeout = 2 * time.Second
+
+// end drops the open commit, ends storing and gives the id free. If that takes
+// too long, w is as before and end can be called again. mu is held.
+func (w *Writer) end(ctx context.Context, reason error) error {
 	if w.ended {
 		return nil
 	}
-	if err := w.drop(context.Background()); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	if err := w.drop(ctx); err != nil {
 		return err
 	}
 	w.err, w.ended = reason, true
@@ -297,11 +315,25 @@ func (w *Writer) drop(ctx context.Context) error {
 	return nil
 }
 
-// Close drops the open commit and frees the writer; see log.Writer.
+// Close drops the open commit and frees the writer; see log.Writer. A full disk
+// does not hold it up (O08): the commit is then dropped when there is room, by
+// the next writer of the id or by the next Open, whichever comes first. Until
+// then its partitions are not free.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.end(log.ErrClosed); err != nil && !errors.Is(err, log.ErrClosed) {
+	if w.leaving {
+		return nil
+	}
+	err := error(context.DeadlineExceeded)
+	if w.txn == nil || !w.log.disk.blocked.Load() {
+		err = w.end(context.Background(), log.ErrClosed)
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		w.err, w.leaving = log.ErrClosed, true
+		go func() { _ = w.finish(context.Background(), log.ErrClosed) }() // ends with the log at the latest
+	case err != nil && !errors.Is(err, log.ErrClosed):
 		return fmt.Errorf("close writer %q: %w", w.id, err)
 	}
 	return nil
