@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,6 +32,7 @@ func TestWriterFaults(t *testing.T) {
 	t.Run("K08 a transaction that timed out ends the writer, not the ownership", timedOut)
 	t.Run("K08 a timeout that the brokers do not allow is refused", timeoutRefused)
 	t.Run("I9 Append waits while the buffer is full, until its context ends", bufferFull)
+	t.Run("K01 closing does not wait for a cluster that is silent", silentClose)
 	t.Run("K03 a limit that was lowered after the check is told as such", loweredLimit)
 }
 
@@ -364,4 +367,31 @@ func loweredLimit(t *testing.T) {
 		err = w.Commit(t.Context(), nil)
 	}
 	wantErr(t, err, log.ErrTooLarge)
+}
+
+func silentClose(t *testing.T) {
+	l, net := wired(t, cluster(t))
+	topic(t, l, "t", 1)
+	w := writer(t, l, "w")
+	m, err := l.Join(t.Context(), "g", []string{"t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-m.Events()
+	put(t, w, rec(part0("t"), "a", "1"))
+	net.freeze()
+	if err := w.Append(t.Context(), rec(part0("t"), "b", "2")); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	var closing sync.WaitGroup
+	for _, c := range []io.Closer{w, m} {
+		closing.Go(func() {
+			c.Close()
+			if took := time.Since(began); took > 2*closeTimeout {
+				t.Errorf("%T closed after %s", c, took)
+			}
+		})
+	}
+	closing.Wait()
 }

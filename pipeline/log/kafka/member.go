@@ -161,9 +161,14 @@ func (m *Member) Release(ps []log.TopicPartition) error {
 }
 
 // Close leaves the group, without waiting for a Release, and ends the events.
+// If the cluster does not hear of it within closeTimeout, the session timeout
+// tells it.
 func (m *Member) Close() error {
 	m.once.Do(func() {
 		close(m.closed)
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		_ = m.cl.LeaveGroupContext(ctx) // Close alone would leave without bound
 		m.cl.Close()
 		close(m.events)
 	})

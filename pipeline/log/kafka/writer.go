@@ -18,9 +18,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// closeTimeout bounds the abort in Close: past it the cluster aborts by itself
-// when the transaction times out, or when a writer with this id opens.
-const closeTimeout = 5 * time.Second
+// closeTimeout bounds what Close asks of the cluster, of a writer and of a
+// member: past it the cluster aborts by itself when the transaction times out,
+// or when a writer with this id opens; and its group goes on when the session
+// times out.
+const closeTimeout = 3 * time.Second
 
 // Writer implements log.Writer with a transactional producer.
 type Writer struct {
