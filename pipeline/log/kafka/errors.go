@@ -112,3 +112,8 @@ func isStale(err error) bool {
 }
 
 func noTopic(tp log.TopicPartition) error { return fmt.Errorf("%s: %w", tp, log.ErrNoTopic) }
+
+// errNoOffset is an acknowledgement that does not say where the record lies. The
+// client takes DUPLICATE_SEQUENCE_NUMBER for a success: the record may be there,
+// but the next offset, which cuts are made of, is unknown.
+var errNoOffset = errors.New("the broker acknowledged a record without its offset")

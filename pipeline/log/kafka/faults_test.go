@@ -33,6 +33,7 @@ func TestWriterFaults(t *testing.T) {
 	t.Run("K08 a timeout that the brokers do not allow is refused", timeoutRefused)
 	t.Run("I9 Append waits while the buffer is full, until its context ends", bufferFull)
 	t.Run("K01 closing does not wait for a cluster that is silent", silentClose)
+	t.Run("K04 an acknowledgement without an offset fails the commit", noOffset)
 	t.Run("K03 a limit that was lowered after the check is told as such", loweredLimit)
 }
 
@@ -394,4 +395,39 @@ func silentClose(t *testing.T) {
 		})
 	}
 	closing.Wait()
+}
+
+func noOffset(t *testing.T) {
+	c := cluster(t)
+	l := open(t, config(c))
+	topic(t, l, "t", 1)
+	w := writer(t, l, "w")
+	put(t, w, rec(part0("t"), "a", "1"))
+	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		return duplicate(r.(*kmsg.ProduceRequest)), nil, true
+	})
+	err := w.Append(t.Context(), rec(part0("t"), "b", "dropped"), rec(part0("t"), "c", "dropped"))
+	if err == nil {
+		err = w.Commit(t.Context(), nil)
+	}
+	wantErr(t, err, errNoOffset)
+	w.Close()
+	put(t, writer(t, l, "w"), rec(part0("t"), "d", "4"))
+	same(t, all(t, l, part0("t")), "a=1 d=4")
+}
+
+// duplicate says of every batch that it was there long ago.
+func duplicate(req *kmsg.ProduceRequest) *kmsg.ProduceResponse {
+	resp := req.ResponseKind().(*kmsg.ProduceResponse)
+	for _, from := range req.Topics {
+		to := kmsg.NewProduceResponseTopic()
+		to.Topic, to.TopicID = from.Topic, from.TopicID
+		for _, p := range from.Partitions {
+			rp := kmsg.NewProduceResponseTopicPartition()
+			rp.Partition, rp.ErrorCode, rp.BaseOffset = p.Partition, kerr.DuplicateSequenceNumber.Code, -1
+			to.Partitions = append(to.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, to)
+	}
+	return resp
 }

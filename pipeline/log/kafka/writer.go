@@ -161,6 +161,9 @@ func (w *Writer) begin(ctx context.Context) (err error) {
 
 // onAck is the promise of every record. The client calls it from one goroutine.
 func (w *Writer) onAck(r *kgo.Record, err error) {
+	if err == nil && r.Offset < 0 {
+		err = errNoOffset
+	}
 	w.room.give(size(r))
 	w.mu.Lock()
 	if err == nil {
