@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -245,8 +246,8 @@ func (l *Log) settings(ctx context.Context, topics ...string) (map[string]settin
 // the rest is for the reading of it, and for clocks that differ.
 const soundShare = 0.8
 
-// Sound goes by age, else by the stable ends: nothing lies above a cut that
-// equals them (K16).
+// Sound goes by age, else by what lies above the cut: without a record there,
+// nothing below was superseded (K16).
 func (a *admin) Sound(ctx context.Context, cut log.Offsets, written time.Time) (bool, error) {
 	if len(cut) == 0 {
 		return true, nil
@@ -255,16 +256,66 @@ func (a *admin) Sound(ctx context.Context, cut log.Offsets, written time.Time) (
 	if err != nil {
 		return false, err
 	}
-	young, current := true, true
+	age := time.Since(written)
+	young := true
+	behind, stables := log.Offsets{}, log.Offsets{} // of the partitions that have grown
 	for tp, at := range cut {
 		p, ok := there[tp.Topic]
 		if !ok || int(tp.Partition) >= len(p.Ends) {
 			return false, noTopic(tp)
 		}
-		young = young && time.Since(written) < time.Duration(soundShare*float64(p.MinLag))
-		current = current && p.Ends[tp.Partition].Stable == at
+		young = young && lasts(age, p.MinLag)
+		if stable := p.Ends[tp.Partition].Stable; stable != at {
+			behind[tp], stables[tp] = at, stable
+		}
 	}
-	return young || current, nil
+	if young || len(behind) == 0 {
+		return true, nil
+	}
+	for tp, at := range behind {
+		n := stables[tp] - at
+		if n < 0 || at < there[tp.Topic].Ends[tp.Partition].Start || n > 1 && !lasts(age, there[tp.Topic].Retention) {
+			return false, nil
+		}
+	}
+	return a.empty(ctx, behind, stables)
+}
+
+func lasts(age, limit time.Duration) bool {
+	return age < time.Duration(soundShare*float64(limit))
+}
+
+// emptyTimeout bounds the search for a record above a cut.
+const emptyTimeout = 10 * time.Second
+
+// empty reports whether there is no record in [from, to). Markers of
+// transactions and aborted records take offsets too. What was deleted leaves no
+// trace when its tombstone goes, so a range of more than a marker must be
+// younger than the tombstones become (K17). If reading takes too long, there
+// may be a record.
+func (a *admin) empty(ctx context.Context, from, to log.Offsets) (bool, error) {
+	r, err := a.l.Reader(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	if err := r.Assign(from); err != nil {
+		return false, err
+	}
+	r.Limit(to)
+	bounded, cancel := context.WithTimeout(ctx, emptyTimeout)
+	defer cancel()
+	for {
+		f, err := r.Next(bounded, 1)
+		switch {
+		case err == io.EOF:
+			return true, nil
+		case len(f.Records) > 0 || errors.Is(err, log.ErrGap) || bounded.Err() != nil && ctx.Err() == nil:
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+	}
 }
 
 // Compact is not for clients to ask of Kafka.

@@ -158,7 +158,9 @@ func TestSound(t *testing.T) {
 	topic(t, l, "t", 1) // the lag is an hour
 	w := writer(t, l, "w")
 	put(t, w, rec(part0("t"), "a", "1"))
-	cut := log.Offsets{part0("t"): ends(t, l, part0("t")).Stable}
+	stable := ends(t, l, part0("t")).Stable
+	cut := log.Offsets{part0("t"): stable}
+	same(t, stable, 2) // a record and a marker
 	for _, c := range []struct {
 		name string
 		cut  log.Offsets
@@ -166,13 +168,30 @@ func TestSound(t *testing.T) {
 		want bool
 	}{
 		{"K16 old, but the present end", cut, 100 * time.Hour, true},
-		{"K16 younger than 0.8 of the lag", log.Offsets{part0("t"): 1}, 47 * time.Minute, true},
-		{"K16 older", log.Offsets{part0("t"): 1}, 49 * time.Minute, false},
+		{"K16 old, and only the marker of its own commit behind it", log.Offsets{part0("t"): 1}, 1000 * time.Hour, true},
+		{"K16 younger than 0.8 of the lag", log.Offsets{part0("t"): 0}, 47 * time.Minute, true},
+		{"K16 older, with a record behind it", log.Offsets{part0("t"): 0}, 49 * time.Minute, false},
+		{"K19 old, and behind the end", log.Offsets{part0("t"): 9}, 100 * time.Hour, false},
 		{"nothing", nil, 100 * time.Hour, true},
 	} {
 		got, err := l.Admin().Sound(t.Context(), c.cut, time.Now().Add(-c.age))
 		if err != nil || got != c.want {
 			t.Errorf("%s: %v, %v", c.name, got, err)
+		}
+	}
+	if err := w.Append(t.Context(), rec(part0("t"), "b", "dropped")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Abort(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for age, want := range map[time.Duration]bool{100 * time.Hour: true, 150 * time.Hour: false} { // tombstones stay for 168 h
+		got, err := l.Admin().Sound(t.Context(), log.Offsets{part0("t"): 1}, time.Now().Add(-age))
+		if err != nil || got != want {
+			t.Errorf("K17 %s old, with an aborted record behind it: %v, %v", age, got, err)
 		}
 	}
 	_, err := l.Admin().Sound(t.Context(), log.Offsets{part0("none"): 1}, time.Now())
