@@ -164,13 +164,19 @@ func (f *fetcher) handlePartition(p *part, rp *kmsg.FetchResponseTopicPartition,
 	case isDenied(err):
 		f.a.fail(f.a.r.log.cfg.denied(p.Topic, err))
 	case kerr.IsRetriable(err) || err == kerr.UnknownTopicID || err == kerr.InconsistentTopicID:
-		f.a.r.log.retrying("reader of "+p.String(), err)
-		f.drop(p)
-		f.a.lose(p)
+		f.retry(p, err)
 	default:
 		f.a.fail(fmt.Errorf("read %s at %d: %w", p, p.pos, err))
 	}
 	return nil
+}
+
+// retry gives p up for now: it is asked for again, of the leader of then, after
+// a back-off that grows until there is progress.
+func (f *fetcher) retry(p *part, err error) {
+	f.a.r.log.retrying("reader of "+p.String(), err)
+	f.drop(p)
+	f.a.lose(p)
 }
 
 func (f *fetcher) drop(p *part) {
@@ -226,9 +232,7 @@ func (f *fetcher) outOfRange(p *part) *result {
 	ends, err := f.bounds(p)
 	switch {
 	case err != nil:
-		f.a.r.log.retrying("reader of "+p.String(), err)
-		f.drop(p)
-		f.a.lose(p)
+		f.retry(p, err)
 	case p.pos < ends.Start && p.begun:
 		f.a.fail(fmt.Errorf("read %s at %d: the topic starts at %d: %w", p, p.pos, ends.Start, log.ErrGap))
 	case p.pos < ends.Start:
@@ -239,6 +243,8 @@ func (f *fetcher) outOfRange(p *part) *result {
 			Code: codeTruncated, Where: p.String(), What: fmt.Sprintf("the reader stands at %d, behind the end at %d: records that were committed are gone", p.pos, ends.Stable),
 			Mend: "evert reset SOURCE --resnapshot --yes   # and set unclean.leader.election.enable=false for the topic",
 		})
+	default: // by now it is in range, or this broker contradicts itself
+		f.retry(p, kerr.OffsetOutOfRange)
 	}
 	return nil
 }

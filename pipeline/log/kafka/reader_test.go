@@ -1,8 +1,10 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ func TestReaderFaults(t *testing.T) {
 	t.Run("K13 a topic that is deleted under a reader is refused", deletedUnder)
 	t.Run("K17 a reader that is overtaken by the start is told of the gap", overtaken)
 	t.Run("K19 a reader behind the end is refused", behindEnd)
+	t.Run("K19 an offset that is refused though it is in range is asked for again after a while", refusedInRange)
 	t.Run("K22 a tail that was compacted away is passed", tailGone)
 	t.Run("K09 a hanging transaction is named with its command", hanging)
 	t.Run("I9 a reader that is not asked holds one response", boundedRead)
@@ -168,6 +171,30 @@ func behindEnd(t *testing.T) {
 	put(t, writer(t, l, "w"), rec(part0("t"), "a", "1"))
 	err := until(t, reader(t, l, log.Offsets{part0("t"): 1000}))
 	same(t, pipeline.CodeOf(err), codeTruncated)
+}
+
+func refusedInRange(t *testing.T) {
+	c := cluster(t)
+	cfg := config(c)
+	var told atomic.Int32
+	cfg.Events.Retrying = func(_ string, err error) {
+		if errors.Is(err, kerr.OffsetOutOfRange) {
+			told.Add(1)
+		}
+	}
+	l := open(t, cfg)
+	topic(t, l, "t", 1)
+	put(t, writer(t, l, "w"), rec(part0("t"), "a", "1"))
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.OffsetOutOfRange, Count: 3})
+	began := time.Now()
+	f, err := reader(t, l, log.Offsets{part0("t"): 0}).Next(within(t, 10*time.Second), 10)
+	if err != nil || len(f.Records) != 1 {
+		t.Fatalf("%v, %v", f, err)
+	}
+	same(t, told.Load(), 3)
+	if took, least := time.Since(began), backoff(1)+backoff(2)+backoff(3); took < least {
+		t.Fatalf("three tries again in %s, %s is the least", took, least)
+	}
 }
 
 func tailGone(t *testing.T) {
