@@ -100,8 +100,8 @@ func (r *round) moment() moment {
 	case n < 4:
 		return r.inside(r.bulk, 1+r.rng.IntN(4))
 	}
-	commits := 1 + r.rng.Uint64N(40)
-	return moment{what: fmt.Sprintf("%d commits of the stream", commits), reached: harness.Streaming(commits)}
+	count := 1 + r.rng.Uint64N(60)
+	return moment{what: fmt.Sprintf("%d transactions of the stream", count), reached: harness.Flowing(count)}
 }
 
 // inside is a moment behind so many parts of a transaction of so many rows.

@@ -18,7 +18,7 @@ func TestSecondDaemon(t *testing.T) {
 	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.Options{})
 	stop := s.Traffic()
 	first := s.Run()
-	first.AwaitStatus("the stream", harness.Streaming(5))
+	first.AwaitStatus("the stream", harness.Flowing(5))
 	second := s.Run()
 	if code := second.Wait(t, 30*time.Second); code != 3 {
 		t.Errorf("O04: exit code %d, want 3", code)
@@ -48,7 +48,7 @@ func TestTerminate(t *testing.T) {
 		case 1:
 			d.AwaitStatus("the snapshot", harness.Copying(100))
 		default:
-			d.AwaitStatus("the stream", harness.Streaming(n*n))
+			d.AwaitStatus("the stream", harness.Flowing(n*n))
 		}
 		began := time.Now()
 		d.Terminate()

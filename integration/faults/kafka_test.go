@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/scene"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
 
@@ -62,7 +63,7 @@ func TestKafkaCrashes(t *testing.T) {
 	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.Options{Brokers: []string{cluster.Address}})
 	stop := s.Traffic()
 	d := s.Run()
-	d.AwaitStatus("the stream", harness.Streaming(5))
+	d.AwaitStatus("the stream", harness.Flowing(5))
 	during(t, d, func() {
 		cluster.Restart(t)
 		s.AwaitTransactions(50)
@@ -79,19 +80,42 @@ func TestKafkaCrashes(t *testing.T) {
 func TestStandBy(t *testing.T) {
 	t.Parallel()
 	cluster := suite.StartKafka(t)
-	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.Options{Brokers: []string{cluster.Address}})
+	s := open(t, impatient(t), harness.Options{Brokers: []string{cluster.Address}})
+	s.Workload.Pace = 50 * time.Millisecond // the fault lasts for as long as a session
 	stop := s.Traffic()
 	first := s.Run()
-	first.AwaitStatus("the stream", harness.Streaming(5))
+	first.AwaitStatus("the stream", harness.Flowing(5))
 	s.Options.DataDir = filepath.Join(s.Dir, "second")
 	second := s.Run()
 	second.AwaitStatus("standing by", func(st harness.Status) bool { return st.State == "standby" })
 	first.Pause()
-	second.AwaitStatus("taking over", harness.Streaming(5))
+	second.AwaitStatus("taking over", harness.Flowing(5))
 	first.Continue()
 	s.AwaitTransactions(50)
-	goesOn(s, second)
+	eitherGoesOn(s, first, second)
 	first.Kill()
+	second.AwaitStatus("being the only one", harness.Flowing(1))
+	goesOn(s, second)
 	stop()
 	s.MustEnd(second)
+}
+
+// eitherGoesOn waits until one of two daemons has everything that is committed
+// now: whichever it is that captures.
+func eitherGoesOn(s *scene.Scene, daemons ...*harness.Daemon) {
+	s.Helper()
+	done := caughtUp(ask[string](s, "SELECT pg_current_wal_insert_lsn()::text"))
+	timeout := time.After(harness.Patience)
+	for {
+		for _, d := range daemons {
+			if st, err := d.Status(); err == nil && done(st) {
+				return
+			}
+		}
+		select {
+		case <-timeout:
+			s.Fatalf("neither daemon goes on:\n%s\n%s", daemons[0].Last(10), daemons[1].Last(10))
+		case <-time.After(20 * time.Millisecond): // the period of asking
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 type Daemon struct {
 	*Process
 	world *World
+	data  string // its data directory
 }
 
 // Run starts `evert run` with further arguments. It does not wait for anything.
@@ -25,7 +26,7 @@ func (w *World) RunWatched(watch func(line string), args ...string) *Daemon {
 	p := Start(w, Launch{Path: w.Evert(w, w.Options.Tags...), Env: w.Options.Env, Watch: watch,
 		Args: append([]string{"run", "-c", w.Write()}, args...)})
 	w.outputs = append(w.outputs, p)
-	return &Daemon{Process: p, world: w}
+	return &Daemon{Process: p, world: w, data: w.Data()}
 }
 
 // CatchUp runs `evert run --until-caught-up` to its end, which must be good.

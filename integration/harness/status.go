@@ -100,7 +100,7 @@ func StatusOf(ctx context.Context, dataDir string) (Status, error) {
 
 // Status asks the daemon how it is.
 func (d *Daemon) Status() (Status, error) {
-	return StatusOf(d.world.Context(), d.world.Data())
+	return StatusOf(d.world.Context(), d.data)
 }
 
 // AwaitStatus asks until the answer is as wished, and gives it.
@@ -133,6 +133,12 @@ func Copying(rows int64) func(Status) bool {
 // times since its daemon started.
 func Streaming(commits uint64) func(Status) bool {
 	return func(s Status) bool { return s.State == "streaming" && s.Totals.Commits >= commits }
+}
+
+// Flowing accepts a source that follows its server and has carried so many of its
+// transactions since its daemon started.
+func Flowing(transactions uint64) func(Status) bool {
+	return func(s Status) bool { return s.State == "streaming" && s.Totals.Transactions >= transactions }
 }
 
 // LSN reads a position of Postgres; what is none counts as 0.

@@ -22,7 +22,7 @@ func size() (scale, seconds int) {
 	if harness.Full() {
 		return 10, 30
 	}
-	return 1, 8
+	return 1, 6
 }
 
 func TestBank(t *testing.T) {
@@ -34,7 +34,7 @@ func TestBank(t *testing.T) {
 	t.Run("P13 the same with large columns, most of them unchanged", func(t *testing.T) {
 		b := open(t, pg, "notes", true)
 		if !harness.Full() {
-			b.seconds = 5
+			b.seconds = 3
 		}
 		b.story()
 	})

@@ -143,6 +143,8 @@ type system struct {
 }
 
 func identify(ctx context.Context, conn *pgconn.PgConn) (system, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout) // P32
+	defer cancel()
 	rs, err := simpleQuery(ctx, conn, "IDENTIFY_SYSTEM")
 	if err != nil || len(rs) != 1 {
 		return system{}, fmt.Errorf("identify the server: %w", err)

@@ -88,7 +88,7 @@ func (s *Source) handOver() error {
 func (s *Source) awaitSlot(conn *replConn) error {
 	began := time.Now()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		slot, err := slotOn(s.ended, conn.PgConn, s.config.Slot)
+		slot, err := s.slotNow(conn)
 		if err != nil {
 			return fmt.Errorf("look at the slot: %w", err)
 		}
@@ -113,8 +113,17 @@ func (s *Source) awaitSlot(conn *replConn) error {
 	}
 }
 
+// slotNow looks at the slot. A server that says nothing is given up (P32).
+func (s *Source) slotNow(conn *replConn) (*slotFacts, error) {
+	ctx, cancel := context.WithTimeout(s.ended, connectTimeout)
+	defer cancel()
+	return slotOn(ctx, conn.PgConn, s.config.Slot)
+}
+
 func (s *Source) holder(conn *replConn, pid int64) string {
-	rs, err := simpleQuery(s.ended, conn.PgConn, fmt.Sprintf(
+	ctx, cancel := context.WithTimeout(s.ended, connectTimeout)
+	defer cancel()
+	rs, err := simpleQuery(ctx, conn.PgConn, fmt.Sprintf(
 		"SELECT coalesce(application_name, ''), coalesce(usename, ''), coalesce(client_addr::text, 'local') FROM pg_stat_activity WHERE pid = %d", pid))
 	if err != nil || len(rs) == 0 {
 		return fmt.Sprintf("pid %d", pid)

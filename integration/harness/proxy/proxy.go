@@ -72,6 +72,19 @@ func (p *Proxy) Accepted() int {
 	return p.accepted
 }
 
+// AwaitAccepted waits until there were n connections.
+func (p *Proxy) AwaitAccepted(t testing.TB, n int, within time.Duration) {
+	t.Helper()
+	timeout := time.After(within)
+	for p.Accepted() < n {
+		select {
+		case <-timeout:
+			t.Fatalf("%d connections within %s, waited for %d", p.Accepted(), within, n)
+		case <-time.After(5 * time.Millisecond): // the period of looking
+		}
+	}
+}
+
 // Open counts the connections that are there now.
 func (p *Proxy) Open() int {
 	p.mu.Lock()
