@@ -48,7 +48,7 @@ type wire struct {
 	mu    sync.Mutex
 	conns map[*conn]bool
 	rules []*rule
-	mute  bool // requests go nowhere, and connections stay open
+	mute  chan kmsg.Key // if not nil, requests go here and no farther, and connections stay open
 }
 
 // A rule strikes the requests of one kind.
@@ -92,14 +92,16 @@ func (w *wire) strikes(key kmsg.Key) *rule {
 	return nil
 }
 
-// freeze lets nothing through any more, and ends no connection.
-func (w *wire) freeze() {
+// freeze lets nothing through any more, and ends no connection. It tells what
+// would have gone through.
+func (w *wire) freeze() <-chan kmsg.Key {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mute = true
+	w.mute = make(chan kmsg.Key, 1000)
+	return w.mute
 }
 
-func (w *wire) frozen() bool {
+func (w *wire) frozen() chan<- kmsg.Key {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.mute
@@ -138,7 +140,8 @@ type conn struct {
 
 // Write gets one whole request: length:4 key:2 …
 func (c *conn) Write(b []byte) (int, error) {
-	if c.wire.frozen() {
+	if mute := c.wire.frozen(); mute != nil {
+		mute <- kmsg.Key(binary.BigEndian.Uint16(b[4:]))
 		return len(b), nil
 	}
 	if len(b) >= 6 {

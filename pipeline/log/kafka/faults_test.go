@@ -380,9 +380,11 @@ func silentClose(t *testing.T) {
 	}
 	<-m.Events()
 	put(t, w, rec(part0("t"), "a", "1"))
-	net.freeze()
+	sent := net.freeze()
 	if err := w.Append(t.Context(), rec(part0("t"), "b", "2")); err != nil {
 		t.Fatal(err)
+	}
+	for <-sent != kmsg.Heartbeat { // one under way holds the leaving up
 	}
 	began := time.Now()
 	var closing sync.WaitGroup

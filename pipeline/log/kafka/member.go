@@ -22,7 +22,8 @@ import (
 type Member struct {
 	log    *Log
 	cl     *kgo.Client
-	group  string // with the deployment before it
+	cancel context.CancelFunc // ends all requests of cl
+	group  string             // with the deployment before it
 	events chan log.Event
 	closed chan struct{}
 	once   sync.Once
@@ -48,7 +49,9 @@ func (l *Log) Join(ctx context.Context, group string, topics []string) (log.Memb
 		log: l, group: l.groupName(group), events: make(chan log.Event, eventsAhead),
 		closed: make(chan struct{}), held: map[log.TopicPartition]bool{},
 	}
+	alive, cancel := context.WithCancel(context.Background())
 	cl, err := l.client(
+		kgo.WithContext(alive),
 		kgo.ConsumerGroup(m.group), kgo.ConsumeTopics(topics...), kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(l.cfg.SessionTimeout), kgo.RebalanceTimeout(l.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(min(l.cfg.SessionTimeout/10, 3*time.Second)),
@@ -61,10 +64,11 @@ func (l *Log) Join(ctx context.Context, group string, topics []string) (log.Memb
 		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { m.tell(ctx, log.Lost, list(ps)) }),
 	)
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("join group %s: %w", m.group, err)
 	}
 	cl.PauseFetchTopics(topics...)
-	m.cl = cl
+	m.cl, m.cancel = cl, cancel
 	return m, nil
 }
 
@@ -169,6 +173,7 @@ func (m *Member) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		_ = m.cl.LeaveGroupContext(ctx) // Close alone would leave without bound
+		m.cancel()                      // and wait for the requests that are under way
 		m.cl.Close()
 		close(m.events)
 	})
