@@ -89,6 +89,9 @@ func TestStandBy(t *testing.T) {
 	second := s.Run()
 	second.AwaitStatus("standing by", func(st harness.Status) bool { return st.State == "standby" })
 	first.Pause()
+	// A walsender that waits for a full socket never looks at wal_sender_timeout:
+	// this is the mend that the second daemon prints.
+	s.SQL(s.Database, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database() AND active")
 	second.AwaitStatus("taking over", harness.Flowing(5))
 	first.Continue()
 	s.AwaitTransactions(50)

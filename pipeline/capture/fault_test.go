@@ -31,6 +31,9 @@ var (
 // transactions are (I1, I2, I3, I4, I10; O02 power loss, K05 zombie writers).
 func TestCrashRuns(t *testing.T) {
 	first, runs := uint64(1), *runsFlag
+	if testing.Short() {
+		runs = min(runs, 8)
+	}
 	if *seedFlag != 0 {
 		first, runs = *seedFlag, 1
 	}
