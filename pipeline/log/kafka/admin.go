@@ -191,18 +191,35 @@ func (a *admin) describe(ctx context.Context, names ...string) (map[string]prese
 	return a.fill(ctx, details, found)
 }
 
+// bounds lists starts and stable ends. Leaders that just moved answer with an
+// error for their partitions; they are asked again for a few seconds (K01).
+func (a *admin) bounds(ctx context.Context, names []string) (starts, stables kadm.ListedOffsets, err error) {
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		if starts, err = a.l.admin.ListStartOffsets(ctx, names...); err != nil {
+			return nil, nil, fmt.Errorf("ask for the starts of topics: %w", a.l.cfg.deniedAll(names, err))
+		}
+		if stables, err = a.l.admin.ListCommittedOffsets(ctx, names...); err != nil {
+			return nil, nil, fmt.Errorf("ask for the ends of topics: %w", a.l.cfg.deniedAll(names, err))
+		}
+		if moved := errors.Join(starts.Error(), stables.Error()); !kerr.IsRetriable(moved) || wait > 2*time.Second {
+			return starts, stables, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
+}
+
 func (a *admin) fill(ctx context.Context, details kadm.TopicDetails, names []string) (map[string]present, error) {
 	settings, err := a.l.settings(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
-	starts, err := a.l.admin.ListStartOffsets(ctx, names...)
+	starts, stables, err := a.bounds(ctx, names)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the starts of topics: %w", a.l.cfg.deniedAll(names, err))
-	}
-	stables, err := a.l.admin.ListCommittedOffsets(ctx, names...)
-	if err != nil {
-		return nil, fmt.Errorf("ask for the ends of topics: %w", a.l.cfg.deniedAll(names, err))
+		return nil, err
 	}
 	there := make(map[string]present, len(names))
 	for _, name := range names {
