@@ -3,6 +3,7 @@
 package crash
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/evertdb/evert/integration/harness"
@@ -38,4 +39,32 @@ func TestKillKafka(t *testing.T) {
 	kills := harness.Number(t, "EVERT_CRASH_RUNS", 6)
 	cluster := suite.StartKafka(t)
 	killRounds(t, kills/2, harness.Options{Brokers: []string{cluster.Address}})
+}
+
+// TestKillHuge kills the daemon inside one large transaction, of two million
+// rows in a full run: P26. Its parts are there once each, and no cut lies among
+// them.
+func TestKillHuge(t *testing.T) {
+	t.Parallel()
+	rows, kills, partRows := int64(40_000), 2, 4000
+	if harness.Full() {
+		rows, kills, partRows = 2_000_000, 5, 50_000
+	}
+	r := newRound(t, postgres(t), harness.Seed(t), harness.Options{
+		Source: fmt.Sprintf("commit_interval: 10ms\nidle_interval: 100ms\nmax_commit_rows: %d", partRows),
+	})
+	d := r.Run()
+	d.AwaitStatus("the stream", harness.Streaming(0))
+	d.Terminate()
+	if err := r.Workload.Bulk(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	for range kills {
+		most := int(rows) / partRows / kills
+		r.killAt(r.inside(0, 1+r.rng.IntN(most-1)))
+	}
+	if err := r.CatchUpAndCompare(); err != nil {
+		t.Fatalf("after kills at %q: %v", r.moments, err)
+	}
+	t.Logf("killed at: %q", r.moments)
 }

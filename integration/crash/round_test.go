@@ -56,9 +56,10 @@ func (r *round) run(kills int) error {
 }
 
 // kill starts the daemon and kills it at a random moment.
-func (r *round) kill() {
+func (r *round) kill() { r.killAt(r.moment()) }
+
+func (r *round) killAt(m moment) {
 	d := r.Run()
-	m := r.moment()
 	if m.bulk > 0 {
 		d.AwaitStatus("the stream", harness.Streaming(0))
 		if err := r.Workload.Bulk(r.Context(), m.bulk); err != nil {

@@ -56,8 +56,8 @@ func TestBlockedLog(t *testing.T) {
 	s.MustEnd(d)
 }
 
-// The cluster is killed and comes back: its clients wait, and nothing is lost.
-func TestKafkaCrashes(t *testing.T) {
+// K01 the cluster goes away and comes back: its clients wait, and nothing is lost.
+func TestKafkaRestarts(t *testing.T) {
 	t.Parallel()
 	cluster := suite.StartKafka(t)
 	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.Options{Brokers: []string{cluster.Address}})

@@ -24,8 +24,9 @@ type Scene struct {
 	Seen     check.Seen // what the last comparison looked at
 }
 
-// restless makes commits frequent and parts small, so that much lies between the
-// places at which a fault can strike.
+// restless is the source's section unless a test brings its own: commits are
+// frequent and parts small, so that much lies between the places at which a fault
+// can strike.
 const restless = `commit_interval: 10ms
 max_commit_rows: 200
 idle_interval: 100ms
@@ -38,7 +39,9 @@ func New(t testing.TB, suite *harness.Suite, pg *pgserver.Server, seed uint64, b
 	suite.Evert(t, o.Tags...) // before there is traffic
 	s := &Scene{World: suite.NewWorld(t, pg, fmt.Sprintf("scene_%x", seed&0xffffffff))}
 	s.Options = o
-	s.Options.Source = restless + o.Source
+	if o.Source == "" {
+		s.Options.Source = restless
+	}
 	s.Workload = &workload.Generator{Seed: seed, Sessions: 2, Pace: 2 * time.Millisecond, WideShare: 10}
 	if err := s.Workload.Setup(t.Context(), s.URL(), bulk); err != nil {
 		t.Fatal(err)
