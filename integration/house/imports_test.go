@@ -67,7 +67,7 @@ func TestImportsAreThoseReviewed(t *testing.T) {
 // A library lives in its one place, so that it can be replaced there.
 func TestLibrariesLiveInOnePlace(t *testing.T) {
 	homes := []struct {
-		library string
+		client string
 		folders []string
 	}{
 		{"github.com/jackc/pglogrepl", []string{"sources/postgres"}},
@@ -88,13 +88,13 @@ func TestLibrariesLiveInOnePlace(t *testing.T) {
 	}
 	edges := graph(t)
 	for _, home := range homes {
-		t.Run(home.library, func(t *testing.T) {
+		t.Run(home.client, func(t *testing.T) {
 			for folder, list := range edges {
 				if below(folder, append(home.folders, "integration")...) {
 					continue
 				}
 				for _, path := range list {
-					if below(path, home.library) {
+					if below(path, home.client) {
 						t.Errorf("%s imports %s, which lives in %v", folder, path, home.folders)
 					}
 				}
