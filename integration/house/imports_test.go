@@ -67,7 +67,7 @@ func TestImportsAreThoseReviewed(t *testing.T) {
 // A library lives in its one place, so that it can be replaced there.
 func TestLibrariesLiveInOnePlace(t *testing.T) {
 	homes := []struct {
-		client string
+		client  string
 		folders []string
 	}{
 		{"github.com/jackc/pglogrepl", []string{"sources/postgres"}},
