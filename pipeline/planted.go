@@ -43,15 +43,22 @@ func dwell(ctx context.Context) {
 type ackFirst struct {
 	Sink
 	source Source
+	rows   bool // written and not committed
+}
+
+func (a *ackFirst) Write(ctx context.Context, b Batch) error {
+	a.rows = a.rows || len(b.Changes) > 0
+	return a.Sink.Write(ctx, b)
 }
 
 func (a *ackFirst) Commit(ctx context.Context, at Resume) error {
 	if err := a.source.Ack(ctx, at.At); err != nil {
 		return err
 	}
-	if at.Whole() {
+	if at.Whole() && a.rows {
 		dwell(ctx)
 	}
+	a.rows = false
 	return a.Sink.Commit(ctx, at)
 }
 

@@ -41,7 +41,11 @@ func newRound(t *testing.T, pg *pgserver.Server, seed uint64, o harness.Options)
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	rows := 3000 + rng.Int64N(30_000)
-	return &round{Scene: scene.New(t, &suite, pg, seed, rows, o), rng: rng, rows: rows, bulk: 1500}
+	r := &round{Scene: scene.New(t, &suite, pg, seed, rows, o), rng: rng, rows: rows, bulk: 1500}
+	if len(o.Brokers) > 0 {
+		r.Workload.Pace = 10 * time.Millisecond // a start waits until its predecessor is taken for dead
+	}
+	return r
 }
 
 // run is a whole round.
