@@ -14,7 +14,7 @@
 //	// Rows that may wait between a source and its log, per source.
 //	QueueRows int `yaml:"queue_rows" default:"16384" min:"1" max:"10000000"`
 //
-// and `go test ./configs -update` writes the schema and the golden errors anew.
+// and `go test ./configs -update` writes schema, REFERENCE.md and golden errors anew.
 //
 // # The rules
 //

@@ -26,7 +26,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 		return
 	}
 	if !bytes.Equal(Schema(), want) {
-		t.Fatal("evert.schema.json is not current; run: go test ./configs -run TestSchemaIsCurrent -update")
+		t.Fatal("evert.schema.json is not current; run: make schema")
 	}
 }
 
