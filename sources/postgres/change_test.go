@@ -85,7 +85,7 @@ func TestLargeTransactions(t *testing.T) {
 		t.Run(fmt.Sprintf("P26 bounded batches and memory, streaming=%v", streaming), func(t *testing.T) {
 			d := newDB(t)
 			d.do("CREATE TABLE t (id int PRIMARY KEY, s text)")
-			d.do("ALTER DATABASE %s SET logical_decoding_work_mem = '64kB'", d.get("SELECT current_database()"))
+			d.decodeEarly()
 			c := d.config()
 			c.NoStreaming = !streaming
 			c.SpillBytes, c.BatchRows, c.QueueBytes = 200_000, 100, 300_000
@@ -150,7 +150,7 @@ func TestSavepoints(t *testing.T) {
 		t.Run(fmt.Sprintf("P27 rolled back savepoints, streaming=%v", streaming), func(t *testing.T) {
 			d := newDB(t)
 			d.do("CREATE TABLE t (id int PRIMARY KEY, s text)")
-			d.do("ALTER DATABASE %s SET logical_decoding_work_mem = '64kB'", d.get("SELECT current_database()"))
+			d.decodeEarly()
 			c := d.config()
 			c.NoStreaming = !streaming
 			c.SpillBytes = 100_000

@@ -93,7 +93,8 @@ func (c *Config) prepare(conf *pgconn.Config, replication bool) {
 	conf.RuntimeParams["application_name"] = truncate("evert "+c.Name, 63)
 	if replication {
 		conf.RuntimeParams["replication"] = "database"
-		conf.RuntimeParams["statement_timeout"] = "0" // making a slot may wait for long (P08)
+		conf.RuntimeParams["client_min_messages"] = "warning" // some are heeded (P34)
+		conf.RuntimeParams["statement_timeout"] = "0"         // making a slot may wait for long (P08)
 	} else {
 		for name, value := range sqlSettings {
 			conf.RuntimeParams[name] = value

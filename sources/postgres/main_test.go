@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,25 @@ func (d *db) get(sql string, args ...any) string {
 		d.t.Fatalf("%s: %v", sql, err)
 	}
 	return rs.text(0, 0)
+}
+
+// major is the server's major version.
+func (d *db) major() int {
+	d.t.Helper()
+	n, err := strconv.Atoi(d.get("SELECT current_setting('server_version_num')"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return n / 10_000
+}
+
+// decodeEarly lets the server spill and stream transactions of 64 kB; before
+// version 13 it counts changes, and nothing can be said.
+func (d *db) decodeEarly() {
+	d.t.Helper()
+	if d.major() >= 13 {
+		d.do("ALTER DATABASE %s SET logical_decoding_work_mem = '64kB'", d.get("SELECT current_database()"))
+	}
 }
 
 // config captures all of schema public, with a slot of the test's own.

@@ -161,7 +161,9 @@ func TestAcknowledgement(t *testing.T) {
 			ok, _ := reached(d.get("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '%s'", c.Slot), r.resume.At.Native)
 			return ok
 		})
-		eventually(t, "statistics of the slot", func() bool { return r.source.Stats().SlotStatus == "reserved" })
+		if d.major() >= 13 { // older servers have no wal_status
+			eventually(t, "statistics of the slot", func() bool { return r.source.Stats().SlotStatus == "reserved" })
+		}
 		// Killed here, the idle position is stored and not behind the slot.
 		open(t, c, r.close()).sync(d)
 	})
@@ -346,12 +348,12 @@ func (p *proxy) thaw() {
 
 func TestServerOfItsOwn(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{
-		Initdb: []string{"--wal-segsize=1"},
-		Settings: map[string]string{
-			"max_slot_wal_keep_size": "8MB", "max_wal_size": "8MB", "min_wal_size": "2MB", "max_replication_slots": "3", "wal_keep_size": "0",
-		},
-	})
+	settings := map[string]string{"max_wal_size": "8MB", "min_wal_size": "2MB", "max_replication_slots": "3"}
+	gives := pgtest.Binaries(t).Major >= 13 // older servers give up no slot
+	if gives {
+		settings["max_slot_wal_keep_size"], settings["wal_keep_size"] = "8MB", "0"
+	}
+	server := pgtest.Start(t, pgtest.Options{Initdb: []string{"--wal-segsize=1"}, Settings: settings})
 	d := dbAt(t, server.URL("postgres"))
 
 	t.Run("P07 server restarted with -m immediate", func(t *testing.T) {
@@ -386,6 +388,9 @@ func TestServerOfItsOwn(t *testing.T) {
 		d.do("SELECT pg_drop_replication_slot('x1'), pg_drop_replication_slot('x2'), pg_drop_replication_slot('x3')")
 		d.do("DROP TABLE t")
 	})
+	if !gives {
+		return
+	}
 	t.Run("P01 slot given up by the server", func(t *testing.T) {
 		c := d.config()
 		from := copied(t, d, c)

@@ -145,9 +145,13 @@ func TestSnapshot(t *testing.T) {
 		r := open(t, d.config(), pipeline.Resume{})
 		got := r.snapshot()
 		slices.Sort(got)
-		wantLines(t, got, "r p 1|5|a", "r p 2|15|b")
+		copied, streamed := []string{"r p 1|5|a", "r p 2|15|b"}, []string{"c p 3|16|c", "u p 1|5|d"}
+		if d.major() < 13 { // partitions are published under their own names
+			copied, streamed = []string{"r p1 1|5|a", "r p2 b|15|2"}, []string{"c p2 c|16|3", "u p1 1|5|d"}
+		}
+		wantLines(t, got, copied...)
 		d.do("INSERT INTO p VALUES (3, 16, 'c'); UPDATE p SET s = 'd' WHERE id = 1")
-		wantLines(t, r.sync(d), "c p 3|16|c", "u p 1|5|d")
+		wantLines(t, r.sync(d), streamed...)
 	})
 	t.Run("chunks of a large table, at a limited rate", func(t *testing.T) {
 		d := newDB(t)

@@ -243,7 +243,11 @@ func TestChecksTellEverything(t *testing.T) {
 		codes = append(codes, string(f.Code))
 	}
 	slices.Sort(codes)
-	wantLines(t, codes, "PG_NO_KEY", "PG_RETENTION", "PG_TABLE_MISSING")
+	want := []string{"PG_NO_KEY", "PG_RETENTION", "PG_TABLE_MISSING"}
+	if d.major() < 13 { // nothing there can limit retention
+		want = []string{"PG_NO_KEY", "PG_TABLE_MISSING"}
+	}
+	wantLines(t, codes, want...)
 
 	c.URL = func(context.Context) (string, error) {
 		return "postgres://u:canary@127.0.0.1:1/db?sslmode=disable", nil

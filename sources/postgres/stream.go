@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -118,6 +119,8 @@ func (st *stream) drain() error {
 			err = st.frame(msg.Data)
 		case *pgproto3.ErrorResponse:
 			err = pgconn.ErrorResponseToPgError(msg)
+		case *pgproto3.NoticeResponse:
+			err = st.heed(msg)
 		}
 		if err != nil {
 			return err
@@ -238,8 +241,29 @@ func (st *stream) backend(kind byte, body []byte) error {
 		return pgconn.ErrorResponseToPgError(&msg)
 	case 'c':
 		return errors.New("the server ends the stream")
+	case 'N':
+		return st.notice(body)
 	}
-	return nil // notices, parameter changes
+	return nil // parameter changes
+}
+
+// notice reads what the server says beside its answers.
+func (st *stream) notice(body []byte) error {
+	var msg pgproto3.NoticeResponse
+	if err := msg.Decode(body); err != nil {
+		return fmt.Errorf("the server sends a notice that cannot be read: %w", err)
+	}
+	return st.heed(&msg)
+}
+
+// heed heeds a server's warning. Postgres 18 and newer skip a publication that
+// did not exist at the present place of the log with no more than a warning, and
+// every change with it; older ones end the stream with an error (P34).
+func (st *stream) heed(msg *pgproto3.NoticeResponse) error {
+	if msg.SeverityUnlocalized == "WARNING" && msg.Code == "55000" && strings.Contains(msg.Message, st.source.config.Publication) {
+		return publicationGone(&st.source.config)
+	}
+	return nil
 }
 
 func (st *stream) frame(data []byte) error {
