@@ -23,6 +23,7 @@ func lanes() []lane {
 		{name: "house", does: "imports, lengths, documents", run: goTest(in(houseFolders...))},
 		{name: "unit", does: "tests beside the code", run: goTest(notIn("integration"))},
 		{name: "integration", does: "the real binary against real servers", run: goTest(integrationOnly, "-count=1")},
+		{name: "versions", does: "the source and the road on the oldest and the newest Postgres", run: versions},
 		{name: "race", does: "race detector on what runs concurrently; -short lowers counts", run: race},
 		{name: "lint", does: "staticcheck", run: command("go", "tool", "-modfile=.ci/tools/go.mod", "staticcheck", "./...")},
 		{name: "cross", does: "builds for the other platforms", run: cross},
