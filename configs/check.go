@@ -185,8 +185,8 @@ func (d *decoder) checkKafka(c *Config) {
 	if len(k.Brokers) > 0 {
 		d.checkTLS(c, k.TLS, k.local(), k.Insecure, "kafka")
 	}
-	if s := k.SASL; s != nil {
-		d.checkSASL(s)
+	if k.SASL != nil {
+		d.checkSASL(c, k)
 	}
 	d.checkTopicConfig(k.Topics.Config, "kafka", "topics", "config")
 }
@@ -207,21 +207,6 @@ func (d *decoder) checkTLS(c *Config, t *TLS, local, insecure bool, section stri
 		c.warn("%s: the connection is not verified fully (tls.mode: %s); write verify-full and remove insecure", section, t.Mode)
 	case insecure && section == "kafka":
 		c.warn("%s.insecure has no effect, since the connection is verified fully or stays on this machine; remove it", section)
-	}
-}
-
-func (d *decoder) checkSASL(s *SASL) {
-	need := func(missing bool, key string) {
-		if missing && !d.wrote("kafka", "sasl", key) {
-			d.add(d.at("kafka", "sasl"), missingKey, "kafka.sasl has no "+key+", which "+s.Mechanism+" needs", "add "+key+" below sasl")
-		}
-	}
-	switch s.Mechanism {
-	case "oauthbearer":
-		need(s.Token.IsZero(), "token")
-	case "plain", "scram-sha-256", "scram-sha-512":
-		need(s.Username == "", "username")
-		need(s.Password.IsZero(), "password")
 	}
 }
 

@@ -45,16 +45,37 @@ type TLS struct {
 	ServerName string `yaml:"server_name" format:"host"`
 }
 
-// SASL is how Evert authenticates itself to brokers.
+// SASL is how Evert authenticates itself to brokers. Secrets are read anew at
+// each authentication.
 type SASL struct {
-	// The mechanism.
-	Mechanism string `yaml:"mechanism" enum:"plain,scram-sha-256,scram-sha-512,oauthbearer" required:"true"`
+	// The mechanism. plain and oauthbearer send what they prove, and go over TLS.
+	Mechanism string `yaml:"mechanism" enum:"plain,scram-sha-256,scram-sha-512,oauthbearer,aws_msk_iam" required:"true"`
 	// The user of plain and scram.
 	Username string `yaml:"username" format:"text"`
 	// The password of plain and scram.
 	Password Secret `yaml:"password"`
-	// The bearer token of oauthbearer.
+	// The bearer token of oauthbearer, such as "${file:/run/token}" that another process renews; or give token_url.
 	Token Secret `yaml:"token"`
+	// The endpoint from which oauthbearer gets its tokens by the client-credentials flow, and renews them.
+	TokenURL Secret `yaml:"token_url"`
+	// The client's id at that endpoint.
+	ClientID string `yaml:"client_id" format:"text"`
+	// The client's secret at that endpoint.
+	ClientSecret Secret `yaml:"client_secret"`
+	// The scope to ask that endpoint for; its own default if absent.
+	Scope string `yaml:"scope" format:"text"`
+	// File of PEM certificates to trust at that endpoint instead of the system's.
+	TokenCA string `yaml:"token_ca" format:"path"`
+	// What goes with the token, such as logicalCluster and identityPoolId of Confluent Cloud.
+	Extensions map[string]string `yaml:"extensions" keys:"setting"`
+	// The access key of aws_msk_iam, such as "${AWS_ACCESS_KEY_ID}".
+	AccessKey Secret `yaml:"access_key"`
+	// The secret key of aws_msk_iam.
+	SecretKey Secret `yaml:"secret_key"`
+	// The session token of aws_msk_iam, for keys that do not last.
+	SessionToken Secret `yaml:"session_token"`
+	// The region of aws_msk_iam, where the brokers' names do not end in it.
+	Region string `yaml:"region" format:"text"`
 }
 
 // Topics says how topics are made and checked.

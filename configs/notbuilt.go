@@ -32,7 +32,6 @@ func unbuiltKeys() []unbuilt {
 		{"limits.value_bytes", []string{"16MiB"}, "a value is held in memory whatever its size yet"},
 		{"limits.record_bytes", []string{"16MiB"}, "a topic takes records of up to 16 MiB, and a larger one stops its source yet"},
 		{"limits.spill_bytes", []string{"64GiB"}, "spilled transactions are bounded by the disk alone yet"},
-		{"kafka.sasl.mechanism", []string{"plain", "scram-sha-256", "scram-sha-512"}, "tokens are not refreshed yet"},
 	}
 }
 

@@ -353,7 +353,8 @@ func (c *capturing) probe(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case now := <-tick.C:
+			c.daemon.certificates.Remind(now)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log/kafka"
 	"github.com/evertdb/evert/schema/registry"
 )
 
@@ -81,7 +82,7 @@ func (a *app) checkLog(c *configs.Config) (all []checked) {
 	ctx, cancel := context.WithTimeout(a.ctx, 30*time.Second)
 	defer cancel()
 	if c.Kafka != nil {
-		l, err := openKafka(ctx, c, true, slog.New(slog.DiscardHandler))
+		l, err := openKafka(ctx, c, true, slog.New(slog.DiscardHandler), kafka.Events{})
 		if err == nil {
 			err = l.Close()
 		}

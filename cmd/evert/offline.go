@@ -15,7 +15,6 @@ import (
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
-	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/schema/registry"
 )
 
@@ -55,7 +54,7 @@ func (a *app) rest(ctx context.Context, c *configs.Config, verb string, write bo
 		}
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	if r.topics, err = openLog(ctx, c, !write, quiet, embedded.Events{}); err != nil {
+	if r.topics, err = openLog(ctx, c, !write, quiet, logEvents{}); err != nil {
 		r.close()
 		return nil, fmt.Errorf("open the log: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/configs"
@@ -27,11 +26,17 @@ type topicLog struct {
 
 // openLog opens the log that the file asks for. The embedded log can be read
 // without being written; a cluster looks after that itself.
-func openLog(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger, told embedded.Events) (*topicLog, error) {
+func openLog(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger, told logEvents) (*topicLog, error) {
 	if c.Kafka == nil {
-		return openEmbedded(c, readOnly, told)
+		return openEmbedded(c, readOnly, told.embedded)
 	}
-	return openKafka(ctx, c, readOnly, logger)
+	return openKafka(ctx, c, readOnly, logger, told.kafka)
+}
+
+// logEvents are what either log tells.
+type logEvents struct {
+	embedded embedded.Events
+	kafka    kafka.Events
 }
 
 func openEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*topicLog, error) {
@@ -41,40 +46,6 @@ func openEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*topi
 		return nil, err
 	}
 	return &topicLog{l, l, "embedded", dir}, nil
-}
-
-func openKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger) (*topicLog, error) {
-	k := c.Kafka
-	config := kafka.Config{
-		Brokers: k.Brokers, Deployment: c.Name, TransactionTimeout: k.TransactionTimeout, SessionTimeout: k.SessionTimeout, Logger: logger,
-		Topics: kafka.Topics{Manage: manage(k.Topics.Manage), ReplicationFactor: int16(k.Topics.ReplicationFactor), Settings: k.Topics.Config},
-		Limits: kafka.Limits{ReadBytes: int(c.Limits.FetchBytes), WriteBytes: int(c.Limits.WriteBytes)},
-		Events: kafka.Events{Retrying: func(where string, cause error) {
-			logger.Warn("a request to the cluster failed and is repeated", "where", where, "error", cause)
-		}},
-	}
-	if s := k.SASL; s != nil {
-		config.SASL = &kafka.SASL{Mechanism: s.Mechanism, Credentials: func(context.Context) (string, string, error) {
-			password, err := s.Password.Reveal()
-			return s.Username, password, err
-		}}
-	}
-	var err error
-	if config.TLS, err = clientTLS("kafka.tls", k.TLS); err != nil {
-		return nil, err
-	}
-	l, err := kafka.Open(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	if !l.Info().ExactlyOnce() { // I2
-		logger.Warn("the cluster lacks transaction.version 2: a late end of a transaction is not fenced, so that in rare faults a foreign reader could see a record twice; Evert's own readers drop it by its position")
-	}
-	t := &topicLog{l, l, "kafka", strings.Join(k.Brokers, ",")}
-	if readOnly {
-		return t, nil
-	}
-	return t, t.index(datadir.FillPath(c.DataDir), int64(c.Limits.FillCacheBytes))
 }
 
 // index puts a key index over a log that has none of its own: capture fills
@@ -96,16 +67,6 @@ func (cs closers) Close() (err error) {
 		err = errors.Join(err, c.Close())
 	}
 	return err
-}
-
-func manage(word string) kafka.Manage {
-	switch word {
-	case "verify":
-		return kafka.Verify
-	case "never":
-		return kafka.Never
-	}
-	return kafka.Create
 }
 
 // clientTLS makes the client's side of TLS; nil is plaintext.

@@ -27,6 +27,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/pipeline/log/kafka"
 	"github.com/evertdb/evert/schema/registry"
 )
 
@@ -59,16 +60,17 @@ type daemon struct {
 	build  build
 	log    *slog.Logger
 
-	dir      *datadir.Dir
-	topics   *topicLog
-	registry registry.Registry
-	captures []*capturing
-	monitors []*monitor.Source
-	servers  []*api.Server
-	listen   []api.Address
-	began    time.Time
-	full     atomic.Bool // the embedded log has no room
-	failed   chan error  // the first failure that ends the daemon; capacity 1
+	dir          *datadir.Dir
+	topics       *topicLog
+	registry     registry.Registry
+	captures     []*capturing
+	monitors     []*monitor.Source
+	servers      []*api.Server
+	listen       []api.Address
+	began        time.Time
+	full         atomic.Bool // the embedded log has no room
+	certificates *monitor.Certificates
+	failed       chan error // the first failure that ends the daemon; capacity 1
 }
 
 // runFlags are how a daemon is run.
@@ -130,6 +132,7 @@ func (d *daemon) boot(ctx context.Context) error {
 
 func (d *daemon) prepare() {
 	d.began, d.build, d.failed = time.Now(), thisBuild(), make(chan error, 1)
+	d.certificates = &monitor.Certificates{Warn: d.warnOfCertificate}
 	debug.SetMemoryLimit(int64(d.config.Limits.Memory))
 	debug.SetGCPercent(50) // what lives is small and what is new is smaller: memory is worth more than the collector's time
 	for _, w := range d.config.Warnings() {
@@ -199,8 +202,8 @@ func (d *daemon) passing(err error) bool {
 
 // logEvents are told what happens inside the embedded log. One that cannot go on
 // ends the daemon: what was committed is on the disk.
-func (d *daemon) logEvents() embedded.Events {
-	return embedded.Events{
+func (d *daemon) logEvents() logEvents {
+	return logEvents{kafka: kafka.Events{Certificate: d.sawCertificate}, embedded: embedded.Events{
 		Full: func(full bool) {
 			d.full.Store(full)
 			if full {
@@ -211,7 +214,17 @@ func (d *daemon) logEvents() embedded.Events {
 		},
 		Failed:  func(err error) { d.fail(fmt.Errorf("the embedded log cannot go on: %w", err)) },
 		Trouble: func(text string) { d.log.Warn("embedded log: " + text) },
-	}
+	}}
+}
+
+func (d *daemon) sawCertificate(c kafka.Certificate) {
+	d.certificates.Saw(monitor.Certificate{Edge: "kafka", Of: c.Of, End: c.End}, time.Now())
+}
+
+// warnOfCertificate says that a certificate ends soon, while there is time (K28).
+func (d *daemon) warnOfCertificate(c monitor.Certificate, left time.Duration) {
+	d.log.Warn("a certificate ends soon; renew it: the new file counts from the next connection on", "edge", c.Edge, "of", c.Of,
+		"end", c.End.Format(time.RFC3339), "left", left.Round(time.Minute).String())
 }
 
 func (d *daemon) openSources(context.Context) error {
@@ -241,7 +254,7 @@ func (d *daemon) listenAll(ctx context.Context) error {
 
 func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load},
+	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load, Certificates: d.certificates},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}

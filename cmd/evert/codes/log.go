@@ -44,6 +44,21 @@ func ofLog() []Entry {
 			Mend: "See that a broker of kafka.brokers runs and can be reached from here, with the TLS and SASL that the file names.",
 		},
 		{
+			Code: "KAFKA_TLS", Passing: true,
+			Text: "The connection to a broker cannot be trusted or cannot be made: its certificate is not verified, or one side speaks TLS and the other does not. Nothing was sent over it. It is tried again by itself, with the files of kafka.tls read anew.",
+			Mend: "Name the brokers' authority in tls.ca, and brokers by the names in their certificates; see which listener of the cluster speaks TLS.",
+		},
+		{
+			Code: "KAFKA_AUTH", Passing: true,
+			Text: "A broker does not let this client in: it does not take the user and secret of kafka.sasl, or the mechanism, or the client certificate of kafka.tls. It is tried again by itself, with secrets and certificates read anew.",
+			Mend: "Correct kafka.sasl, or tls.cert and tls.key; see what the broker's listener asks for.",
+		},
+		{
+			Code: "KAFKA_TOKEN", Passing: true,
+			Text: "There is no bearer token to authenticate with: the one in the file has expired, or the token endpoint gives none. It is tried again by itself.",
+			Mend: "Renew the token, or correct token_url, client_id, client_secret and scope of kafka.sasl.",
+		},
+		{
 			Code: "TOPIC_INVALID",
 			Text: "A topic cannot have the name or the numbers that are asked for.",
 			Mend: "Correct the topic's settings in the file.",

@@ -8,6 +8,8 @@ type Collector struct {
 	Sources []*Source
 	Version string
 	LogFull func() bool // the log has no room; may be nil
+
+	Certificates *Certificates // may be nil
 }
 
 // A gauge is one number of a source's status; ok is false when it is not known.
@@ -124,6 +126,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- healthDesc()
 	ch <- fullDesc()
 	ch <- buildDesc()
+	ch <- certificateDesc()
 }
 
 // Collect reads the sources.
@@ -143,6 +146,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	for _, l := range []Light{OK, Degraded, Red} {
 		ch <- prometheus.MustNewConstMetric(healthDesc(), prometheus.GaugeValue, bit(l == light), string(l))
 	}
+	c.Certificates.collect(ch)
 	ch <- prometheus.MustNewConstMetric(buildDesc(), prometheus.GaugeValue, 1, c.Version)
 }
 

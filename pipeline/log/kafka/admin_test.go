@@ -1,18 +1,14 @@
 package kafka
 
 import (
-	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 // A topic that differs is refused in words that name all of it, and the command
@@ -196,53 +192,4 @@ func TestSound(t *testing.T) {
 	}
 	_, err := l.Admin().Sound(t.Context(), log.Offsets{part0("none"): 1}, time.Now())
 	wantErr(t, err, log.ErrNoTopic)
-}
-
-func TestAccess(t *testing.T) {
-	c := cluster(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "evert", "right"), kfake.Superuser("PLAIN", "evert", "right"), kfake.Superuser("SCRAM-SHA-256", "evert", "right"))
-	for _, mechanism := range []string{"plain", "scram-sha-256", "scram-sha-512"} {
-		var password atomic.Value
-		password.Store("right")
-		var asked atomic.Int32
-		cfg := config(c)
-		cfg.SASL = &SASL{Mechanism: mechanism, Credentials: func(context.Context) (string, string, error) {
-			asked.Add(1)
-			return "evert", password.Load().(string), nil
-		}}
-		l := open(t, cfg)
-		before := asked.Load()
-		writer(t, l, "w")
-		if asked.Load() == before {
-			t.Errorf("K28 %s: a new connection did not ask for the password again", mechanism)
-		}
-		password.Store("wrong")
-		_, err := Open(within(t, 10*time.Second), cfg)
-		same(t, pipeline.CodeOf(err), codeUnreachable) // the fake hangs up; Kafka says why: see TestDenied
-		if strings.Contains(err.Error(), "wrong") {
-			t.Errorf("the password is in %q", err)
-		}
-	}
-	cfg := config(c)
-	cfg.SASL = &SASL{Mechanism: "digest"}
-	_, err := Open(t.Context(), cfg)
-	same(t, pipeline.CodeOf(err), codeConfig)
-	_, err = Open(t.Context(), Config{Brokers: []string{"127.0.0.1:1"}, Deployment: "test", RetryFor: 100 * time.Millisecond})
-	same(t, pipeline.CodeOf(err), codeUnreachable)
-}
-
-func TestDenied(t *testing.T) {
-	cfg := Config{Brokers: []string{"b:1"}}
-	for err, mend := range map[error]string{
-		kerr.SaslAuthenticationFailed:           "correct kafka.sasl",
-		kerr.TopicAuthorizationFailed:           "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Read --operation Write --operation Create --operation DescribeConfigs --topic 't'",
-		kerr.GroupAuthorizationFailed:           "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Read --group 't'",
-		kerr.TransactionalIDAuthorizationFailed: "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Write --transactional-id 't'",
-	} {
-		got := cfg.denied("t", err)
-		same(t, pipeline.CodeOf(got), codeDenied)
-		if !strings.HasSuffix(got.Error(), "\n  mend: "+mend) {
-			t.Errorf("got %v", got)
-		}
-	}
-	same(t, pipeline.CodeOf(cfg.unreachable(kerr.SaslAuthenticationFailed)), codeDenied)
 }

@@ -9,19 +9,21 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 // Config says how to reach a cluster and how to use it. Brokers and Deployment
 // are required, the zero value of everything else is its default.
 type Config struct {
-	Brokers    []string    // host:port; some are enough
-	TLS        *tls.Config // nil is plaintext
-	SASL       *SASL       // nil is no authentication
-	Deployment string      // prefixes transactional ids and groups
-	ClientID   string      // in the brokers' logs and quotas; "evert"
+	Brokers    []string // host:port; some are enough
+	SASL       *SASL    // nil is no authentication
+	Deployment string   // prefixes transactional ids and groups
+	ClientID   string   // in the brokers' logs and quotas; "evert"
+
+	// TLS gives the settings of one connection, which are its own from then on;
+	// it is called for each, so that files are read anew (K28). nil is plaintext.
+	TLS func() (*tls.Config, error)
+	// Insecure allows plaintext to other machines.
+	Insecure bool
 
 	// TransactionTimeout is when the cluster aborts a transaction on its own;
 	// 60 s. The brokers' transaction.max.timeout.ms bounds it.
@@ -34,8 +36,9 @@ type Config struct {
 	// as their transaction lives.
 	RetryFor time.Duration
 
-	// Dial makes connections; nil is a plain dialer. With TLS, it is for Dial
-	// to speak it.
+	// DialTimeout bounds one connection with its TLS handshake; 10 s.
+	DialTimeout time.Duration
+	// Dial makes connections, over which TLS is put; nil is a plain dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	Topics Topics
@@ -76,14 +79,8 @@ type Limits struct {
 type Events struct {
 	Stuck    func(s Stuck)                   // a transaction holds a partition's stable end (K09)
 	Retrying func(where string, cause error) // a request failed and is repeated
-}
-
-// SASL says how to authenticate.
-type SASL struct {
-	Mechanism string // "plain", "scram-sha-256" or "scram-sha-512"
-	// Credentials gives user and password. It is called at each connection, so
-	// that a secret that was exchanged is read anew (K28).
-	Credentials func(ctx context.Context) (user, password string, err error)
+	// Certificate tells of each certificate of each new connection (K28).
+	Certificate func(c Certificate)
 }
 
 func (c Config) withDefaults() Config {
@@ -91,6 +88,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.TransactionTimeout, time.Minute)
 	setDefault(&c.SessionTimeout, 10*time.Second)
 	setDefault(&c.RetryFor, 30*time.Second)
+	setDefault(&c.DialTimeout, 10*time.Second)
 	setDefault(&c.Limits.WriteRecords, 50_000)
 	setDefault(&c.Limits.WriteBytes, 64<<20)
 	setDefault(&c.Limits.ReadBytes, 16<<20)
@@ -142,11 +140,7 @@ func (c *Config) options() ([]kgo.Opt, error) {
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.RetryBackoffFn(backoff),
 		kgo.RetryTimeout(c.RetryFor),
-	}
-	if c.Dial != nil {
-		opts = append(opts, kgo.Dialer(c.Dial))
-	} else if c.TLS != nil {
-		opts = append(opts, kgo.DialTLSConfig(c.TLS))
+		kgo.Dialer(c.dial),
 	}
 	if c.Logger != nil {
 		opts = append(opts, kgo.WithLogger(clientLogger{c.Logger}))
@@ -164,28 +158,6 @@ func (c *Config) options() ([]kgo.Opt, error) {
 // backoff is the wait before the nth repetition: 50 ms, doubling to 2 s.
 func backoff(n int) time.Duration {
 	return min(50*time.Millisecond<<min(max(n-1, 0), 10), 2*time.Second)
-}
-
-func (s *SASL) mechanism() (sasl.Mechanism, error) {
-	scramAuth := func(ctx context.Context) (scram.Auth, error) {
-		user, password, err := s.Credentials(ctx)
-		return scram.Auth{User: user, Pass: password}, err
-	}
-	switch s.Mechanism {
-	case "plain":
-		return plain.Plain(func(ctx context.Context) (plain.Auth, error) {
-			user, password, err := s.Credentials(ctx)
-			return plain.Auth{User: user, Pass: password}, err
-		}), nil
-	case "scram-sha-256":
-		return scram.Sha256(scramAuth), nil
-	case "scram-sha-512":
-		return scram.Sha512(scramAuth), nil
-	}
-	return nil, &pipeline.Refusal{
-		Code: codeConfig, Where: "kafka.sasl.mechanism", What: "no such mechanism: " + s.Mechanism,
-		Mend: "mechanism: scram-sha-512 (or scram-sha-256, plain)",
-	}
 }
 
 // clientLogger passes the client's log on. What the client calls information is

@@ -11,6 +11,18 @@
 // hold up what stands behind it on the same connection, and a fenced writer takes
 // its whole client with it.
 //
+// # Connecting
+//
+// Every connection goes through Config.dial, which reads certificates anew (K28),
+// puts TLS 1.2 or newer over it, and without TLS refuses to leave this machine
+// (X01, X02). The client authenticates on each, and again within the life that
+// the broker gives a session (KIP-368); what gives secrets is asked each time.
+// What keeps the door shut is a Refusal from where it is seen: the client counts
+// none of them as worth repeating, and who opened the log tries again as a whole.
+//
+// AWS_MSK_IAM exists as a cloud service alone: its signature is proved by AWS's
+// published vectors, and nobody has seen it accepted.
+//
 // # Writing
 //
 // A Writer is a producer with the transactional id `<deployment>.<id>`. Opening

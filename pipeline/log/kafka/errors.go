@@ -16,24 +16,41 @@ const (
 	codeConfig      pipeline.Code = "KAFKA_CONFIG"
 	codeUnreachable pipeline.Code = "KAFKA_UNREACHABLE"
 	codeDenied      pipeline.Code = "KAFKA_DENIED"
+	codeTLS         pipeline.Code = "KAFKA_TLS"
+	codeAuth        pipeline.Code = "KAFKA_AUTH"
+	codeToken       pipeline.Code = "KAFKA_TOKEN"
 	codeTimeout     pipeline.Code = "KAFKA_TRANSACTION_TIMEOUT"
 	codeTruncated   pipeline.Code = "TOPIC_TRUNCATED"
 )
 
+// unreachable says why the cluster could not be asked at all.
 func (c *Config) unreachable(err error) error {
-	if isDenied(err) {
-		return c.denied("", err)
+	if err := c.denied("", err); pipeline.CodeOf(err) != "" {
+		return err
+	}
+	if r := c.unanswered(err); r != nil {
+		return r
 	}
 	return &pipeline.Refusal{
-		Code: codeUnreachable, Where: strings.Join(c.Brokers, ","), What: "the Kafka cluster does not answer", Err: err,
+		Code: codeUnreachable, Where: c.seeds(), What: "the Kafka cluster does not answer", Err: err,
 		Mend: "start the brokers, or correct kafka.brokers, kafka.tls and kafka.sasl",
 	}
 }
 
+func (c *Config) seeds() string { return strings.Join(c.Brokers, ",") }
+
+// shut is the refusal of a door that stayed shut: TLS that is not trusted, or an
+// authentication that failed; nil if err is neither.
+func (c *Config) shut(err error) error {
+	if r, ok := errors.AsType[*pipeline.Refusal](err); ok {
+		return r
+	}
+	return c.unauthenticated(err)
+}
+
 func isDenied(err error) bool {
 	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) ||
-		errors.Is(err, kerr.GroupAuthorizationFailed) || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) ||
-		errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.UnsupportedSaslMechanism)
+		errors.Is(err, kerr.GroupAuthorizationFailed) || errors.Is(err, kerr.TransactionalIDAuthorizationFailed)
 }
 
 // rights maps the cluster's answer to what the user lacks, as kafka-acls names
@@ -53,6 +70,9 @@ func rights(err error) string {
 // denied makes a refusal of an answer for want of rights, and leaves other
 // errors as they are.
 func (c *Config) denied(where string, err error) error {
+	if r := c.shut(err); r != nil {
+		return r
+	}
 	if !isDenied(err) {
 		return err
 	}
@@ -86,7 +106,7 @@ func (c *Config) deniedDelete(topic string, err error) error {
 // cluster knows.
 func (c *Config) user() string {
 	switch {
-	case c.SASL != nil:
+	case c.SASL != nil && c.SASL.Credentials != nil:
 		if user, _, err := c.SASL.Credentials(context.Background()); err == nil {
 			return user
 		}
