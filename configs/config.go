@@ -37,6 +37,9 @@ type Config struct {
 // File is the path that the configuration was loaded from.
 func (c *Config) File() string { return c.file }
 
+// SourceNames lists the sources in the order of their names.
+func (c *Config) SourceNames() []string { return sortedKeys(c.Sources) }
+
 // Warnings are sentences to be logged at each start: weakened TLS, secrets that
 // others on this machine can read, settings without effect. None holds a secret.
 func (c *Config) Warnings() []string { return c.warnings }

@@ -1,35 +1,37 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/log/kafka"
-	"github.com/evertdb/evert/schema/registry"
 )
 
+// checkFlags are what a check looks at.
+type checkFlags struct {
+	connect bool
+	all     bool // print what is fine, too
+}
+
 func (a *app) checkVerb() *cobra.Command {
-	online := false
+	var flags checkFlags
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check the file, and with --connect every server",
-		Long: `Check the file. With --connect also ask every server for all that would keep its source
-from starting: settings, rights, keys, retention. Each finding comes with the exact
-SQL or setting that mends it. Nothing is changed.`,
-		RunE: func(*cobra.Command, []string) error { return a.check(online) },
+		Long: `Check the file. With --connect also ask every server, this machine, the log and the
+registry for all that would keep a source from starting, or will hurt later: settings,
+rights, keys, retention, positions. Each finding comes with the exact SQL, command or
+setting that mends it. Nothing is changed.
+
+The exit code is 0 if nothing has to be mended, warnings or not; 2 if the file is
+invalid; 3 if a server cannot be reached or refuses.`,
+		RunE: func(*cobra.Command, []string) error { return a.check(flags) },
 	}
-	c.Flags().BoolVar(&online, "connect", false, "ask the servers too")
+	c.Flags().BoolVar(&flags.connect, "connect", false, "ask the servers too")
+	c.Flags().BoolVar(&flags.all, "all", false, "print what was looked at and is fine, too (-o json always has it)")
 	a.outputFlag(c)
 	return c
 }
@@ -37,91 +39,44 @@ SQL or setting that mends it. Nothing is changed.`,
 // checked is one finding as it is printed.
 type checked struct {
 	Source  string        `json:"source,omitempty"`
-	Level   string        `json:"level"` // error or warning
+	Level   string        `json:"level"` // error, warning or fine
 	Code    pipeline.Code `json:"code,omitempty"`
 	Where   string        `json:"where,omitempty"`
 	What    string        `json:"what"`
 	Mend    string        `json:"mend,omitempty"`
-	refusal error
+	refusal error         // as people read it
 }
 
-func (a *app) check(online bool) error {
+func (a *app) check(flags checkFlags) error {
 	config, err := a.load()
 	if err != nil {
 		return a.reportInvalid(err)
 	}
-	var all []checked
-	for _, w := range config.Warnings() {
-		all = append(all, checked{Level: "warning", What: w, refusal: fmt.Errorf("%s", w)})
+	i := &inspection{config: config}
+	if err := i.look(a.ctx, flags.connect); err != nil {
+		return err
 	}
-	names := slices.Sorted(maps.Keys(config.Sources))
-	for _, name := range names {
-		_, database, err := connect(place{config, name, slog.New(slog.DiscardHandler)})
-		if err != nil {
-			return err
-		}
-		if !online {
-			continue
-		}
-		found, err := database.Check(a.ctx)
-		if err != nil {
-			all = append(all, unanswered(name, err))
-		}
-		for _, f := range found {
-			all = append(all, checkedOf(name, f))
-		}
-	}
-	if online {
-		all = append(all, a.checkLog(config)...)
-	}
-	return a.reportFindings(all, names, online)
-}
-
-// checkLog asks the cluster and the registry, if the file names any.
-func (a *app) checkLog(c *configs.Config) (all []checked) {
-	ctx, cancel := context.WithTimeout(a.ctx, 30*time.Second)
-	defer cancel()
-	if c.Kafka != nil {
-		l, err := openKafka(ctx, c, true, slog.New(slog.DiscardHandler), kafka.Events{})
-		if err == nil {
-			err = l.Close()
-		}
-		all = append(all, failures("kafka", err)...)
-	}
-	if c.Registry != nil {
-		r, err := dialRegistry(c.Registry)
-		if err == nil {
-			_, _, err = r.Latest(ctx, "evert-check")
-		}
-		if !errors.Is(err, registry.ErrNotFound) {
-			all = append(all, failures("registry", err)...)
-		}
-	}
-	return all
+	return a.reportFindings(i, flags)
 }
 
 // failures makes findings of an error; nil makes none.
 func failures(where string, err error) (all []checked) {
 	for _, r := range refusals(err) {
-		all = append(all, checkedOf("", finding{Refusal: r}))
+		all = append(all, checkedOf("", pipeline.Finding{Refusal: r}))
 	}
 	if err != nil && len(all) == 0 {
-		all = append(all, checked{Level: "error", Where: where, What: err.Error(), refusal: fmt.Errorf("%s: %w", where, err)})
+		all = append(all, checked{Level: pipeline.Fails.String(), Where: where, What: err.Error(), refusal: fmt.Errorf("%s: %w", where, err)})
 	}
 	return all
 }
 
-func unanswered(source string, err error) checked {
-	return checked{Source: source, Level: "error", What: err.Error(), refusal: err}
-}
-
-func checkedOf(source string, f finding) checked {
-	c := checked{Source: source, Level: "error", Code: f.Code, Where: f.Where, What: f.What, Mend: f.Mend, refusal: f.Refusal}
-	if f.Warning {
-		c.Level = "warning"
-	}
+func checkedOf(source string, f pipeline.Finding) checked {
+	c := checked{Source: source, Level: f.Severity.String(), Code: f.Code, Where: f.Where, What: f.What, Mend: f.Mend, refusal: f.Refusal}
 	if f.Err != nil {
 		c.What += ": " + f.Err.Error()
+	}
+	if f.Code == "" {
+		c.refusal = fmt.Errorf("%s: %s", f.Where, c.What)
 	}
 	return c
 }
@@ -133,7 +88,7 @@ func (a *app) reportInvalid(err error) error {
 	}
 	all := []checked{}
 	for _, r := range refusals(err) {
-		all = append(all, checkedOf("", finding{Refusal: r}))
+		all = append(all, checkedOf("", pipeline.Finding{Refusal: r}))
 	}
 	return errsay(json.NewEncoder(a.out).Encode(all), exitInvalid)
 }
@@ -157,32 +112,49 @@ func refusals(err error) []*pipeline.Refusal {
 	return nil
 }
 
-func (a *app) reportFindings(all []checked, names []string, online bool) error {
-	count := 0
-	for _, c := range all {
-		if c.Level == "error" {
-			count++
+// reportFindings prints what is fine first, and what has to be mended last,
+// where a person looks.
+func (a *app) reportFindings(i *inspection, flags checkFlags) error {
+	counts := map[string]int{}
+	sorted := []checked{}
+	for _, severity := range []pipeline.Severity{pipeline.Fine, pipeline.Warns, pipeline.Fails} {
+		for _, c := range i.found {
+			if c.Level == severity.String() {
+				sorted = append(sorted, c)
+				counts[c.Level]++
+			}
 		}
 	}
+	failed := counts[pipeline.Fails.String()]
 	if a.json() {
-		if all == nil {
-			all = []checked{}
-		}
-		return errsay(json.NewEncoder(a.out).Encode(all), codeFor(count))
+		return errsay(json.NewEncoder(a.out).Encode(sorted), codeFor(failed))
 	}
+	for _, c := range sorted {
+		if c.Level != pipeline.Fine.String() || flags.all {
+			fmt.Fprintf(a.out, "%s: %s\n", a.label(c), c.refusal)
+		}
+	}
+	fine := counts[pipeline.Fine.String()]
+	if fine > 0 && !flags.all {
+		fmt.Fprintf(a.out, "%d things are fine; --all prints them\n", fine)
+	}
+	_, err := fmt.Fprintln(a.out, verdict(a.file, i.config.SourceNames(), failed, flags.connect))
+	return errsay(err, codeFor(failed))
+}
+
+func (a *app) label(c checked) string {
 	s := a.style(a.out)
-	for _, c := range all {
-		word := s.Yellow("warning")
-		if c.Level == "error" {
-			word = s.Red("error")
-		}
-		if c.Source != "" {
-			word += " source " + c.Source
-		}
-		fmt.Fprintf(a.out, "%s: %s\n", word, c.refusal)
+	word := s.Green(c.Level)
+	switch c.Level {
+	case pipeline.Fails.String():
+		word = s.Red(c.Level)
+	case pipeline.Warns.String():
+		word = s.Yellow(c.Level)
 	}
-	_, err := fmt.Fprintln(a.out, verdict(a.file, names, count, online))
-	return errsay(err, codeFor(count))
+	if c.Source != "" {
+		word += " source " + c.Source
+	}
+	return word
 }
 
 func verdict(file string, names []string, errors int, online bool) string {

@@ -20,8 +20,9 @@ type database interface {
 	// Source makes a source, anew for each run of a stage.
 	Source() source
 	// Check asks the server for everything that would keep the source from
-	// starting. An error means that it could not be asked.
-	Check(ctx context.Context) ([]finding, error)
+	// starting at from, which is nil if that is not known. An error means that it
+	// could not be asked.
+	Check(ctx context.Context, from *pipeline.Resume) ([]pipeline.Finding, error)
 	// Probe asks the server how far it is, on a connection of its own (O12);
 	// committed is the native position that we have, empty if none.
 	Probe(ctx context.Context, committed string) (monitor.Probe, error)
@@ -39,12 +40,6 @@ type source interface {
 	Reread(ctx context.Context, t *schema.Table, key schema.Row) (schema.Row, error)
 	Facts() monitor.Facts // may be called from any goroutine
 	Hasten(waiting bool)  // somebody waits for it to move on although nothing happens
-}
-
-// A finding is one thing that check says of a server.
-type finding struct {
-	*pipeline.Refusal
-	Warning bool
 }
 
 // place is where a source stands: what every connector is made from.

@@ -79,21 +79,19 @@ func (a *app) explainRefusal(ctx context.Context, raw string, err error) error {
 		return err
 	}
 	for name := range c.Sources {
-		for _, f := range a.findings(ctx, c, name) {
-			if !f.Warning {
-				return f.Refusal
-			}
+		if r := pipeline.Failing(a.findings(ctx, c, name)); r != nil {
+			return r
 		}
 	}
 	return err
 }
 
-func (a *app) findings(ctx context.Context, c *configs.Config, name string) []finding {
+func (a *app) findings(ctx context.Context, c *configs.Config, name string) []pipeline.Finding {
 	_, database, err := connect(place{c, name, slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil
 	}
-	found, _ := database.Check(ctx) // what cannot be asked is no finding
+	found, _ := database.Check(ctx, nil) // what cannot be asked is no finding
 	return found
 }
 
@@ -146,7 +144,7 @@ func (a *app) adviseStart(ctx context.Context, path, text string) {
 	mends := 0
 	for name := range c.Sources {
 		for _, f := range a.findings(ctx, c, name) {
-			if !f.Warning {
+			if f.Severity == pipeline.Fails {
 				mends++
 				a.say("before the first start: %s", f.Refusal.Error())
 			}

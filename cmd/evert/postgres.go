@@ -88,13 +88,8 @@ func (s postgresSource) Facts() monitor.Facts {
 	return f
 }
 
-func (d *postgresDatabase) Check(ctx context.Context) ([]finding, error) {
-	found, err := postgres.Check(ctx, d.settings())
-	out := make([]finding, len(found))
-	for i, f := range found {
-		out[i] = finding{f.Refusal, f.Warning}
-	}
-	return out, err
+func (d *postgresDatabase) Check(ctx context.Context, from *pipeline.Resume) ([]pipeline.Finding, error) {
+	return postgres.Check(ctx, d.settings(), from)
 }
 
 // dial opens a plain connection; the caller closes it.
@@ -163,11 +158,9 @@ func (d *postgresDatabase) End(ctx context.Context) (end string, err error) {
 	if err == nil {
 		return end, nil
 	}
-	found, checkErr := d.Check(ctx)
-	for _, f := range found {
-		if !f.Warning {
-			return "", f.Refusal
-		}
+	found, checkErr := d.Check(ctx, nil)
+	if r := pipeline.Failing(found); r != nil {
+		return "", r
 	}
 	return "", errors.Join(err, checkErr)
 }

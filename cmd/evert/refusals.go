@@ -10,4 +10,5 @@ const (
 	codeOwned      pipeline.Code = "SOURCE_OWNED"
 	codeLogFull    pipeline.Code = "LOG_FULL"
 	codeFileExists pipeline.Code = "FILE_EXISTS"
+	codeUnanswered pipeline.Code = "SOURCE_UNANSWERED"
 )

@@ -35,6 +35,9 @@ func covered() map[pipeline.Code][]string {
 	for _, st := range ofServer() {
 		add(st.name(), st.code)
 	}
+	for _, st := range ofChecks() {
+		add(st.name(), st.code)
+	}
 	for _, st := range ofVerbs() {
 		add(st.name(), st.code)
 	}
@@ -53,6 +56,7 @@ func TestEveryCodeHasItsLine(t *testing.T) {
 		delete(lines, code)
 		script, isScript := strings.CutPrefix(how, "script ")
 		other, isOther := strings.CutPrefix(how, "as ")
+		beside, isBeside := strings.CutPrefix(how, "beside ")
 		switch {
 		case !ok:
 			t.Errorf("%s has no line in testdata/codes.txt: tell a story that runs its mend, or write `prose` if it has nothing to run", code)
@@ -64,13 +68,21 @@ func TestEveryCodeHasItsLine(t *testing.T) {
 			t.Errorf("%s does not stand in the script %s", code, script)
 		case isOther && len(stories[pipeline.Code(other)]) == 0:
 			t.Errorf("%s is as %s, which has no story", code, other)
-		case how != "story" && how != "prose" && !isScript && !isOther:
-			t.Errorf("%s: %q is neither story, nor prose, nor a script, nor another code", code, how)
+		case isBeside && !namedIn(beside):
+			t.Errorf("%s: no test is as %q says", code, how)
+		case how != "story" && how != "prose" && !isScript && !isOther && !isBeside:
+			t.Errorf("%s: %q is neither story, nor prose, nor a script, nor another code, nor a test beside the code", code, how)
 		}
 	}
 	for code := range maps.Keys(lines) {
 		t.Errorf("%s stands in testdata/codes.txt and not in the catalogue", code)
 	}
+}
+
+// namedIn reports whether a file, from the root, has a word: "FILE WORD".
+func namedIn(place string) bool {
+	file, word, ok := strings.Cut(place, " ")
+	return ok && harness.Contains(filepath.Join("../..", file), word)
 }
 
 // catalogue asks the binary.

@@ -15,6 +15,8 @@ type tableInfo struct {
 	identity  string // pg_class.relreplident: d, n, f, i
 	unlogged  bool   // or temporary
 	partition bool   // of another table
+	root      string // of a partition, as SQL
+	secured   bool   // row level security applies to us
 	canSelect bool
 	canUse    bool // USAGE on its schema
 	owned     bool // by a role that we are
@@ -77,7 +79,8 @@ SELECT current_database(), c.oid, n.nspname, c.relname, c.relkind, c.relrepliden
          + CASE WHEN c.relkind = 'r' AND NOT c.relispartition THEN pg_table_size(c.oid) ELSE 0 END,
        CASE WHEN c.relkind = 'p'
             THEN (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0) FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf)
-            ELSE greatest(c.reltuples, 0) END::bigint
+            ELSE greatest(c.reltuples, 0) END::bigint,
+       row_security_active(c.oid), CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::text END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 ORDER BY n.nspname, c.relname`
@@ -94,6 +97,7 @@ func loadTables(ctx context.Context, s *side) ([]*tableInfo, error) {
 		out = append(out, &tableInfo{
 			database: r.text(), oid: r.oid(), TableName: TableName{r.text(), r.text()}, kind: r.text(), identity: r.text(), unlogged: r.bool(), partition: r.bool(),
 			canSelect: r.bool(), canUse: r.bool(), owned: r.bool(), bytes: r.int(), rows: r.int(),
+			secured: r.bool(), root: r.text(),
 		})
 	}
 	return out, nil

@@ -7,193 +7,179 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/evertdb/evert/pipeline"
 )
 
-// A Finding is one thing that Check has to say. A warning does not keep the
-// source from starting.
-type Finding struct {
-	*pipeline.Refusal
-	Warning bool
+// Check connects and gives everything that would keep a source from starting at
+// from, everything worth knowing besides, and what was looked at and is fine.
+// Where from is nil, it is not known where the source is, and its slot is not
+// compared with that. Check changes nothing. An error means that the server could
+// not be asked.
+func Check(ctx context.Context, c Config, from *pipeline.Resume) ([]pipeline.Finding, error) {
+	s := New(c)
+	defer s.Close()
+	known := from != nil
+	if !known {
+		from = &pipeline.Resume{}
+	}
+	was, err := s.ready(ctx, *from)
+	if err != nil {
+		return failures(err)
+	}
+	conn, err := s.dial(ctx)
+	if err != nil {
+		found, err := failures(err)
+		return append(found, fails(s.unready()...)...), err
+	}
+	closeConn(conn.PgConn)
+	o, err := loadOutlook(ctx, &s.config, s.side)
+	if err != nil {
+		return nil, fmt.Errorf("look at the server's transactions, slots and relations: %w", err)
+	}
+	problems := s.unready()
+	if known {
+		problems = s.problems(*from, was)
+	}
+	found := s.fine(*from, o, problems)
+	found = append(found, s.facts.warnings()...)
+	found = append(found, o.warnings(&s.config, s.facts)...)
+	found = append(found, s.scopeWarnings(o)...)
+	found = append(found, s.baseBackup(ctx)...)
+	return append(found, fails(problems...)...), nil
 }
 
-// Check connects and gives everything that would keep a source from starting
-// from nothing, and what is worth knowing besides. It changes nothing. An error
-// means that the server could not be asked.
-func Check(ctx context.Context, c Config) ([]Finding, error) {
-	c = c.withDefaults()
-	if err := c.check(); err != nil {
-		return refused(err), nil
+// ready reads what a start depends on.
+func (s *Source) ready(ctx context.Context, from pipeline.Resume) (state, error) {
+	if err := s.config.check(); err != nil {
+		return state{}, err
 	}
-	s := &side{config: &c}
-	defer s.close()
-	f, err := loadFacts(ctx, &c, s)
+	was, err := s.resumed(from)
 	if err != nil {
-		return asFindings(err)
+		return was, err
 	}
-	conn, err := c.connect(ctx, true)
-	if err != nil {
-		found, err := asFindings(err)
-		if err != nil {
-			return nil, err
-		}
-		return append(found, refused(f.serverRefusals(&c, true)...)...), nil
-	}
-	closeConn(conn)
-	ch, err := choose(ctx, &c, s, f)
-	if err != nil {
-		return nil, err
-	}
-	out := refused(append(f.serverRefusals(&c, f.slot == nil), ch.refusals...)...)
-	out = append(out, refused(f.publicationRefusals(&c, ch, true)...)...)
-	return append(out, f.warnings(&c, ch)...), nil
+	return was, s.look(ctx)
 }
 
-func asFindings(err error) ([]Finding, error) {
-	var r *pipeline.Refusal
-	if errors.As(err, &r) {
-		return []Finding{{Refusal: r}}, nil
+// failures makes findings of a refusal; other errors stay what they are.
+func failures(err error) ([]pipeline.Finding, error) {
+	if out := fails(err); len(out) > 0 {
+		return out, nil
 	}
 	return nil, err
 }
 
-func refused(errs ...error) []Finding {
-	var out []Finding
+// fails makes a finding of each refusal.
+func fails(errs ...error) []pipeline.Finding {
+	var out []pipeline.Finding
 	for _, err := range errs {
 		var r *pipeline.Refusal
 		if errors.As(err, &r) {
-			out = append(out, Finding{Refusal: r})
+			out = append(out, pipeline.Finding{Refusal: r})
 		}
 	}
 	return out
 }
 
-// serverRefusals looks at the server as a whole. A new slot needs a free place.
-func (f *facts) serverRefusals(c *Config, newSlot bool) []error {
-	var out []error
-	say := func(code pipeline.Code, what, mend string) {
-		out = append(out, &pipeline.Refusal{Code: code, Where: f.database, What: what, Mend: mend})
+// fine says what was looked at and is as it has to be. What a problem is about
+// is left out.
+func (s *Source) fine(from pipeline.Resume, o *outlook, problems []error) (all []pipeline.Finding) {
+	f, ch := s.facts, s.chosen
+	say := func(what string, about ...pipeline.Code) {
+		if !slices.ContainsFunc(problems, func(err error) bool { return slices.Contains(about, pipeline.CodeOf(err)) }) {
+			all = append(all, pipeline.Good(f.database, what))
+		}
 	}
-	if f.version < 120000 {
-		say(CodeVersion, fmt.Sprintf("the server is version %d; 12 is the oldest that is captured from", f.version/10000), "upgrade the server")
+	say(fmt.Sprintf("Postgres %s is a primary with wal_level %s and encoding %s", f.versionText(), f.walLevel, f.encoding),
+		CodeVersion, CodeStandby, CodeWALLevel, CodeEncoding)
+	say(fmt.Sprintf("%d of %d replication slots and %d of %d walsenders are free", f.maxSlots-f.slots, f.maxSlots, f.maxSenders-f.senders, f.maxSenders),
+		CodeNoFreeSlot, CodeNoFreeSender)
+	say("the session has the settings that values are printed with: "+settingsText(), CodeSettings)
+	say(fmt.Sprintf("user %s may replicate and read the %d captured tables", f.user, len(ch.tables)), CodeRight)
+	say(f.publicationText(&s.config, len(ch.tables)), CodePublication, CodeAllTables, CodePublicationGone, CodeUnpublished)
+	say("keys: "+identities(ch.tables), CodeNoKey, CodeBadKey, CodeIdentity)
+	if f.keepSizeMB >= 0 {
+		say(fmt.Sprintf("a slot may hold back %d MB of log (max_slot_wal_keep_size)", f.keepSizeMB))
 	}
-	if f.inRecovery {
-		say(CodeStandby, "the server is a standby", "url: that of the primary")
+	if o.oldest == nil && o.prepared == nil {
+		say("no transaction has been open for long")
 	}
-	if f.walLevel != "logical" {
-		say(CodeWALLevel, "wal_level is "+f.walLevel+" and must be logical", "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server")
+	if !from.IsZero() {
+		say(s.resumeText(from), CodeOtherServer, CodeSlotMissing, CodeSlotForeign, CodeSlotLost, CodeGap, CodeState)
 	}
-	if f.encoding == "SQL_ASCII" {
-		say(CodeEncoding, "the database has encoding SQL_ASCII", "dump and restore it into a database with ENCODING 'UTF8'")
-	}
-	if newSlot && f.slots >= f.maxSlots {
-		say(CodeNoFreeSlot, fmt.Sprintf("all %d replication slots are taken", f.maxSlots),
-			fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; -- then restart the server\nor drop one that nobody reads: SELECT slot_name, active FROM pg_replication_slots;", f.maxSlots+5))
-	}
-	if f.senders >= f.maxSenders {
-		say(CodeNoFreeSender, fmt.Sprintf("all %d walsenders are taken", f.maxSenders),
-			fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d; -- then restart the server", f.maxSenders+5))
-	}
-	return out
+	return all
 }
 
-// publicationRefusals looks at the publication. A fresh start makes or extends
-// it when it may; a resumed one needs it as it is.
-func (f *facts) publicationRefusals(c *Config, ch *chosen, fresh bool) []error {
-	p := f.publication
-	switch {
-	case p == nil && !fresh:
-		return []error{publicationGone(c)}
-	case p == nil:
-		return f.mayPublish(c, ch.tables)
-	case p.allTables && len(ch.keyless) > 0:
-		return []error{&pipeline.Refusal{
-			Code: CodeAllTables, Where: "publication " + c.Publication,
-			What: "it is FOR ALL TABLES, so that the server rejects updates and deletes of tables without a primary key: " + strings.Join(ch.keyless, ", "),
-			Mend: "DROP PUBLICATION " + QuoteIdent(c.Publication) + "; -- a new one for the captured tables alone is made at the next start",
-		}}
-	case !p.all:
-		return []error{&pipeline.Refusal{
-			Code: CodePublication, Where: "publication " + c.Publication, What: "it leaves out inserts, updates, deletes or truncates",
-			Mend: "ALTER PUBLICATION " + QuoteIdent(c.Publication) + " SET (publish = 'insert, update, delete, truncate');",
-		}}
+func (f *facts) versionText() string {
+	return fmt.Sprintf("%d.%d", f.version/10000, f.version%10000)
+}
+
+func settingsText() string {
+	var list []string
+	for _, s := range sessionSettings {
+		list = append(list, s.name+" = "+s.shown)
 	}
-	missing := unpublished(ch.tables)
-	if len(missing) == 0 || fresh && p.owned && allOwned(missing) {
+	return strings.Join(list, ", ")
+}
+
+// identities counts the tables by what old rows carry (P15).
+func identities(tables []*tableInfo) string {
+	carries := []struct{ identity, text string }{
+		{"d", "their primary key in old rows"}, {"i", "the columns of an index in old rows"}, {"f", "every column in old rows"},
+	}
+	var list []string
+	for _, c := range carries {
+		n := 0
+		for _, t := range tables {
+			if t.identity == c.identity {
+				n++
+			}
+		}
+		if n > 0 {
+			list = append(list, fmt.Sprintf("%d tables carry %s", n, c.text))
+		}
+	}
+	if list == nil {
+		return "there is no table"
+	}
+	return strings.Join(list, ", ")
+}
+
+func (s *Source) resumeText(from pipeline.Resume) string {
+	if from.At.IsZero() {
+		return fmt.Sprintf("the snapshot that was begun is of this server (system %s, timeline %d)", s.system.id, s.system.timeline)
+	}
+	return fmt.Sprintf("the stored position %s is of this server (system %s, timeline %d), and slot %s has not moved past it",
+		from.At.Native, s.system.id, s.system.timeline, s.config.Slot)
+}
+
+// baseBackup asks whether this user could copy the whole cluster: a line of
+// pg_hba.conf with the keyword `replication` lets a role with the attribute
+// REPLICATION do that, whatever it may read (X05).
+func (s *Source) baseBackup(ctx context.Context) []pipeline.Finding {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	url, err := s.config.URL(ctx)
+	if err != nil {
 		return nil
 	}
-	return []error{unpublishedRefusal(c, missing, fresh)}
-}
-
-func unpublished(tables []*tableInfo) []*tableInfo {
-	return slices.DeleteFunc(slices.Clone(tables), func(t *tableInfo) bool { return t.published })
-}
-
-func allOwned(tables []*tableInfo) bool {
-	return !slices.ContainsFunc(tables, func(t *tableInfo) bool { return !t.owned })
-}
-
-func (f *facts) mayPublish(c *Config, tables []*tableInfo) []error {
-	if len(tables) == 0 || f.mayCreate && allOwned(tables) {
+	conf, err := pgconn.ParseConfig(url)
+	if err != nil {
 		return nil
 	}
-	return []error{&pipeline.Refusal{
-		Code: CodePublication, Where: "publication " + c.Publication,
-		What: "it does not exist, and user " + f.user + " may not make it (CREATE on the database and ownership of the tables are needed)",
-		Mend: createPublicationSQL(c, tables, f.version),
-	}}
-}
-
-func createPublicationSQL(c *Config, tables []*tableInfo, version int) string {
-	sql := "CREATE PUBLICATION " + QuoteIdent(c.Publication) + " FOR TABLE " + tableList(tables)
-	if version >= 130000 {
-		sql += " WITH (publish_via_partition_root = true)"
+	conf.RuntimeParams["replication"] = "true"
+	conn, err := pgconn.ConnectConfig(ctx, conf)
+	if err == nil {
+		closeConn(conn)
+		return []pipeline.Finding{pipeline.Found(pipeline.Warns, pipeline.Refusal{
+			Code: CodeBaseBackup, Where: "user " + s.facts.user,
+			What: "pg_hba.conf has a line with the keyword `replication` for it, so that it can copy the whole cluster, all databases and passwords' hashes included",
+			Mend: "take that line out of pg_hba.conf: logical replication needs the database's name there, and not the keyword\nSELECT pg_reload_conf();",
+		})}
 	}
-	return sql + ";"
-}
-
-func addTablesSQL(c *Config, tables []*tableInfo) string {
-	return "ALTER PUBLICATION " + QuoteIdent(c.Publication) + " ADD TABLE " + tableList(tables) + ";"
-}
-
-func tableList(tables []*tableInfo) string {
-	var names []string
-	for _, t := range tables {
-		names = append(names, t.sql())
+	if strings.HasPrefix(sqlState(err), "28") {
+		return []pipeline.Finding{pipeline.Good(s.facts.database, "user "+s.facts.user+" cannot copy the cluster: pg_hba.conf refuses it physical replication")}
 	}
-	return strings.Join(names, ", ")
-}
-
-func unpublishedRefusal(c *Config, missing []*tableInfo, fresh bool) error {
-	mend := addTablesSQL(c, missing)
-	if !fresh {
-		mend += "\n" + c.ResetCommand + "   # changes made meanwhile did not arrive, so the tables are copied again"
-	}
-	return &pipeline.Refusal{
-		Code: CodeUnpublished, Where: "publication " + c.Publication,
-		What: "it does not have " + tableList(missing), Mend: mend,
-	}
-}
-
-func publicationGone(c *Config) error {
-	return &pipeline.Refusal{
-		Code: CodePublicationGone, Where: "publication " + c.Publication,
-		What: "it was dropped after the slot was made; making it again does not help, because the log is read with the catalog of its own time",
-		Mend: c.ResetCommand,
-	}
-}
-
-// warnings are worth knowing and keep nothing from starting.
-func (f *facts) warnings(c *Config, ch *chosen) []Finding {
-	var out []Finding
-	if f.keepSizeMB < 0 && f.version >= 130000 {
-		out = append(out, Finding{Warning: true, Refusal: &pipeline.Refusal{
-			Code: CodeRetention, Where: f.database, What: "nothing limits the log that a slot may hold back while Evert is down (max_slot_wal_keep_size = -1)",
-			Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB';\nSELECT pg_reload_conf();",
-		}})
-	}
-	for _, r := range ch.skipped {
-		out = append(out, Finding{Warning: true, Refusal: r})
-	}
-	return out
+	return nil // too few walsenders, say: it could not be asked
 }

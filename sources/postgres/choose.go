@@ -10,6 +10,7 @@ import (
 // chosen is which tables are captured, and why others are not.
 type chosen struct {
 	tables   []*tableInfo // captured, described
+	denied   []*tableInfo // that would be, had the user the rights
 	keys     map[uint32][]string
 	refusals []error             // concerning tables that were named
 	skipped  []*pipeline.Refusal // tables that only matched a pattern and cannot be captured
@@ -23,8 +24,12 @@ func choose(ctx context.Context, c *Config, s *side, f *facts) (*chosen, error) 
 	viaRoot := f.viaRoot()
 	var wanted []*tableInfo
 	for _, t := range f.tables {
-		if is, _ := c.wants(t.TableName); is && !t.hidden(viaRoot) {
+		is, named := c.wants(t.TableName)
+		switch hidden := t.hidden(viaRoot); {
+		case is && !hidden:
 			wanted = append(wanted, t)
+		case named:
+			ch.refusals = append(ch.refusals, t.otherName(c))
 		}
 	}
 	if err := describe(ctx, s, f.tables); err != nil {
@@ -52,6 +57,16 @@ func (t *tableInfo) hidden(viaRoot bool) bool {
 	return t.kind == "p"
 }
 
+// otherName refuses a table that was named, and whose changes arrive under
+// another name.
+func (t *tableInfo) otherName(c *Config) *pipeline.Refusal {
+	if t.partition {
+		return t.refuse(CodePartition, "it is a partition, and its changes arrive under the name of "+t.root, "tables: ["+t.root+"], which holds all of its partitions")
+	}
+	return t.refuse(CodePartition, "it is partitioned, and the publication sends its changes under the names of its partitions",
+		"ALTER PUBLICATION "+QuoteIdent(c.Publication)+" SET (publish_via_partition_root = true);")
+}
+
 func (ch *chosen) consider(c *Config, t *tableInfo) {
 	_, named := c.wants(t.TableName)
 	key, refusal := t.capturable(c)
@@ -61,6 +76,9 @@ func (ch *chosen) consider(c *Config, t *tableInfo) {
 		ch.keys[t.oid] = key
 	case named || refusal.Code != CodeNoKey && refusal.Code != CodeUnlogged:
 		ch.refusals = append(ch.refusals, refusal)
+		if refusal.Code == CodeRight {
+			ch.denied = append(ch.denied, t)
+		}
 	default:
 		ch.skipped = append(ch.skipped, refusal)
 	}
@@ -89,6 +107,8 @@ func (t *tableInfo) readable(c *Config) *pipeline.Refusal {
 		return t.refuse(CodeRight, "the user may not use schema "+t.Schema, "GRANT USAGE ON SCHEMA "+QuoteIdent(t.Schema)+" TO "+userOf(c)+";")
 	case !t.canSelect:
 		return t.refuse(CodeRight, "the user may not read the table", "GRANT SELECT ON "+t.sql()+" TO "+userOf(c)+";")
+	case t.secured: // a policy would hide rows from the copy that the stream has
+		return t.refuse(CodeRight, "row level security hides rows of the table from the user, and the stream would have them", "ALTER ROLE "+userOf(c)+" BYPASSRLS;")
 	}
 	return nil
 }

@@ -38,44 +38,68 @@ const (
 	CodeValue           pipeline.Code = "PG_VALUE"
 	CodeArrayShape      pipeline.Code = "PG_ARRAY_SHAPE"
 	CodeRetention       pipeline.Code = "PG_RETENTION"
+	CodePartition       pipeline.Code = "PG_PARTITION"
+
+	// Warnings of Check.
+	CodeSuperuser        pipeline.Code = "PG_SUPERUSER"
+	CodeBaseBackup       pipeline.Code = "PG_BASE_BACKUP"
+	CodeNoFreeConnection pipeline.Code = "PG_NO_FREE_CONNECTION"
+	CodePrepared         pipeline.Code = "PG_PREPARED_TRANSACTION"
+	CodeOldTransaction   pipeline.Code = "PG_OLD_TRANSACTION"
+	CodeCatalogAge       pipeline.Code = "PG_CATALOG_AGE"
+	CodeOrphanSlot       pipeline.Code = "PG_ORPHAN_SLOT"
+	CodeGenerated        pipeline.Code = "PG_GENERATED_COLUMN"
+	CodePublishedPart    pipeline.Code = "PG_PUBLISHED_IN_PART"
+	CodeNotInLog         pipeline.Code = "PG_NOT_IN_LOG"
 )
 
 // Codes explains each code in a sentence, for `evert help`.
 func Codes() map[pipeline.Code]string {
 	return map[pipeline.Code]string{
-		CodeConfig:          "A field of the source's configuration cannot be used as it stands.",
-		CodeConnect:         "The server could not be reached; nothing is lost, the source tries again.",
-		CodeAuth:            "The server refused user, password or address; the connection string is read anew at each attempt.",
-		CodeVersion:         "The server is older than Postgres 12.",
-		CodeStandby:         "The server is a standby; its changes are captured from the primary.",
-		CodeSettings:        "The session does not have the settings that values are printed with, so that reading them would change them.",
-		CodeEncoding:        "The database has no encoding (SQL_ASCII), so that text in it need not be UTF-8.",
-		CodeWALLevel:        "The server does not write what logical replication needs (wal_level).",
-		CodeNoFreeSlot:      "All replication slots of the server are taken.",
-		CodeNoFreeSender:    "All walsenders of the server are taken.",
-		CodeRight:           "The user lacks a right; the statement that grants it is printed.",
-		CodePublication:     "The publication is missing, or leaves out some kind of change.",
-		CodeAllTables:       "The publication is FOR ALL TABLES, which makes UPDATE and DELETE fail on tables without a replica identity.",
-		CodePublicationGone: "The publication was dropped after the slot was made. Making it again does not help: the log is read with the catalog of its own time.",
-		CodeUnpublished:     "A captured table is not in the publication, so that its changes do not arrive.",
-		CodeNoTables:        "No table matches, or none of those that match can be captured.",
-		CodeTableMissing:    "A table that is named in the configuration does not exist.",
-		CodeNoKey:           "A table has no primary key and nothing else says which row a change is of.",
-		CodeBadKey:          "The key columns that the configuration names are not unique and not null.",
-		CodeIdentity:        "Updates and deletes of a table do not carry its key (REPLICA IDENTITY).",
-		CodeUnlogged:        "A table is unlogged or temporary; its changes are never in the log.",
-		CodeSlotExists:      "A slot of this name exists and no position is stored for it; it may belong to somebody else.",
-		CodeSlotMissing:     "The slot that the stored position belongs to is gone, and with it the changes since.",
-		CodeSlotLost:        "The server gave up the slot, because it would have kept more log than allowed.",
-		CodeSlotForeign:     "The slot of this name is of another database or plugin.",
-		CodeSlotActive:      "Another process reads from the slot.",
-		CodeGap:             "The slot was moved past the stored position, or does not send the rest of the transaction that was committed in part; what lies between cannot be read any more.",
-		CodeOtherServer:     "The stored position is of another server, timeline or database.",
-		CodeState:           "The stored state of the source cannot be read.",
-		CodeTableAdded:      "A table came into the publication after the snapshot; its earlier rows were never copied.",
-		CodeTableChanged:    "A table was changed in a way that its earlier rows do not follow.",
-		CodeValue:           "A value is not what its type prints.",
-		CodeArrayShape:      "An array has several dimensions or a lower bound other than 1.",
-		CodeRetention:       "Nothing limits the log that the slot may hold back (max_slot_wal_keep_size).",
+		CodeConfig:           "A field of the source's configuration cannot be used as it stands.",
+		CodeConnect:          "The server could not be reached; nothing is lost, the source tries again.",
+		CodeAuth:             "The server refused user, password or address; the connection string is read anew at each attempt.",
+		CodeVersion:          "The server is older than Postgres 12.",
+		CodeStandby:          "The server is a standby; its changes are captured from the primary.",
+		CodeSettings:         "The session does not have the settings that values are printed with, so that reading them would change them.",
+		CodeEncoding:         "The database has no encoding (SQL_ASCII), so that text in it need not be UTF-8.",
+		CodeWALLevel:         "The server does not write what logical replication needs (wal_level).",
+		CodeNoFreeSlot:       "All replication slots of the server are taken.",
+		CodeNoFreeSender:     "All walsenders of the server are taken.",
+		CodeRight:            "The user lacks a right; the statement that grants it is printed.",
+		CodePublication:      "The publication is missing, or leaves out some kind of change.",
+		CodeAllTables:        "The publication is FOR ALL TABLES, which makes UPDATE and DELETE fail on tables without a replica identity.",
+		CodePublicationGone:  "The publication was dropped after the slot was made. Making it again does not help: the log is read with the catalog of its own time.",
+		CodeUnpublished:      "A captured table is not in the publication, so that its changes do not arrive.",
+		CodeNoTables:         "No table matches, or none of those that match can be captured.",
+		CodeTableMissing:     "A table that is named in the configuration does not exist.",
+		CodeNoKey:            "A table has no primary key and nothing else says which row a change is of.",
+		CodeBadKey:           "The key columns that the configuration names are not unique and not null.",
+		CodeIdentity:         "Updates and deletes of a table do not carry its key (REPLICA IDENTITY).",
+		CodeUnlogged:         "A table is unlogged or temporary; its changes are never in the log.",
+		CodeSlotExists:       "A slot of this name exists and no position is stored for it; it may belong to somebody else.",
+		CodeSlotMissing:      "The slot that the stored position belongs to is gone, and with it the changes since.",
+		CodeSlotLost:         "The server gave up the slot, because it would have kept more log than allowed.",
+		CodeSlotForeign:      "The slot of this name is of another database or plugin.",
+		CodeSlotActive:       "Another process reads from the slot.",
+		CodeGap:              "The slot was moved past the stored position, or does not send the rest of the transaction that was committed in part; what lies between cannot be read any more.",
+		CodeOtherServer:      "The stored position is of another server, timeline or database.",
+		CodeState:            "The stored state of the source cannot be read.",
+		CodeTableAdded:       "A table came into the publication after the snapshot; its earlier rows were never copied.",
+		CodeTableChanged:     "A table was changed in a way that its earlier rows do not follow.",
+		CodeValue:            "A value is not what its type prints.",
+		CodeArrayShape:       "An array has several dimensions or a lower bound other than 1.",
+		CodePartition:        "A table is named whose changes arrive under another name: that of the root of its partitions, or those of its partitions.",
+		CodeSuperuser:        "The user is a superuser, which is more than capturing needs.",
+		CodeBaseBackup:       "The user may copy the whole cluster by physical replication, because of a line of pg_hba.conf with the keyword replication.",
+		CodeNoFreeConnection: "The server has fewer free connections than a start may take.",
+		CodePrepared:         "A prepared transaction was neither committed nor rolled back for long. It holds back the log and the vacuum of the whole server.",
+		CodeOldTransaction:   "A transaction that writes is open for long. A new slot waits for it, and the log since its begin is kept.",
+		CodeCatalogAge:       "The slot was not read for so long that the system catalogs cannot be vacuumed.",
+		CodeOrphanSlot:       "Nobody reads from a slot of this database. It holds back the log of the whole server, up to a full disk.",
+		CodeGenerated:        "Postgres does not put generated columns into the log, so they are left out of the topic, in copy and stream alike.",
+		CodePublishedPart:    "The publication sends some rows or columns of a table only.",
+		CodeNotInLog:         "Something that matches is never decoded: materialized views, foreign tables, contents of large objects.",
+		CodeRetention:        "Nothing limits the log that the slot may hold back (max_slot_wal_keep_size).",
 	}
 }

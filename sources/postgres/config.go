@@ -45,6 +45,9 @@ type Config struct {
 	SlotWait     time.Duration // how long a slot held by another process is waited for; 1 min
 	BackoffMax   time.Duration // longest pause between connects; 30 s
 
+	OldTransaction time.Duration // Check tells of transactions that are open for longer; 1 min
+	OldCatalog     int64         // and of a slot that holds back the catalog by more transactions; 50,000,000
+
 	ResetCommand string // copies the source again, for messages: evert reset NAME --resnapshot
 
 	Now func() time.Time // time.Now
@@ -68,6 +71,8 @@ func DefaultConfig() Config {
 		WaitNotice:      10 * time.Second,
 		SlotWait:        time.Minute,
 		BackoffMax:      30 * time.Second,
+		OldTransaction:  time.Minute,
+		OldCatalog:      50_000_000,
 		Now:             time.Now,
 		Log:             slog.New(slog.DiscardHandler),
 	}
@@ -90,6 +95,8 @@ func (c Config) withDefaults() Config {
 	or(&c.WaitNotice, d.WaitNotice)
 	or(&c.SlotWait, d.SlotWait)
 	or(&c.BackoffMax, d.BackoffMax)
+	or(&c.OldTransaction, d.OldTransaction)
+	or(&c.OldCatalog, d.OldCatalog)
 	or(&c.ResetCommand, "evert reset "+c.Name+" --resnapshot")
 	or(&c.Log, d.Log)
 	if c.Now == nil {

@@ -133,37 +133,6 @@ func verifySettings(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// explainConnect tells the causes that a person can mend from those that pass.
-// Messages of the server and of the resolver hold no secret.
-func explainConnect(conf *pgconn.Config, err error) error {
-	where := fmt.Sprintf("%s:%d/%s", conf.Host, conf.Port, conf.Database)
-	r := &pipeline.Refusal{Code: CodeConnect, Where: where, What: "cannot connect", Err: err, Mend: "start the server, or correct host and port of the url"}
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return r
-	}
-	r.Err = serverError(pg)
-	switch {
-	case strings.HasPrefix(pg.Code, "28"):
-		r.Code, r.What = CodeAuth, "the server refuses user "+conf.User
-		r.Mend = "correct user and password of the url, or the server's pg_hba.conf"
-	case pg.Code == "3D000":
-		r.What, r.Mend = "the database does not exist", "correct the database of the url"
-	case pg.Code == "42501" || strings.Contains(pg.Message, "replication role"):
-		r.Code, r.What = CodeRight, "user "+conf.User+" may not replicate"
-		r.Mend = "ALTER ROLE " + QuoteIdent(conf.User) + " REPLICATION;"
-	case pg.Code == "53300" && strings.Contains(pg.Message, "wal_senders"):
-		r.Code, r.What = CodeNoFreeSender, "all walsenders of the server are taken"
-		r.Mend = "ALTER SYSTEM SET max_wal_senders = 20; -- then restart the server"
-	case pg.Code == "57P03" || strings.HasPrefix(pg.Code, "53"):
-		r.What, r.Mend = "the server takes no connection now", "wait; the source tries again by itself"
-	case pg.Code == "42704" || pg.Code == "08P01":
-		r.Code, r.What = CodeSettings, "a startup parameter was refused"
-		r.Mend = "connect to the server directly, not through a pooler"
-	}
-	return r
-}
-
 // serverError leaves out what a server's message may hold of rows: its detail.
 func serverError(pg *pgconn.PgError) error {
 	return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)

@@ -22,7 +22,6 @@ type facts struct {
 	senderTimeoutMS int64
 	keepSizeMB      int64 // max_slot_wal_keep_size; -1 unlimited (also before 13)
 	mayCreate       bool  // CREATE on the database
-	oldestPrepared  string
 
 	slot        *slotFacts
 	publication *publicationFacts
@@ -51,8 +50,7 @@ SELECT current_user, current_database(), current_setting('server_version_num'), 
        current_setting('max_wal_senders'), (SELECT count(*) FROM pg_stat_get_wal_senders()),
        (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'),
        (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
-       has_database_privilege(current_database(), 'CREATE'),
-       (SELECT gid FROM pg_prepared_xacts ORDER BY prepared LIMIT 1)`
+       has_database_privilege(current_database(), 'CREATE')`
 
 func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 	rs, err := s.query(ctx, factsSQL)
@@ -69,7 +67,7 @@ func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 	if keep := r.text(); keep != "" {
 		f.keepSizeMB, _ = strconv.ParseInt(keep, 10, 64)
 	}
-	f.mayCreate, f.oldestPrepared = r.bool(), r.text()
+	f.mayCreate = r.bool()
 	if f.slot, err = loadSlot(ctx, s, c.Slot); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,21 +92,15 @@ func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
 }
 
 func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
-	if err := s.config.check(); err != nil {
-		return err
-	}
-	was, err := s.resumed(from)
+	was, err := s.ready(ctx, from)
 	if err != nil {
-		return err
-	}
-	if err := s.look(ctx); err != nil {
 		return err
 	}
 	conn, err := s.dial(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.prepare(ctx, conn, from, was); err != nil {
+	if err := s.prepare(ctx, from, was); err != nil {
 		closeConn(conn.PgConn)
 		return err
 	}
@@ -157,29 +152,38 @@ func (s *Source) dial(ctx context.Context) (*replConn, error) {
 	return conn, nil
 }
 
-// prepare refuses what would go wrong later, and makes what reading needs.
-func (s *Source) prepare(ctx context.Context, conn *replConn, from pipeline.Resume, was state) error {
-	fresh := from.At.IsZero() && from.Rows == 0
-	if !fresh {
-		s.keepCopied(was.holds)
-	}
-	problems := s.facts.serverRefusals(&s.config, s.facts.slot == nil)
-	problems = append(problems, s.chosen.refusals...)
-	problems = append(problems, s.facts.publicationRefusals(&s.config, s.chosen, fresh)...)
+// problems gives everything that keeps the source from starting at from.
+func (s *Source) problems(from pipeline.Resume, was state) []error {
+	var problems []error
 	if !from.IsZero() {
-		problems = append(problems, s.identityRefusals(was)...)
+		problems = s.identityRefusals(was)
 	}
-	if fresh {
-		problems = append(problems, s.leftover(was)...)
-	} else {
-		problems = append(problems, s.slotRefusals(s.facts.slot, from.At.Native)...)
+	if isFresh(from) {
+		return slices.Concat(s.unready(), problems, s.leftover(was))
 	}
-	if err := errors.Join(problems...); err != nil {
+	s.keepCopied(was.holds)
+	problems = slices.Concat(s.facts.serverRefusals(&s.config, s.facts.slot == nil), s.chosen.refusals,
+		s.facts.publicationRefusals(&s.config, s.chosen, false), problems)
+	return append(problems, s.slotRefusals(s.facts.slot, from.At.Native)...)
+}
+
+// unready gives what keeps any source from starting with a copy.
+func (s *Source) unready() []error {
+	return slices.Concat(s.facts.serverRefusals(&s.config, s.facts.slot == nil), s.chosen.refusals, s.facts.publicationRefusals(&s.config, s.chosen, true))
+}
+
+// isFresh reports whether the tables are still to be copied.
+func isFresh(from pipeline.Resume) bool { return from.At.IsZero() && from.Rows == 0 }
+
+// prepare refuses what would go wrong later, and makes what reading needs.
+func (s *Source) prepare(ctx context.Context, from pipeline.Resume, was state) error {
+	if err := errors.Join(s.problems(from, was)...); err != nil {
 		return err
 	}
-	for _, w := range s.facts.warnings(&s.config, &chosen{}) {
+	for _, w := range s.facts.warnings() {
 		s.config.Log.Warn(w.What, "code", string(w.Code), "mend", w.Mend)
 	}
+	fresh := isFresh(from)
 	if fresh {
 		if err := s.publish(ctx); err != nil {
 			return err

@@ -105,6 +105,11 @@ func ofDaemon() []Entry {
 			Mend: "Stop whoever reads from the slot, or run the statement that the message shows as a superuser; then run the reset again.",
 		},
 		{
+			Code: "SOURCE_UNANSWERED",
+			Text: "A check reached a source's server and could not ask it all it wanted: the connection broke, or a question took too long.",
+			Mend: "See that the server takes connections, then run `evert check --connect` again.",
+		},
+		{
 			Code: "FILE_EXISTS",
 			Text: "`evert init` does not replace a file: what stands in it may be in use.",
 			Mend: "Name another with --out FILE, or remove the old one.",

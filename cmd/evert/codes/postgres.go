@@ -38,6 +38,17 @@ func ofPostgres() []Entry {
 		{Code: "PG_TABLE_CHANGED", Mend: again},
 		{Code: "PG_VALUE", Mend: "Report it with the type of the column; until then leave the table out with exclude_tables."},
 		{Code: "PG_ARRAY_SHAPE", Text: "Arrays in topics have one dimension, from 1 on.", Mend: "Store the array in one dimension or as jsonb, or leave the table out with exclude_tables."},
+		{Code: "PG_PARTITION", Mend: "Name the root in tables; or let the publication send changes under the root's name, with the statement that the message shows."},
+		{Code: "PG_SUPERUSER", Text: "Whoever reads the file can then change everything.", Mend: "Make a role with the rights that `evert init` lists, and write it into the url."},
+		{Code: "PG_BASE_BACKUP", Text: "The attribute REPLICATION is powerful: it reads every published row whatever the grants say, and may drop other slots; only pg_hba.conf keeps it from the rest.", Mend: "Name the database in the role's lines of pg_hba.conf, and never the keyword replication; then SELECT pg_reload_conf()."},
+		{Code: "PG_NO_FREE_CONNECTION", Text: "A start takes one connection per snapshot worker and two more.", Mend: "ALTER SYSTEM SET max_connections to more and restart the server, or lower snapshot.workers."},
+		{Code: "PG_PREPARED_TRANSACTION", Mend: "COMMIT PREPARED or ROLLBACK PREPARED, in the database that the message names."},
+		{Code: "PG_OLD_TRANSACTION", Mend: "Let it end, or end it with the statement that the message shows."},
+		{Code: "PG_CATALOG_AGE", Mend: "Start the daemon, so that the slot moves on; or drop the slot if it is not needed any more."},
+		{Code: "PG_ORPHAN_SLOT", Mend: "Start its reader again, or drop it with the statement that the message shows."},
+		{Code: "PG_GENERATED_COLUMN", Mend: "Compute them where they are read, or fill ordinary columns by a trigger."},
+		{Code: "PG_PUBLISHED_IN_PART", Text: "Rows that an update leads out of a filter arrive as deletes, those that it leads in as inserts; columns that are not listed are not in the topic.", Mend: "Leave it so if it is meant; else take the table out of the publication and add it again without filter and list."},
+		{Code: "PG_NOT_IN_LOG", Mend: "Capture the tables that it is made of, or leave it out with exclude_tables."},
 		{Code: "PG_RETENTION", Text: "This is a warning: while Evert is down the server keeps its log for it, up to a full disk.", Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; then SELECT pg_reload_conf();"},
 	}
 }

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/pipeline/log/kafka"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// An inspection looks at everything that one file names, and changes nothing:
+//
+//	file ─► this machine ─► the log ─► where each source is ─► its server
+//	                             └───► the registry
+//
+// A running daemon holds the embedded log, and knows best how its sources are;
+// then it is asked instead.
+type inspection struct {
+	config *configs.Config
+	found  []checked
+	daemon *api.Status  // of the daemon that runs here; nil if none does
+	dir    *datadir.Dir // taken while the embedded log is read
+	topics *topicLog    // nil if it cannot be read
+}
+
+// inspectionTime bounds each part of an inspection.
+const inspectionTime = 30 * time.Second
+
+func (i *inspection) look(ctx context.Context, connect bool) error {
+	for _, w := range i.config.Warnings() {
+		i.found = append(i.found, checked{Level: pipeline.Warns.String(), What: w, refusal: errors.New(w)})
+	}
+	databases := map[string]database{}
+	for _, name := range i.config.SourceNames() {
+		_, d, err := connectTo(i.config, name)
+		if err != nil {
+			return err
+		}
+		databases[name] = d
+	}
+	if !connect {
+		return nil
+	}
+	i.lookForDaemon(ctx)
+	i.openLog(ctx)
+	defer i.close()
+	for _, name := range i.config.SourceNames() {
+		i.lookAtSource(ctx, name, databases[name])
+	}
+	i.lookAtRegistry(ctx)
+	return nil
+}
+
+func connectTo(c *configs.Config, name string) (connector, database, error) {
+	return connect(place{c, name, slog.New(slog.DiscardHandler)})
+}
+
+func (i *inspection) add(source string, found ...pipeline.Finding) {
+	for _, f := range found {
+		i.found = append(i.found, checkedOf(source, f))
+	}
+}
+
+func (i *inspection) close() {
+	if i.topics != nil {
+		_ = i.topics.Close()
+	}
+	if i.dir != nil {
+		_ = i.dir.Close()
+	}
+}
+
+// lookForDaemon asks the daemon that runs for this file, if one does.
+func (i *inspection) lookForDaemon(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
+	defer cancel()
+	client, err := api.Dial(ctx, datadir.SocketPath(i.config.DataDir))
+	if errors.Is(err, api.ErrNoDaemon) {
+		return
+	}
+	var st api.Status
+	if err == nil {
+		st, err = client.Status(ctx)
+	}
+	if err != nil {
+		i.found = append(i.found, failures("the daemon", err)...)
+		return
+	}
+	i.daemon = &st
+	i.add("", pipeline.Good("data directory "+i.config.DataDir, fmt.Sprintf("the daemon of this file runs (process %d) and holds it", st.PID)))
+}
+
+// openLog opens the log to be read. The embedded one may not be there yet.
+func (i *inspection) openLog(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
+	defer cancel()
+	quiet := slog.New(slog.DiscardHandler)
+	var err error
+	switch {
+	case i.config.Kafka != nil:
+		i.topics, err = openKafka(ctx, i.config, true, quiet, kafka.Events{})
+	case i.daemon != nil || !datadir.Exists(i.config.DataDir):
+		return
+	default:
+		if i.dir, err = datadir.Take(ctx, i.config.DataDir, "check", 2*time.Second); err == nil {
+			i.topics, err = openEmbedded(i.config, true, embedded.Events{})
+		}
+	}
+	if pipeline.CodeOf(err) == embedded.RefuseMissing {
+		return
+	}
+	i.found = append(i.found, failures("the log", err)...)
+}
+
+// lookAtSource asks a source's server, and the daemon that captures it.
+func (i *inspection) lookAtSource(ctx context.Context, name string, d database) {
+	if i.daemon != nil {
+		i.relay(name)
+	}
+	from := i.stored(ctx, name)
+	found, err := d.Check(ctx, from)
+	if again := i.stored(ctx, name); from != nil && (again == nil || again.At != from.At) {
+		found, err = d.Check(ctx, nil) // a daemon elsewhere moves it on: it compares, not we
+	}
+	if err != nil {
+		found = append(found, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeUnanswered, Where: "source " + name,
+			What: "its server cannot be asked", Err: err, Mend: "see that the server takes connections, then run the check again"}))
+	}
+	i.add(name, found...)
+}
+
+// relay says how the daemon finds a source.
+func (i *inspection) relay(name string) {
+	for _, s := range i.daemon.Sources {
+		if s.Name != name {
+			continue
+		}
+		if p := s.Problem; p != nil {
+			severity := pipeline.Warns
+			if s.State == monitor.Refused || s.State == monitor.Stuck {
+				severity = pipeline.Fails
+			}
+			i.add(name, pipeline.Found(severity, pipeline.Refusal{Code: p.Code, Where: "the daemon", What: p.Text, Mend: p.Mend}))
+			continue
+		}
+		i.add(name, pipeline.Good("the daemon", "it is "+string(s.State)+" at "+positionText(&s)))
+	}
+}
+
+// stored gives where a source would go on; nil if that is not to be known.
+func (i *inspection) stored(ctx context.Context, name string) *pipeline.Resume {
+	switch {
+	case i.daemon != nil:
+		return nil // it moves on while we look
+	case i.topics == nil && i.config.Kafka != nil:
+		return nil
+	case i.topics == nil:
+		return &pipeline.Resume{} // nothing was captured yet
+	}
+	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
+	defer cancel()
+	fold, err := log.ReadFrontier(ctx, i.topics, log.FrontierTopic(i.config.Name, name))
+	if err != nil {
+		i.found = append(i.found, failures("the frontier of source "+name, err)...)
+		return nil
+	}
+	at, _ := fold.Frontier()
+	if part, ok := fold.Part(); ok {
+		at = part
+	}
+	return &at.Resume
+}
+
+// lookAtRegistry asks the registry, if the file names one.
+func (i *inspection) lookAtRegistry(ctx context.Context) {
+	if i.config.Registry == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
+	defer cancel()
+	r, err := dialRegistry(i.config.Registry)
+	if err == nil {
+		_, _, err = r.Latest(ctx, "evert-check")
+	}
+	if !errors.Is(err, registry.ErrNotFound) {
+		i.found = append(i.found, failures("registry", err)...)
+	}
+}

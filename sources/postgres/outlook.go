@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// An outlook is what a check looks at besides the facts that every start reads:
+// what will hurt later.
+type outlook struct {
+	superuser                bool
+	maxConnections, reserved int
+	connections              int
+	prepared                 *preparedFacts    // the oldest one that is old
+	oldest                   *transactionFacts // the same, of those that run
+	orphans                  []orphanSlot
+	catalogAge               int64 // transactions that our slot keeps the catalog from forgetting
+	retained                 int64 // bytes of log that our slot holds back; -1: there is none
+	largeObjects             bool
+	others                   []otherRelation
+}
+
+type preparedFacts struct {
+	gid, owner, database string
+	age                  time.Duration
+}
+
+type transactionFacts struct {
+	pid         int64
+	user, state string
+	age         time.Duration
+}
+
+type orphanSlot struct {
+	name     string
+	retained int64 // bytes
+}
+
+// An otherRelation looks like a table in a query and is not in the log.
+type otherRelation struct {
+	TableName
+	kind string // pg_class.relkind: v, m, f
+}
+
+const outlookSQL = `
+SELECT rolsuper, current_setting('max_connections'), current_setting('superuser_reserved_connections'),
+       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+       coalesce((SELECT greatest(age(catalog_xmin), 0) FROM pg_replication_slots WHERE slot_name = $1), 0),
+       coalesce((SELECT pg_wal_lsn_diff(w.lsn, restart_lsn)::bigint FROM pg_replication_slots WHERE slot_name = $1), -1),
+       EXISTS (SELECT FROM pg_largeobject_metadata)
+FROM pg_roles, (SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn() END AS lsn) w WHERE rolname = current_user`
+
+func loadOutlook(ctx context.Context, c *Config, s *side) (*outlook, error) {
+	rs, err := s.query(ctx, outlookSQL, c.Slot)
+	if err != nil {
+		return nil, err
+	}
+	r := record{cols: rs[0]}
+	o := &outlook{superuser: r.bool(), maxConnections: int(r.int()), reserved: int(r.int()), connections: int(r.int()),
+		catalogAge: r.int(), retained: r.int(), largeObjects: r.bool()}
+	if err := o.loadTransactions(ctx, c, s); err != nil {
+		return nil, err
+	}
+	if err := o.loadOrphans(ctx, c, s); err != nil {
+		return nil, err
+	}
+	return o, o.loadOthers(ctx, s)
+}
+
+// loadTransactions reads the oldest transactions that write. Of those of other
+// users the server may not tell how old they are; these are left out.
+func (o *outlook) loadTransactions(ctx context.Context, c *Config, s *side) error {
+	old := strconv.FormatFloat(c.OldTransaction.Seconds(), 'f', 3, 64)
+	rs, err := s.query(ctx, `
+		SELECT gid, owner, database, extract(epoch FROM now() - prepared)::bigint FROM pg_prepared_xacts
+		WHERE prepared < now() - make_interval(secs => $1::float8) ORDER BY prepared LIMIT 1`, old)
+	if err != nil {
+		return err
+	}
+	if len(rs) == 1 {
+		r := record{cols: rs[0]}
+		o.prepared = &preparedFacts{gid: r.text(), owner: r.text(), database: r.text(), age: r.seconds()}
+	}
+	rs, err = s.query(ctx, `
+		SELECT pid, coalesce(usename, '?'), coalesce(state, '?'), extract(epoch FROM now() - xact_start)::bigint FROM pg_stat_activity
+		WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND xact_start < now() - make_interval(secs => $1::float8)
+		ORDER BY xact_start LIMIT 1`, old)
+	if err == nil && len(rs) == 1 {
+		r := record{cols: rs[0]}
+		o.oldest = &transactionFacts{pid: r.int(), user: r.text(), state: r.text(), age: r.seconds()}
+	}
+	return err
+}
+
+func (r *record) seconds() time.Duration { return time.Duration(r.int()) * time.Second }
+
+// loadOrphans reads the slots of this database that nobody reads (P56).
+func (o *outlook) loadOrphans(ctx context.Context, c *Config, s *side) error {
+	rs, err := s.query(ctx, `
+		SELECT slot_name, coalesce(pg_wal_lsn_diff(w.lsn, restart_lsn), 0)::bigint
+		FROM pg_replication_slots, (SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn() END AS lsn) w
+		WHERE NOT active AND NOT temporary AND database = current_database() AND slot_name <> $1 ORDER BY slot_name`, c.Slot)
+	for _, cols := range rs {
+		r := record{cols: cols}
+		o.orphans = append(o.orphans, orphanSlot{name: r.text(), retained: r.int()})
+	}
+	return err
+}
+
+func (o *outlook) loadOthers(ctx context.Context, s *side) error {
+	rs, err := s.query(ctx, `
+		SELECT n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1, 2`)
+	for _, cols := range rs {
+		r := record{cols: cols}
+		o.others = append(o.others, otherRelation{TableName{r.text(), r.text()}, r.text()})
+	}
+	return err
+}
+
+// warnings are of the server as a whole.
+func (o *outlook) warnings(c *Config, f *facts) (all []pipeline.Finding) {
+	say := func(code pipeline.Code, where, what, mend string) {
+		all = append(all, pipeline.Found(pipeline.Warns, pipeline.Refusal{Code: code, Where: where, What: what, Mend: mend}))
+	}
+	if o.superuser {
+		say(CodeSuperuser, "user "+f.user, "it is a superuser, which is more than capturing needs",
+			"make a role with the rights that a file of `evert init` lists in its comments, and write it into the url")
+	}
+	if free, need := o.maxConnections-o.reserved-o.connections, c.SnapshotWorkers+2; free < need {
+		say(CodeNoFreeConnection, f.database, fmt.Sprintf("%d connections are free and a start takes up to %d", max(free, 0), need),
+			fmt.Sprintf("ALTER SYSTEM SET max_connections = %d; -- then restart the server", o.maxConnections+need))
+	}
+	if p := o.prepared; p != nil { // P28
+		say(CodePrepared, f.database, fmt.Sprintf("transaction %q of %s in database %s is prepared since %s and holds back log and vacuum until it ends", p.gid, p.owner, p.database, p.age),
+			"ROLLBACK PREPARED "+QuoteLiteral(p.gid)+"; -- in database "+p.database+"; or COMMIT PREPARED, as whoever prepared it knows")
+	}
+	if t := o.oldest; t != nil { // P08
+		say(CodeOldTransaction, f.database, fmt.Sprintf("a transaction of %s (pid %d, %s) writes since %s; a new slot has to wait for it, and log is held back", t.user, t.pid, t.state, t.age),
+			fmt.Sprintf("SELECT pg_terminate_backend(%d); -- or let it end", t.pid))
+	}
+	if o.catalogAge > c.OldCatalog { // P54
+		say(CodeCatalogAge, "slot "+c.Slot, fmt.Sprintf("it keeps the catalog's dead rows of %d transactions, because it was not read for long", o.catalogAge),
+			"start the daemon, so that it is read again; or drop the slot if it is not needed any more")
+	}
+	for _, slot := range o.orphans { // P56
+		say(CodeOrphanSlot, "slot "+slot.name, fmt.Sprintf("nobody reads it now, and it holds back %d MB of log", slot.retained>>20),
+			"SELECT pg_drop_replication_slot("+QuoteLiteral(slot.name)+"); -- unless its reader comes back")
+	}
+	return all
+}

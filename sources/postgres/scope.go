@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// scopeWarnings say what of the tables in scope does not come along.
+func (s *Source) scopeWarnings(o *outlook) (all []pipeline.Finding) {
+	warn := func(r *pipeline.Refusal) { all = append(all, pipeline.Finding{Refusal: r, Severity: pipeline.Warns}) }
+	for _, r := range s.chosen.skipped {
+		warn(r)
+	}
+	for _, t := range s.chosen.tables {
+		for _, r := range t.leftOut(s.config.Publication) {
+			warn(r)
+		}
+	}
+	for _, other := range o.others {
+		if r := s.config.undecoded(other); r != nil {
+			warn(r)
+		}
+	}
+	if p := s.facts.publication; p != nil && p.allTables && len(s.chosen.keyless) == 0 { // P16
+		warn(&pipeline.Refusal{Code: CodeAllTables, Where: "publication " + s.config.Publication,
+			What: "it is FOR ALL TABLES: the first table without a primary key that somebody makes will refuse its updates and deletes",
+			Mend: "DROP PUBLICATION " + QuoteIdent(s.config.Publication) + ";\n" + createPublicationSQL(&s.config, s.chosen.tables, s.version) + " -- before the first start; a slot that is there reads with the old one"})
+	}
+	if o.largeObjects { // P29
+		warn(&pipeline.Refusal{Code: CodeNotInLog, Where: s.facts.database, What: "it holds large objects, whose contents are never decoded; columns of type oid that name them come along as numbers",
+			Mend: "keep what is to be captured in columns of type bytea or text"})
+	}
+	return all
+}
+
+// leftOut says what of a captured table does not come along.
+func (t *tableInfo) leftOut(publication string) (all []*pipeline.Refusal) {
+	var generated []string
+	for _, c := range t.columns {
+		if c.generated {
+			generated = append(generated, c.name)
+		}
+	}
+	if generated != nil { // P25
+		all = append(all, t.refuse(CodeGenerated, "generated columns are not in the log, and left out of the topic: "+strings.Join(generated, ", "),
+			"compute them where they are read, or fill ordinary columns by a trigger"))
+	}
+	if t.attnames != nil && len(t.sent())+len(generated) < len(t.columns) { // P24
+		all = append(all, t.refuse(CodePublishedPart, fmt.Sprintf("the publication sends the columns %s alone", strings.Join(t.attnames, ", ")),
+			"ALTER PUBLICATION "+QuoteIdent(publication)+" DROP TABLE "+t.sql()+"; ALTER PUBLICATION "+QuoteIdent(publication)+" ADD TABLE "+t.sql()+"; -- unless that is meant"))
+	}
+	if t.filter != "" { // P24
+		all = append(all, t.refuse(CodePublishedPart, "the publication sends rows alone that fulfil "+t.filter+"; an update that leads out of it arrives as a delete",
+			"ALTER PUBLICATION "+QuoteIdent(publication)+" DROP TABLE "+t.sql()+"; ALTER PUBLICATION "+QuoteIdent(publication)+" ADD TABLE "+t.sql()+"; -- unless that is meant"))
+	}
+	return all
+}
+
+// undecoded explains what is in scope and never decoded (P29); nil if it is not
+// in scope. A view that a pattern matches goes without saying.
+func (c *Config) undecoded(o otherRelation) *pipeline.Refusal {
+	wanted, _ := c.wants(o.TableName)
+	kind := map[string]string{"m": "a materialized view", "f": "a foreign table"}[o.kind]
+	if !wanted || kind == "" {
+		return nil
+	}
+	return &pipeline.Refusal{Code: CodeNotInLog, Where: o.Schema + "." + o.Name, What: "it is " + kind + ", whose changes are not in the log",
+		Mend: "capture the tables that it is made of, or leave it out with exclude_tables"}
+}

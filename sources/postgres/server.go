@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"fmt"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// serverRefusals looks at the server as a whole. A new slot needs a free place.
+func (f *facts) serverRefusals(c *Config, newSlot bool) []error {
+	var out []error
+	say := func(code pipeline.Code, what, mend string) {
+		out = append(out, &pipeline.Refusal{Code: code, Where: f.database, What: what, Mend: mend})
+	}
+	if f.version < 120000 {
+		say(CodeVersion, fmt.Sprintf("the server is version %d; 12 is the oldest that is captured from", f.version/10000), "upgrade the server")
+	}
+	if f.inRecovery {
+		say(CodeStandby, f.standbyText(), "url: that of the primary")
+	}
+	if f.walLevel != "logical" {
+		say(CodeWALLevel, "wal_level is "+f.walLevel+" and must be logical", "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server")
+	}
+	if f.encoding == "SQL_ASCII" {
+		say(CodeEncoding, "the database has encoding SQL_ASCII", "dump and restore it into a database with ENCODING 'UTF8'")
+	}
+	if newSlot && f.slots >= f.maxSlots {
+		say(CodeNoFreeSlot, fmt.Sprintf("all %d replication slots are taken", f.maxSlots),
+			fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; -- then restart the server\nor drop one that nobody reads: SELECT slot_name, active FROM pg_replication_slots;", f.maxSlots+5))
+	}
+	if f.senders >= f.maxSenders {
+		say(CodeNoFreeSender, fmt.Sprintf("all %d walsenders are taken", f.maxSenders),
+			fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d; -- then restart the server", f.maxSenders+5))
+	}
+	return out
+}
+
+// standbyText says why it must be the primary (P40).
+func (f *facts) standbyText() string {
+	if f.version < 160000 {
+		return "the server is a standby, and logical decoding cannot be used while in recovery before Postgres 16"
+	}
+	return "the server is a standby; decoding there would need hot_standby_feedback, and wal_level = logical on its primary, and still lose its slot to a conflict"
+}
+
+// warnings are worth knowing at each start and keep nothing from it.
+func (f *facts) warnings() []pipeline.Finding {
+	if f.keepSizeMB >= 0 || f.version < 130000 {
+		return nil
+	}
+	return []pipeline.Finding{pipeline.Found(pipeline.Warns, pipeline.Refusal{ // P05
+		Code: CodeRetention, Where: f.database, What: "nothing limits the log that a slot may hold back while Evert is down (max_slot_wal_keep_size = -1)",
+		Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB';\nSELECT pg_reload_conf();",
+	})}
+}
