@@ -22,6 +22,7 @@ type Table struct {
 	Bytes        int64
 	Key          bool // it has a primary key, or its replica identity is a unique index
 	Unlogged     bool
+	Secured      bool // row level security is on
 }
 
 // Usable reports whether the table can be captured as it is.
@@ -30,7 +31,7 @@ func (t Table) Usable() bool { return t.Key && !t.Unlogged }
 // tablesSQL lists what holds rows of its own: tables and the roots of
 // partitioned ones, whose partitions count with them.
 const tablesSQL = `
-SELECT n.nspname, c.relname, c.relpersistence = 'u',
+SELECT n.nspname, c.relname, c.relpersistence = 'u', c.relrowsecurity,
        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident AND c.relreplident = 'i')),
        (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::bigint FROM part p JOIN pg_class l ON l.oid = p.oid WHERE p.root = c.oid AND l.relkind = 'r'),
        (SELECT coalesce(sum(pg_table_size(p.oid)), 0)::bigint FROM part p WHERE p.root = c.oid)
@@ -57,7 +58,7 @@ func Describe(ctx context.Context, c *pgx.Conn) (Database, error) {
 		return d, fmt.Errorf("list the tables: %w", err)
 	}
 	var t Table
-	_, err = pgx.ForEachRow(rows, []any{&t.Schema, &t.Name, &t.Unlogged, &t.Key, &t.Rows, &t.Bytes}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&t.Schema, &t.Name, &t.Unlogged, &t.Secured, &t.Key, &t.Rows, &t.Bytes}, func() error {
 		d.Tables = append(d.Tables, t)
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/sources/postgres"
 )
 
 // Options say what stands in the file besides the tables.
@@ -26,7 +27,37 @@ func File(d Database, o Options) string {
 	}
 	writeTables(&b, d.Tables)
 	b.WriteString(tail)
+	writeGrants(&b, d)
 	return b.String()
+}
+
+// role is the one whose rights a starter file lists.
+const role = "evert"
+
+// writeGrants lists what a role needs and no more, to be run by a DBA (X03).
+func writeGrants(b *strings.Builder, d Database) {
+	name := Name(d.Name)
+	g := postgres.Grant{Role: role, Database: d.Name, Publication: configs.SlotName(name, name), Before13: strings.HasPrefix(d.Version, "12.")}
+	for _, t := range d.Tables {
+		if t.Usable() {
+			g.Tables = append(g.Tables, postgres.TableName{Schema: t.Schema, Name: t.Name})
+			g.Secured = g.Secured || t.Secured
+		}
+	}
+	b.WriteString("\n# A role that may do just this, and no more; for a DBA to run. With it in the url, no superuser is needed.\n#\n")
+	for _, sql := range g.SQL() {
+		fmt.Fprintf(b, "#   %s\n", strings.Map(oneLine, sql))
+	}
+	fmt.Fprintf(b, "#   pg_hba.conf: %s\n", strings.Map(oneLine, g.HBA()))
+	b.WriteString("#\n# Never the keyword `replication` in pg_hba.conf: with it the role could copy the whole cluster.\n")
+}
+
+// oneLine keeps a comment on its line, whatever stands in a name.
+func oneLine(r rune) rune {
+	if r < ' ' {
+		return '?'
+	}
+	return r
 }
 
 const head = `# Evert captures this database into compacted topics.
