@@ -32,8 +32,9 @@ cover: ## coverage of the tests beside the code, per package; writes results/
 	$(GO) test -short -coverprofile=results/cover.out $$($(GO) list ./... | grep -v /integration)
 	$(GO) tool cover -func=results/cover.out | tail -1
 
-schema: ## rewrite what is generated from structs: JSON Schema and reference of the YAML file
+schema: ## rewrite what is generated: JSON Schema, references of the YAML file and of the metrics
 	$(GO) test ./configs -run 'TestSchema.*IsCurrent' -update
+	$(GO) test ./cmd/evert/monitor -run TestSchemaMetricsAreCurrent -update
 
 golden: ## rewrite the list of imports that reviewers have agreed to
 	$(GO) test ./integration/house -run TestImportsAreThoseReviewed -update

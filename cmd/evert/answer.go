@@ -30,6 +30,10 @@ func (d *daemon) Status(ctx context.Context) api.Status {
 		st.Log.Topics += len(source.Tables)
 		st.Sources = append(st.Sources, source)
 	}
+	if disk, ok := d.watch.disk.Status(); ok {
+		st.Disk = &disk
+	}
+	st.Readers = d.watch.readers.Status()
 	st.Health = monitor.Judge(st.Sources)
 	if d.full.Load() {
 		st.Add(monitor.Reason{Component: "log", Light: monitor.Red, Problem: monitor.Problem{Code: codeLogFull, At: st.At,

@@ -30,7 +30,7 @@ func openKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *sl
 	if !l.Info().ExactlyOnce() { // I2
 		logger.Warn("the cluster lacks transaction.version 2: a late end of a transaction is not fenced, so that in rare faults a foreign reader could see a record twice; Evert's own readers drop it by its position")
 	}
-	t := &topicLog{l, l, "kafka", strings.Join(c.Kafka.Brokers, ",")}
+	t := &topicLog{l, l, l, "kafka", strings.Join(c.Kafka.Brokers, ",")}
 	if readOnly {
 		return t, nil
 	}

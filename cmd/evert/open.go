@@ -21,6 +21,7 @@ import (
 type topicLog struct {
 	log.Log
 	io.Closer
+	groups      log.Groups // who reads it; nil if it does not tell
 	kind, place string
 }
 
@@ -45,7 +46,7 @@ func openEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*topi
 	if err != nil {
 		return nil, err
 	}
-	return &topicLog{l, l, "embedded", dir}, nil
+	return &topicLog{l, l, l, "embedded", dir}, nil
 }
 
 // index puts a key index over a log that has none of its own: capture fills

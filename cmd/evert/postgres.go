@@ -125,20 +125,20 @@ func (d *postgresDatabase) with(ctx context.Context, f func(c *pgx.Conn) error) 
 // probeSQL asks for the end of the log and for our slot. What lies flushed is
 // what the server can send; safe_wal_size is null without a limit.
 const probeSQL = `
-SELECT e.lsn::text, (e.lsn - '0/0')::bigint, coalesce((e.lsn - s.confirmed_flush_lsn)::bigint, 0),
-       (e.lsn - s.restart_lsn)::bigint, %s, coalesce(e.lsn > nullif($2, '')::pg_lsn, false)
+SELECT e.lsn::text, coalesce((e.lsn - s.confirmed_flush_lsn)::bigint, 0), (e.lsn - s.restart_lsn)::bigint,
+       %s, CASE WHEN s.slot_name IS NULL AND $2 <> '' THEN 'missing' ELSE %s END, coalesce(e.lsn > nullif($2, '')::pg_lsn, false)
 FROM (SELECT pg_current_wal_flush_lsn() AS lsn) e LEFT JOIN pg_replication_slots s ON s.slot_name = $1`
 
 func (d *postgresDatabase) Probe(ctx context.Context, committed string) (p monitor.Probe, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.pg.ConnectTimeout+10*time.Second)
 	defer cancel()
 	err = d.with(ctx, func(c *pgx.Conn) error {
-		limit := "s.safe_wal_size"
+		limit, status := "s.safe_wal_size", "coalesce(s.wal_status, '')"
 		if major(c) < 13 {
-			limit = "NULL::bigint"
+			limit, status = "NULL::bigint", "''"
 		}
-		return c.QueryRow(ctx, fmt.Sprintf(probeSQL, limit), d.pg.Slot, committed).
-			Scan(&p.End, &p.WrittenBytes, &p.LagBytes, &p.RetainedBytes, &p.LimitBytes, &p.Ahead)
+		return c.QueryRow(ctx, fmt.Sprintf(probeSQL, limit, status), d.pg.Slot, committed).
+			Scan(&p.End, &p.LagBytes, &p.RetainedBytes, &p.LimitBytes, &p.Slot, &p.Ahead)
 	})
 	return p, err
 }

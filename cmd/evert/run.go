@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,8 +50,9 @@ import (
 //	                          │            ▼                     ▼                    │
 //	                          │         monitor.Source ◄── prober, asks the server    │
 //	                          └───────────────┬───────────────────────────────────────┘
+//	                             watching: the disk, and who reads the topics
 //	  6 listen ──────────────────► api: serve.http, serve.health, evert.sock
-//	  7 start ───────────────────► one goroutine per component, one per prober
+//	  7 start ───────────────────► one goroutine per component, one per prober, one that watches
 //	  8 wait ────────────────────► SIGTERM, or all sources done, or the first failure
 //	  9 drain ───────────────────► components commit and end; listeners close (O01)
 //	 10 close ───────────────────► log, then lock
@@ -65,10 +67,13 @@ type daemon struct {
 	registry     registry.Registry
 	captures     []*capturing
 	monitors     []*monitor.Source
+	watch        *watching
 	servers      []*api.Server
 	listen       []api.Address
 	began        time.Time
-	full         atomic.Bool // the embedded log has no room
+	full         atomic.Bool        // the embedded log has no room
+	tasks        sync.WaitGroup     // what lives from start to drain, besides the captures
+	rest         context.CancelFunc // ends tasks
 	certificates *monitor.Certificates
 	failed       chan error // the first failure that ends the daemon; capacity 1
 }
@@ -236,6 +241,7 @@ func (d *daemon) openSources(context.Context) error {
 		d.captures = append(d.captures, c)
 		d.monitors = append(d.monitors, c.monitor)
 	}
+	d.watch = d.newWatch()
 	return nil
 }
 
@@ -254,7 +260,8 @@ func (d *daemon) listenAll(ctx context.Context) error {
 
 func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load, Certificates: d.certificates},
+	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
+		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}
@@ -289,6 +296,8 @@ func (d *daemon) start(ctx context.Context) {
 	for _, c := range d.captures {
 		c.start(ctx)
 	}
+	ctx, d.rest = context.WithCancel(ctx)
+	d.tasks.Go(func() { d.watch.run(ctx) })
 }
 
 // wait returns when ctx ends (nil), when every source is done (nil), or with the
@@ -327,12 +336,14 @@ func (d *daemon) fail(err error) {
 
 // drain lets every component commit and end, within limits.drain_timeout (O01).
 func (d *daemon) drain() {
+	d.rest()
 	for _, c := range d.captures {
 		c.cancel()
 	}
 	for _, c := range d.captures {
 		c.wait()
 	}
+	d.tasks.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	for _, s := range d.servers {

@@ -64,12 +64,41 @@ func writeStatus(w io.Writer, s terminal.Style, st *api.Status) error {
 	for _, l := range st.Listen {
 		fmt.Fprintf(w, "%s at %s\n", l.Name, l.Address)
 	}
+	if st.Disk != nil {
+		fmt.Fprintln(w, diskText(st.Disk))
+	}
 	for i := range st.Sources {
 		if err := writeSource(w, s, &st.Sources[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return writeReaders(w, s, st.Readers)
+}
+
+func diskText(d *monitor.DiskStatus) string {
+	text := fmt.Sprintf("disk %s free of %s", terminal.Bytes(d.FreeBytes), terminal.Bytes(d.SizeBytes))
+	if d.FullSeconds != nil {
+		text += ", full in " + terminal.Duration(time.Duration(*d.FullSeconds*float64(time.Second))) + " at the present rate"
+	}
+	return text
+}
+
+// writeReaders prints the consumer groups on the table topics.
+func writeReaders(w io.Writer, s terminal.Style, readers []monitor.ReaderStatus) error {
+	if len(readers) == 0 {
+		return nil
+	}
+	t := terminal.Table{Indent: "  ", Style: s, Header: []string{"GROUP", ">UNREAD", ">BEHIND", ">DELETES ARE KEPT"}}
+	seconds := func(v float64) string { return terminal.Duration(time.Duration(v * float64(time.Second))) }
+	for _, r := range readers {
+		kept := "for ever"
+		if r.RetentionSeconds > 0 {
+			kept = seconds(r.RetentionSeconds)
+		}
+		t.Add(r.Group, terminal.Count(r.UnreadRecords), seconds(r.LagSeconds), kept)
+	}
+	fmt.Fprintln(w)
+	return t.Write(w)
 }
 
 func light(s terminal.Style, l monitor.Light) string {

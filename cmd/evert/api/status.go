@@ -16,6 +16,8 @@ type Status struct {
 	monitor.Health
 	Log     LogStatus              `json:"log"`
 	Listen  []Address              `json:"listen,omitempty"`
+	Disk    *monitor.DiskStatus    `json:"disk,omitempty"`    // of data_dir
+	Readers []monitor.ReaderStatus `json:"readers,omitempty"` // consumer groups on the table topics
 	Sources []monitor.SourceStatus `json:"sources"`
 	At      time.Time              `json:"at"`
 }

@@ -79,7 +79,7 @@ func (c *Certificates) due(now time.Time) (due []Certificate) {
 
 func certificateDesc() *prometheus.Desc {
 	return prometheus.NewDesc("evert_certificate_end_timestamp_seconds",
-		"When a certificate of an edge ends, in Unix time: the client's own, or that of a server by its address. Alert 14 days before.", []string{"edge", "of"}, nil)
+		"When a certificate of an edge ends, in seconds of Unix time: the client's own, or that of a server by its address. Alert 14 days before.", []string{"edge", "of"}, nil)
 }
 
 func (c *Certificates) collect(ch chan<- prometheus.Metric) {

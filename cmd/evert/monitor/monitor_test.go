@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 )
@@ -153,38 +151,26 @@ func TestLostConnection(t *testing.T) {
 
 func TestLimitSeconds(t *testing.T) {
 	d := newDay()
-	limit := int64(1000)
-	d.Probed(Probe{WrittenBytes: 0, LimitBytes: &limit})
-	d.pass(10 * time.Second)
-	d.Probed(Probe{WrittenBytes: 500, LimitBytes: &limit})
-	if left := d.Status().Server.LimitSeconds; left == nil || *left != 20 {
-		t.Fatalf("1000 bytes at 50 a second: %v", left)
+	left := func(limit int64) *float64 {
+		d.Probed(Probe{LimitBytes: &limit})
+		d.pass(10 * time.Second)
+		return d.Status().Server.LimitSeconds
 	}
-}
-
-func TestMetrics(t *testing.T) {
-	d := newDay()
-	d.Events().Opened(pipeline.Resume{At: pipeline.Position{Seq: 7, Native: "0/7"}})
-	d.commit(5, "0/9")
-	r := prometheus.NewPedanticRegistry()
-	if err := r.Register(&Collector{Sources: []*Source{d.Source}, Version: "test"}); err != nil {
-		t.Fatal(err)
+	if s := left(1500); s != nil {
+		t.Fatalf("after one answer: %v", *s)
 	}
-	families, err := r.Gather()
-	if err != nil {
-		t.Fatal(err)
+	if s := left(1000); s == nil || *s != 20 {
+		t.Fatalf("1000 bytes that shrink by 50 a second: %v", s)
 	}
-	want := map[string]float64{"evert_source_rows_total": 5, "evert_source_transactions_total": 1}
-	for _, f := range families {
-		if !strings.HasPrefix(f.GetName(), "evert_") || f.GetHelp() == "" {
-			t.Errorf("metric %q has no prefix or no help", f.GetName())
-		}
-		if v, ok := want[f.GetName()]; ok && f.GetMetric()[0].GetCounter().GetValue() != v {
-			t.Errorf("%s is %v, want %v", f.GetName(), f.GetMetric()[0], v)
-		}
-		delete(want, f.GetName())
+	if s := left(1500); s != nil {
+		t.Fatalf("it grew back: %v", *s)
 	}
-	if len(want) > 0 {
-		t.Errorf("missing: %v", want)
+	left(500)
+	if s := left(-100); s == nil || *s != 0 {
+		t.Fatalf("beyond the limit: %v", s)
+	}
+	d.Probed(Probe{Slot: "lost"})
+	if s := d.Status().Server; s.LimitSeconds != nil || s.Slot != "lost" {
+		t.Fatalf("what we need is gone: %+v", s)
 	}
 }

@@ -160,28 +160,3 @@ func (r *ring) quantiles() (p50, p99 float64) {
 	sorted := sortedCopy(r.samples[:r.n])
 	return sorted[r.n/2], sorted[min(r.n-1, r.n*99/100)]
 }
-
-// rate is the speed of a running count, over about the last minutes.
-type rate struct {
-	at     []time.Time
-	counts []int64
-}
-
-func (r *rate) add(now time.Time, count int64) {
-	r.at, r.counts = append(r.at, now), append(r.counts, count)
-	if over := len(r.at) - 30; over > 0 {
-		r.at, r.counts = r.at[over:], r.counts[over:]
-	}
-}
-
-func (r *rate) perSecond() float64 {
-	n := len(r.at)
-	if n < 2 {
-		return 0
-	}
-	span := r.at[n-1].Sub(r.at[0]).Seconds()
-	if span <= 0 {
-		return 0
-	}
-	return float64(r.counts[n-1]-r.counts[0]) / span
-}

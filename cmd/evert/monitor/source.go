@@ -44,8 +44,8 @@ type Source struct {
 	last     *schema.Table // of the change before, most often also of this one
 	lastRow  *TableStatus
 	server   *ServerStatus
-	ahead    bool // the server's end lies ahead of what is committed
-	rate     rate // of the server's writes
+	ahead    bool  // the server's end lies ahead of what is committed
+	limit    trend // of what the server may still write
 	copying  time.Time
 	took     ring
 	delay    ring
@@ -79,9 +79,9 @@ func NewSource(c Config) *Source {
 	now := c.Now()
 	return &Source{Config: c, state: Starting, since: now, progress: now,
 		tables:  map[*schema.Table]*TableStatus{},
-		commits: histogram("evert_source_commit_seconds", "Time from the start of a commit to its end.", c.Name),
+		commits: histogram("evert_source_commit_seconds", "Seconds from the start of a commit to the log to its end.", c.Name),
 		deliveries: histogram("evert_source_delivery_seconds",
-			"Time from a commit in the source, by its clock, to the commit in the log.", c.Name)}
+			"Seconds from a commit in the source, by its clock, to the commit in the log.", c.Name)}
 }
 
 func histogram(name, help, source string) prometheus.Histogram {
@@ -258,10 +258,17 @@ func (s *Source) countEnds(c pipeline.Committed) {
 type Probe struct {
 	End           string
 	LagBytes      int64  // between what we acknowledged and the end
-	WrittenBytes  int64  // a running count of what the server wrote, for its rate
 	RetainedBytes *int64 // kept for us
 	LimitBytes    *int64 // until it is kept no longer
+	Slot          string // what the server says of what it keeps for us; see SlotStatuses
 	Ahead         bool   // the end lies ahead of what is committed
+}
+
+// SlotStatuses are what a server may say of what it keeps for us: kept; kept
+// beyond the usual; to be dropped at its next checkpoint; dropped; and that it
+// keeps nothing for us, although we go on from a position.
+func SlotStatuses() []string {
+	return []string{"reserved", "extended", "unreserved", "lost", "missing"}
 }
 
 // Probed notes an answer of the server.
@@ -269,13 +276,15 @@ func (s *Source) Probed(p Probe) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
-	s.rate.add(now, p.WrittenBytes)
 	s.ahead = p.Ahead
-	s.server = &ServerStatus{End: p.End, LagBytes: p.LagBytes, RetainedBytes: p.RetainedBytes, LimitBytes: p.LimitBytes, At: now}
-	if perSecond := s.rate.perSecond(); p.LimitBytes != nil && perSecond > 0 {
-		left := float64(*p.LimitBytes) / perSecond
-		s.server.LimitSeconds = &left
+	s.server = &ServerStatus{End: p.End, LagBytes: p.LagBytes, RetainedBytes: p.RetainedBytes, LimitBytes: p.LimitBytes,
+		Slot: p.Slot, Ahead: p.Ahead, At: now}
+	if p.LimitBytes == nil {
+		s.limit = trend{}
+		return
 	}
+	s.limit.add(now, *p.LimitBytes)
+	s.server.LimitSeconds = s.limit.secondsLeft()
 }
 
 // ProbeFailed notes that the server did not answer.

@@ -52,6 +52,12 @@ type SourceStatus struct {
 	Restarts           uint64   `json:"restarts"`
 }
 
+// Up reports whether the source runs or stands by: it is not being tried again
+// after a failure. One that is stuck runs.
+func (s *SourceStatus) Up() bool {
+	return s.State != Starting && s.State != Waiting && s.State != Refused && s.State != Stopped
+}
+
 // A Problem is why a component does not get on.
 type Problem struct {
 	Code  pipeline.Code `json:"code,omitempty"`
@@ -92,7 +98,9 @@ type ServerStatus struct {
 	LagBytes      int64     `json:"lag_bytes"`                // of its log between what is acknowledged and its end
 	RetainedBytes *int64    `json:"retained_bytes,omitempty"` // kept for us
 	LimitBytes    *int64    `json:"limit_bytes,omitempty"`    // until it stops keeping it; absent without a limit
-	LimitSeconds  *float64  `json:"limit_seconds,omitempty"`  // the same at the present rate of writes
+	LimitSeconds  *float64  `json:"limit_seconds,omitempty"`  // the same in time, as it shrank over the last minutes; absent if it does not
+	Slot          string    `json:"slot,omitempty"`           // see SlotStatuses
+	Ahead         bool      `json:"ahead"`                    // its position lies ahead of what is committed
 	At            time.Time `json:"at"`
 	Error         string    `json:"error,omitempty"` // why the last question had no answer
 }

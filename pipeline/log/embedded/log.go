@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -148,23 +147,4 @@ func (l *Log) abandon() error {
 		return l.cause
 	}
 	return fmt.Errorf("close %s: %w", l.cfg.Dir, log.ErrFull)
-}
-
-// Committed gives the offsets that a group has committed.
-func (l *Log) Committed(_ context.Context, group string) (log.Offsets, error) {
-	done, err := l.use()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	prefix := groupPrefix(group)
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: upper(prefix)})
-	if err != nil {
-		return nil, err
-	}
-	offsets := log.Offsets{}
-	for ok := it.First(); ok; ok = it.Next() {
-		offsets[parseGroupKey(it.Key(), prefix)] = parseInt64(it.Value())
-	}
-	return offsets, it.Close()
 }

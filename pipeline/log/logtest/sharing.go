@@ -136,6 +136,19 @@ func inputs(e *env) {
 	if got := e.h.Committed(e.T, "g"); got[p] != 2 {
 		e.Fatalf("committed offsets %v", got)
 	}
+	if g, ok := e.log.(log.Groups); ok {
+		all, err := g.Groups(e.ctx(), "in")
+		e.must(err)
+		none, err := g.Groups(e.ctx(), "out")
+		e.must(err)
+		at := int64(-1)
+		for _, offsets := range all { // a cluster's name of the group is longer than ours
+			at = offsets[p]
+		}
+		if len(all) != 1 || at != 2 || len(none) != 0 {
+			e.Fatalf("groups %v; of a topic that nobody reads: %v", all, none)
+		}
+	}
 	w.append(rec(part("out", 0), "k", "dropped"))
 	w.abort()
 	e.must(w.Commit(e.ctx(), &log.Inputs{Generation: m.Generation(), Offsets: log.Offsets{p: 3}}))
