@@ -34,6 +34,7 @@ func (d *daemon) Status(ctx context.Context) api.Status {
 		st.Disk = &disk
 	}
 	st.Readers = d.watch.readers.Status()
+	st.Findings = d.findings.List()
 	st.Health = monitor.Judge(st.Sources)
 	if d.full.Load() {
 		st.Add(monitor.Reason{Component: "log", Light: monitor.Red, Problem: monitor.Problem{Code: codeLogFull, At: st.At,

@@ -54,6 +54,7 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	i.lookForDaemon(ctx)
 	i.openLog(ctx)
 	defer i.close()
+	i.lookAtTopics(ctx)
 	for _, name := range i.config.SourceNames() {
 		i.lookAtSource(ctx, name, databases[name])
 	}
@@ -108,7 +109,7 @@ func (i *inspection) openLog(ctx context.Context) {
 	var err error
 	switch {
 	case i.config.Kafka != nil:
-		i.topics, err = openKafka(ctx, i.config, true, quiet, kafka.Events{})
+		i.topics, err = openKafka(ctx, i.config, true, quiet, kafka.Events{Finding: i.foundTopic})
 	case i.daemon != nil || !datadir.Exists(i.config.DataDir):
 		return
 	default:

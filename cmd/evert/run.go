@@ -75,6 +75,7 @@ type daemon struct {
 	tasks        sync.WaitGroup     // what lives from start to drain, besides the captures
 	rest         context.CancelFunc // ends tasks
 	certificates *monitor.Certificates
+	findings     monitor.Findings
 	failed       chan error // the first failure that ends the daemon; capacity 1
 }
 
@@ -208,7 +209,7 @@ func (d *daemon) passing(err error) bool {
 // logEvents are told what happens inside the embedded log. One that cannot go on
 // ends the daemon: what was committed is on the disk.
 func (d *daemon) logEvents() logEvents {
-	return logEvents{kafka: kafka.Events{Certificate: d.sawCertificate}, embedded: embedded.Events{
+	return logEvents{kafka: kafka.Events{Certificate: d.sawCertificate, Finding: d.found}, embedded: embedded.Events{
 		Full: func(full bool) {
 			d.full.Store(full)
 			if full {
@@ -220,6 +221,13 @@ func (d *daemon) logEvents() logEvents {
 		Failed:  func(err error) { d.fail(fmt.Errorf("the embedded log cannot go on: %w", err)) },
 		Trouble: func(text string) { d.log.Warn("embedded log: " + text) },
 	}}
+}
+
+// found logs once what is not as the file says and stops nothing.
+func (d *daemon) found(r *pipeline.Refusal) {
+	if p := monitor.ProblemOf(r, time.Now()); d.findings.Add(r, p.At) {
+		d.log.Warn("not as the file says", "what", p.Text, "code", string(p.Code), "mend", p.Mend)
+	}
 }
 
 func (d *daemon) sawCertificate(c kafka.Certificate) {

@@ -67,6 +67,9 @@ func writeStatus(w io.Writer, s terminal.Style, st *api.Status) error {
 	if st.Disk != nil {
 		fmt.Fprintln(w, diskText(st.Disk))
 	}
+	for _, f := range st.Findings {
+		fmt.Fprintf(w, "%s %s\n  mend: %s\n", s.Yellow("finding"), f.Text, f.Mend)
+	}
 	for i := range st.Sources {
 		if err := writeSource(w, s, &st.Sources[i]); err != nil {
 			return err

@@ -19,7 +19,9 @@ type Status struct {
 	Disk    *monitor.DiskStatus    `json:"disk,omitempty"`    // of data_dir
 	Readers []monitor.ReaderStatus `json:"readers,omitempty"` // consumer groups on the table topics
 	Sources []monitor.SourceStatus `json:"sources"`
-	At      time.Time              `json:"at"`
+	// Findings are what is not as the file says and stops nothing.
+	Findings []monitor.Problem `json:"findings,omitempty"`
+	At       time.Time         `json:"at"`
 }
 
 // LogStatus is where the topics live.

@@ -89,6 +89,21 @@ func ofLog() []Entry {
 			Mend: "Raise the setting to what the message asks for, or set topics.manage: create.",
 		},
 		{
+			Code: "TOPIC_SETTING_REFUSED",
+			Text: "A managed cluster refuses a setting without which a table topic would lose rows or mix times: that it is compacted, how long young records and tombstones stay, or whose clock stamps them. The topic is not made.",
+			Mend: "Write a value that the cluster takes below kafka.topics.config, not below what the message asks for; or have the topic made by somebody whom the cluster lets.",
+		},
+		{
+			Code: "TOPIC_SETTING_LEFT_OUT",
+			Text: "A managed cluster refuses a setting of your own, so the topic was made without it. This is a finding and stops nothing.",
+			Mend: "Remove the setting, or give it a value that the cluster takes.",
+		},
+		{
+			Code: "TOPIC_SETTING_DIFFERS",
+			Text: "A topic that exists has one of your own settings otherwise. Settings are applied when a topic is made and never later. This is a finding and stops nothing.",
+			Mend: "Run the command that the message shows, or write the topic's value into the file.",
+		},
+		{
 			Code: "TOPIC_TRUNCATED",
 			Text: "A topic ends below, or begins above, the place up to which it was written or read: committed rows are gone, perhaps by an unclean change of leader or by hand.",
 			Mend: "Copy the tables again: `evert reset SOURCE --resnapshot --yes`.",

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +33,7 @@ func (a *admin) Ensure(ctx context.Context, specs ...log.TopicSpec) ([]log.Topic
 		return nil, err
 	}
 	missing, err := a.verify(wanted, there)
+	a.l.compareFree(wanted, there)
 	if err != nil || len(missing) == 0 {
 		return order(wanted, there), err
 	}
@@ -97,18 +97,6 @@ func (a *admin) verify(wanted []want, there map[string]present) (missing []want,
 		}
 	}
 	return missing, nil
-}
-
-func (a *admin) create(ctx context.Context, w want) error {
-	configs := make(map[string]*string, len(w.settings))
-	for k, v := range w.settings {
-		configs[k] = &v
-	}
-	_, err := a.l.admin.CreateTopic(ctx, w.Partitions, cmp.Or(a.l.cfg.Topics.ReplicationFactor, -1), configs, w.Name)
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return fmt.Errorf("create topic %s: %w", w.Name, a.l.cfg.denied(w.Name, err))
-	}
-	return nil
 }
 
 // createCommand prints what makes w.

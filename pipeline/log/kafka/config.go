@@ -79,6 +79,9 @@ type Limits struct {
 type Events struct {
 	Stuck    func(s Stuck)                   // a transaction holds a partition's stable end (K09)
 	Retrying func(where string, cause error) // a request failed and is repeated
+	// Finding tells what of a topic is not as the file says, where that stops
+	// nothing: a setting that the cluster refused, or that it has otherwise.
+	Finding func(r *pipeline.Refusal)
 	// Certificate tells of each certificate of each new connection (K28).
 	Certificate func(c Certificate)
 }

@@ -67,5 +67,7 @@
 // Ensure creates topics with the settings that correctness needs and compares
 // existing ones with them; a difference is a Refusal that names topic, setting,
 // present and wanted value, and the command that mends it (K13, K14, K15, K18).
+// Managed clusters refuse settings that others take. What is the user's own is
+// left out then, and told as a finding; what correctness needs is a refusal.
 // Kafka compacts when it likes: Compact answers errors.ErrUnsupported.
 package kafka

@@ -19,6 +19,9 @@ const (
 	codeTLS         pipeline.Code = "KAFKA_TLS"
 	codeAuth        pipeline.Code = "KAFKA_AUTH"
 	codeToken       pipeline.Code = "KAFKA_TOKEN"
+	codeNeeded      pipeline.Code = "TOPIC_SETTING_REFUSED"
+	codeLeftOut     pipeline.Code = "TOPIC_SETTING_LEFT_OUT"
+	codeDiffers     pipeline.Code = "TOPIC_SETTING_DIFFERS"
 	codeTimeout     pipeline.Code = "KAFKA_TRANSACTION_TIMEOUT"
 	codeTruncated   pipeline.Code = "TOPIC_TRUNCATED"
 )

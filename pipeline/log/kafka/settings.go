@@ -31,6 +31,16 @@ type want struct {
 	explicit bool // the record size was asked for
 }
 
+// needs reports whether correctness needs a setting: what makes the topic
+// compacted, keeps young records and tombstones, and stamps records by the
+// brokers' clocks. A record size that nobody asked for is only a wish.
+func (w *want) needs(setting string) bool {
+	_, ok := w.kafka()[setting]
+	return ok && (setting != maxMessage || w.explicit)
+}
+
+const maxMessage = "max.message.bytes"
+
 var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
 func (l *Log) want(s log.TopicSpec) (want, error) {
@@ -59,7 +69,7 @@ func (l *Log) want(s log.TopicSpec) (want, error) {
 func (w *want) kafka() map[string]string {
 	s := map[string]string{
 		"message.timestamp.type": "LogAppendTime", // K18: a row's own time must not age it
-		"max.message.bytes":      strconv.Itoa(w.MaxBytes),
+		maxMessage:               strconv.Itoa(w.MaxBytes),
 	}
 	if w.Compact {
 		s["cleanup.policy"] = "compact"
@@ -156,7 +166,9 @@ func replaced(topic, is, was string) error { // K13
 }
 
 // atLeast are the settings of which more is as good.
-var atLeast = [...]string{"min.compaction.lag.ms", "delete.retention.ms", "retention.ms", "max.message.bytes"}
+var atLeast = [...]string{"min.compaction.lag.ms", "delete.retention.ms", "retention.ms", maxMessage}
+
+func atLeastAsGood(setting string) bool { return slices.Contains(atLeast[:], setting) }
 
 func (l *Log) compareSettings(w want, p present) error {
 	if is, want := policy(p.settings.all["cleanup.policy"]), w.settings["cleanup.policy"]; is != want {
@@ -168,7 +180,7 @@ func (l *Log) compareSettings(w want, p present) error {
 	}
 	for _, k := range atLeast {
 		want, ok := w.settings[k]
-		if !ok || k == "max.message.bytes" && !w.explicit {
+		if !ok || !w.needs(k) {
 			continue
 		}
 		if number(p.settings.all[k]) < number(want) {
@@ -178,6 +190,27 @@ func (l *Log) compareSettings(w want, p present) error {
 	return nil
 }
 
+// compareFree tells of the user's own settings that an existing topic has
+// otherwise: they are applied when a topic is made, and never later.
+func (l *Log) compareFree(wanted []want, there map[string]present) {
+	if l.cfg.Topics.Manage == Never {
+		return
+	}
+	for _, w := range wanted {
+		if p, ok := there[w.Name]; ok {
+			l.compareOwn(w, p)
+		}
+	}
+}
+
+func (l *Log) compareOwn(w want, p present) {
+	for _, k := range sortedKeys(w.settings) {
+		if is, known := p.settings.all[k]; !w.needs(k) && k != maxMessage && known && is != w.settings[k] {
+			l.find(l.drift(codeDiffers, w.Name, k, is, w.settings[k]))
+		}
+	}
+}
+
 // number reads a setting in which -1 is without bound, and nothing is Kafka's
 // least.
 func number(s string) uint64 {
@@ -185,7 +218,7 @@ func number(s string) uint64 {
 	return uint64(n) // -1 is the largest
 }
 
-func (l *Log) drift(code pipeline.Code, topic, setting, is, want string) error {
+func (l *Log) drift(code pipeline.Code, topic, setting, is, want string) *pipeline.Refusal {
 	return &pipeline.Refusal{
 		Code: code, Where: topic, What: fmt.Sprintf("the topic has %s=%s, wanted is %s", setting, is, want),
 		Mend: fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --entity-type topics --entity-name %s --alter --add-config %s=%s", l.cfg.Brokers[0], topic, setting, want),
