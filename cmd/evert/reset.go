@@ -144,6 +144,10 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, schemas regi
 	if err != nil {
 		return plan, err
 	}
+	who := log.Owner{Deployment: c.Name, Source: r.Source}
+	if err := log.CheckOwner(ctx, l, who, topics...); err != nil {
+		return plan, err
+	}
 	dropped, err := database.Drop(ctx, !r.Yes)
 	if err != nil {
 		return api.Plan{}, unchanged(r.Source, err)
@@ -156,7 +160,19 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, schemas regi
 	if err := journal(ctx, c, l, r, kept); err != nil { // first: it alone will know what is kept
 		return plan, err
 	}
-	return plan, errors.Join(l.Admin().Delete(ctx, topics...), forgetSchemas(ctx, schemas, topics), forget(c, r.Source))
+	if err := log.Claim(ctx, l, who, kept...); err != nil {
+		return plan, err
+	}
+	return plan, errors.Join(deleteTopics(ctx, l, who, topics), forgetSchemas(ctx, schemas, topics), forget(c, r.Source))
+}
+
+// deleteTopics removes topics of ours, and gives them up; while they may be
+// there, they stay ours.
+func deleteTopics(ctx context.Context, l log.Log, who log.Owner, topics []string) error {
+	if err := l.Admin().Delete(ctx, topics...); err != nil {
+		return err
+	}
+	return log.Release(ctx, l, who, topics...)
 }
 
 func noSource(c *configs.Config, name string) error {

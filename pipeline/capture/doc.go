@@ -14,6 +14,14 @@
 // inside a transaction, or inside a snapshot, writes a resume record instead,
 // which is no cut.
 //
+// # Whose topic
+//
+// Before a table's first record its topic is claimed for this source, in a topic
+// that all deployments of a log share (log.Claim). A topic of another source is
+// refused, and so is one with records that nobody is known to have written:
+// they would be taken for rows that are gone, and be buried under tombstones.
+// A reset that deletes topics gives them up; one that keeps them keeps the claim.
+//
 // # Beginning anew
 //
 // Rows of a table can become void: by TRUNCATE, and when a snapshot begins

@@ -61,6 +61,7 @@ type Sink struct {
 
 	tables  map[*schema.Table]*table
 	topics  map[string]*table // by topic: the newest version of each
+	owned   map[string]bool   // topics that are recorded as ours
 	last    *table            // of the change before, most often also of this one
 	codecs  map[int]*avro.Codec
 	debts   []*debt // topics that owe tombstones
@@ -83,7 +84,7 @@ func New(c Config) *Sink {
 		c.VoidBudget = time.Second
 	}
 	plant(&c) // wrong orders of commit, in test builds
-	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, codecs: map[int]*avro.Codec{}}
+	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, codecs: map[int]*avro.Codec{}}
 }
 
 // Open fences older writers of this source, settles what they left, and reads
@@ -101,10 +102,8 @@ func (s *Sink) Open(ctx context.Context) (pipeline.Resume, error) {
 // Write encodes a batch and appends its records to the open commit.
 func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
 	s.recycle()
-	for _, t := range b.Tables {
-		if _, err := s.table(ctx, t); err != nil {
-			return err
-		}
+	if err := s.announce(ctx, b.Tables); err != nil {
+		return err
 	}
 	for i := range b.Changes {
 		if err := s.change(ctx, &b.Changes[i]); err != nil {

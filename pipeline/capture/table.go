@@ -43,15 +43,15 @@ func (s *Sink) table(ctx context.Context, t *schema.Table) (*table, error) {
 
 // open makes a table's topic and schemas known before its first row.
 func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
-	want := s.Topic(t)
-	if want.Name == "" {
-		want.Name = log.TableTopic(s.Prefix, t.Schema, t.Name)
-	}
+	want := s.wanted(t)
 	older := s.topics[want.Name]
 	if older != nil && older.String() != t.String() {
 		return nil, s.collision(want.Name, older.Table, t)
 	}
 	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1)}
+	if err := s.own(ctx, tab.topic); err != nil {
+		return nil, err
+	}
 	if err := s.register(ctx, tab); err != nil {
 		return nil, err
 	}

@@ -21,4 +21,8 @@ const (
 	RefuseSettings pipeline.Code = "TOPIC_SETTINGS"
 	// RefuseSpec: the wanted topic cannot be: its name or a number in it.
 	RefuseSpec pipeline.Code = "TOPIC_INVALID"
+	// RefuseOwned: another source or deployment writes the topic.
+	RefuseOwned pipeline.Code = "TOPIC_OWNED"
+	// RefuseForeign: the topic holds records, and no owner is recorded.
+	RefuseForeign pipeline.Code = "TOPIC_FOREIGN"
 )

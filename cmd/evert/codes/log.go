@@ -89,6 +89,16 @@ func ofLog() []Entry {
 			Mend: "Raise the setting to what the message asks for, or set topics.manage: create.",
 		},
 		{
+			Code: "TOPIC_OWNED",
+			Text: "Another source or deployment writes this topic: that is recorded in the topic __evert.topics of the log, and only one may. Nothing was written.",
+			Mend: "Give the source a topic_prefix of its own; or give up the topic where the other one's file lies: `evert reset SOURCE --yes`.",
+		},
+		{
+			Code: "TOPIC_FOREIGN",
+			Text: "A table topic holds records, and it is recorded nowhere that Evert wrote them. They would be taken for rows that are gone from the database, and get tombstones; so nothing was written.",
+			Mend: "Give the source a topic_prefix of its own, or delete the topic if nobody needs it.",
+		},
+		{
 			Code: "TOPIC_SETTING_REFUSED",
 			Text: "A managed cluster refuses a setting without which a table topic would lose rows or mix times: that it is compacted, how long young records and tombstones stay, or whose clock stamps them. The topic is not made.",
 			Mend: "Write a value that the cluster takes below kafka.topics.config, not below what the message asks for; or have the topic made by somebody whom the cluster lets.",

@@ -48,7 +48,7 @@ func TestRealLog(t *testing.T) {
 			Deployment: fmt.Sprintf("conformance-%d-%d", run, clause.Add(1)),
 		})
 		sweep := func() {
-			for _, name := range []string{"t", "u", "v", "a", "b", "in", "out", "own", "shared", "new", log.FrontierTopic("d", "s")} {
+			for _, name := range []string{"t", "u", "v", "a", "b", "in", "out", "own", "shared", "new", log.OwnersTopic, log.FrontierTopic("d", "s")} {
 				if err := h.Log.Admin().Delete(context.Background(), name); err != nil {
 					t.Fatal(err)
 				}

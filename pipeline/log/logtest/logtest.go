@@ -118,7 +118,7 @@ type clause struct {
 func clauses() []clause {
 	var all []clause
 	for _, group := range [][]clause{
-		writing, reading, fencing, surviving, compacting, managing, sharing, indexing,
+		writing, reading, fencing, surviving, compacting, managing, sharing, indexing, owning,
 	} {
 		all = append(all, group...)
 	}
