@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -35,7 +33,7 @@ func topicsToTry(c *configs.Config) (specs []log.TopicSpec) {
 	for _, name := range c.SourceNames() {
 		s := c.Sources[name]
 		specs = append(specs, topicToTry(c, log.TableTopic(s.TopicPrefix, "evert", "check"), configs.Topic{}))
-		for _, p := range slices.Collect(maps.Keys(s.Overrides)) {
+		for p := range s.Overrides {
 			if schema, table, exact := p.Exact(); exact && len(s.Overrides[p].Topic.Config) > 0 {
 				specs = append(specs, topicToTry(c, log.TableTopic(s.TopicPrefix, schema, table), s.For(schema, table).Topic))
 			}
