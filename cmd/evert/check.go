@@ -14,6 +14,7 @@ import (
 type checkFlags struct {
 	connect bool
 	all     bool // print what is fine, too
+	acls    bool // print what the cluster has to allow, and nothing else
 }
 
 func (a *app) checkVerb() *cobra.Command {
@@ -31,6 +32,7 @@ invalid; 3 if a server cannot be reached or refuses.`,
 		RunE: func(*cobra.Command, []string) error { return a.check(flags) },
 	}
 	c.Flags().BoolVar(&flags.connect, "connect", false, "ask the servers too")
+	c.Flags().BoolVar(&flags.acls, "acls", false, "print the entries that the cluster's access control list needs, as commands; asks nobody")
 	c.Flags().BoolVar(&flags.all, "all", false, "print what was looked at and is fine, too (-o json always has it)")
 	a.outputFlag(c)
 	return c
@@ -51,6 +53,9 @@ func (a *app) check(flags checkFlags) error {
 	config, err := a.load()
 	if err != nil {
 		return a.reportInvalid(err)
+	}
+	if flags.acls {
+		return a.printRights(config)
 	}
 	i := &inspection{config: config}
 	if err := i.look(a.ctx, flags.connect); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
@@ -54,7 +55,7 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	i.lookForDaemon(ctx)
 	i.openLog(ctx)
 	defer i.close()
-	i.lookAtTopics(ctx)
+	i.lookAtCluster(ctx)
 	for _, name := range i.config.SourceNames() {
 		i.lookAtSource(ctx, name, databases[name])
 	}
@@ -168,18 +169,32 @@ func (i *inspection) stored(ctx context.Context, name string) *pipeline.Resume {
 	case i.topics == nil:
 		return &pipeline.Resume{} // nothing was captured yet
 	}
+	at := i.frontier(ctx, name)
+	if at == nil {
+		return nil
+	}
+	return &at.Resume
+}
+
+// frontier reads a source's, with the part that follows it; nil if it cannot be
+// read, which is told once.
+func (i *inspection) frontier(ctx context.Context, name string) *log.Frontier {
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
 	fold, err := log.ReadFrontier(ctx, i.topics, log.FrontierTopic(i.config.Name, name))
 	if err != nil {
-		i.found = append(i.found, failures("the frontier of source "+name, err)...)
+		for _, f := range failures("the frontier of source "+name, err) {
+			if !slices.ContainsFunc(i.found, func(was checked) bool { return was.Where == f.Where && was.What == f.What }) {
+				i.found = append(i.found, f)
+			}
+		}
 		return nil
 	}
 	at, _ := fold.Frontier()
 	if part, ok := fold.Part(); ok {
 		at = part
 	}
-	return &at.Resume
+	return at
 }
 
 // lookAtRegistry asks the registry, if the file names one.

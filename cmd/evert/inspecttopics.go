@@ -3,16 +3,22 @@ package main
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 )
 
-// lookAtTopics asks a cluster whether it takes topics as they have to be: one of
-// each source, and that of each table that has settings of its own.
-func (i *inspection) lookAtTopics(ctx context.Context) {
+// lookAtCluster asks a cluster what it is and allows, and whether it has or takes
+// topics as they have to be: those that exist, one of each source, and that of
+// each table that has settings of its own.
+func (i *inspection) lookAtCluster(ctx context.Context) {
 	if i.topics == nil {
 		return
 	}
@@ -22,7 +28,52 @@ func (i *inspection) lookAtTopics(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	i.found = append(i.found, failures("topics", cluster.Try(ctx, topicsToTry(i.config)...))...)
+	internal, tables := i.knownTopics(ctx)
+	s := kafka.Subjects{Now: time.Now()}
+	for _, spec := range slices.Concat(internal, tables) {
+		s.Topics = append(s.Topics, spec.Name)
+	}
+	for _, name := range i.config.SourceNames() {
+		group, _ := ownership(i.config, name)
+		s.Groups = append(s.Groups, group)
+		s.Writers = append(s.Writers, capture.WriterID(name))
+	}
+	i.add("", cluster.Check(ctx, s)...)
+	specs := append(slices.Concat(internal, tables), topicsToTry(i.config)...)
+	i.found = append(i.found, failures("topics", cluster.Try(ctx, specs...))...)
+}
+
+// knownTopics gives what the internal topics have to be, and the table topics
+// that frontiers speak of, with the ids that they had (K13).
+func (i *inspection) knownTopics(ctx context.Context) (internal, tables []log.TopicSpec) {
+	one := func(name string) {
+		internal = append(internal, log.TopicSpec{Name: name, Partitions: 1, Compact: true})
+	}
+	one(log.OwnersTopic)
+	one(log.ControlTopic(i.config.Name))
+	if i.config.Registry == nil {
+		one(log.SchemasTopic(i.config.Name))
+	}
+	for _, name := range i.config.SourceNames() {
+		one(log.FrontierTopic(i.config.Name, name))
+		f := i.frontier(ctx, name)
+		if f == nil {
+			continue
+		}
+		for _, topic := range slices.Sorted(maps.Keys(f.Tables)) {
+			spec := topicToTry(i.config, topic, i.config.Sources[name].For(tableOf(topic, i.config.Sources[name].TopicPrefix)).Topic)
+			spec.ID = f.Tables[topic].ID
+			tables = append(tables, spec)
+		}
+	}
+	return internal, tables
+}
+
+// tableOf gives the table of a topic, as far as its name tells: what cannot stand
+// in one was replaced.
+func tableOf(topic, prefix string) (schema, table string) {
+	schema, table, _ = strings.Cut(strings.TrimPrefix(topic, prefix+"."), ".")
+	return schema, table
 }
 
 func (i *inspection) foundTopic(r *pipeline.Refusal) {

@@ -45,6 +45,9 @@ func kafkaConfig(c *configs.Config) (kafka.Config, error) {
 		Topics: kafka.Topics{Manage: manage(k.Topics.Manage), ReplicationFactor: int16(k.Topics.ReplicationFactor), Settings: k.Topics.Config},
 		Limits: kafka.Limits{ReadBytes: int(c.Limits.FetchBytes), WriteBytes: int(c.Limits.WriteBytes)},
 	}
+	for _, name := range c.SourceNames() {
+		config.Prefixes = append(config.Prefixes, c.Sources[name].TopicPrefix+".")
+	}
 	if first, err := clientTLS("kafka.tls", k.TLS); err != nil {
 		return config, err // files that are wrong at the start are told at once
 	} else if first != nil {

@@ -114,12 +114,20 @@ func (a *app) runDaemon(flags runFlags) error {
 		if errors.Is(err, errSignal) {
 			return nil
 		}
-		return err
+		return ofCluster(err)
 	}
 	stop := a.showProgress(d)
 	err = d.wait(a.ctx)
 	stop()
 	d.drain()
+	return ofCluster(err)
+}
+
+// ofCluster marks an error with which a cluster ended the run, for the exit code.
+func ofCluster(err error) error {
+	if kafka.Refuses(pipeline.CodeOf(err)) {
+		return environment(err)
+	}
 	return err
 }
 

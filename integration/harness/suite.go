@@ -37,10 +37,15 @@ type program struct {
 // Main runs the tests and removes what was built. Its result is for os.Exit.
 func (s *Suite) Main(m *testing.M) int {
 	code := m.Run()
+	s.Close()
+	return code
+}
+
+// Close removes what was built.
+func (s *Suite) Close() {
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
 	}
-	return code
 }
 
 // Evert gives the path of the binary, built with these tags once. EVERT_BIN

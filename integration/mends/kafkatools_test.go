@@ -39,7 +39,8 @@ func calledAs(name string) (tool func(args []string) int, ok bool) {
 // toolFlags are the flags of all three.
 type toolFlags struct {
 	server, entityType, entityName, principal, group, transaction string
-	create, alter, add                                            bool
+	pattern                                                       string
+	create, alter, add, cluster                                   bool
 	partitions, replication                                       int
 	topic, config, addConfig, operation                           list
 }
@@ -52,10 +53,10 @@ func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 func parseTool(args []string) (*toolFlags, error) {
 	f, set := &toolFlags{}, flag.NewFlagSet("", flag.ContinueOnError)
 	for name, into := range map[string]*string{"bootstrap-server": &f.server, "entity-type": &f.entityType,
-		"entity-name": &f.entityName, "allow-principal": &f.principal, "group": &f.group, "transactional-id": &f.transaction} {
+		"entity-name": &f.entityName, "allow-principal": &f.principal, "group": &f.group, "transactional-id": &f.transaction, "resource-pattern-type": &f.pattern} {
 		set.StringVar(into, name, "", "")
 	}
-	for name, into := range map[string]*bool{"create": &f.create, "alter": &f.alter, "add": &f.add} {
+	for name, into := range map[string]*bool{"create": &f.create, "alter": &f.alter, "add": &f.add, "cluster": &f.cluster} {
 		set.BoolVar(into, name, false, "")
 	}
 	set.IntVar(&f.partitions, "partitions", 1, "")
@@ -138,7 +139,11 @@ func addACL(cl *kadm.Client, f *toolFlags) error {
 	if !f.add || f.principal == "" || len(f.operation) == 0 {
 		return fmt.Errorf("only --add --allow-principal --operation is known here")
 	}
-	b := kadm.NewACLs().Allow(f.principal).AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral)
+	pattern := kadm.ACLPatternLiteral
+	if f.pattern == "prefixed" {
+		pattern = kadm.ACLPatternPrefixed
+	}
+	b := kadm.NewACLs().Allow(f.principal).AllowHosts("*").ResourcePatternType(pattern)
 	var ops []kadm.ACLOperation
 	for _, name := range f.operation {
 		op, err := kmsg.ParseACLOperation(name)
@@ -156,6 +161,9 @@ func addACL(cl *kadm.Client, f *toolFlags) error {
 	}
 	if f.transaction != "" {
 		b = b.TransactionalIDs(f.transaction)
+	}
+	if f.cluster {
+		b = b.Clusters()
 	}
 	answers, err := cl.CreateACLs(context.Background(), b)
 	for _, a := range answers {

@@ -16,11 +16,22 @@ import (
 
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
 
-var suite harness.Suite
+var (
+	suite harness.Suite
+	pg    pgtest.Shared
+)
 
-func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run runs the tests, then ends what they share.
+func run(m *testing.M) int {
+	code := pg.Run(m)
+	suite.Close()
+	return code
+}
 
 // A deployment is a directory with an evert.yaml.
 type deployment struct {

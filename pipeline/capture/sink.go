@@ -90,7 +90,7 @@ func New(c Config) *Sink {
 // Open fences older writers of this source, settles what they left, and reads
 // from the frontier where the log's effects end.
 func (s *Sink) Open(ctx context.Context) (pipeline.Resume, error) {
-	w, err := s.Log.Writer(ctx, "capture."+s.Source)
+	w, err := s.Log.Writer(ctx, WriterID(s.Source))
 	if err != nil {
 		return pipeline.Resume{}, fmt.Errorf("take the writer of source %q: %w", s.Source, err)
 	}
@@ -238,3 +238,6 @@ func (s *Sink) Close() error {
 	s.writer = nil
 	return w.Close()
 }
+
+// WriterID is the id of the writer that a source's rows go through.
+func WriterID(source string) string { return "capture." + source }

@@ -34,6 +34,26 @@ func ofLog() []Entry {
 			Mend: "Grant the right that the message names to the user of kafka.sasl.",
 		},
 		{
+			Code: "KAFKA_TRANSACTION_VERSION",
+			Text: "The cluster's feature transaction.version is below 2, so that a late end of a transaction may strike the next one (KIP-890). Evert says so at each start, and its own readers drop what comes twice by its position.",
+			Mend: "Upgrade the cluster to Kafka 4.0 or newer, then `kafka-features.sh … upgrade --feature transaction.version=2`.",
+		},
+		{
+			Code: "KAFKA_REPLICATION",
+			Text: "Topics have too few copies, or too few of them have to acknowledge: acknowledged records may go with one broker.",
+			Mend: "Give topics three copies and min.insync.replicas=2, with the command that the message shows.",
+		},
+		{
+			Code: "KAFKA_UNCLEAN_ELECTION",
+			Text: "A broker that missed records may become the leader of a partition. What it missed is then lost without a word.",
+			Mend: "Set unclean.leader.election.enable=false, with the command that the message shows.",
+		},
+		{
+			Code: "KAFKA_CLOCK",
+			Text: "The brokers' clocks are ahead of this machine's. How old a record is, and so whether compaction may have touched it, is told by both.",
+			Mend: "Keep the clocks of all machines by NTP.",
+		},
+		{
 			Code: "KAFKA_TRANSACTION_TIMEOUT",
 			Text: "kafka.transaction_timeout is longer than the brokers' transaction.max.timeout.ms allows.",
 			Mend: "Lower kafka.transaction_timeout, or raise transaction.max.timeout.ms on the brokers.",

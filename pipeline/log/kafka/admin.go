@@ -118,8 +118,11 @@ func (a *admin) await(ctx context.Context, wanted []want) (map[string]present, e
 	defer cancel()
 	for n := 1; ; n++ {
 		there, err := a.describe(ctx, names(wanted)...)
-		if err == nil && len(there) >= len(distinct(names(wanted))) {
+		switch {
+		case err == nil && len(there) >= len(distinct(names(wanted))):
 			return there, nil
+		case pipeline.CodeOf(err) == codeDenied:
+			return nil, err // waiting gives no right
 		}
 		if err := wait(ctx, backoff(n)); err != nil {
 			return nil, fmt.Errorf("wait for the topics that were made: %w", err)
@@ -145,6 +148,7 @@ func (a *admin) Topics(ctx context.Context, names ...string) ([]log.TopicInfo, e
 // present is a topic as it is.
 type present struct {
 	log.TopicInfo
+	copies   int // of a partition, the fewest
 	settings settings
 }
 
@@ -168,7 +172,7 @@ func (a *admin) describe(ctx context.Context, names ...string) (map[string]prese
 			continue
 		}
 		if d.Err != nil {
-			return nil, fmt.Errorf("describe topic %s: %w", name, a.l.cfg.denied(name, d.Err))
+			return nil, fmt.Errorf("describe topic %s: %w", name, a.l.cfg.denied("Describe", d.Err, name))
 		}
 		found = append(found, name)
 	}
@@ -184,10 +188,10 @@ func (a *admin) describe(ctx context.Context, names ...string) (map[string]prese
 func (a *admin) bounds(ctx context.Context, names []string) (starts, stables kadm.ListedOffsets, err error) {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		if starts, err = a.l.admin.ListStartOffsets(ctx, names...); err != nil {
-			return nil, nil, fmt.Errorf("ask for the starts of topics: %w", a.l.cfg.deniedAll(names, err))
+			return nil, nil, fmt.Errorf("ask for the starts of topics: %w", a.l.cfg.denied("Describe", err, names...))
 		}
 		if stables, err = a.l.admin.ListCommittedOffsets(ctx, names...); err != nil {
-			return nil, nil, fmt.Errorf("ask for the ends of topics: %w", a.l.cfg.deniedAll(names, err))
+			return nil, nil, fmt.Errorf("ask for the ends of topics: %w", a.l.cfg.denied("Describe", err, names...))
 		}
 		if moved := errors.Join(starts.Error(), stables.Error()); !kerr.IsRetriable(moved) || wait > 2*time.Second {
 			return starts, stables, nil
@@ -228,12 +232,16 @@ func (a *admin) fill(ctx context.Context, details kadm.TopicDetails, names []str
 func (l *Log) settings(ctx context.Context, topics ...string) (map[string]settings, error) {
 	configs, err := l.admin.DescribeTopicConfigs(ctx, topics...)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the settings of topics: %w", l.cfg.deniedAll(topics, err))
+		refused := l.deniedOf(topics, err, func(topic string) error {
+			_, err := l.admin.DescribeTopicConfigs(ctx, topic)
+			return err
+		})
+		return nil, fmt.Errorf("ask for the settings of topics: %w", l.cfg.denied("DescribeConfigs", err, refused...))
 	}
 	found := make(map[string]settings, len(configs))
 	for _, c := range configs {
 		if c.Err != nil {
-			return nil, fmt.Errorf("ask for the settings of %s: %w", c.Name, l.cfg.denied(c.Name, c.Err))
+			return nil, fmt.Errorf("ask for the settings of %s: %w", c.Name, l.cfg.denied("DescribeConfigs", c.Err, c.Name))
 		}
 		s := settings{all: map[string]string{}, own: map[string]string{}}
 		for i := range c.Configs {
@@ -340,7 +348,7 @@ func (a *admin) Delete(ctx context.Context, names ...string) error {
 	}
 	for name, answer := range answers {
 		if answer.Err != nil && !errors.Is(answer.Err, kerr.UnknownTopicOrPartition) {
-			return fmt.Errorf("delete topic %s: %w", name, a.l.cfg.deniedDelete(name, answer.Err))
+			return fmt.Errorf("delete topic %s: %w", name, a.l.cfg.denied("Delete", answer.Err, name))
 		}
 	}
 	return a.gone(ctx, names)

@@ -228,7 +228,7 @@ func (a *assignment) reroute(p *part, topics map[string]topicMeta, err error) bo
 	meta, ok := topics[p.Topic]
 	switch {
 	case isDenied(err):
-		a.fail(a.r.log.cfg.denied(p.Topic, err))
+		a.fail(a.r.log.cfg.denied("Describe", err, p.Topic))
 		return false
 	case err != nil || !ok && p.tries < missingTries:
 		p.leader = -1

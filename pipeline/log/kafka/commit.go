@@ -33,7 +33,7 @@ func (w *Writer) offsetsError(in *log.Inputs, err error) error {
 		return fmt.Errorf("writer %s: offsets of group %s: the member's generation %d is over (%w): %w", w.id, in.Generation.Group, in.Generation.ID, err, log.ErrFenced)
 	}
 	if err != nil {
-		return fmt.Errorf("writer %s: offsets of group %s: %w", w.id, in.Generation.Group, w.log.cfg.denied(w.log.groupName(in.Generation.Group), err))
+		return fmt.Errorf("writer %s: offsets of group %s: %w", w.id, in.Generation.Group, w.log.cfg.denied("Read", err, w.log.groupName(in.Generation.Group)))
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (w *Writer) fail(ctx context.Context, err error) error {
 	case errors.Is(err, kgo.ErrClientClosed):
 		err = fmt.Errorf("%w: %w", log.ErrClosed, err)
 	default:
-		err = w.log.cfg.denied(w.id, err)
+		err = w.log.cfg.denied("Write", err, w.id)
 	}
 	w.dead = err
 	return err

@@ -17,6 +17,7 @@ type Config struct {
 	Brokers    []string // host:port; some are enough
 	SASL       *SASL    // nil is no authentication
 	Deployment string   // prefixes transactional ids and groups
+	Prefixes   []string // with which names of table topics begin; for Rights
 	ClientID   string   // in the brokers' logs and quotas; "evert"
 
 	// TLS gives the settings of one connection, which are its own from then on;

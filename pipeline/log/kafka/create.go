@@ -119,7 +119,7 @@ func (a *admin) notCreated(w want, err error) error {
 			Mend: fmt.Sprintf("kafka: {topics: {replication_factor: %d}}", min(a.l.info.Brokers, 3)),
 		}
 	}
-	return fmt.Errorf("create topic %s: %w", w.Name, a.l.cfg.denied(w.Name, err))
+	return fmt.Errorf("create topic %s: %w", w.Name, a.l.cfg.denied("Create", err, w.Name))
 }
 
 // find tells what is not as the file says, and stops nothing.

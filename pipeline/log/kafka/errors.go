@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
@@ -24,11 +25,22 @@ const (
 	codeDiffers     pipeline.Code = "TOPIC_SETTING_DIFFERS"
 	codeTimeout     pipeline.Code = "KAFKA_TRANSACTION_TIMEOUT"
 	codeTruncated   pipeline.Code = "TOPIC_TRUNCATED"
+
+	codeTransactionVersion pipeline.Code = "KAFKA_TRANSACTION_VERSION"
+	codeReplication        pipeline.Code = "KAFKA_REPLICATION"
+	codeUnclean            pipeline.Code = "KAFKA_UNCLEAN_ELECTION"
+	codeClock              pipeline.Code = "KAFKA_CLOCK"
 )
+
+// Refuses reports whether a code says that the cluster itself cannot be reached or
+// refuses us.
+func Refuses(code pipeline.Code) bool {
+	return slices.Contains([]pipeline.Code{codeUnreachable, codeDenied, codeTLS, codeAuth, codeToken, codeTimeout}, code)
+}
 
 // unreachable says why the cluster could not be asked at all.
 func (c *Config) unreachable(err error) error {
-	if err := c.denied("", err); pipeline.CodeOf(err) != "" {
+	if err := c.denied("Describe", err); pipeline.CodeOf(err) != "" {
 		return err
 	}
 	if r := c.unanswered(err); r != nil {
@@ -51,63 +63,9 @@ func (c *Config) shut(err error) error {
 	return c.unauthenticated(err)
 }
 
-func isDenied(err error) bool {
-	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) ||
-		errors.Is(err, kerr.GroupAuthorizationFailed) || errors.Is(err, kerr.TransactionalIDAuthorizationFailed)
-}
-
-// rights maps the cluster's answer to what the user lacks, as kafka-acls names
-// it.
-func rights(err error) string {
-	switch {
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "--operation Describe --operation Read --operation Write --operation Create --operation DescribeConfigs --topic"
-	case errors.Is(err, kerr.GroupAuthorizationFailed):
-		return "--operation Describe --operation Read --group"
-	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
-		return "--operation Describe --operation Write --transactional-id"
-	}
-	return ""
-}
-
-// denied makes a refusal of an answer for want of rights, and leaves other
-// errors as they are.
-func (c *Config) denied(where string, err error) error {
-	if r := c.shut(err); r != nil {
-		return r
-	}
-	if !isDenied(err) {
-		return err
-	}
-	r := &pipeline.Refusal{Code: codeDenied, Where: where, What: "the cluster refuses this user", Err: err, Mend: "correct kafka.sasl"}
-	if ops := rights(err); ops != "" {
-		r.Mend = "kafka-acls.sh --bootstrap-server " + c.Brokers[0] + " --add --allow-principal 'User:" + c.user() + "' " + ops + " '" + where + "'"
-	}
-	return r
-}
-
-// deniedAll is denied, for topics of which it is not known which one.
-func (c *Config) deniedAll(topics []string, err error) error {
-	var r *pipeline.Refusal
-	if err = c.denied(topics[0], err); errors.As(err, &r) {
-		r.Where = strings.Join(topics, ", ")
-		r.Mend = strings.Replace(r.Mend, "'"+topics[0]+"'", "'"+strings.Join(topics, "' --topic '")+"'", 1)
-	}
-	return err
-}
-
-// deniedDelete is denied, for the one operation that is not needed every day.
-func (c *Config) deniedDelete(topic string, err error) error {
-	var r *pipeline.Refusal
-	if err = c.denied(topic, err); errors.As(err, &r) {
-		r.Mend = strings.Replace(r.Mend, "--operation Describe ", "--operation Delete --operation Describe ", 1)
-	}
-	return err
-}
-
-// user is who the cluster takes us for. Who a certificate stands for, only the
+// User is who the cluster takes us for. Who a certificate stands for, only the
 // cluster knows.
-func (c *Config) user() string {
+func (c *Config) User() string {
 	switch {
 	case c.SASL != nil && c.SASL.Credentials != nil:
 		if user, _, err := c.SASL.Credentials(context.Background()); err == nil {

@@ -162,7 +162,7 @@ func (f *fetcher) handlePartition(p *part, rp *kmsg.FetchResponseTopicPartition,
 	case err == kerr.OffsetOutOfRange:
 		return f.outOfRange(p)
 	case isDenied(err):
-		f.a.fail(f.a.r.log.cfg.denied(p.Topic, err))
+		f.a.fail(f.a.r.log.cfg.denied("Read", err, p.Topic))
 	case kerr.IsRetriable(err) || err == kerr.UnknownTopicID || err == kerr.InconsistentTopicID:
 		f.retry(p, err)
 	default:

@@ -142,7 +142,7 @@ func (l *Log) describe(ctx context.Context, cl *kgo.Client, names ...string) (ma
 			continue
 		}
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil && !kerr.IsRetriable(err) {
-			return nil, l.cfg.denied(*t.Topic, err)
+			return nil, l.cfg.denied("Describe", err, *t.Topic)
 		}
 		topics[*t.Topic] = newTopicMeta(t)
 	}

@@ -82,7 +82,7 @@ func (l *Log) mayJoin(ctx context.Context, group string) error {
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
 	if isDenied(err) {
-		return l.cfg.denied(group, err)
+		return l.cfg.denied("Read", err, group)
 	}
 	return nil // what else may be wrong, the membership gets over
 }

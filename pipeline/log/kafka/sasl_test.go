@@ -90,15 +90,24 @@ func TestDenied(t *testing.T) {
 		}
 	}
 	cfg.SASL = nil
-	for err, mend := range map[error]string{
-		kerr.TopicAuthorizationFailed:           "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Read --operation Write --operation Create --operation DescribeConfigs --topic 't'",
-		kerr.GroupAuthorizationFailed:           "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Read --group 't'",
-		kerr.TransactionalIDAuthorizationFailed: "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation Describe --operation Write --transactional-id 't'",
+	cfg.Deployment, cfg.Prefixes = "shop", []string{"it's."}
+	const acls = "kafka-acls.sh --bootstrap-server b:1 --add --allow-principal 'User:ANONYMOUS' --operation "
+	for _, c := range []struct {
+		err             error
+		operation, name string
+		mend            string
+	}{
+		{kerr.TopicAuthorizationFailed, "Describe", "__evert.shop.frontier.a", "Read --topic '__evert.shop.' --resource-pattern-type prefixed"},
+		{kerr.TopicAuthorizationFailed, "Create", "it's.public.t", `Create --topic 'it'\''s.' --resource-pattern-type prefixed`},
+		{kerr.TopicAuthorizationFailed, "Write", "of.somebody", "Write --topic 'of.somebody'"},
+		{kerr.GroupAuthorizationFailed, "Read", "shop.g", "Read --group 'shop.' --resource-pattern-type prefixed"},
+		{kerr.TransactionalIDAuthorizationFailed, "Write", "shop.w", "Write --transactional-id 'shop.' --resource-pattern-type prefixed"},
+		{kerr.ClusterAuthorizationFailed, "DescribeConfigs", "", "DescribeConfigs --cluster"},
 	} {
-		got := cfg.denied("t", err)
+		got := cfg.denied(c.operation, c.err, c.name)
 		same(t, pipeline.CodeOf(got), codeDenied)
-		if !strings.HasSuffix(got.Error(), "\n  mend: "+mend) {
-			t.Errorf("got %v", got)
+		if first, _, _ := strings.Cut(got.(*pipeline.Refusal).Mend, "\n"); first != acls+c.mend {
+			t.Errorf("got %s", first)
 		}
 	}
 }

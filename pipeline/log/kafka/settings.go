@@ -3,6 +3,7 @@ package kafka
 import (
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -109,6 +110,10 @@ func newPresent(name string, d kadm.TopicDetail, s settings) present {
 	p.MaxBytes, _ = strconv.Atoi(s.all["max.message.bytes"])
 	p.Settings = s.further()
 	p.Ends = make([]log.Ends, p.Partitions)
+	p.copies = math.MaxInt
+	for _, part := range d.Partitions {
+		p.copies = min(p.copies, len(part.Replicas))
+	}
 	return p
 }
 

@@ -109,7 +109,7 @@ func (w *Writer) openError(err error) error {
 			Mend: "lower kafka.transaction_timeout; or raise transaction.max.timeout.ms in the configuration of every broker, and restart them",
 		}
 	}
-	return fmt.Errorf("open writer %s: %w", w.id, w.log.cfg.denied(w.id, err))
+	return fmt.Errorf("open writer %s: %w", w.id, w.log.cfg.denied("Write", err, w.id))
 }
 
 // OnBrokerE2E sees every request end. An EndTxn without an answer may still
@@ -169,7 +169,7 @@ func (w *Writer) onAck(r *kgo.Record, err error) {
 	if err == nil {
 		w.acked.note(r.Topic, r.Partition, r.Offset+1)
 	} else if w.cause == nil {
-		w.cause = fmt.Errorf("%s/%d: %w", r.Topic, r.Partition, err)
+		w.cause = fmt.Errorf("%s/%d: %w", r.Topic, r.Partition, w.log.cfg.denied("Write", err, r.Topic))
 	}
 	w.mu.Unlock()
 	if err == nil {
