@@ -78,7 +78,8 @@ func runWorld(seed uint64, p plant) error {
 func limits(w *world) pipeline.Limits {
 	return pipeline.Limits{
 		Interval: time.Duration(w.rng.IntN(5)) * time.Millisecond, Quiet: time.Duration(w.rng.IntN(3)) * time.Millisecond,
-		Rows: 1 + w.rng.IntN(8), Bytes: 1 << 20, Timeout: time.Hour, Drain: time.Second,
+		Copying: time.Duration(w.rng.IntN(9)) * time.Millisecond,
+		Rows:    1 + w.rng.IntN(8), Bytes: 1 << 20, Timeout: time.Hour, Drain: time.Second,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 type Limits struct {
 	Interval time.Duration // at most this often under load
 	Quiet    time.Duration // at most this often when nothing more is ready: an idle stage commits at once
+	Copying  time.Duration // instead of both while a snapshot is copied
 	Rows     int           // a commit happens at this many rows, inside a transaction if need be
 	Bytes    int           // or at this many bytes
 	Timeout  time.Duration // or this long after the first row, inside a transaction if need be: half the transaction timeout
@@ -23,6 +24,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Interval: 100 * time.Millisecond,
 		Quiet:    4 * time.Millisecond,
+		Copying:  time.Second,
 		Rows:     100_000,
 		Bytes:    32 << 20,
 		Timeout:  30 * time.Second,
@@ -129,7 +131,10 @@ func (r *run) next(ctx context.Context) (Batch, error) {
 
 // deadline is when the pending commit happens if nothing more is ready.
 func (r *run) deadline() time.Time {
-	if r.between {
+	switch {
+	case r.copying():
+		return r.last.Add(r.Limits.Copying)
+	case r.between:
 		return r.last.Add(r.Limits.Quiet)
 	}
 	return r.first.Add(r.Limits.Timeout)
@@ -184,8 +189,18 @@ func (r *run) due() bool {
 	}
 	now := r.Now()
 	full := r.rows >= r.Limits.Rows || r.bytes >= r.Limits.Bytes || now.Sub(r.first) >= r.Limits.Timeout
-	return full || r.between && now.Sub(r.last) >= r.Limits.Interval
+	switch {
+	case r.copying():
+		return full || now.Sub(r.last) >= r.Limits.Copying
+	case r.between:
+		return full || now.Sub(r.last) >= r.Limits.Interval
+	}
+	return full
 }
+
+// copying reports whether what was written belongs to a snapshot that is not
+// complete. Nobody waits for its commits: it begins again after a crash.
+func (r *run) copying() bool { return r.end.At.IsZero() }
 
 // commit makes what was written durable, then tells the source (I1).
 func (r *run) commit(ctx context.Context) error {

@@ -13,8 +13,8 @@ import (
 )
 
 // A script drives a stage: each line is one batch, `rows:end`, where end is
-// `.` (none), `p` (inside a transaction) or `e` (a transaction's end); `+50ms`
-// moves the clock, `wait` lets nothing be ready until the stage gives up
+// `.` (none), `s` (inside a snapshot), `p` (inside a transaction) or `e` (a
+// transaction's end); `+50ms` moves the clock, `wait` lets nothing be ready until the stage gives up
 // waiting, and `stop` ends the context.
 type script struct {
 	steps []string
@@ -68,6 +68,8 @@ func (s *script) batch(step string) pipeline.Batch {
 	case "e":
 		s.seq, s.rows = s.seq+1, 0
 		b.End = &pipeline.Resume{At: pipeline.Position{Seq: s.seq, Native: "x"}}
+	case "s":
+		b.End = &pipeline.Resume{State: []byte("half")}
 	case "p":
 		b.End = &pipeline.Resume{At: pipeline.Position{Seq: s.seq, Native: "x"}, Rows: s.rows}
 	}
@@ -108,6 +110,12 @@ func TestStageCadence(t *testing.T) {
 		{"no commit where none is allowed",
 			"+1s 60:. 60:. 60:e",
 			"write 60, write 60, write 60, commit 1+0, ack 1"},
+		{"a snapshot in its own interval",
+			"+1s 1:s 1:s +200ms 1:s +790ms wait 1:s +1s 1:s 1:s 1:e +100ms 1:e",
+			"write 1, commit 0+0, ack 0, write 1, write 1, waited, commit 0+0, ack 0, write 1, write 1, commit 0+0, ack 0, write 1, write 1, write 1, commit 2+0, ack 2"},
+		{"a snapshot at the limit of rows",
+			"+1s 1:s 60:s 60:s 1:e",
+			"write 1, commit 0+0, ack 0, write 60, write 60, commit 0+0, ack 0, write 1, commit 1+0, ack 1"},
 		{"a stop commits whole transactions",
 			"+1s 1:e 1:e stop",
 			"write 1, commit 1+0, ack 1, write 1, commit 2+0, ack 2"},
@@ -122,7 +130,7 @@ func TestStageCadence(t *testing.T) {
 			ctx, stop := context.WithCancelCause(context.Background())
 			defer stop(nil)
 			s := &script{steps: strings.Fields(c.steps), now: time.Unix(0, 0), stop: stop}
-			limits := pipeline.Limits{Interval: 100 * time.Millisecond, Quiet: 5 * time.Millisecond, Rows: 100, Bytes: 1 << 20, Timeout: time.Minute, Drain: time.Second}
+			limits := pipeline.Limits{Interval: 100 * time.Millisecond, Quiet: 5 * time.Millisecond, Copying: time.Second, Rows: 100, Bytes: 1 << 20, Timeout: time.Minute, Drain: time.Second}
 			stage := pipeline.Stage{Source: s, Sink: scriptSink{s}, Limits: limits, Now: func() time.Time { return s.now }}
 			err := stage.Run(ctx)
 			if stopped := strings.Contains(c.steps, "stop"); stopped != (err != nil) {

@@ -267,6 +267,7 @@ func (c *capturing) limits() pipeline.Limits {
 	s, l := c.daemon.config.Sources[c.name], pipeline.DefaultLimits()
 	l.Interval, l.Rows, l.Bytes = s.CommitInterval, s.MaxCommitRows, int(s.MaxCommitBytes)
 	l.Quiet = s.CommitInterval / 25
+	l.Copying = max(l.Copying, s.CommitInterval)
 	l.Drain = c.daemon.config.Limits.DrainTimeout
 	if k := c.daemon.config.Kafka; k != nil {
 		l.Timeout = k.TransactionTimeout / 2
