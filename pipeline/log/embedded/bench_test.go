@@ -25,16 +25,18 @@ func cpu() time.Duration {
 
 // BenchmarkCapture stores rows as a capture does: records of some 200 bytes with
 // a key of 12 and a position, appended by hundreds, committed every 20,000. It
-// ends with the log closed, so that flushes count.
+// ends with the log closed, so that flushes count. A commit of 100,000, as in a
+// snapshot, goes by loads.
 func BenchmarkCapture(b *testing.B) {
 	for _, keys := range []string{"growing", "random"} {
 		for _, size := range []int{150, 250} {
-			b.Run(fmt.Sprintf("%s/%dB", keys, size), func(b *testing.B) { capture(b, keys == "random", size) })
+			b.Run(fmt.Sprintf("%s/%dB", keys, size), func(b *testing.B) { capture(b, keys == "random", size, 20_000) })
 		}
+		b.Run(keys+"/250B/loads", func(b *testing.B) { capture(b, keys == "random", 250, 100_000) })
 	}
 }
 
-func capture(b *testing.B, random bool, size int) {
+func capture(b *testing.B, random bool, size, commit int) {
 	l := openBench(b)
 	w, tp := benchWriter(b, l)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -60,7 +62,7 @@ func capture(b *testing.B, random bool, size int) {
 		if err := w.Append(ctx, recs[:n]...); err != nil {
 			b.Fatal(err)
 		}
-		if i%20_000 < n {
+		if i%commit < n {
 			if err := w.Commit(ctx, nil); err != nil {
 				b.Fatal(err)
 			}

@@ -16,6 +16,7 @@ type Config struct {
 	Now func() time.Time // the log's clock; time.Now
 
 	MemTable  int64 // bytes of one memtable, of which there are at most three; 16 MiB
+	Load      int64 // a commit of this many bytes goes into sorted tables, in loads as large, of which each writer has two; 8 MiB
 	Cache     int64 // bytes of blocks kept for reading; 8 MiB
 	OpenFiles int   // files of the log held open; 500
 
@@ -58,6 +59,7 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	or(&c.MemTable, 16<<20)
+	or(&c.Load, 8<<20)
 	or(&c.Cache, 8<<20)
 	or(&c.OpenFiles, 500)
 	or(&c.Reserve, 64<<20)

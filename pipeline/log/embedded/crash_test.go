@@ -89,7 +89,7 @@ func newCrashRun(t *testing.T, seed uint64) *crashRun {
 
 func (r *crashRun) start() {
 	l, err := embedded.Open(embedded.Config{
-		Dir: "log", FS: errorfs.Wrap(r.mem, errorfs.InjectorFunc(r.disk.operation)), MemTable: 64 << 10, Cache: 1 << 18, SweepRate: -1, Now: func() time.Time { return r.now },
+		Dir: "log", FS: errorfs.Wrap(r.mem, errorfs.InjectorFunc(r.disk.operation)), MemTable: 64 << 10, Load: r.load(), Cache: 1 << 18, SweepRate: -1, Now: func() time.Time { return r.now },
 	})
 	r.must(err)
 	r.log, r.held = l, map[log.TopicPartition]int{}
@@ -99,6 +99,10 @@ func (r *crashRun) start() {
 		r.open[i] = nil
 	}
 }
+
+// load is the size of loads: by turns none is ever large enough, every commit
+// is, and some are.
+func (r *crashRun) load() int64 { return []int64{1 << 20, 1, 40_000}[r.seed%3] }
 
 func (r *crashRun) must(err error) {
 	r.Helper()

@@ -24,6 +24,14 @@ type entryRef struct {
 	tombstone bool
 }
 
+// flags is the value of the entry.
+func (r *entryRef) flags() []byte {
+	if r.tombstone {
+		return []byte{flagTombstone}
+	}
+	return nil
+}
+
 // add notes the entry of a record.
 func (e *entries) add(id uint32, key []byte, offset int64, tombstone bool) {
 	from := len(e.arena)

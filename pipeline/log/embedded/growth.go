@@ -10,8 +10,10 @@ import (
 // txn is an open commit.
 type txn struct {
 	grown map[log.TopicPartition]*growth
-	loose int  // bytes in unfinished blocks
-	done  bool // committed or dropped; set by store only
+	loose int   // bytes in unfinished blocks
+	bytes int64 // bytes in finished ones
+	bulk  bool  // finished blocks go into loads
+	done  bool  // committed or dropped; set by store only
 }
 
 // growth is what an open commit adds to a partition that it owns.
@@ -68,7 +70,7 @@ func (g *growth) begin(now int64) {
 // writer has a commit open on it.
 func (w *Writer) growth(ctx context.Context, tp log.TopicPartition) (*growth, error) {
 	if w.txn == nil {
-		w.txn = &txn{grown: map[log.TopicPartition]*growth{}}
+		w.txn = &txn{grown: map[log.TopicPartition]*growth{}, bulk: w.bulk}
 		w.batch = w.newBatch()
 	}
 	if g := w.txn.grown[tp]; g != nil {
@@ -119,14 +121,19 @@ func (w *Writer) wait(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
-// seal completes the block of a partition and puts it into the batch, with its
-// index entries.
+// seal completes the block of a partition and puts it into the batch or, in a
+// large commit, into a load, with its index entries.
 func (w *Writer) seal(ctx context.Context, g *growth) error {
 	if g.block.records == 0 {
 		return nil
 	}
 	block := g.block.finish()
 	w.txn.loose -= len(block) - blockHeader
+	w.txn.bytes += int64(len(block))
+	g.block.records = 0
+	if w.txn.bulk {
+		return w.load(ctx, g, block)
+	}
 	op := w.batch.SetDeferred(blockKeyLen, len(block))
 	blockKey(op.Key[:0], g.p.id, g.block.next-1)
 	copy(op.Value, block)
@@ -134,8 +141,8 @@ func (w *Writer) seal(ctx context.Context, g *growth) error {
 		return err
 	}
 	w.entries.take(&g.entries)
-	g.block.records = 0
-	if w.batch.Len()+w.entries.bytes() < batchBytes {
+	w.txn.bulk = w.txn.bytes >= w.log.cfg.Load
+	if !w.txn.bulk && w.batch.Len()+w.entries.bytes() < batchBytes {
 		return nil
 	}
 	return w.sendBatch(ctx)

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/evertdb/evert/pipeline/log"
 )
@@ -18,6 +21,7 @@ type Log struct {
 	dir  *directory
 	db   *pebble.DB
 	disk *disk
+	fs   vfs.FS // of Pebble and of loads: the disk's wrapper
 
 	closing chan struct{} // closed by Close
 	dead    chan struct{} // closed by fail
@@ -37,6 +41,9 @@ type Log struct {
 	making chan struct{} // of one: held while topics are made or deleted
 	groups groups
 	sweep  *sweeper // nil if read-only
+
+	tables sstable.WriterOptions // of loads
+	loaded atomic.Uint64         // loads so far, for the names of their tables
 }
 
 var _ log.Log = (*Log)(nil)

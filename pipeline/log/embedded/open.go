@@ -33,9 +33,11 @@ func Open(cfg Config) (*Log, error) {
 }
 
 func (l *Log) start() (err error) {
-	if l.db, err = pebble.Open(l.dir.file(pebbleFolder), l.options()); err != nil {
+	options := l.options()
+	if l.db, err = pebble.Open(l.dir.file(pebbleFolder), options); err != nil {
 		return err
 	}
+	l.tables = options.MakeWriterOptions(len(options.Levels)-1, l.db.TableFormat())
 	if err := l.recover(); err != nil {
 		return errors.Join(err, l.db.Close())
 	}
@@ -49,6 +51,7 @@ func newLog(cfg Config, dir *directory) *Log {
 		topics: map[string]*topic{}, writers: map[string]*Writer{}, readers: map[*Reader]struct{}{},
 	}
 	l.disk = &disk{cfg: cfg, fs: cfg.FS, closing: l.closing, dead: l.dead}
+	l.fs = l.disk.wrapped()
 	l.groups.log = l
 	return l
 }
@@ -58,7 +61,7 @@ func newLog(cfg Config, dir *directory) *Log {
 // measured.
 func (l *Log) options() *pebble.Options {
 	o := &pebble.Options{
-		FS:                          l.disk.wrapped(),
+		FS:                          l.fs,
 		ReadOnly:                    l.cfg.ReadOnly,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		Logger:                      logger{l},
@@ -66,8 +69,8 @@ func (l *Log) options() *pebble.Options {
 		MaxOpenFiles:                l.cfg.OpenFiles,
 		MemTableSize:                uint64(l.cfg.MemTable),
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       20,
-		L0StopWritesThreshold:       40,
+		L0CompactionThreshold:       32,
+		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               256 << 20,
 		FlushSplitBytes:             8 << 20,
 		BytesPerSync:                1 << 20,
@@ -102,8 +105,11 @@ func (l *Log) recover() error {
 			}
 		}
 	}
-	if b.Empty() || l.cfg.ReadOnly {
+	if l.cfg.ReadOnly {
 		return nil
+	}
+	if err := l.clearLoads(); err != nil || b.Empty() {
+		return err
 	}
 	return l.db.Apply(b, pebble.Sync)
 }

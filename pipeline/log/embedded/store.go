@@ -15,6 +15,8 @@ const blockKeyLen = 1 + 4 + 8
 // A job is what the storing goroutine does for a writer, one after another.
 type job struct {
 	batch *pebble.Batch // to be applied and closed
+	load  *load         // to be stored instead, and given back
+	empty chan<- *load  // to here
 	sync  bool
 	apply func() error // instead of a batch
 	after func()       // when it went well
@@ -48,6 +50,10 @@ func (j *job) run(l *Log, failed error) error {
 	if err == nil && j.after != nil {
 		j.after()
 	}
+	if j.load != nil {
+		j.load.reset()
+		j.empty <- j.load
+	}
 	if j.done != nil {
 		j.done <- err
 	}
@@ -58,8 +64,11 @@ func (j *job) run(l *Log, failed error) error {
 }
 
 func (j *job) do(l *Log) error {
-	if j.apply != nil {
+	switch {
+	case j.apply != nil:
 		return j.apply()
+	case j.load != nil:
+		return l.ingest(j.load)
 	}
 	opts := pebble.NoSync
 	if j.sync {

@@ -76,8 +76,12 @@ func fillTmpfs(t *testing.T, dir string, reserve int64) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(values(t, open(t, cfg))); got != want {
+	l = open(t, cfg)
+	if got := len(values(t, l)); got != want {
 		t.Fatalf("after a restart %d bytes are there, want %d", got, want)
+	}
+	if err := l.Close(); err != nil { // Pebble still looks at its files
+		t.Fatal(err)
 	}
 	if err := os.RemoveAll(cfg.Dir); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ const (
 //
 // Every batch has blocks together with the index entries of their records; as
 // Pebble keeps a prefix of its batches over a crash, an entry exists exactly
-// when its record does.
+// when its record does. Large commits go by loads; see load.
 type Writer struct {
 	log *Log
 	id  string
@@ -43,8 +43,12 @@ type Writer struct {
 	leaving bool       // closed, and to be settled when the disk has room
 	txn     *txn       // the open commit, nil if there is none
 	batch   *pebble.Batch
-	entries entries // of the blocks in batch
+	entries entries // of the blocks in batch and in loads that are not stored yet
 	since   int     // bytes since the disk was looked at
+	bulk    bool    // the last commit was large, so the next one is expected to be
+
+	filling *load      // of the open commit; nil if nothing was put into one
+	loads   chan *load // those that are empty
 
 	lastTP log.TopicPartition // of the last record
 	last   *growth            // its partition's growth; nil at first
@@ -64,7 +68,11 @@ func (l *Log) newWriter(ctx context.Context, id string) (*Writer, error) {
 	w := &Writer{
 		log: l, id: id,
 		fenced: make(chan struct{}), quit: make(chan struct{}), stored: make(chan struct{}), jobs: make(chan job, queued),
+		loads:    make(chan *load, loads),
 		tailSeed: maphash.MakeSeed(),
+	}
+	for range loads {
+		w.loads <- &load{size: l.cfg.Load}
 	}
 	for {
 		l.mu.Lock()
@@ -218,6 +226,9 @@ func (w *Writer) drain(ctx context.Context) error {
 		return err
 	}
 	clear(w.tail)
+	if err := w.endLoad(ctx); err != nil {
+		return err
+	}
 	b, err := w.takeBatch()
 	if err != nil {
 		return err
@@ -250,6 +261,9 @@ func (w *Writer) commit(ctx context.Context, in *log.Inputs) error {
 	if err := w.sealAll(ctx); err != nil {
 		return err
 	}
+	if err := w.endLoad(ctx); err != nil {
+		return err
+	}
 	t := w.txn
 	for _, g := range t.grown {
 		if err := w.batch.Set(idKey(kindStable, g.p.id), int64Value(g.block.next), nil); err != nil {
@@ -274,6 +288,7 @@ func (w *Writer) commit(ctx context.Context, in *log.Inputs) error {
 
 // forget leaves the open commit, which is settled. mu is held.
 func (w *Writer) forget() {
+	w.settleLoads()
 	w.txn, w.last, w.since = nil, nil, 0
 	w.entries.reset()
 	clear(w.tail)
