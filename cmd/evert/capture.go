@@ -35,6 +35,7 @@ type capturing struct {
 	jobs     chan job
 	finished chan struct{} // closed when nothing of it runs any more
 	target   string        // where to stop, with --until-caught-up; owned by the component
+	probes   beat          // of the prober
 
 	mu      sync.Mutex
 	present source // of the stage that runs; nil between two
@@ -337,11 +338,22 @@ func (c *capturing) facts() (monitor.Facts, bool) {
 	return present.Facts(), true
 }
 
+// patience is how long one turn of the prober may take.
+func (c *capturing) patience() time.Duration {
+	p := probeEvery + 10*time.Second
+	if pg := c.daemon.config.Sources[c.name].Postgres; pg != nil {
+		p += pg.ConnectTimeout
+	}
+	return p
+}
+
 // probe asks the server again and again, whatever the stage does (O12).
 func (c *capturing) probe(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
+	defer c.probes.rests()
 	for {
+		c.probes.turned(time.Now())
 		p, err := c.database.Probe(ctx, c.monitor.Position().At.Native)
 		switch {
 		case ctx.Err() != nil:

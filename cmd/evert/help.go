@@ -19,6 +19,8 @@ func (a *app) helpVerb() *cobra.Command {
 		Short: "Explain a code as it stands in brackets behind a refusal, or a verb",
 		Long:  "Explain a code as it stands in brackets behind a refusal, or a verb.\n`evert help codes` lists all codes.",
 		Args:  cobra.MaximumNArgs(2),
+
+		ValidArgsFunction: first(helpNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Root().Help()

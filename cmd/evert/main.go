@@ -84,7 +84,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.PersistentFlags().StringVarP(&a.file, "config", "c", "./evert.yaml", "configuration file")
-	root.CompletionOptions.HiddenDefaultCmd = true
+	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml")
 	root.AddCommand(a.runVerb(), a.demoVerb(), a.initVerb(), a.checkVerb(), a.statusVerb(), a.tailVerb(), a.resetVerb(), a.versionVerb())
 	root.SetHelpCommand(a.helpVerb())
 	for _, c := range root.Commands() {

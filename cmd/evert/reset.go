@@ -32,7 +32,8 @@ new copy of its tables, at once if the daemon runs, else at the next start.
 Its topics are deleted too, unless --resnapshot keeps them: then the copy is written into
 them, and keys that are gone from the database get tombstones.
 Without --yes, what would be touched is listed and nothing is changed.`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: first(a.sourceNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r.Source = args[0]
 			return a.reset(r)

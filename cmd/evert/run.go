@@ -23,6 +23,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/service"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -72,6 +73,7 @@ type daemon struct {
 	listen       []api.Address
 	began        time.Time
 	full         atomic.Bool        // the embedded log has no room
+	manager      *service.Manager   // who started us, to be told how we are; nil: nobody
 	tasks        sync.WaitGroup     // what lives from start to drain, besides the captures
 	rest         context.CancelFunc // ends tasks
 	certificates *monitor.Certificates
@@ -108,7 +110,7 @@ func (a *app) runDaemon(flags runFlags) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{config: c, flags: flags, log: a.logger(c.Logging)}
+	d := &daemon{config: c, flags: flags, log: a.logger(c.Logging), manager: service.FromEnvironment()}
 	defer d.close()
 	if err := d.boot(a.ctx); err != nil {
 		if errors.Is(err, errSignal) {
@@ -196,6 +198,9 @@ func (d *daemon) persist(ctx context.Context, what string, try func(context.Cont
 	}
 	c.Events.Failed = func(err error, wait time.Duration) {
 		p := monitor.ProblemOf(err, time.Now())
+		if d.manager != nil {
+			d.manager.Status("waits to " + what + " [" + string(p.Code) + "]")
+		}
 		d.log.Warn(what+": not possible yet, and tried again", "error", p.Text, "code", string(p.Code), "mend", p.Mend, "retry_in", wait.Round(time.Millisecond).String())
 	}
 	if err := c.Supervise(ctx); err != nil {
@@ -314,6 +319,10 @@ func (d *daemon) start(ctx context.Context) {
 	}
 	ctx, d.rest = context.WithCancel(ctx)
 	d.tasks.Go(func() { d.watch.run(ctx) })
+	if d.manager != nil {
+		d.manager.Ready()
+		d.tasks.Go(func() { d.manager.Keep(ctx, func() error { return d.lives(time.Now()) }, d.line) })
+	}
 }
 
 // wait returns when ctx ends (nil), when every source is done (nil), or with the
@@ -352,6 +361,9 @@ func (d *daemon) fail(err error) {
 
 // drain lets every component commit and end, within limits.drain_timeout (O01).
 func (d *daemon) drain() {
+	if d.manager != nil {
+		d.manager.Stopping()
+	}
 	d.rest()
 	for _, c := range d.captures {
 		c.cancel()

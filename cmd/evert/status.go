@@ -14,17 +14,22 @@ import (
 )
 
 func (a *app) statusVerb() *cobra.Command {
+	ready := false
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show how far every source and table is",
-		Long:  "Show how far every source and table is: from the running daemon, or without one\nfrom the data directory, which is only read.",
-		RunE:  func(*cobra.Command, []string) error { return a.status() },
+		Long: `Show how far every source and table is: from the running daemon, or without one
+from the data directory, which is only read. With --ready the exit code is 1 unless a
+daemon runs and something of what it serves can be read, as /readyz says: a health check
+for containers.`,
+		RunE: func(*cobra.Command, []string) error { return a.status(ready) },
 	}
+	c.Flags().BoolVar(&ready, "ready", false, "end with 1 unless a daemon runs and is ready")
 	a.outputFlag(c)
 	return c
 }
 
-func (a *app) status() error {
+func (a *app) status(ready bool) error {
 	st, err := a.askStatus()
 	if err != nil {
 		return err
@@ -32,9 +37,14 @@ func (a *app) status() error {
 	if a.json() {
 		e := json.NewEncoder(a.out)
 		e.SetIndent("", "  ")
-		return e.Encode(st)
+		err = e.Encode(st)
+	} else {
+		err = writeStatus(a.out, a.style(a.out), &st)
 	}
-	return writeStatus(a.out, a.style(a.out), &st)
+	if err == nil && ready && !(st.Running && st.Ready) {
+		return errSaid
+	}
+	return err
 }
 
 func (a *app) askStatus() (st api.Status, err error) {

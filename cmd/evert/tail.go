@@ -20,8 +20,9 @@ func (a *app) tailVerb() *cobra.Command {
 		Long: `Print the records of a topic, decoded, and wait for more. With -o json each is one JSON
 object on a line: topic, partition, offset, key, op, before, after, position, ts.
 A tombstone has op and after null. A table is named as schema.table.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.tail(args[0], untilEnd) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: first(a.topicNames),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.tail(args[0], untilEnd) },
 	}
 	c.Flags().BoolVar(&untilEnd, "until-end", false, "end with the newest record instead of waiting for more")
 	a.outputFlag(c)

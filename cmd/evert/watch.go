@@ -23,6 +23,7 @@ type watching struct {
 	disk    *monitor.Disk
 	readers *monitor.Readers // nil if the log has no groups
 	trouble string           // what was last told of the groups
+	turns   beat
 }
 
 func (d *daemon) newWatch() *watching {
@@ -38,8 +39,10 @@ func (w *watching) run(ctx context.Context) {
 	disk, readers := time.NewTicker(diskEvery), time.NewTicker(readersEvery)
 	defer disk.Stop()
 	defer readers.Stop()
+	defer w.turns.rests()
 	w.sample()
 	for {
+		w.turns.turned(time.Now())
 		select {
 		case <-ctx.Done():
 			return

@@ -84,6 +84,7 @@ func TestLibrariesLiveInOnePlace(t *testing.T) {
 		{"github.com/blevesearch/bleve", []string{"sinks/bleve"}},
 		{"github.com/spf13/cobra", []string{"cmd/evert"}},
 		{"github.com/goccy/go-yaml", []string{"configs"}},
+		{"github.com/coreos/go-systemd", []string{"cmd/evert/service"}},
 		{"github.com/ulikunitz/xz", []string{"sources/postgres/pgserver"}},
 	}
 	edges := graph(t)

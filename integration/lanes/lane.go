@@ -16,7 +16,7 @@ type lane struct {
 // lanes in the order in which they run: what fails fast comes first.
 func lanes() []lane {
 	return []lane{
-		{name: "prepare", does: "a Postgres to test against", run: prepare},
+		{name: "prepare", does: "servers and tools to test with", run: prepare},
 		{name: "format", does: "gofmt", run: format},
 		{name: "build", does: "go build, every package", run: command("go", "build", "./...")},
 		{name: "vet", does: "go vet", run: command("go", "vet", "./...")},

@@ -2,30 +2,71 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
+	"github.com/evertdb/evert/integration/promtool"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 )
 
 // prepare finds what the tests need and, when we are root on a Debian, installs
 // what is missing. Everybody else is told the one command.
-func prepare(ctx context.Context, r *report) (tally, error) {
+func prepare(ctx context.Context, r *report) (sum tally, err error) {
+	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, preparePromtool, prepareSystemd} {
+		t, needErr := need(ctx, r)
+		sum.add(t)
+		err = errors.Join(err, needErr)
+	}
+	return sum, err
+}
+
+func preparePostgres(ctx context.Context, r *report) (tally, error) {
 	b, err := pgserver.Find()
-	if err == nil {
-		fmt.Fprintf(r.out, "ok  Postgres %s in %s\n", b.Version, b.Dir)
+	if err != nil {
+		if os.Geteuid() != 0 || !r.has("apt-get") {
+			return tally{}, cannot{err.Error(), pgserver.InstallHint()}
+		}
+		if err := r.install(ctx, "postgresql"); err != nil {
+			return tally{failed: 1}, err
+		}
+		if b, err = pgserver.Find(); err != nil {
+			return tally{failed: 1}, err
+		}
+	}
+	fmt.Fprintf(r.out, "ok  Postgres %s in %s\n", b.Version, b.Dir)
+	return tally{passed: 1}, nil
+}
+
+func preparePromtool(ctx context.Context, r *report) (tally, error) {
+	path, err := promtool.Find()
+	if err != nil && r.has("apt-get") && r.has("dpkg-deb") {
+		path, err = promtool.Fetch(ctx)
+	}
+	if err != nil && os.Geteuid() == 0 && r.has("apt-get") { // the lists of packages may be missing
+		if _, err := r.step(ctx, "apt-get update", nil, "apt-get", "update"); err != nil {
+			return tally{failed: 1}, err
+		}
+		path, err = promtool.Fetch(ctx)
+	}
+	if err != nil {
+		return tally{}, cannot{err.Error(), promtool.Hint}
+	}
+	fmt.Fprintf(r.out, "ok  promtool in %s\n", path)
+	return tally{passed: 1}, nil
+}
+
+// prepareSystemd finds systemd's verifier of units; nothing of systemd has to run.
+func prepareSystemd(ctx context.Context, r *report) (tally, error) {
+	if r.has("systemd-analyze") {
 		return tally{passed: 1}, nil
 	}
 	if os.Geteuid() != 0 || !r.has("apt-get") {
-		return tally{}, cannot{err.Error(), pgserver.InstallHint()}
+		return tally{}, cannot{"no systemd-analyze", "sudo apt-get install -y --no-install-recommends systemd"}
 	}
-	if err := r.install(ctx, "postgresql"); err != nil {
+	if err := r.install(ctx, "systemd"); err != nil {
 		return tally{failed: 1}, err
 	}
-	if b, err = pgserver.Find(); err != nil {
-		return tally{failed: 1}, err
-	}
-	fmt.Fprintf(r.out, "ok  Postgres %s in %s\n", b.Version, b.Dir)
 	return tally{passed: 1}, nil
 }
 

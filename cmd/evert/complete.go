@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/codes"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// completion is what a verb's first argument may be: shells ask for it while a
+// person types.
+type completion = func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
+
+// first completes the first argument of a verb from what names gives.
+func first(names func() []string) completion {
+	return func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		fits := slices.DeleteFunc(names(), func(name string) bool { return !strings.HasPrefix(name, begun) })
+		slices.Sort(fits)
+		return slices.Compact(fits), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// sourceNames are those of the file. A file that cannot be read names nothing,
+// silently: somebody is typing.
+func (a *app) sourceNames() []string {
+	c, err := configs.Load(a.file, a.env)
+	if err != nil {
+		return nil
+	}
+	return slices.Collect(maps.Keys(c.Sources))
+}
+
+// topicNames are tables and topics: those that a running daemon knows, and those
+// that the file names exactly.
+func (a *app) topicNames() (names []string) {
+	c, err := configs.Load(a.file, a.env)
+	if err != nil {
+		return nil
+	}
+	for _, s := range c.Sources {
+		if s.Postgres == nil {
+			continue
+		}
+		for _, p := range s.Postgres.Tables {
+			if schema, table, ok := p.Exact(); ok {
+				names = append(names, p.String(), log.TableTopic(s.TopicPrefix, schema, table))
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, 2*time.Second)
+	defer cancel()
+	client, err := api.Dial(ctx, datadir.SocketPath(c.DataDir))
+	if err != nil {
+		return names
+	}
+	st, err := client.Status(ctx)
+	if err != nil {
+		return names
+	}
+	for i := range st.Sources {
+		for _, t := range st.Sources[i].Tables {
+			names = append(names, t.Table, t.Topic)
+		}
+	}
+	return names
+}
+
+// helpNames are the codes.
+func helpNames() (names []string) {
+	for _, e := range codes.All() {
+		names = append(names, string(e.Code))
+	}
+	return append(names, "codes")
+}
