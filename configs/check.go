@@ -220,7 +220,7 @@ func (d *decoder) checkTopicConfig(config map[string]string, path ...string) {
 		case "message.timestamp.type":
 			mend = "remove it; sound cuts rest on LogAppendTime"
 		case "max.message.bytes":
-			mend = "remove it; topics take records of up to 16 MiB"
+			mend = "remove it; limits.record_bytes says how large a record may be"
 		default:
 			continue
 		}

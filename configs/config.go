@@ -56,9 +56,9 @@ type Logging struct {
 type Limits struct {
 	// Memory that the process aims to stay below: the soft limit of the garbage collector.
 	Memory Size `yaml:"memory" default:"160MiB" min:"64MiB" max:"4TiB"`
-	// The largest column value that is held in memory; a larger one follows on_oversize.
+	// The largest column value that is written into a record; a larger one follows on_oversize.
 	ValueBytes Size `yaml:"value_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
-	// The largest encoded record of a topic (max.message.bytes); a larger one follows on_oversize.
+	// The largest encoded record of a topic, if the topic does not take less (max.message.bytes); a larger one follows on_oversize.
 	RecordBytes Size `yaml:"record_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
 	// Rows that may wait between a source and its log, per source.
 	QueueRows int `yaml:"queue_rows" default:"16384" min:"1" max:"10000000"`

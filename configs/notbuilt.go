@@ -24,13 +24,9 @@ func unbuiltKeys() []unbuilt {
 		{"sources.*.overrides.*.topic.cleanup", []string{"compact"}, "append-only topics are not written yet"},
 		{"sources.*.on_table_error", []string{StopTable}, "a stopped table is not copied again by itself yet"},
 		{"sources.*.overrides.*.on_table_error", []string{StopTable}, "a stopped table is not copied again by itself yet"},
-		{"sources.*.on_oversize", []string{StopTable}, "oversized rows can only stop their table yet"},
-		{"sources.*.overrides.*.on_oversize", []string{StopTable}, "oversized rows can only stop their table yet"},
 		{"sources.*.on_truncate", []string{Apply}, "a TRUNCATE can only be applied yet"},
 		{"sources.*.overrides.*.on_truncate", []string{Apply}, "a TRUNCATE can only be applied yet"},
 		{"sources.*.postgres.snapshot.mode", []string{"initial"}, "tables are always copied first yet"},
-		{"limits.value_bytes", []string{"16MiB"}, "a value is held in memory whatever its size yet"},
-		{"limits.record_bytes", []string{"16MiB"}, "a topic takes records of up to 16 MiB, and a larger one stops its source yet"},
 		{"limits.spill_bytes", []string{"64GiB"}, "spilled transactions are bounded by the disk alone yet"},
 	}
 }

@@ -46,7 +46,7 @@ type Source struct {
 	Partitioner Partitioner `yaml:"partitioner" enum:"wire,canonical" default:"wire"`
 	// What happens to a table that cannot go on: it stops, or it is copied again.
 	OnTableError string `yaml:"on_table_error" enum:"stop_table,resnapshot" default:"stop_table"`
-	// What happens to a row above limits.value_bytes or limits.record_bytes.
+	// What happens to a row above limits.value_bytes or limits.record_bytes. stop_table: the table stops, and nothing else; truncate: its texts and byte strings are cut to fit; offload: they go into <topic>.offload; dead_letter: the row goes into <topic>.dlq. Headers say what and where.
 	OnOversize string `yaml:"on_oversize" enum:"stop_table,truncate,offload,dead_letter" default:"stop_table"`
 	// What a TRUNCATE does: apply voids the rows at once for Evert's readers, with tombstones behind; stop_table stops the table.
 	OnTruncate string `yaml:"on_truncate" enum:"apply,stop_table" default:"apply"`

@@ -33,9 +33,10 @@ type capturing struct {
 	log      *slog.Logger
 	cancel   context.CancelFunc
 	jobs     chan job
-	finished chan struct{} // closed when nothing of it runs any more
-	target   string        // where to stop, with --until-caught-up; owned by the component
-	probes   beat          // of the prober
+	finished chan struct{}       // closed when nothing of it runs any more
+	stopped  []*pipeline.Refusal // tables of this stage that have stopped; owned by the component
+	target   string              // where to stop, with --until-caught-up; owned by the component
+	probes   beat                // of the prober
 
 	mu      sync.Mutex
 	present source // of the stage that runs; nil between two
@@ -172,6 +173,7 @@ func ownership(c *configs.Config, source string) (group, frontier string) {
 // stage makes a stage and runs it until it fails, ctx ends, or it has caught up.
 func (c *capturing) stage(ctx context.Context) error {
 	c.monitor.Owning()
+	c.stopped = nil
 	if err := c.aim(ctx); err != nil {
 		return err
 	}
@@ -182,9 +184,12 @@ func (c *capturing) stage(ctx context.Context) error {
 	defer c.put(nil)
 	src.Hasten(c.target != "")
 	stage := &pipeline.Stage{
-		Source: refusing{src}, Sink: capture.New(c.sink(src)), Limits: c.limits(), Events: c.events(src, stop),
+		Source: refusing{src}, Sink: capture.New(c.sink(src, stop)), Limits: c.limits(), Events: c.events(src, stop),
 	}
 	err := stage.Run(ctx)
+	if errors.Is(err, errCaughtUp) && len(c.stopped) > 0 {
+		return c.stopped[0]
+	}
 	if errors.Is(err, errCaughtUp) {
 		c.monitor.Done()
 		c.log.Info("caught up", "position", c.monitor.Position().At.String())
@@ -226,18 +231,25 @@ func mark(err error) error {
 	return environment(err)
 }
 
-func (c *capturing) sink(src source) capture.Config {
+func (c *capturing) sink(src source, stop context.CancelCauseFunc) capture.Config {
 	s := c.daemon.config.Sources[c.name]
 	return capture.Config{
 		Deployment: c.daemon.config.Name, Source: c.name, Connector: c.kind.names, Prefix: s.TopicPrefix, Version: c.daemon.build.Version,
 		Log: c.daemon.topics, Registry: c.daemon.registry, Envelope: envelope(s.Envelope), Canonical: s.Partitioner == configs.PartitionerCanonical,
 		Topic: c.topic, Reread: src.Reread,
+		RecordBytes: int(c.daemon.config.Limits.RecordBytes), ValueBytes: int(c.daemon.config.Limits.ValueBytes),
 		Events: capture.Events{
 			Filled: func(t *schema.Table, from string, n int) {
 				c.log.Debug("filled unknown values", "table", t.String(), "from", from, "values", n)
 			},
 			Voided: func(topic string, n int) {
 				c.log.Info("wrote tombstones for rows that are gone", "topic", topic, "tombstones", n)
+			},
+			Oversize: c.oversize,
+			Stopped: func(t *schema.Table, why *pipeline.Refusal) {
+				if c.tableStopped(t, why); c.daemon.flags.failFast {
+					stop(why)
+				}
 			},
 			Part: func(at pipeline.Resume, part int) {
 				c.log.Info("committed a part of a large transaction", "position", at.At.String(), "rows", at.Rows, "part", part)
@@ -253,11 +265,39 @@ func envelope(e configs.Envelope) avro.Envelope {
 	return avro.Debezium
 }
 
+func oversizePolicy(word string) capture.Policy {
+	for _, p := range []capture.Policy{capture.Truncate, capture.Offload, capture.DeadLetter} {
+		if p.String() == word {
+			return p
+		}
+	}
+	return capture.StopTable
+}
+
+// oversize logs a row that was too large, without anything of the row.
+func (c *capturing) oversize(o capture.Oversize) {
+	c.monitor.Oversize(o.Table.String())
+	c.log.Warn("a row was too large for its topic", "table", o.Table.String(), "topic", o.Topic, "key_hash", fmt.Sprintf("%08x", o.KeyHash),
+		"bytes", o.Bytes, "limit", o.Limit, "on_oversize", o.Policy.String())
+}
+
+// tableStopped notes that a table has stopped.
+func (c *capturing) tableStopped(t *schema.Table, why *pipeline.Refusal) {
+	p := monitor.ProblemOf(why, time.Now())
+	c.monitor.TableStopped(t.String(), p)
+	c.stopped = append(c.stopped, why)
+	c.log.Error("a table has stopped; the others go on", "table", t.String(), "error", p.Text, "code", string(p.Code), "mend", p.Mend)
+}
+
 // topic says what the file says of one table's topic.
 func (c *capturing) topic(t *schema.Table) capture.Topic {
 	config := c.daemon.config
-	own := config.Sources[c.name].For(t.Schema, t.Name).Topic
-	topic := capture.Topic{Partitions: own.Partitions, Settings: own.Config}
+	settings := config.Sources[c.name].For(t.Schema, t.Name)
+	own := settings.Topic
+	topic := capture.Topic{Partitions: own.Partitions, Settings: own.Config, OnOversize: oversizePolicy(settings.OnOversize)}
+	if n := int(config.Limits.RecordBytes); n > capture.DefaultRecordBytes {
+		topic.MaxBytes = n
+	}
 	if topic.Partitions == 0 && config.Kafka != nil {
 		topic.Partitions = config.Kafka.Topics.Partitions
 	}

@@ -206,6 +206,10 @@ func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) (
 	}
 	slices.Sort(kept)
 	kept = slices.Compact(kept)
+	sides, err := sideTopics(ctx, l, kept)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	steps = append(steps, api.Step{Does: "delete topic", What: frontier, Note: "how far the source was read"})
 	for _, topic := range kept {
 		step := api.Step{Does: "copy again into", What: topic, Note: "its records stay until newer ones replace them"}
@@ -220,7 +224,26 @@ func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) (
 	if r.Resnapshot {
 		return []string{frontier}, kept, steps, nil
 	}
-	return append([]string{frontier}, kept...), nil, steps, nil
+	for _, topic := range sides {
+		steps = append(steps, api.Step{Does: "delete topic", What: topic, Note: "what did not fit into its table's topic"})
+	}
+	return slices.Concat([]string{frontier}, kept, sides), nil, steps, nil
+}
+
+// sideTopics gives the topics beside table topics that are there.
+func sideTopics(ctx context.Context, l log.Log, tables []string) (sides []string, err error) {
+	var names []string
+	for _, topic := range tables {
+		names = append(names, log.OffloadTopic(topic), log.DeadLetterTopic(topic))
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	infos, err := l.Admin().Topics(ctx, names...)
+	for i := range infos {
+		sides = append(sides, infos[i].Name)
+	}
+	return sides, err
 }
 
 // keptTopics gives the table topics that the last reset of a source left where

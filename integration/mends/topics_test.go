@@ -24,6 +24,9 @@ import (
 
 type frontier = log.Frontier
 
+// smallRecords makes rows too large that are not very large.
+var smallRecords = harness.Options{Source: "commit_interval: 10ms", More: "limits: {record_bytes: 64KiB}"}
+
 // ofTopics are stories of what lies in the log.
 func ofTopics() []story {
 	topic := harness.Topic("t")
@@ -65,6 +68,22 @@ func ofTopics() []story {
 				s.caughtUp()
 				s.own("ALTER TABLE t DROP CONSTRAINT t_pkey", "ALTER TABLE t ADD COLUMN code int GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
 					"INSERT INTO t VALUES (4, 'four')")
+			},
+		},
+		{
+			code: "RECORD_TOO_LARGE", what: "shrunk since", options: smallRecords, arrange: func(s *stage) {
+				s.caughtUp()
+				s.own("INSERT INTO t VALUES (4, repeat('large', 30000))", "UPDATE t SET v = 'four' WHERE id = 4")
+			},
+		},
+		{
+			code: "TABLE_STOPPED", what: "in an earlier run", options: smallRecords, arrange: func(s *stage) {
+				s.caughtUp()
+				s.own("INSERT INTO t VALUES (4, repeat('large', 30000))")
+				if out, exit := s.sh("evert run --until-caught-up"); exit != 1 {
+					s.Fatalf("exit code %d:\n%s", exit, out)
+				}
+				s.own("DELETE FROM t WHERE id = 4", "INSERT INTO t VALUES (5, 'five')")
 			},
 		},
 		{

@@ -30,6 +30,36 @@
 // that; for others, tombstones follow for the keys that have no newer row. They
 // are owed until they are written, and the frontier remembers that.
 //
+// # Rows that are too large
+//
+// A record above the limit of its topic, or a value above the limit of values,
+// follows the table's policy (K03). First the old row goes, whatever the policy:
+// it is provenance, and header evert-cut says that it is missing. Then
+//
+//	stop_table    the table stops, and nothing else (I8). Its offsets stay in the
+//	              frontier where they were, so our readers see no part of the
+//	              transaction in it; the other tables go on.
+//	truncate      texts and byte strings are cut to one length, between characters,
+//	              so that the row fits; evert-cut has column, size and SHA-256 of
+//	              each. Keys, JSON and arrays are never cut: if that does not do,
+//	              the table stops.
+//	offload       the largest values go into <topic>.offload, in pieces and in the
+//	              same commit; Debezium's placeholder stands for them, and header
+//	              evert-offload says where they are (log.Restore reads them). Their
+//	              pieces are buried when the row changes, shrinks or goes.
+//	dead_letter   the encoded record goes into <topic>.dlq, in pieces, and the table
+//	              topic gets a tombstone. A record of a compacted topic is a whole
+//	              row (I5); the old row would be a lie, and no row, marked by header
+//	              evert-dead-letter, sends the reader to where it is. The next
+//	              change that fits brings the row back.
+//
+// What a row's records lack is marked in the frontier's table state, because the
+// log is read back: a value that may have been cut is not trusted when an unknown
+// one is filled, and one that lies in pieces is put together.
+//
+// limits.value_bytes bounds what is written, not what is held: the decoder of
+// the source has the whole row in memory before anything here sees it.
+//
 // # Unknown values
 //
 // A value that the source did not send is filled from the old row, else from

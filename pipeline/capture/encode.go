@@ -34,6 +34,8 @@ func (s *Sink) change(ctx context.Context, c *pipeline.Change) error {
 		return err
 	}
 	switch {
+	case s.isStopped(tab.topic):
+		return nil
 	case c.Op == pipeline.Truncate:
 		return s.truncate(ctx, tab)
 	case c.Op == pipeline.Delete:
@@ -41,15 +43,18 @@ func (s *Sink) change(ctx context.Context, c *pipeline.Change) error {
 	case c.KeyChanged():
 		return s.move(ctx, tab, c)
 	}
-	after, err := s.whole(ctx, tab, c)
+	after, headers, err := s.whole(ctx, tab, c)
+	if s.isBuried(tab, err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	return s.upsert(tab, c, c.Op, after, nil)
+	return s.upsert(ctx, tab, c, c.Op, after, headers)
 }
 
 // upsert appends a row's new image.
-func (s *Sink) upsert(tab *table, c *pipeline.Change, op pipeline.Op, after schema.Row, headers []log.Header) error {
+func (s *Sink) upsert(ctx context.Context, tab *table, c *pipeline.Change, op pipeline.Op, after schema.Row, headers []log.Header) error {
 	e := s.event(tab, c, op)
 	e.After = after
 	if op == pipeline.Update && c.Before.Known() {
@@ -59,12 +64,8 @@ func (s *Sink) upsert(tab *table, c *pipeline.Change, op pipeline.Op, after sche
 	if err != nil {
 		return err
 	}
-	value, err := s.value(tab, e)
-	if err != nil {
-		return err
-	}
-	s.add(tab, c, key, value, headers)
-	return nil
+	o := outgoing{tab: tab, c: c, e: e, key: key, headers: headers}
+	return s.put(ctx, &o)
 }
 
 // delete appends a delete and its tombstone; the row envelope has only the
@@ -74,25 +75,24 @@ func (s *Sink) delete(ctx context.Context, tab *table, c *pipeline.Change, heade
 	if err != nil {
 		return err
 	}
+	o := outgoing{tab: tab, c: c, key: key, headers: headers}
 	if s.Envelope == avro.Debezium {
-		e := s.event(tab, c, pipeline.Delete)
-		if e.Before, err = s.old(ctx, tab, c, key); err != nil {
+		o.e = s.event(tab, c, pipeline.Delete)
+		if o.e.Before, err = s.old(ctx, tab, c, key); err != nil {
 			return err
 		}
-		value, err := s.value(tab, e)
-		if err != nil {
+		if err := s.put(ctx, &o); err != nil || s.isStopped(tab.topic) {
 			return err
 		}
-		s.add(tab, c, key, value, headers)
 	}
 	s.add(tab, c, key, nil, nil)
-	return nil
+	return s.forget(ctx, &o)
 }
 
 // move is a change of key: the old key is deleted, then the new one created,
 // both in the same commit (P18).
 func (s *Sink) move(ctx context.Context, tab *table, c *pipeline.Change) error {
-	after, err := s.whole(ctx, tab, c)
+	after, headers, err := s.whole(ctx, tab, c)
 	if err != nil {
 		return err
 	}
@@ -104,10 +104,10 @@ func (s *Sink) move(ctx context.Context, tab *table, c *pipeline.Change) error {
 	if err != nil {
 		return err
 	}
-	if err := s.delete(ctx, tab, c, []log.Header{{Key: newKeyHeader, Value: newKey}}); err != nil {
+	if err := s.delete(ctx, tab, c, []log.Header{{Key: newKeyHeader, Value: newKey}}); err != nil || s.isStopped(tab.topic) {
 		return err
 	}
-	return s.upsert(tab, c, pipeline.Create, after, []log.Header{{Key: oldKeyHeader, Value: oldKey}})
+	return s.upsert(ctx, tab, c, pipeline.Create, after, append(headers, log.Header{Key: oldKeyHeader, Value: oldKey}))
 }
 
 // oldKeyRow is the old row as far as its key goes; a part of the key that the

@@ -1,8 +1,10 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
@@ -14,10 +16,41 @@ import (
 // whole gives a change's new row with every value known (I5): from the old row,
 // from the newest record of the key, which lies under the old key if the key
 // changed (P14), or from the source.
-func (s *Sink) whole(ctx context.Context, tab *table, c *pipeline.Change) (schema.Row, error) {
+//
+// The log's value is of no use where it may have been cut: then the source is
+// asked first, and a value that only the log has is marked as doubtful.
+func (s *Sink) whole(ctx context.Context, tab *table, c *pipeline.Change) (schema.Row, []log.Header, error) {
 	if c.After.Known() {
-		return c.After, nil
+		return c.After, nil, nil
 	}
+	row, err := s.filled(ctx, tab, c)
+	if pipeline.CodeOf(err) != codeUnknown || !s.next.Tables[tab.topic].Cut {
+		return row, nil, err
+	}
+	stored, lookErr := s.stored(ctx, tab, c)
+	if lookErr != nil || stored == nil {
+		return nil, nil, cmp.Or(lookErr, err)
+	}
+	row = s.scratch.after
+	cuts := s.doubtful(tab, row)
+	if fill(row, stored); !row.Known() {
+		return nil, nil, err
+	}
+	return row, []log.Header{jsonHeader(log.CutHeader, cuts)}, nil
+}
+
+// doubtful lists the unknown values of a row that only the log has, where they
+// may have been cut.
+func (s *Sink) doubtful(tab *table, row schema.Row) (cuts []log.Cut) {
+	for i := range row {
+		if !row[i].IsKnown() {
+			cuts = append(cuts, log.Cut{Row: "after", Column: tab.Columns[i].Name})
+		}
+	}
+	return cuts
+}
+
+func (s *Sink) filled(ctx context.Context, tab *table, c *pipeline.Change) (schema.Row, error) {
 	row := append(s.scratch.after[:0], c.After...)
 	s.scratch.after = row
 	fill(row, c.Before)
@@ -28,13 +61,25 @@ func (s *Sink) whole(ctx context.Context, tab *table, c *pipeline.Change) (schem
 	if err != nil {
 		return nil, err
 	}
-	if n := fill(row, stored); n > 0 && s.Events.Filled != nil {
+	if n := fill(row, s.trusted(tab, stored)); n > 0 && s.Events.Filled != nil {
 		s.Events.Filled(tab.Table, "log", n)
 	}
 	if row.Known() {
 		return row, nil
 	}
 	return s.reread(ctx, tab, row)
+}
+
+// trusted is a row of the log without the values that may have been cut.
+func (s *Sink) trusted(tab *table, stored schema.Row) schema.Row {
+	if stored == nil || !s.next.Tables[tab.topic].Cut {
+		return stored
+	}
+	stored = slices.Clone(stored)
+	for _, i := range s.columns(tab, stored) {
+		stored[i] = schema.Unknown()
+	}
+	return stored
 }
 
 // fill copies known values over unknown ones and counts them.
@@ -99,7 +144,11 @@ func (s *Sink) lookup(ctx context.Context, tab *table, key []byte) (schema.Row, 
 	}
 	from := len(s.arena)
 	s.arena = append(s.arena, value...)
-	return s.decode(ctx, tab, s.arena[from:len(s.arena):len(s.arena)])
+	row, err := s.decode(ctx, tab, s.arena[from:len(s.arena):len(s.arena)])
+	if err != nil {
+		return nil, err
+	}
+	return row, s.restore(ctx, tab, key, row)
 }
 
 // isVoid reports whether a record lies below where its table's rows count.
@@ -179,7 +228,7 @@ func (s *Sink) reread(ctx context.Context, tab *table, row schema.Row) (schema.R
 
 func (s *Sink) unknown(tab *table, column int) error {
 	name := tab.Columns[column].Name
-	return &pipeline.Refusal{Code: "UNKNOWN_VALUE", Where: fmt.Sprintf("table %s, column %s", tab, name),
+	return &pipeline.Refusal{Code: codeUnknown, Where: fmt.Sprintf("table %s, column %s", tab, name),
 		What: "the source did not send an unchanged value, and neither the log nor the source has the row any more",
 		Mend: fmt.Sprintf("ALTER TABLE %s.%s REPLICA IDENTITY FULL;\nevert reset %s --resnapshot --yes", quoted(tab.Schema), quoted(tab.Name), s.Source)}
 }

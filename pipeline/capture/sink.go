@@ -2,10 +2,7 @@ package capture
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"hash/crc32"
-	"maps"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -17,20 +14,22 @@ import (
 
 // Config says where a source's changes go. All of it is read only.
 type Config struct {
-	Deployment string
-	Source     string
-	Connector  string // the kind of source, as Debezium names it: postgresql
-	Prefix     string // of topic names
-	Version    string // Evert's own, for the records' source block
-	Log        log.Log
-	Registry   registry.Registry
-	Envelope   avro.Envelope
-	Canonical  bool                                                                 // partition by key bytes without the schema id
-	Topic      func(t *schema.Table) Topic                                          // per table; nil: all defaults
-	Reread     func(context.Context, *schema.Table, schema.Row) (schema.Row, error) // the row with this key, as it is now; may be nil
-	Events     Events
-	Now        func() time.Time // time.Now if nil
-	VoidBudget time.Duration    // how long one commit may be held up by owed tombstones; 1 s if 0
+	Deployment  string
+	Source      string
+	Connector   string // the kind of source, as Debezium names it: postgresql
+	Prefix      string // of topic names
+	Version     string // Evert's own, for the records' source block
+	Log         log.Log
+	Registry    registry.Registry
+	Envelope    avro.Envelope
+	Canonical   bool                                                                 // partition by key bytes without the schema id
+	Topic       func(t *schema.Table) Topic                                          // per table; nil: all defaults
+	Reread      func(context.Context, *schema.Table, schema.Row) (schema.Row, error) // the row with this key, as it is now; may be nil
+	Events      Events
+	Now         func() time.Time // time.Now if nil
+	RecordBytes int              // the largest record; a topic may take less; DefaultRecordBytes if 0
+	ValueBytes  int              // the largest value of a column; DefaultRecordBytes if 0
+	VoidBudget  time.Duration    // how long one commit may be held up by owed tombstones; 1 s if 0
 }
 
 // A Topic is what can be said about the topic of one table.
@@ -38,6 +37,8 @@ type Topic struct {
 	Name       string // empty: <prefix>.<schema>.<table>
 	Partitions int    // 1 if 0
 	Settings   map[string]string
+	MaxBytes   int    // the largest record that the topic has to take; 0 is the log's default
+	OnOversize Policy // what happens to a row that is too large
 }
 
 // Events are told what happens to single values and tables; any may be nil.
@@ -45,6 +46,9 @@ type Events struct {
 	Filled func(t *schema.Table, from string, n int) // n unknown values were filled from: log, source
 	Voided func(topic string, n int)                 // n tombstones for void rows were written
 	Part   func(at pipeline.Resume, part int)        // a part of a large transaction was committed
+
+	Oversize func(o Oversize)                             // a row was too large, and its table's policy was followed
+	Stopped  func(t *schema.Table, why *pipeline.Refusal) // a table has stopped, alone; told again after each Open
 }
 
 // A Sink writes the changes of one source into the log. See pipeline.Sink for
@@ -62,6 +66,7 @@ type Sink struct {
 	tables  map[*schema.Table]*table
 	topics  map[string]*table // by topic: the newest version of each
 	owned   map[string]bool   // topics that are recorded as ours
+	sides   map[string]int    // side topics that are there, and their largest record
 	last    *table            // of the change before, most often also of this one
 	codecs  map[int]*avro.Codec
 	debts   []*debt // topics that owe tombstones
@@ -80,11 +85,18 @@ func New(c Config) *Sink {
 	if c.Topic == nil {
 		c.Topic = func(*schema.Table) Topic { return Topic{} }
 	}
-	if c.VoidBudget == 0 {
-		c.VoidBudget = time.Second
-	}
+	setDefault(&c.VoidBudget, time.Second)
+	setDefault(&c.RecordBytes, DefaultRecordBytes)
+	setDefault(&c.ValueBytes, DefaultRecordBytes)
 	plant(&c) // wrong orders of commit, in test builds
-	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, codecs: map[int]*avro.Codec{}}
+	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, sides: map[string]int{}, codecs: map[int]*avro.Codec{}}
+}
+
+func setDefault[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
 }
 
 // Open fences older writers of this source, settles what they left, and reads
@@ -169,7 +181,11 @@ func (s *Sink) reach(ctx context.Context, at pipeline.Resume) error {
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
-	maps.Copy(s.next.Offsets, touched)
+	for tp, next := range touched {
+		if !s.isStopped(tp.Topic) {
+			s.next.Offsets[tp] = next
+		}
+	}
 	s.next.Resume = at
 	s.next.Number = s.committed.Number
 	if !s.fresh {
@@ -195,8 +211,8 @@ func (s *Sink) flushRecords(ctx context.Context) error {
 	if len(s.records) == 0 {
 		return nil
 	}
-	if err := s.writer.Append(ctx, s.records...); err != nil {
-		return s.tooLarge(err)
+	if err := s.writer.Append(ctx, s.records...); err != nil { // K03: also of a limit that was lowered; the next sink knows it
+		return fmt.Errorf("append: %w", err)
 	}
 	s.records = s.records[:0]
 	return nil
@@ -207,26 +223,6 @@ func (s *Sink) flushRecords(ctx context.Context) error {
 func (s *Sink) recycle() {
 	s.arena, s.scratch.packed = s.arena[:0], s.scratch.packed[:0]
 	s.scratch.stored.Reset()
-}
-
-// tooLarge names the record that a topic does not take (K03).
-func (s *Sink) tooLarge(err error) error {
-	if !errors.Is(err, log.ErrTooLarge) {
-		return fmt.Errorf("append: %w", err)
-	}
-	largest := &s.records[0]
-	for i := range s.records {
-		if s.records[i].Size() > largest.Size() {
-			largest = &s.records[i]
-		}
-	}
-	return &pipeline.Refusal{
-		Code:  "RECORD_TOO_LARGE",
-		Where: fmt.Sprintf("topic %s, key hash %08x", largest.Topic, crc32.ChecksumIEEE(largest.Key)),
-		What:  fmt.Sprintf("a record of %d bytes is above the topic's max.message.bytes", largest.Size()),
-		Mend:  "make the row smaller, or leave its table out with exclude_tables",
-		Err:   err,
-	}
 }
 
 // Close drops what is not committed and frees the writer.

@@ -43,6 +43,10 @@ func fakeKafka(t *testing.T) log.Log {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
+	return kafkaOver(t, cluster)
+}
+
+func kafkaOver(t *testing.T, cluster *kfake.Cluster) log.Log {
 	l, err := kafka.Open(context.Background(), kafka.Config{Brokers: cluster.ListenAddrs(), Deployment: "test", Topics: kafka.Topics{ReplicationFactor: 1}})
 	if err != nil {
 		t.Fatal(err)

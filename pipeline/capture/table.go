@@ -18,7 +18,8 @@ type table struct {
 	*schema.Table
 	topic      string
 	partitions int
-	maxBytes   int
+	maxBytes   int // of a record
+	policy     Policy
 	codec      *avro.Codec
 	keyID      int // schema ids of the registry
 	valueID    int
@@ -48,7 +49,10 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 	if older != nil && older.String() != t.String() {
 		return nil, s.collision(want.Name, older.Table, t)
 	}
-	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1)}
+	if _, taken := s.sides[want.Name]; taken {
+		return nil, s.collision(want.Name, t, t)
+	}
+	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1), policy: want.OnOversize}
 	if err := s.own(ctx, tab.topic); err != nil {
 		return nil, err
 	}
@@ -59,7 +63,13 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 		tab.maxBytes = older.maxBytes
 		return tab, nil
 	}
-	return tab, s.ensure(ctx, tab, want)
+	if err := s.ensure(ctx, tab, want); err != nil {
+		return nil, err
+	}
+	if s.isStopped(tab.topic) {
+		s.stoppedBefore(tab)
+	}
+	return tab, nil
 }
 
 func (s *Sink) collision(topic string, a, b *schema.Table) error {
@@ -119,7 +129,7 @@ func (s *Sink) checkKey(ctx context.Context, tab *table) error {
 
 // ensure makes or verifies the topic and notes from where its rows count.
 func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
-	spec := log.TopicSpec{Name: tab.topic, Partitions: int32(tab.partitions), Compact: true, Settings: want.Settings}
+	spec := log.TopicSpec{Name: tab.topic, Partitions: int32(tab.partitions), Compact: true, Settings: want.Settings, MaxBytes: want.MaxBytes}
 	infos, err := s.Log.Admin().Ensure(ctx, spec)
 	if err != nil {
 		return s.named(err)

@@ -54,6 +54,7 @@ const voidBatch = 10_000
 // budget is spent; what is left is paid after the next commit.
 func (s *Sink) payOwed(ctx context.Context, at pipeline.Resume) error {
 	until := s.Now().Add(s.VoidBudget)
+	s.debts = slices.DeleteFunc(s.debts, func(d *debt) bool { return s.isStopped(d.topic) })
 	for len(s.debts) > 0 && s.index != nil && s.Now().Before(until) {
 		d := s.debts[0]
 		if err := s.pay(ctx, d, at); err != nil {

@@ -30,6 +30,9 @@ type TableState struct {
 	Generation uint32  // counts the times the table began anew (TRUNCATE, re-creation)
 	From       []int64 // by partition: rows below are void
 	Owed       bool    // tombstones for void rows are still to be written
+	Cut        bool    // a record may hold values that were cut
+	Offloaded  bool    // a record may have values in the side topic
+	Buried     bool    // a record may lie in the dead-letter topic
 	ID         string  // the topic's identity when it was first written (K13)
 }
 
@@ -75,7 +78,9 @@ func (f *Frontier) IsFull() bool { return f.Number%slots == 0 }
 //	version:byte(1) flags:byte(1 = full) number incarnation:8 bytes
 //	seq native rows state time(zigzag µs, 0 = unknown)
 //	count { topic partition offset }            changed offsets, or all
-//	count { topic state|owed<<4:byte generation id count { from } }   changed tables, or all
+//	count { topic state|marks:byte generation id count { from } }   changed tables, or all
+//
+// The marks are bits: 16 owed, 32 cut, 64 offloaded, 128 buried.
 //
 // AppendRecord writes f behind dst; with since, only what differs from it.
 func (f *Frontier) AppendRecord(dst []byte, since *Frontier) []byte {
@@ -164,7 +169,7 @@ func appendTables(dst []byte, now, since map[string]TableState) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(changed)))
 	for _, t := range changed {
 		dst = appendBytes(dst, []byte(t))
-		dst = append(dst, byte(now[t].State)|flag(now[t].Owed)<<4)
+		dst = append(dst, now[t].marked())
 		dst = binary.AppendUvarint(dst, uint64(now[t].Generation))
 		dst = appendBytes(dst, []byte(now[t].ID))
 		dst = binary.AppendUvarint(dst, uint64(len(now[t].From)))
@@ -175,8 +180,17 @@ func appendTables(dst []byte, now, since map[string]TableState) []byte {
 	return dst
 }
 
+// marked is a table's state and its marks in one byte.
+func (s TableState) marked() byte {
+	return byte(s.State) | flag(s.Owed)<<4 | flag(s.Cut)<<5 | flag(s.Offloaded)<<6 | flag(s.Buried)<<7
+}
+
+func unmarked(b byte) TableState {
+	return TableState{State: Condition(b & 15), Owed: b&16 != 0, Cut: b&32 != 0, Offloaded: b&64 != 0, Buried: b&128 != 0}
+}
+
 func (s TableState) equal(o TableState) bool {
-	return s.State == o.State && s.Owed == o.Owed && s.Generation == o.Generation && s.ID == o.ID && slices.Equal(s.From, o.From)
+	return s.marked() == o.marked() && s.Generation == o.Generation && s.ID == o.ID && slices.Equal(s.From, o.From)
 }
 
 // Clone gives a copy that shares nothing that changes.
@@ -353,8 +367,7 @@ func (d *decoder) offsets(into Offsets) {
 func (d *decoder) tables(into map[string]TableState) {
 	for n := d.uint(); n > 0 && !d.failed; n-- {
 		topic := string(d.bytes())
-		state := d.byte()
-		s := TableState{State: Condition(state & 15), Owed: state>>4 == 1}
+		s := unmarked(d.byte())
 		s.Generation, s.ID = uint32(d.uint()), string(d.bytes())
 		for m := d.uint(); m > 0 && !d.failed; m-- {
 			s.From = append(s.From, int64(d.uint()))

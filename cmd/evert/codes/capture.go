@@ -25,8 +25,13 @@ func ofCapture() []Entry {
 		},
 		{
 			Code: "RECORD_TOO_LARGE",
-			Text: "A row is larger than its topic takes (16 MiB, or max.message.bytes of a topic that was there before). Nothing of it was written, and the source stops before it.",
-			Mend: "Make the row smaller in the database, or leave its table out with exclude_tables.",
+			Text: "A row is larger than limits.record_bytes (16 MiB) or its topic's max.message.bytes allow, or one of its values larger than limits.value_bytes. With on_oversize: stop_table the table stops before it and its later changes are not written; the source's other tables go on. The other policies are truncate, offload and dead_letter.",
+			Mend: "Make the row smaller in the database, raise the limits, or choose another on_oversize for the table; then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TABLE_STOPPED",
+			Text: "The table stopped before this daemon started, and its changes since then were not written. The daemon that stopped it logged why.",
+			Mend: "Mend the cause, then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
 			Code: "UNKNOWN_VALUE",

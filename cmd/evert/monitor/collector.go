@@ -25,7 +25,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- s.commits.Desc()
 		ch <- s.deliveries.Desc()
 	}
-	for _, desc := range []func() *prometheus.Desc{stateDesc, slotDesc, tableDesc, componentDesc, healthDesc, fullDesc,
+	for _, desc := range []func() *prometheus.Desc{stateDesc, slotDesc, tableDesc, oversizedDesc, stoppedDesc, componentDesc, healthDesc, fullDesc,
 		diskFreeDesc, diskSizeDesc, diskLeftDesc, readerLagDesc, readerUnreadDesc, readerRetentionDesc, certificateDesc, buildDesc} {
 		ch <- desc()
 	}
@@ -76,6 +76,8 @@ func collectSource(ch chan<- prometheus.Metric, s *SourceStatus) {
 	}
 	for _, t := range s.Tables {
 		ch <- prometheus.MustNewConstMetric(tableDesc(), prometheus.CounterValue, float64(t.Rows), s.Name, t.Table)
+		ch <- prometheus.MustNewConstMetric(oversizedDesc(), prometheus.CounterValue, float64(t.Oversized), s.Name, t.Table)
+		level(ch, stoppedDesc(), bit(t.State == "stopped"), s.Name, t.Table)
 	}
 }
 

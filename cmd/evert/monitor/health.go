@@ -75,6 +75,11 @@ func reasonOf(s *SourceStatus) Problem {
 	case s.State == Snapshot:
 		return Problem{Text: "the first snapshot is not complete", At: s.Since}
 	}
+	for i := range s.Tables {
+		if p := s.Tables[i].Problem; p != nil {
+			return *p
+		}
+	}
 	return Problem{Text: "a table has stopped", At: s.Since}
 }
 

@@ -109,6 +109,14 @@ func tableDesc() *prometheus.Desc {
 	return sourceDesc("table_rows_total", "Rows written for one table since the daemon started, in commits and not yet.", "table")
 }
 
+func oversizedDesc() *prometheus.Desc {
+	return sourceDesc("table_oversized_total", "Rows of one table since the daemon started that were too large for its topic and followed on_oversize.", "table")
+}
+
+func stoppedDesc() *prometheus.Desc {
+	return sourceDesc("table_stopped", "1 while the table has stopped and its changes are not written, else 0.", "table")
+}
+
 func componentDesc() *prometheus.Desc {
 	return prometheus.NewDesc("evert_component_up", "1 while the component runs or stands by, 0 while it waits to be tried again or for somebody to mend what it says.", []string{"component"}, nil)
 }

@@ -80,6 +80,9 @@ func (s *Source) describeTables(st *SourceStatus, copies []TableCopy) {
 		if s.state == Snapshot {
 			st.Tables[i].State = "copying"
 		}
+		if why := s.halted[e.Table]; why != nil {
+			st.Tables[i].State, st.Tables[i].Problem = "stopped", why
+		}
 	}
 	if s.state == Snapshot {
 		st.Snapshot = s.copyProgress(copies)

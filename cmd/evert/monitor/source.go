@@ -43,6 +43,7 @@ type Source struct {
 	order    []*TableStatus
 	last     *schema.Table // of the change before, most often also of this one
 	lastRow  *TableStatus
+	halted   map[string]*Problem // tables that have stopped
 	server   *ServerStatus
 	ahead    bool  // the server's end lies ahead of what is committed
 	limit    trend // of what the server may still write
@@ -103,6 +104,7 @@ func (s *Source) Starting(attempt int) {
 		s.restarts++
 	}
 	s.pending = 0
+	s.halted = nil                                           // the sink tells again
 	s.tables, s.last = map[*schema.Table]*TableStatus{}, nil // a new source makes new versions (I9)
 	if s.problem == nil {                                    // else it is still what was wrong, until the source opens
 		s.turn(Starting)
@@ -196,6 +198,24 @@ func (s *Source) written(b pipeline.Batch) {
 	if len(b.Changes) > 0 {
 		s.progress = s.Now()
 	}
+}
+
+// TableStopped notes that a table is written no more.
+func (s *Source) TableStopped(table string, why *Problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.halted == nil {
+		s.halted = map[string]*Problem{}
+	}
+	s.halted[table] = why
+	s.entry(table)
+}
+
+// Oversize counts a row that was too large for its topic.
+func (s *Source) Oversize(table string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entry(table).Oversized++
 }
 
 // table finds the entry of a table's version; mu is held.

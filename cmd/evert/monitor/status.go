@@ -73,6 +73,9 @@ type TableStatus struct {
 	Topic string `json:"topic,omitempty"`
 	State string `json:"state"` // copying, ok, stopped
 	Rows  uint64 `json:"rows"`  // carried since the daemon started
+
+	Oversized uint64   `json:"oversized,omitempty"` // rows too large for their topic since then
+	Problem   *Problem `json:"problem,omitempty"`   // why it has stopped
 }
 
 // CopyProgress is how far the copy of the tables is.

@@ -1,0 +1,10 @@
+package capture
+
+import "github.com/evertdb/evert/pipeline"
+
+// The refusals that more than one file of this package speaks of.
+const (
+	codeTooLarge pipeline.Code = "RECORD_TOO_LARGE"
+	codeStopped  pipeline.Code = "TABLE_STOPPED"
+	codeUnknown  pipeline.Code = "UNKNOWN_VALUE"
+)
