@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -246,8 +247,8 @@ func (c *capturing) sink(src source, stop context.CancelCauseFunc) capture.Confi
 				c.log.Info("wrote tombstones for rows that are gone", "topic", topic, "tombstones", n)
 			},
 			Oversize: c.oversize,
-			Stopped: func(t *schema.Table, why *pipeline.Refusal) {
-				if c.tableStopped(t, why); c.daemon.flags.failFast {
+			Stopped: func(topic string, t *schema.Table, why *pipeline.Refusal) {
+				if c.tableStopped(topic, t, why); c.daemon.flags.failFast {
 					stop(why)
 				}
 			},
@@ -281,12 +282,17 @@ func (c *capturing) oversize(o capture.Oversize) {
 		"bytes", o.Bytes, "limit", o.Limit, "on_oversize", o.Policy.String())
 }
 
-// tableStopped notes that a table has stopped.
-func (c *capturing) tableStopped(t *schema.Table, why *pipeline.Refusal) {
+// tableStopped notes that a table has stopped, now or in an earlier run: then it
+// is told of twice, and its name is known the second time.
+func (c *capturing) tableStopped(topic string, t *schema.Table, why *pipeline.Refusal) {
 	p := monitor.ProblemOf(why, time.Now())
-	c.monitor.TableStopped(t.String(), p)
-	c.stopped = append(c.stopped, why)
-	c.log.Error("a table has stopped; the others go on", "table", t.String(), "error", p.Text, "code", string(p.Code), "mend", p.Mend)
+	if t != nil {
+		c.monitor.TableStopped(t.String(), p)
+	}
+	if known := slices.ContainsFunc(c.stopped, func(r *pipeline.Refusal) bool { return r.Error() == why.Error() }); !known {
+		c.stopped = append(c.stopped, why)
+		c.log.Error("a table has stopped; the others go on", "topic", topic, "error", p.Text, "code", string(p.Code), "mend", p.Mend)
+	}
 }
 
 // topic says what the file says of one table's topic.

@@ -195,7 +195,7 @@ func (s *Sink) stop(o *outgoing, size int) error {
 	state.State = log.Stopped
 	s.next.Tables[o.tab.topic] = state
 	s.records = withoutTopic(s.records, o.tab.topic)
-	s.stopped(o.tab, &pipeline.Refusal{
+	s.stopped(o.tab.topic, o.tab.Table, &pipeline.Refusal{
 		Code:  codeTooLarge,
 		Where: fmt.Sprintf("table %s, key hash %08x", o.tab, crc32.ChecksumIEEE(o.key)),
 		What:  fmt.Sprintf("a row of %d bytes is above the %d that its topic takes, so the table has stopped", size, s.limit(o.tab)),
@@ -214,9 +214,9 @@ func withoutTopic(records []log.Record, topic string) []log.Record {
 	return kept
 }
 
-func (s *Sink) stopped(tab *table, why *pipeline.Refusal) {
+func (s *Sink) stopped(topic string, t *schema.Table, why *pipeline.Refusal) {
 	if s.Events.Stopped != nil {
-		s.Events.Stopped(tab.Table, why)
+		s.Events.Stopped(topic, t, why)
 	}
 }
 
@@ -224,9 +224,9 @@ func (s *Sink) stopped(tab *table, why *pipeline.Refusal) {
 func (s *Sink) isStopped(topic string) bool { return s.next.Tables[topic].State == log.Stopped }
 
 // stoppedBefore says that a table stopped in an earlier run, which knew why.
-func (s *Sink) stoppedBefore(tab *table) {
-	s.stopped(tab, &pipeline.Refusal{
-		Code: codeStopped, Where: "table " + tab.String(), What: "the table stopped earlier, and its changes since then were not written",
+func (s *Sink) stoppedBefore(topic string, t *schema.Table) {
+	s.stopped(topic, t, &pipeline.Refusal{
+		Code: codeStopped, Where: "topic " + topic, What: "its table stopped earlier, and its changes since then were not written",
 		Mend: "evert reset " + s.Source + " --resnapshot --yes",
 	})
 }

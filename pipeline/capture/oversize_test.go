@@ -43,7 +43,7 @@ func makeLarge(s *story, p capture.Policy) *large {
 	s.config.RecordBytes, s.config.ValueBytes = small, 100*small
 	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{OnOversize: p} }
 	s.config.Events.Oversize = func(o capture.Oversize) { l.seen = append(l.seen, o) }
-	s.config.Events.Stopped = func(_ *schema.Table, why *pipeline.Refusal) { l.stopped = append(l.stopped, why) }
+	s.config.Events.Stopped = func(_ string, _ *schema.Table, why *pipeline.Refusal) { l.stopped = append(l.stopped, why) }
 	return l
 }
 

@@ -37,6 +37,9 @@ func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 		if state.Owed {
 			s.owe(topic)
 		}
+		if state.State == log.Stopped {
+			s.stoppedBefore(topic, nil)
+		}
 	}
 	return s.next.Resume, s.checkTopics(ctx, &s.next)
 }

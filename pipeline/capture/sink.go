@@ -47,8 +47,10 @@ type Events struct {
 	Voided func(topic string, n int)                 // n tombstones for void rows were written
 	Part   func(at pipeline.Resume, part int)        // a part of a large transaction was committed
 
-	Oversize func(o Oversize)                             // a row was too large, and its table's policy was followed
-	Stopped  func(t *schema.Table, why *pipeline.Refusal) // a table has stopped, alone; told again after each Open
+	Oversize func(o Oversize) // a row was too large, and its table's policy was followed
+	// Stopped: a table has stopped, alone. One that had is told of at Open, when
+	// only its topic is known, and again with the table when that is announced.
+	Stopped func(topic string, t *schema.Table, why *pipeline.Refusal)
 }
 
 // A Sink writes the changes of one source into the log. See pipeline.Sink for

@@ -67,7 +67,7 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 		return nil, err
 	}
 	if s.isStopped(tab.topic) {
-		s.stoppedBefore(tab)
+		s.stoppedBefore(tab.topic, t)
 	}
 	return tab, nil
 }
