@@ -63,8 +63,13 @@ func ask(h http.Handler, path string, header ...string) *httptest.ResponseRecord
 	return w
 }
 
+// both are a source that is well and one that is not.
+func both() []monitor.SourceStatus {
+	return []monitor.SourceStatus{source("good", monitor.Streaming, true), source("bad", monitor.Refused, false)}
+}
+
 func TestReadiness(t *testing.T) {
-	both := []monitor.SourceStatus{source("good", monitor.Streaming, true), source("bad", monitor.Refused, false)}
+	both := both()
 	for _, c := range []struct {
 		story   string
 		sources []monitor.SourceStatus

@@ -33,38 +33,13 @@ type Handlers struct {
 }
 
 // Health is what serve.health serves: nothing that needs a token.
-func (h Handlers) Health() http.Handler {
-	mux := http.NewServeMux()
-	h.probes(mux)
-	return h.bounded(mux)
-}
+func (h Handlers) Health() http.Handler { return h.bounded(h.mux(onHealth)) }
 
 // HTTP is what serve.http serves.
-func (h Handlers) HTTP() http.Handler {
-	open, closed := http.NewServeMux(), http.NewServeMux()
-	h.probes(closed)
-	closed.HandleFunc("GET /v1/status", h.status)
-	closed.HandleFunc("/", noSuchPath)
-	open.Handle("/", h.authorized(closed))
-	return h.bounded(open)
-}
+func (h Handlers) HTTP() http.Handler { return h.bounded(h.authorized(h.mux(onHTTP))) }
 
 // Socket is what the control socket serves.
-func (h Handlers) Socket() http.Handler {
-	mux := http.NewServeMux()
-	h.probes(mux)
-	mux.HandleFunc("GET /v1/status", h.status)
-	mux.HandleFunc("GET /v1/topics/{topic}/records", h.records)
-	mux.HandleFunc("POST /v1/control", h.control)
-	mux.HandleFunc("/", noSuchPath)
-	return mux
-}
-
-func (h Handlers) probes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /healthz", h.healthz)
-	mux.HandleFunc("GET /readyz", h.readyz)
-	mux.Handle("GET /metrics", h.Metrics)
-}
+func (h Handlers) Socket() http.Handler { return h.mux(onSocket) }
 
 func noSuchPath(w http.ResponseWriter, r *http.Request) {
 	WriteProblem(w, &pipeline.Refusal{Code: CodeNoSuchPath, What: "nothing is served under this path", Mend: "GET /v1/status"})

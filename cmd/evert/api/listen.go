@@ -136,13 +136,18 @@ type Server struct {
 	done     chan struct{}
 }
 
-// Serve begins to serve; Stop ends it.
+// Serve begins to serve; Stop ends it. A client that is slow on purpose holds
+// nothing for long: it has seconds for its request and, on a network, a minute
+// for the answer. On the socket an answer may be a stream.
 func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	s := &Server{Listener: l, done: make(chan struct{})}
 	s.Handler = h
-	s.ReadHeaderTimeout = 10 * time.Second
+	s.ReadHeaderTimeout = 5 * time.Second
 	s.IdleTimeout = 2 * time.Minute
 	s.MaxHeaderBytes = 64 << 10
+	if l.Addr().Network() != "unix" {
+		s.ReadTimeout, s.WriteTimeout = 30*time.Second, time.Minute
+	}
 	s.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	go func() {
 		defer close(s.done)

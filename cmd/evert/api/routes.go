@@ -1,0 +1,45 @@
+package api
+
+import "net/http"
+
+// A face is one of the ways to ask the daemon; a route is served on some.
+type face uint8
+
+const (
+	onHealth face = 1 << iota // serve.health: whoever reaches it
+	onHTTP                    // serve.http: whoever has the token, if there is one
+	onSocket                  // evert.sock: whoever may write into the data directory
+)
+
+// A route is one endpoint. On serve.health nothing may hold data; what changes
+// something is on the socket alone.
+type route struct {
+	pattern string // as http.ServeMux writes it
+	faces   face
+	serve   http.HandlerFunc
+}
+
+// routes are all endpoints. A test asks each of them on each face, and knows who
+// may: a new one needs a line there.
+func (h Handlers) routes() []route {
+	return []route{
+		{"GET /healthz", onHealth | onHTTP | onSocket, h.healthz},
+		{"GET /readyz", onHealth | onHTTP | onSocket, h.readyz},
+		{"GET /metrics", onHealth | onHTTP | onSocket, h.Metrics.ServeHTTP},
+		{"GET /v1/status", onHTTP | onSocket, h.status},
+		{"GET /v1/topics/{topic}/records", onSocket, h.records},
+		{"POST /v1/control", onSocket, h.control},
+	}
+}
+
+// mux serves the routes of one face.
+func (h Handlers) mux(f face) http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range h.routes() {
+		if r.faces&f != 0 {
+			mux.HandleFunc(r.pattern, r.serve)
+		}
+	}
+	mux.HandleFunc("/", noSuchPath)
+	return mux
+}
