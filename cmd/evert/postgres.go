@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -105,7 +106,12 @@ func (d *postgresDatabase) dial(ctx context.Context) (*pgx.Conn, error) {
 	conf.ConnectTimeout = d.pg.ConnectTimeout
 	conf.RuntimeParams["application_name"] = "evert " + d.name
 	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
-	return pgx.ConnectConfig(ctx, conf)
+	c, err := pgx.ConnectConfig(ctx, conf)
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && strings.HasPrefix(refused.Code, "28") {
+		return nil, &pipeline.Refusal{Code: postgres.CodeAuth, Where: "user " + conf.User, What: "the server refuses it", Err: errors.New(refused.Message),
+			Mend: "correct user and password of the url, or the server's pg_hba.conf"}
+	}
+	return c, err
 }
 
 // with runs f on a connection of its own.
