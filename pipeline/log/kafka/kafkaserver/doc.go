@@ -1,0 +1,36 @@
+// Package kafkaserver runs throw-away clusters of Apache Kafka for tests: real
+// brokers in KRaft mode, each a process of its own.
+//
+// A cluster is made in three steps, each of which may be taken alone:
+//
+//	Find    a distribution that was fetched before, and a Java to run it
+//	Fetch   else Maven resolves the pinned version into the user's cache, once
+//	Start   format the storage, start the nodes, wait until each takes requests
+//
+// # Layout of a cluster's directory
+//
+//	log4j2.properties            what a node writes, and where
+//	node-1/server.properties     written anew at each start of the node
+//	node-1/data/                 its topics, and its share of the metadata
+//	node-1/server.log            what it wrote, appended over restarts
+//
+// # Nodes
+//
+// Brokers are numbered from 1. Unless Options.Controllers asks for controllers
+// in processes of their own, numbered from 101, each broker is a controller too,
+// so that a quorum of three survives the loss of any one. Every broker has the
+// listener PLAINTEXT, which the brokers use among themselves and on which a test
+// is the anonymous user; Options.Listeners adds others beside it.
+//
+// # Who owns what
+//
+// One goroutine starts a node's process, waits for it and closes `exited`; it
+// keeps its OS thread all the while, because on Linux the parent-death signal is
+// tied to the thread that forked.
+//
+// # Dying with us
+//
+// When we are killed, the kernel (Linux) or a small shell that holds a pipe to us
+// (other unix) kills the node. Nodes lie in process groups of their own, so that
+// Ctrl-C in a terminal reaches us alone.
+package kafkaserver
