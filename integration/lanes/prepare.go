@@ -13,7 +13,7 @@ import (
 // prepare finds what the tests need and, when we are root on a Debian, installs
 // what is missing. Everybody else is told the one command.
 func prepare(ctx context.Context, r *report) (sum tally, err error) {
-	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, preparePromtool, prepareSystemd} {
+	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, prepareKafka, preparePromtool, prepareSystemd} {
 		t, needErr := need(ctx, r)
 		sum.add(t)
 		err = errors.Join(err, needErr)
