@@ -36,7 +36,16 @@ schema: ## rewrite what is generated: JSON Schema, references of the YAML file a
 	$(GO) test ./configs -run 'TestSchema.*IsCurrent' -update
 	$(GO) test ./cmd/evert/monitor -run TestSchemaMetricsAreCurrent -update
 
-golden: ## rewrite the list of imports that reviewers have agreed to
+golden: ## rewrite the lists of imports and of licences that reviewers have agreed to
 	$(GO) test ./integration/house -run TestImportsAreThoseReviewed -update
+	$(GO) test ./integration/supply -run TestLicences -update
 
-.PHONY: help demo build test crash bench lint fuzz cover schema golden
+sbom: ## what the binary is made of, as CycloneDX; writes results/
+	@mkdir -p results
+	CGO_ENABLED=0 $(GO) build -trimpath -o results/evert ./cmd/evert
+	$(GO) run ./integration/supply results/evert > results/sbom.cdx.json
+
+vuln: ## known vulnerabilities in what is linked; asks the network for their list
+	@LANES=vuln $(GO) run ./integration/lanes
+
+.PHONY: help demo build test crash bench lint fuzz cover schema golden sbom vuln

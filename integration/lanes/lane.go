@@ -26,8 +26,11 @@ func lanes() []lane {
 		{name: "versions", does: "the source and the road on the oldest and the newest Postgres", run: versions},
 		{name: "race", does: "race detector on what runs concurrently; -short lowers counts", run: race},
 		{name: "lint", does: "staticcheck", run: command("go", "tool", "-modfile=.ci/tools/go.mod", "staticcheck", "./...")},
+		{name: "modules", does: "go mod verify: what was fetched is what go.sum names (X15)", run: verifyModules},
 		{name: "cross", does: "builds for the other platforms", run: cross},
 		{name: "crash", does: "kill -9 at random moments, full counts", byName: true, run: crash},
+		{name: "vuln", does: "govulncheck, which asks the network for the list", byName: true,
+			run: command("go", "tool", "-modfile=.ci/tools/go.mod", "govulncheck", "./...")},
 		{name: "fuzz", does: "every fuzz target for EVERT_FUZZTIME (10s)", byName: true, run: fuzz},
 	}
 }
@@ -63,6 +66,17 @@ func crash(ctx context.Context, r *report) (tally, error) {
 		r.env = append(r.env, "EVERT_CRASH_RUNS=200", "EVERT_FULL=1")
 	}
 	return goTest(in("integration/crash"), "-count=1", "-timeout=3h")(ctx, r)
+}
+
+// verifyModules looks at what lies in the module cache, ours and the tools'.
+func verifyModules(ctx context.Context, r *report) (tally, error) {
+	sum, err := r.step(ctx, "go mod verify", nil, "go", "mod", "verify")
+	if err != nil {
+		return sum, err
+	}
+	tools, err := r.step(ctx, "go mod verify, tools", nil, "go", "mod", "verify", "-modfile=.ci/tools/go.mod")
+	sum.add(tools)
+	return sum, err
 }
 
 // cross builds, without linking, for the platforms that are released.
