@@ -7,6 +7,7 @@ const (
 	CodeConfig          pipeline.Code = "PG_CONFIG"
 	CodeConnect         pipeline.Code = "PG_CONNECT"
 	CodeAuth            pipeline.Code = "PG_AUTH"
+	CodeTLS             pipeline.Code = "PG_TLS"
 	CodeVersion         pipeline.Code = "PG_VERSION"
 	CodeStandby         pipeline.Code = "PG_STANDBY"
 	CodeSettings        pipeline.Code = "PG_SETTINGS"
@@ -59,6 +60,7 @@ func Codes() map[pipeline.Code]string {
 		CodeConfig:           "A field of the source's configuration cannot be used as it stands.",
 		CodeConnect:          "The server could not be reached; nothing is lost, the source tries again.",
 		CodeAuth:             "The server refused user, password or address; the connection string is read anew at each attempt.",
+		CodeTLS:              "The server cannot be trusted: its certificate is not verified, or it speaks no TLS.",
 		CodeVersion:          "The server is older than Postgres 12.",
 		CodeStandby:          "The server is a standby; its changes are captured from the primary.",
 		CodeSettings:         "The session does not have the settings that values are printed with, so that reading them would change them.",

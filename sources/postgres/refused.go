@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -18,7 +19,7 @@ func explainConnect(conf *pgconn.Config, err error) error {
 	r := &pipeline.Refusal{Code: CodeConnect, Where: where, What: "cannot connect", Err: err, Mend: "start the server, or correct host and port of the url"}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		return r
+		return cmp.Or(explainTLS(conf, where, err), error(r))
 	}
 	r.Err = serverError(pg)
 	switch {

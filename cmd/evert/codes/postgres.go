@@ -8,6 +8,7 @@ func ofPostgres() []Entry {
 		{Code: "PG_CONFIG", Mend: "Correct the field that the message names."},
 		{Code: "PG_CONNECT", Passing: true, Mend: "See that the server runs and can be reached from here; correct host, port and database of the url."},
 		{Code: "PG_AUTH", Mend: "Correct user and password of the url, or the server's pg_hba.conf."},
+		{Code: "PG_TLS", Passing: true, Text: "Nothing was sent over the connection. It is tried again by itself, with the certificate files read anew.", Mend: "Name the server's authority with sslrootcert in the url, and the server by a name of its certificate; see that it has ssl = on."},
 		{Code: "PG_VERSION", Mend: "Upgrade the server to Postgres 12 or newer."},
 		{Code: "PG_STANDBY", Mend: "Write the primary's address into the url."},
 		{Code: "PG_SETTINGS", Text: "A pooler between us and the server is the usual cause.", Mend: "Connect to the server itself."},

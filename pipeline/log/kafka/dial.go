@@ -168,11 +168,14 @@ func (c *Config) unanswered(err error) error {
 		return refusedByAlert("", alert) // with TLS 1.3 it comes after the handshake
 	}
 	first, hung := errors.AsType[*kgo.ErrFirstReadEOF](err)
+	const useTLS = "kafka: {tls: {}}   # with ca: FILE for an authority of your own; and sasl, if the listener wants it"
 	switch {
+	case c.TLS == nil && strings.Contains(err.Error(), "tls alert record"): // the client has no type for it
+		return &pipeline.Refusal{Code: codeTLS, Where: c.seeds(), What: "the broker speaks TLS on this port, and the connection is plaintext", Mend: useTLS}
 	case hung && c.TLS == nil:
 		return &pipeline.Refusal{
 			Code: codeTLS, Where: c.seeds(), What: "the broker ends plaintext connections at once, as a listener with TLS or SASL does, and one that is stopping", Err: errors.Unwrap(first),
-			Mend: "kafka: {tls: {}}   # with ca: FILE for an authority of your own; and sasl, if the listener wants it",
+			Mend: useTLS,
 		}
 	case hung && c.SASL == nil:
 		return &pipeline.Refusal{

@@ -1,0 +1,5 @@
+// Package security tries the doors to the servers: right and wrong certificates,
+// names, mechanisms, secrets and tokens, on Apache Kafka and on Postgres. A right
+// one carries a table; a wrong one is one sentence with a code and a mend, exit
+// code 3, and no secret anywhere in what is printed.
+package security

@@ -1,0 +1,134 @@
+//go:build unix
+
+package security
+
+import (
+	"context"
+	"crypto/tls"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/kafka"
+	"github.com/evertdb/evert/pipeline/log/kafka/certtest"
+)
+
+func serverTLS(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
+
+// X02 OAUTH token expiry: a broker that ends sessions after two seconds is
+// written to for six, over connections that authenticate again with new tokens
+// (KIP-368), and a secret that is wrong by then ends it (K28).
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	b := theBroker(t)
+	trust := func() (*tls.Config, error) { return &tls.Config{RootCAs: b.ours.Pool()}, nil }
+	var asked atomic.Int64
+	var secret atomic.Value
+	secret.Store(password)
+	for name, s := range map[string]*kafka.SASL{
+		"scram": {Mechanism: "scram-sha-512", Credentials: func(context.Context) (string, string, error) {
+			asked.Add(1)
+			return "evert", secret.Load().(string), nil
+		}},
+		"oauth": {Mechanism: "oauthbearer", Token: func(context.Context) (string, error) {
+			asked.Add(1)
+			return unsecured("evert", 3*time.Second), nil
+		}},
+	} {
+		t.Run("X02 "+name, func(t *testing.T) {
+			asked.Store(0)
+			l, err := kafka.Open(t.Context(), kafka.Config{Brokers: b.Addresses("SHORT"), Deployment: name, TLS: trust, SASL: s, Topics: kafka.Topics{ReplicationFactor: 1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			w := b.writer(t, l, name)
+			opened := asked.Load()
+			commits := 0
+			for end := time.Now().Add(6 * time.Second); time.Now().Before(end); commits++ {
+				put(t, w, name)
+				time.Sleep(20 * time.Millisecond) // the load, not a wait
+			}
+			if more := asked.Load() - opened; more < 2 {
+				t.Errorf("authenticated %d times more in %d commits", more, commits)
+			}
+		})
+	}
+	t.Run("K28 a secret that is wrong by now", func(t *testing.T) {
+		s := &kafka.SASL{Mechanism: "scram-sha-512", Credentials: func(context.Context) (string, string, error) { return "evert", secret.Load().(string), nil }}
+		l, err := kafka.Open(t.Context(), kafka.Config{Brokers: b.Addresses("SHORT"), Deployment: "changed", TLS: trust, SASL: s, Topics: kafka.Topics{ReplicationFactor: 1}, RetryFor: 2 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		w := b.writer(t, l, "changed")
+		put(t, w, "changed")
+		secret.Store(canary)
+		if _, err := l.Writer(t.Context(), "other"); pipeline.CodeOf(err) != "KAFKA_AUTH" {
+			t.Errorf("got %v", err)
+		}
+		secret.Store(password)
+		if _, err := l.Writer(t.Context(), "other"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (b *broker) writer(t *testing.T, l log.Log, topic string) log.Writer {
+	t.Helper()
+	if _, err := l.Admin().Ensure(t.Context(), log.TopicSpec{Name: topic, Compact: true}); err != nil {
+		t.Fatal(err)
+	}
+	w, err := l.Writer(t.Context(), "w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+func put(t *testing.T, w log.Writer, topic string) {
+	t.Helper()
+	err := w.Append(t.Context(), log.Record{TopicPartition: log.TopicPartition{Topic: topic}, Key: []byte("k"), Value: []byte("v")})
+	if err == nil {
+		err = w.Commit(t.Context(), nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// K28: a client's certificate that ends while a log is open keeps no new
+// connection, and the one that replaces its file does.
+func TestShortLivedCertificate(t *testing.T) {
+	t.Parallel()
+	b, dir := theBroker(t), t.TempDir()
+	end := time.Now().Add(5 * time.Second)
+	write := func(end time.Time) {
+		b.ours.Issue(t, certtest.Leaf{Name: "evert", End: end}).Files(t, dir, "client")
+	}
+	write(end)
+	l, err := kafka.Open(t.Context(), kafka.Config{Brokers: b.Addresses("MUTUAL"), Deployment: "short", RetryFor: 2 * time.Second,
+		TLS: func() (*tls.Config, error) {
+			pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "client.crt"), filepath.Join(dir, "client.key"))
+			return &tls.Config{RootCAs: b.ours.Pool(), Certificates: []tls.Certificate{pair}}, err
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w := b.writer(t, l, "short")
+	put(t, w, "short")
+	time.Sleep(time.Until(end) + 1100*time.Millisecond) // certificates end at whole seconds
+	if _, err := l.Writer(t.Context(), "late"); err == nil {
+		t.Error("an expired certificate opened a connection")
+	}
+	put(t, w, "short") // a connection that stands, stands
+	write(time.Now().Add(time.Hour))
+	if _, err := l.Writer(t.Context(), "late"); err != nil {
+		t.Error(err)
+	}
+}
