@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime/metrics"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/demo"
+	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
@@ -62,6 +65,8 @@ type show struct {
 	traffic  *demo.Traffic
 	head     string
 	live     bool
+	filled   bool // by an earlier demo
+	rates    []float64
 	capturer *capturing
 }
 
@@ -135,7 +140,7 @@ func (s *show) openShop(ctx context.Context) error {
 		return err
 	}
 	defer c.Close(context.WithoutCancel(ctx))
-	if filled, err := demo.Filled(ctx, c); err != nil || filled {
+	if s.filled, err = demo.Filled(ctx, c); err != nil || s.filled {
 		return err
 	}
 	s.tell("filling the shop")
@@ -167,8 +172,7 @@ sources:
       url: "${file:%s}"
       tables: [public.*]
 
-serve:
-  http: 127.0.0.1:0
+serve: {http: "127.0.0.1:0", registry: "127.0.0.1:0", kafka: "127.0.0.1:0"}
 `
 
 func (s *show) file(name string) string { return filepath.Join(s.dir, name) }
@@ -225,8 +229,12 @@ func (s *show) watch(ctx context.Context, began time.Time) {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for {
+	for before := int64(0); ; {
 		frame := s.frame()
+		if frame.Changes > 0 {
+			s.rates = append(s.rates, float64(frame.Changes-before)/every.Seconds())
+			before = frame.Changes
+		}
 		if s.live {
 			_ = panel.Draw(screen.Next(frame))
 		} else {
@@ -261,8 +269,7 @@ func (s *show) compare(ctx context.Context, took time.Duration) error {
 		return err
 	}
 	defer c.Close(ctx)
-	sum := demo.Summary{Style: s.style(s.out), Head: s.head, Took: took, Source: s.capturer.monitor.Status()}
-	sum.Transactions, sum.Changes = s.traffic.Count()
+	sum := s.summary(took)
 	comparison := demo.Comparison{Conn: c, Log: s.daemon.topics, Registry: s.daemon.registry, Prefix: "shop"}
 	for _, table := range demo.Tables() {
 		r, err := comparison.Table(ctx, table)
@@ -276,7 +283,31 @@ func (s *show) compare(ctx context.Context, took time.Duration) error {
 	if n := sum.Differ(); n > 0 {
 		return fmt.Errorf("%d rows differ between the topics and the tables", n)
 	}
+	if n := sum.Twice(); n > 0 {
+		return fmt.Errorf("%d records lie in their topics twice", n)
+	}
 	return nil
+}
+
+// summary is what is known without looking into the topics.
+func (s *show) summary(took time.Duration) demo.Summary {
+	sum := demo.Summary{Style: s.style(s.out), Head: s.head, Took: took, Source: s.capturer.monitor.Status(),
+		Rates: s.rates[max(0, len(s.rates)-40):], Memory: heldMemory()}
+	if s.live {
+		sum.Columns = terminal.Columns(s.out)
+	}
+	if !s.filled && sum.Source.State == monitor.Streaming {
+		sum.Copied = sum.Source.Since.Sub(s.daemon.began)
+	}
+	sum.Transactions, sum.Changes = s.traffic.Count()
+	return sum
+}
+
+// heldMemory is what the Go runtime has of the machine's memory, in bytes.
+func heldMemory() int64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 }
 
 // catchUp waits until all that the server has committed by now is in the topics.
@@ -307,21 +338,17 @@ func (s *show) catchUp(ctx context.Context) error {
 // suggest says what can be tried in another terminal meanwhile.
 func (s *show) suggest() {
 	st := s.style(s.out)
-	program, file := filepath.Base(os.Args[0]), s.file("evert.yaml")
-	if abs, err := os.Executable(); err == nil {
-		program = abs
+	enter := "cd " + s.dir
+	if program, err := os.Executable(); err == nil && onPath("evert") != program {
+		enter += " && alias evert=" + program
 	}
-	fmt.Fprintf(s.out, "\n%s\n", st.Bold("Try in another terminal:"))
-	for _, line := range []string{
-		"tail shop.public.orders -c " + file,
-		"tail public.customers --until-end -o json -c " + file,
-		"status -c " + file,
-	} {
-		fmt.Fprintf(s.out, "  %s %s\n", program, st.Cyan(line))
-	}
-	if len(s.daemon.listen) > 0 {
-		fmt.Fprintf(s.out, "  curl %s/metrics\n", s.daemon.listen[0].Address)
-	}
+	fmt.Fprintf(s.out, "\n%s\n  %s\n", st.Bold("Try in another terminal:"), enter)
+	s.list([][2]string{
+		{"evert tail public.orders", "changes, as they come"},
+		{"evert tail public.customers --until-end -o json", "a topic, decoded"},
+		{"evert status", "how far everything is"},
+	})
+	s.list(s.doors())
 	stop := "Ctrl-C ends the demo"
 	if s.span > 0 {
 		stop = "It ends after " + terminal.Duration(s.span)
@@ -329,14 +356,59 @@ func (s *show) suggest() {
 	fmt.Fprintf(s.out, "%s\n\n", st.Dim(stop+", compares every topic with its table, and cleans up."))
 }
 
+// onPath finds a program as a shell does; empty if it does not.
+func onPath(name string) string {
+	path, _ := exec.LookPath(name)
+	return path
+}
+
+// doors says what else can be asked, of what the daemon serves.
+func (s *show) doors() (out [][2]string) {
+	for _, l := range s.daemon.listen {
+		_, bare, found := strings.Cut(l.Address, "://")
+		if !found {
+			bare = l.Address
+		}
+		switch l.Name {
+		case "http":
+			out = append(out, [2]string{"curl " + bare + "/metrics", "for Prometheus"})
+		case "registry":
+			out = append(out, [2]string{"curl " + bare + "/subjects", "the schemas, as a registry"})
+		case "kafka":
+			out = append(out, [2]string{"kcat -b " + bare + " -t shop.public.orders -C -e", "the topics, as a Kafka broker"})
+		}
+	}
+	return out
+}
+
+// list prints commands and, where there is room, what each is for.
+func (s *show) list(commands [][2]string) {
+	st := s.style(s.out)
+	t := terminal.Table{Indent: "  "}
+	for _, c := range commands {
+		if s.live && terminal.Columns(s.out) < 90 {
+			t.Add(st.Cyan(c[0]))
+			continue
+		}
+		t.Add(st.Cyan(fmt.Sprintf("%-47s", c[0])), st.Dim(c[1]))
+	}
+	_ = t.Write(s.out)
+}
+
 // sayGoodbye says what to do next; last of all, for one's own database.
 func (s *show) sayGoodbye() {
 	st := s.style(s.out)
 	if s.keep != "" {
-		fmt.Fprintf(s.out, "\nKept in %s: evert.yaml, the topics in data, the database in postgres.\n  %s\n  %s\n", s.dir,
-			"evert status -c "+s.file("evert.yaml"), "evert tail shop.public.orders --until-end -c "+s.file("evert.yaml"))
+		fmt.Fprintf(s.out, "\n%s cd %s\n", st.Bold("Kept, and goes on with the next demo:"), s.dir)
+		s.list([][2]string{{"evert status", "without a daemon"}, {"evert tail shop.public.orders --until-end", "the topics lie in data"}})
 	}
-	fmt.Fprintf(s.out, "\n%s\n  evert init %s\n  evert run\n\n", st.Bold("Now your own database:"), st.Cyan("postgres://user:password@host:5432/database"))
+	fmt.Fprintf(s.out, "\n%s\n", st.Bold("Now your own database:"))
+	s.list([][2]string{
+		{"evert init postgres://user:password@host/name", "looks at it, and writes evert.yaml"},
+		{"evert check --connect", "what the server still needs, as SQL"},
+		{"evert run", "copies the tables, follows every change"},
+	})
+	fmt.Fprintln(s.out)
 }
 
 // tell says what happens before there is something to draw.

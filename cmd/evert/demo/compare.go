@@ -20,6 +20,8 @@ type Result struct {
 	Topic   string
 	Records int64 // in the topic
 	Rows    int64 // in the table
+	Copied  int64 // of the records, those of snapshots
+	Twice   int64 // records whose position another record of the topic has
 	Differ  int64 // rows that differ, are missing in the topic, or are there too much
 }
 
@@ -38,7 +40,10 @@ type sum [16]byte
 type folded struct {
 	table   *schema.Table // of the newest record that has a row; nil without one
 	rows    map[string]sum
+	seen    map[string]bool // positions
 	records int64
+	copied  int64
+	twice   int64
 }
 
 // Table folds one table's topic by key and compares the result with the table.
@@ -54,22 +59,37 @@ func (c *Comparison) Table(ctx context.Context, name string) (Result, error) {
 	if err != nil {
 		return r, fmt.Errorf("fold %s: %w", topic.Name, err)
 	}
-	r.Records = f.records
+	r.Records, r.Copied, r.Twice = f.records, f.copied, f.twice
 	return r, c.compare(ctx, f, &r)
 }
 
 func (c *Comparison) fold(ctx context.Context, topic log.TopicInfo) (*folded, error) {
-	f := &folded{rows: map[string]sum{}}
+	f := &folded{rows: map[string]sum{}, seen: map[string]bool{}}
 	decoder := records.NewDecoder(c.Registry)
 	return f, records.Follow(ctx, c.Log, topic, true, func(r *log.Record) error {
-		f.records++
+		f.count(r)
 		change, err := decoder.Decode(ctx, r)
 		if err != nil {
 			return err
 		}
+		if change.Event.Op == 'r' {
+			f.copied++
+		}
 		f.apply(&change)
 		return nil
 	}, nil)
+}
+
+// count looks whether a record was there before. Its place is its own, but for
+// the records that one change of a key makes: those differ in key or in being a
+// tombstone.
+func (f *folded) count(r *log.Record) {
+	f.records++
+	place := fmt.Sprintf("%x %x %t", r.Find(log.PosHeader), r.Key, r.Value == nil)
+	if f.seen[place] {
+		f.twice++
+	}
+	f.seen[place] = true
 }
 
 func (f *folded) apply(c *records.Change) {

@@ -12,10 +12,14 @@ import (
 // A Summary is what the demo shows at its end.
 type Summary struct {
 	Style        terminal.Style
+	Columns      int // of the terminal
 	Head         string
 	Took         time.Duration // of the traffic
 	Transactions int64
 	Changes      int64
+	Copied       time.Duration // how long the snapshot took; 0 if this run made none
+	Rates        []float64     // changes per second, over the run
+	Memory       int64         // that the process holds, in bytes; 0 if it is not known
 	Source       monitor.SourceStatus
 	Results      []Result
 }
@@ -28,19 +32,92 @@ func (s *Summary) Differ() (n int64) {
 	return n
 }
 
-// String draws the summary in a box.
+// Twice counts the records that a topic holds a second time.
+func (s *Summary) Twice() (n int64) {
+	for _, r := range s.Results {
+		n += r.Twice
+	}
+	return n
+}
+
+// A fact is one line of the summary below its table.
+type fact struct{ name, value string }
+
+// String draws the summary in a box, or without one where a box is too wide.
 func (s *Summary) String() string {
-	st := s.Style
 	var lines []string
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	add("%s  %s", st.Bold("evert demo"), st.Dim(s.Head))
-	add("")
+	lines = append(lines, s.Style.Bold("evert demo")+"  "+s.Style.Dim(s.Head), "")
 	lines = append(lines, s.table()...)
-	add("")
-	add("%s  %s changes in %s transactions, in %s", st.Dim("captured       "), st.Bold(terminal.Count(s.Changes)), terminal.Count(s.Transactions), terminal.Duration(s.Took.Round(time.Second)))
-	add("%s  %s", st.Dim("commit → topic "), Latency(st, s.Source.Latency))
-	add("%s  %s", st.Dim("topics = tables"), s.verdict())
-	return s.box(lines)
+	lines = append(lines, "")
+	facts := s.facts()
+	for _, f := range facts {
+		lines = append(lines, fmt.Sprintf("%s  %s", s.Style.Dim(fmt.Sprintf("%-15s", f.name)), f.value))
+	}
+	if s.Columns == 0 || s.Columns > widest(lines)+4 {
+		return s.box(lines)
+	}
+	return s.narrow(facts)
+}
+
+func widest(lines []string) (w int) {
+	for _, l := range lines {
+		w = max(w, terminal.Width(l))
+	}
+	return w
+}
+
+// narrow gives each fact lines of its own.
+func (s *Summary) narrow(facts []fact) string {
+	var b strings.Builder
+	fit := func(text, indent string) { b.WriteString(terminal.Wrap(text, s.Columns-1, indent) + "\n") }
+	fit(s.Style.Bold("evert demo"), "")
+	fit(s.Head, "")
+	b.WriteByte('\n')
+	for _, r := range s.Results {
+		fit(s.mark(&r)+" "+s.Style.Bold(r.Topic), "")
+		fit(terminal.Count(r.Records)+" records, "+terminal.Count(r.Rows)+" rows", "  ")
+	}
+	b.WriteByte('\n')
+	for _, f := range facts {
+		fit(s.Style.Dim(f.name), "")
+		fit(f.value, "  ")
+	}
+	return b.String()
+}
+
+func (s *Summary) facts() []fact {
+	out := []fact{{"captured", fmt.Sprintf("%s changes in %s transactions, in %s", s.Style.Bold(terminal.Count(s.Changes)),
+		terminal.Count(s.Transactions), terminal.Duration(s.Took.Round(time.Second)))}}
+	if len(s.Rates) > 1 {
+		out = append(out, fact{"changes", s.Style.Cyan(terminal.Spark(s.Rates))})
+	}
+	if copied := s.copied(); s.Copied > 0 && copied > 0 {
+		out = append(out, fact{"snapshot", fmt.Sprintf("%s rows in %s, %s", s.Style.Bold(terminal.Count(copied)), terminal.Duration(s.Copied),
+			terminal.Rate(float64(copied)/s.Copied.Seconds()))})
+	}
+	out = append(out, fact{"commit → topic", Latency(s.Style, s.Source.Latency)})
+	if s.Memory > 0 {
+		out = append(out, fact{"memory", terminal.Bytes(s.Memory) + s.Style.Dim(", one process, the log inside it")})
+	}
+	return append(out, fact{"exactly once", s.once()}, fact{"topics = tables", s.verdict()})
+}
+
+func (s *Summary) copied() (n int64) {
+	for _, r := range s.Results {
+		n += r.Copied
+	}
+	return n
+}
+
+func (s *Summary) once() string {
+	if n := s.Twice(); n > 0 {
+		return s.Style.Red(fmt.Sprintf("✗ %s records twice", terminal.Count(n)))
+	}
+	records := int64(0)
+	for _, r := range s.Results {
+		records += r.Records
+	}
+	return s.Style.Green("✓ "+terminal.Count(records)+" records, none twice") + s.Style.Dim(", by their positions")
 }
 
 func (s *Summary) verdict() string {
@@ -54,14 +131,17 @@ func (s *Summary) verdict() string {
 	return s.Style.Green("✓ all "+terminal.Count(rows)+" rows equal") + s.Style.Dim(", every topic folded by key")
 }
 
+func (s *Summary) mark(r *Result) string {
+	if r.Differ > 0 {
+		return s.Style.Red(fmt.Sprintf("✗ %s differ", terminal.Count(r.Differ)))
+	}
+	return s.Style.Green("✓")
+}
+
 func (s *Summary) table() []string {
 	t := terminal.Table{Header: []string{"TOPIC", ">RECORDS", ">ROWS IN POSTGRES", ""}, Style: s.Style}
 	for _, r := range s.Results {
-		mark := s.Style.Green("✓")
-		if r.Differ > 0 {
-			mark = s.Style.Red(fmt.Sprintf("✗ %s differ", terminal.Count(r.Differ)))
-		}
-		t.Add(s.Style.Bold(r.Topic), terminal.Count(r.Records), terminal.Count(r.Rows), mark)
+		t.Add(s.Style.Bold(r.Topic), terminal.Count(r.Records), terminal.Count(r.Rows), s.mark(&r))
 	}
 	var b strings.Builder
 	_ = t.Write(&b)
@@ -71,9 +151,10 @@ func (s *Summary) table() []string {
 // box draws a frame around lines.
 func (s *Summary) box(lines []string) string {
 	inner := width - 4
-	for _, l := range lines {
-		inner = max(inner, terminal.Width(l))
+	if s.Columns > 0 {
+		inner = min(inner, s.Columns-5)
 	}
+	inner = max(inner, widest(lines))
 	dim := s.Style.Dim
 	var b strings.Builder
 	b.WriteString(dim("╭"+strings.Repeat("─", inner+2)+"╮") + "\n")
