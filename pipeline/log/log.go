@@ -37,7 +37,9 @@ type Writer interface {
 	Flush(ctx context.Context) (Offsets, error)
 
 	// Commit makes the open commit durable and visible in one step, together
-	// with in's offsets if in is not nil. Without an open commit and inputs it
+	// with in's offsets if in is not nil. It is decided when Commit returns; on
+	// Kafka readers see it a moment later, when the stable end passes what Flush
+	// gave. Without an open commit and inputs it
 	// does nothing. An error leaves the outcome open.
 	Commit(ctx context.Context, in *Inputs) error
 

@@ -142,8 +142,7 @@ func Claim(ctx context.Context, l Log, who Owner, topics ...string) error {
 		return err
 	}
 	if _, lost := unclaimed(all, who, wanted); lost != nil {
-		_, err := writeClaims(ctx, l, who, wanted, false)
-		return cmp.Or(err, lost)
+		return cmp.Or(giveUp(ctx, l, who, wanted), lost)
 	}
 	return nil
 }
@@ -188,8 +187,17 @@ func Release(ctx context.Context, l Log, who Owner, topics ...string) error {
 		_, ok := all[topic][string(claimKey(topic, who))]
 		return !ok
 	})
-	if len(topics) > 0 {
-		_, err = writeClaims(ctx, l, who, topics, false)
+	if len(topics) == 0 {
+		return nil
+	}
+	return giveUp(ctx, l, who, topics)
+}
+
+// giveUp takes claims back, and returns when others see it.
+func giveUp(ctx context.Context, l Log, who Owner, topics []string) error {
+	next, err := writeClaims(ctx, l, who, topics, false)
+	if err == nil {
+		_, err = awaitOwners(ctx, l, next)
 	}
 	return err
 }

@@ -2,14 +2,11 @@ package kafka
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/logtest"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -30,38 +27,6 @@ func TestLog(t *testing.T) {
 		h.Compact = func(*testing.T, string) { c.Compact() }
 		return h
 	}, "K03", "K05", "K07", "K10", "K13", "K14", "K15", "K16", "K18", "K22")
-}
-
-// TestRealLog runs the same suite on a cluster at EVERT_TEST_KAFKA=host:port,
-// deleting topics as it goes: each clause has a deployment of its own, not
-// topics of its own.
-func TestRealLog(t *testing.T) {
-	addr := os.Getenv("EVERT_TEST_KAFKA")
-	if addr == "" {
-		t.Skip("SKIPPED: no cluster is given in EVERT_TEST_KAFKA=host:port")
-	}
-	run := time.Now().UnixNano()
-	var clause atomic.Int64
-	logtest.Run(t, func(t *testing.T) logtest.Harness {
-		h := newHarness(t, Config{
-			Brokers: []string{addr}, RetryFor: 5 * time.Second, SessionTimeout: 6 * time.Second,
-			Deployment: fmt.Sprintf("conformance-%d-%d", run, clause.Add(1)),
-		})
-		sweep := func() {
-			for _, name := range []string{"t", "u", "v", "a", "b", "in", "out", "own", "shared", "new", log.OwnersTopic, log.FrontierTopic("d", "s")} {
-				if err := h.Log.Admin().Delete(context.Background(), name); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		sweep()
-		t.Cleanup(sweep)
-		h.Cannot = map[logtest.Power]string{logtest.Compact: "a real cleaner comes when it likes"}
-		for p, why := range cannot {
-			h.Cannot[p] = why
-		}
-		return h
-	})
 }
 
 // newHarness gives the powers that a client has by itself. Reopen and Crash
@@ -97,7 +62,7 @@ func newHarness(t *testing.T, cfg Config) logtest.Harness {
 func committed(t *testing.T, cfg Config, group string) log.Offsets {
 	t.Helper()
 	l := open(t, cfg)
-	found, err := l.admin.FetchOffsets(context.Background(), l.groupName(group))
+	found, err := l.admin.FetchOffsets(kadm.RequireStable(context.Background()), l.groupName(group))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,12 +105,38 @@ func (w *writer) flush() log.Offsets {
 
 func (w *writer) commit() {
 	w.env.Helper()
-	w.env.must(w.Commit(w.env.ctx(), nil))
+	w.env.must(w.end(func() error { return w.Commit(w.env.ctx(), nil) }))
 }
 
 func (w *writer) abort() {
 	w.env.Helper()
-	w.env.must(w.Abort(w.env.ctx()))
+	w.env.must(w.end(func() error { return w.Abort(w.env.ctx()) }))
+}
+
+// end ends a commit and waits until that is visible, where it is late.
+func (w *writer) end(do func() error) error {
+	w.env.Helper()
+	var to log.Offsets
+	if w.env.h.Late {
+		to = w.flush()
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	for tp, next := range to {
+		w.env.settled(tp, next)
+	}
+	return nil
+}
+
+// settled waits until the stable end is at an offset or above it.
+func (e *env) settled(tp log.TopicPartition, next int64) {
+	e.Helper()
+	for ctx := e.ctx(); e.ends(tp).Stable < next; {
+		if ctx.Err() != nil {
+			e.Fatalf("%s: the stable end is %d, and %d was ended", tp, e.ends(tp).Stable, next)
+		}
+	}
 }
 
 // put appends and commits.

@@ -56,6 +56,9 @@ type Harness struct {
 	// each partition only, and that Flush gives exactly the offset behind the
 	// last record.
 	Exact bool
+	// Late says that the end of a commit becomes visible a moment after Commit or
+	// Abort returned, and not before. The suite's own commits then wait for it.
+	Late bool
 	// Pins claims that a reader's limits hold compaction back.
 	Pins bool
 

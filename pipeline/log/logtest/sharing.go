@@ -119,7 +119,9 @@ func leaves(e *env) {
 func (w *writer) offer(m *member, p log.TopicPartition, at int64) error {
 	w.env.Helper()
 	w.append(rec(part("out", 0), "k", fmt.Sprint(at)))
-	return w.Commit(w.env.ctx(), &log.Inputs{Generation: m.Generation(), Offsets: log.Offsets{p: at}})
+	return w.end(func() error {
+		return w.Commit(w.env.ctx(), &log.Inputs{Generation: m.Generation(), Offsets: log.Offsets{p: at}})
+	})
 }
 
 func inputs(e *env) {

@@ -56,9 +56,7 @@ func invisible(e *env) {
 		e.Fatalf("the stable end moved to %d before the commit", got.Stable)
 	}
 	w.commit()
-	f, err = e.next(r, 10)
-	e.must(err)
-	e.want(f.Records, "a=1")
+	e.want(e.until(r, 1), "a=1")
 }
 
 func aborted(e *env) {
