@@ -47,5 +47,12 @@
 // holds. In the printed line everything is masked that was not expressly shown:
 // structure, known keys, and values of fields that are no secrets.
 //
+// # Beside the file
+//
+// What people copy and adapt lies here too, since there is no other room for it:
+// monitoring holds alert rules, a dashboard and the list of metrics, deploy a
+// unit for systemd and a container file. integration/alerts and
+// integration/deploy try them.
+//
 // A Config is immutable once loaded. Nothing here connects, writes, or logs.
 package configs
