@@ -66,6 +66,7 @@ func tail(ctx context.Context, c *configs.Config, l log.Log, r registry.Registry
 		return err
 	}
 	decoder := records.NewDecoder(r)
+	decoder.Log = l
 	var line []byte
 	return records.Follow(ctx, l, topic, untilEnd, func(r *log.Record) (err error) {
 		if line, err = decoder.AppendLine(ctx, line[:0], r); err != nil {

@@ -138,6 +138,12 @@ func writeSource(w io.Writer, s terminal.Style, src *monitor.SourceStatus) error
 	add("carried", carriedText(src))
 	add("latency", latencyText(src))
 	add("snapshot", copyText(src.Snapshot))
+	for _, t := range src.Tables {
+		if t.Problem != nil {
+			add("stopped", s.Red(t.Problem.Text))
+			add("mend", t.Problem.Mend)
+		}
+	}
 	if p := src.Problem; p != nil {
 		add("problem", s.Red(p.Text))
 		add("mend", p.Mend)

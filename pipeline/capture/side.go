@@ -80,7 +80,7 @@ func (s *Sink) deadLetter(ctx context.Context, o *outgoing) error {
 		return err
 	}
 	tp := log.TopicPartition{Topic: topic, Partition: s.partition(o.tab, o.key)}
-	headers := append(s.headers(o.c, nil), log.Header{Key: "evert-reason", Value: []byte(codeTooLarge)}, log.Header{Key: "evert-topic", Value: []byte(o.tab.topic)})
+	headers := append(s.headers(o.c, nil), log.Header{Key: log.ReasonHeader, Value: []byte(codeTooLarge)}, log.Header{Key: log.TopicHeader, Value: []byte(o.tab.topic)})
 	at, err := s.pieces(ctx, tp, limit, o.value, headers, func(int) []byte { return o.key })
 	if err != nil {
 		return err

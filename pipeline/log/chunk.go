@@ -25,6 +25,13 @@ const (
 	DeadLetterHeader = "evert-dead-letter"
 )
 
+// The headers of a dead letter's pieces: why it is one, by the code of a refusal,
+// and the topic that it was meant for.
+const (
+	ReasonHeader = "evert-reason"
+	TopicHeader  = "evert-topic"
+)
+
 // A Cut says what is missing of a record.
 type Cut struct {
 	Row    string `json:"row"`              // before or after
@@ -94,9 +101,9 @@ func ParseChunk(b []byte) (c Chunk, err error) {
 	return c, nil
 }
 
-// errPieces is a value whose pieces do not make it up any more: a newer record
-// of its key has replaced them.
-var errPieces = errors.New("its pieces are gone or are those of another value: a newer record of the key exists")
+// ErrSuperseded is a value whose pieces do not make it up any more: a newer
+// record of its key has replaced them.
+var ErrSuperseded = errors.New("its pieces are gone or are those of another value: a newer record of the key exists")
 
 // Join puts pieces together, which next gives in order, and verifies the sum.
 func Join(next func(i int) ([]byte, error)) ([]byte, error) {
@@ -115,12 +122,12 @@ func Join(next func(i int) ([]byte, error)) ([]byte, error) {
 			first = c
 		}
 		if c.Sum != first.Sum || c.Total != first.Total || int64(len(whole)+len(c.Data)) > first.Total {
-			return nil, errPieces
+			return nil, ErrSuperseded
 		}
 		whole = append(whole, c.Data...)
 	}
 	if int64(len(whole)) != first.Total || sha256.Sum256(whole) != first.Sum {
-		return nil, errPieces
+		return nil, ErrSuperseded
 	}
 	return whole, nil
 }
@@ -139,12 +146,15 @@ func ReadChunked(ctx context.Context, l Log, at Chunked) ([]byte, error) {
 	}
 	r.Limit(Offsets{tp: at.Offset + int64(at.Chunks)})
 	pieces, err := readPieces(ctx, r)
+	if errors.Is(err, ErrGap) {
+		err = ErrSuperseded
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s from offset %d: %w", tp, at.Offset, err)
 	}
 	return Join(func(i int) ([]byte, error) {
 		if i >= len(pieces) || len(pieces) != at.Chunks {
-			return nil, errPieces
+			return nil, ErrSuperseded
 		}
 		return pieces[i], nil
 	})

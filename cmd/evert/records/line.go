@@ -14,6 +14,10 @@ import (
 
 // A Decoder reads the records of table topics. One goroutine uses it.
 type Decoder struct {
+	// Log, if it is not nil, is where values that lie in a side topic are read
+	// from, to be put back into their rows.
+	Log log.Log
+
 	registry registry.Registry
 	codecs   map[ids]*avro.Codec
 	arena    avro.Arena
@@ -116,7 +120,13 @@ func (d *Decoder) codec(ctx context.Context, id ids) (*avro.Codec, error) {
 
 // AppendLine decodes r and appends it as one JSON object and a line end.
 func (d *Decoder) AppendLine(ctx context.Context, dst []byte, r *log.Record) ([]byte, error) {
+	if isPiece(r) {
+		return d.appendPiece(dst, r), nil
+	}
 	c, err := d.Decode(ctx, r)
+	if err == nil {
+		err = d.restore(ctx, r, &c)
+	}
 	if err != nil {
 		return dst, err
 	}
@@ -138,6 +148,7 @@ func (d *Decoder) AppendLine(ctx context.Context, dst []byte, r *log.Record) ([]
 	dst = appendPosition(dst, r, &c)
 	dst = append(dst, `,"ts":`...)
 	dst = appendTime(dst, timeOf(r, &c))
+	dst = appendLacks(dst, r)
 	return append(dst, '}', '\n'), nil
 }
 
