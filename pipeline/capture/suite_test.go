@@ -43,11 +43,11 @@ func fakeKafka(t *testing.T) log.Log {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	return kafkaOver(t, cluster)
+	return kafkaOver(t, cluster.ListenAddrs(), "test")
 }
 
-func kafkaOver(t *testing.T, cluster *kfake.Cluster) log.Log {
-	l, err := kafka.Open(context.Background(), kafka.Config{Brokers: cluster.ListenAddrs(), Deployment: "test", Topics: kafka.Topics{ReplicationFactor: 1}})
+func kafkaOver(t *testing.T, brokers []string, deployment string) log.Log {
+	l, err := kafka.Open(context.Background(), kafka.Config{Brokers: brokers, Deployment: deployment, Topics: kafka.Topics{ReplicationFactor: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
