@@ -16,7 +16,6 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/log/kafka"
-	"github.com/evertdb/evert/schema/registry"
 )
 
 // An inspection looks at everything that one file names, and changes nothing:
@@ -53,8 +52,11 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 		return nil
 	}
 	i.lookForDaemon(ctx)
+	i.lookAtMachine()
+	i.lookAtListeners(ctx)
 	i.openLog(ctx)
 	defer i.close()
+	i.lookAtState(ctx)
 	i.lookAtCluster(ctx)
 	for _, name := range i.config.SourceNames() {
 		i.lookAtSource(ctx, name, databases[name])
@@ -195,20 +197,4 @@ func (i *inspection) frontier(ctx context.Context, name string) *log.Frontier {
 		at = part
 	}
 	return at
-}
-
-// lookAtRegistry asks the registry, if the file names one.
-func (i *inspection) lookAtRegistry(ctx context.Context) {
-	if i.config.Registry == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
-	defer cancel()
-	r, err := dialRegistry(i.config.Registry)
-	if err == nil {
-		_, _, err = r.Latest(ctx, "evert-check")
-	}
-	if !errors.Is(err, registry.ErrNotFound) {
-		i.found = append(i.found, failures("registry", err)...)
-	}
 }

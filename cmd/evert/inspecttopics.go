@@ -94,5 +94,9 @@ func topicsToTry(c *configs.Config) (specs []log.TopicSpec) {
 }
 
 func topicToTry(c *configs.Config, name string, own configs.Topic) log.TopicSpec {
-	return log.TopicSpec{Name: name, Compact: true, Partitions: int32(cmp.Or(own.Partitions, c.Kafka.Topics.Partitions)), Settings: own.Config}
+	spec := log.TopicSpec{Name: name, Compact: true, Partitions: int32(own.Partitions), Settings: own.Config}
+	if c.Kafka != nil {
+		spec.Partitions = cmp.Or(spec.Partitions, int32(c.Kafka.Topics.Partitions))
+	}
+	return spec
 }

@@ -11,4 +11,9 @@ const (
 	codeLogFull    pipeline.Code = "LOG_FULL"
 	codeFileExists pipeline.Code = "FILE_EXISTS"
 	codeUnanswered pipeline.Code = "SOURCE_UNANSWERED"
+
+	codeOtherState    pipeline.Code = "DATA_DIR_OTHER"
+	codeRegistryMode  pipeline.Code = "REGISTRY_MODE"
+	codeRegistryLevel pipeline.Code = "REGISTRY_LEVEL"
+	codeRegistryIDs   pipeline.Code = "REGISTRY_IDS"
 )

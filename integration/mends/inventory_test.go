@@ -35,6 +35,9 @@ func covered() map[pipeline.Code][]string {
 	for _, st := range ofServer() {
 		add(st.name(), st.code)
 	}
+	for _, st := range ofRegistry() {
+		add(st.name(), st.code)
+	}
 	for _, st := range ofChecks() {
 		add(st.name(), st.code)
 	}

@@ -26,6 +26,9 @@ var kafkaTools = map[string]func(cl *kadm.Client, f *toolFlags) error{
 
 // calledAs gives the tool that this binary is under a name.
 func calledAs(name string) (tool func(args []string) int, ok bool) {
+	if filepath.Base(name) == "curl" {
+		return curl, true
+	}
 	do, ok := kafkaTools[filepath.Base(name)]
 	return func(args []string) int {
 		if err := runTool(do, args); err != nil {

@@ -156,7 +156,7 @@ func tools(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	links := map[string]string{"evert": suite.Evert(t)}
+	links := map[string]string{"evert": suite.Evert(t), "curl": self}
 	for name := range kafkaTools {
 		links[name] = self
 	}

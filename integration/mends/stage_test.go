@@ -129,7 +129,7 @@ func another(line string) (rest string, alternative bool) {
 
 var (
 	statement = regexp.MustCompile(`^(ALTER|CREATE|DROP|GRANT|SELECT) `)
-	command   = regexp.MustCompile(`^(evert|kill|kafka-[a-z]+\.sh) \S`)
+	command   = regexp.MustCompile(`^(evert|kill|curl|kafka-[a-z]+\.sh) \S`)
 	daemon    = regexp.MustCompile(`^evert run( -c \S+)?$`)
 )
 

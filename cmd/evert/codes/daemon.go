@@ -105,6 +105,41 @@ func ofDaemon() []Entry {
 			Mend: "Stop whoever reads from the slot, or run the statement that the message shows as a superuser; then run the reset again.",
 		},
 		{
+			Code: "DISK_LOW",
+			Text: "The disk of data_dir has little room. A full one pauses capture, loses nothing, and lets the server keep its own log for us meanwhile.",
+			Mend: "Free some space there, or move data_dir to a larger disk while the daemon is stopped.",
+		},
+		{
+			Code: "MEMORY_LIMIT",
+			Text: "The system would end the process before it reaches the memory that it aims to stay below: the limit of its cgroup, or the machine's memory, is too small for limits.memory.",
+			Mend: "Lower limits.memory to what the message shows, or allow the process more.",
+		},
+		{
+			Code: "FILE_MODE",
+			Text: "Other users of this machine may read the data directory, in which rows of the database lie, or a private key.",
+			Mend: "Run the chmod that the message shows.",
+		},
+		{
+			Code: "DATA_DIR_OTHER",
+			Text: "The data directory holds the topics of a deployment of another name, and none of this one: the name in the file was changed, or data_dir is another's.",
+			Mend: "Write the name that the message shows, or name another data_dir.",
+		},
+		{
+			Code: "REGISTRY_MODE",
+			Text: "The schema registry takes no new schemas, so that no table can be captured whose schema it does not have.",
+			Mend: "Set its mode to READWRITE, with the command that the message shows.",
+		},
+		{
+			Code: "REGISTRY_LEVEL",
+			Text: "The schema registry compares new schemas with nothing: a table may change so that readers of its topic fail.",
+			Mend: "Set the compatibility level to BACKWARD or stricter, with the command that the message shows.",
+		},
+		{
+			Code: "REGISTRY_IDS",
+			Text: "Records of a topic have schema ids that the registry does not know for it. It was wiped, or the file names another: readers would decode them with foreign schemas.",
+			Mend: "Restore the registry's schemas with their ids, or name the right registry; else begin the topics anew: `evert reset SOURCE --yes`.",
+		},
+		{
 			Code: "SOURCE_UNANSWERED",
 			Text: "A check reached a source's server and could not ask it all it wanted: the connection broke, or a question took too long.",
 			Mend: "See that the server takes connections, then run `evert check --connect` again.",
