@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime/metrics"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,18 +76,20 @@ func (a *app) demo(f demoFlags) (err error) {
 	if f.rate <= 0 || f.rate > 10_000 {
 		return usage(fmt.Errorf("--rate %v: it is between 0 and 10000", f.rate))
 	}
+	ctx, stop := signal.NotifyContext(a.ctx, syscall.SIGPIPE) // nobody reads on: clean up as after Ctrl-C
+	defer stop()
 	s := &show{app: a, demoFlags: f, live: terminal.IsTerminal(a.out)}
 	defer func() { err = errors.Join(err, s.cleanUp()) }()
 	steps := []func(context.Context) error{s.place, s.startPostgres, s.openShop, s.writeFile, s.startDaemon}
 	for _, step := range steps {
-		if err := step(a.ctx); err != nil {
-			if a.ctx.Err() != nil {
+		if err := step(ctx); err != nil {
+			if ctx.Err() != nil {
 				return nil
 			}
 			return err
 		}
 	}
-	return s.run(a.ctx)
+	return s.run(ctx)
 }
 
 // place makes the directory.

@@ -202,10 +202,18 @@ func lagText(src *monitor.SourceStatus) string {
 }
 
 func retainedText(v *monitor.ServerStatus) string {
-	if v == nil || v.RetainedBytes == nil {
+	switch {
+	case v == nil:
+		return ""
+	case v.Slot == "lost" || v.Slot == "missing":
+		return "nothing: the slot is " + v.Slot
+	case v.RetainedBytes == nil:
 		return ""
 	}
 	text := terminal.Bytes(*v.RetainedBytes) + " of the server's log"
+	if v.Slot != "" && v.Slot != "reserved" {
+		text += ", slot " + v.Slot
+	}
 	switch {
 	case v.LimitBytes == nil:
 		return text + ", without a limit"
