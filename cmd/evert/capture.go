@@ -297,8 +297,11 @@ func (c *capturing) tableStopped(topic string, t *schema.Table, why *pipeline.Re
 
 // topic says what the file says of one table's topic.
 func (c *capturing) topic(t *schema.Table) capture.Topic {
-	config := c.daemon.config
-	settings := config.Sources[c.name].For(t.Schema, t.Name)
+	return tableTopicOf(c.daemon.config, c.name, tableName{t.Schema, t.Name})
+}
+
+func tableTopicOf(config *configs.Config, source string, t tableName) capture.Topic {
+	settings := config.Sources[source].For(t.schema, t.name)
 	own := settings.Topic
 	topic := capture.Topic{Partitions: own.Partitions, Settings: own.Config, OnOversize: oversizePolicy(settings.OnOversize)}
 	if n := int(config.Limits.RecordBytes); n > capture.DefaultRecordBytes {

@@ -22,7 +22,7 @@ type database interface {
 	// Check asks the server for everything that would keep the source from
 	// starting at from, which is nil if that is not known. An error means that it
 	// could not be asked.
-	Check(ctx context.Context, from *pipeline.Resume) ([]pipeline.Finding, error)
+	Check(ctx context.Context, from *pipeline.Resume) (report, error)
 	// Probe asks the server how far it is, on a connection of its own (O12);
 	// committed is the native position that we have, empty if none.
 	Probe(ctx context.Context, committed string) (monitor.Probe, error)
@@ -41,6 +41,15 @@ type source interface {
 	Facts() monitor.Facts // may be called from any goroutine
 	Hasten(waiting bool)  // somebody waits for it to move on although nothing happens
 }
+
+// A report is what a check of a source found, and the tables that it would
+// capture.
+type report struct {
+	found  []pipeline.Finding
+	tables []tableName
+}
+
+type tableName struct{ schema, name string }
 
 // place is where a source stands: what every connector is made from.
 type place struct {

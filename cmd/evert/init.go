@@ -91,8 +91,8 @@ func (a *app) findings(ctx context.Context, c *configs.Config, name string) []pi
 	if err != nil {
 		return nil
 	}
-	found, _ := database.Check(ctx, nil) // what cannot be asked is no finding
-	return found
+	r, _ := database.Check(ctx, nil) // what cannot be asked is no finding
+	return r.found
 }
 
 // writeStarter writes the file where it belongs, and says where. A file that is

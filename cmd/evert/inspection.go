@@ -28,9 +28,10 @@ import (
 type inspection struct {
 	config *configs.Config
 	found  []checked
-	daemon *api.Status  // of the daemon that runs here; nil if none does
-	dir    *datadir.Dir // taken while the embedded log is read
-	topics *topicLog    // nil if it cannot be read
+	daemon *api.Status            // of the daemon that runs here; nil if none does
+	dir    *datadir.Dir           // taken while the embedded log is read
+	topics *topicLog              // nil if it cannot be read
+	tables map[string][]tableName // that each source would capture, as far as its server said
 }
 
 // inspectionTime bounds each part of an inspection.
@@ -57,10 +58,11 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	i.openLog(ctx)
 	defer i.close()
 	i.lookAtState(ctx)
-	i.lookAtCluster(ctx)
+	i.tables = map[string][]tableName{}
 	for _, name := range i.config.SourceNames() {
 		i.lookAtSource(ctx, name, databases[name])
 	}
+	i.lookAtCluster(ctx)
 	i.lookAtRegistry(ctx)
 	return nil
 }
@@ -132,15 +134,16 @@ func (i *inspection) lookAtSource(ctx context.Context, name string, d database) 
 		i.relay(name)
 	}
 	from := i.stored(ctx, name)
-	found, err := d.Check(ctx, from)
+	r, err := d.Check(ctx, from)
 	if again := i.stored(ctx, name); from != nil && (again == nil || again.At != from.At) {
-		found, err = d.Check(ctx, nil) // a daemon elsewhere moves it on: it compares, not we
+		r, err = d.Check(ctx, nil) // a daemon elsewhere moves it on: it compares, not we
 	}
 	if err != nil {
-		found = append(found, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeUnanswered, Where: "source " + name,
+		r.found = append(r.found, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeUnanswered, Where: "source " + name,
 			What: "its server cannot be asked", Err: err, Mend: "see that the server takes connections, then run the check again"}))
 	}
-	i.add(name, found...)
+	i.add(name, r.found...)
+	i.tables[name] = r.tables
 }
 
 // relay says how the daemon finds a source.

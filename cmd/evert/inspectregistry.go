@@ -27,7 +27,10 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 		i.found = append(i.found, failures("registry", err)...)
 		return
 	}
-	tables := i.tableTopics(ctx)
+	var tables []log.TopicSpec
+	for _, name := range i.config.SourceNames() {
+		tables = append(tables, i.tableTopics(ctx, name)...)
+	}
 	standings, err := client.Standings(ctx, subjectsOf(tables)...)
 	if err != nil {
 		i.found = append(i.found, failures("registry", err)...)
@@ -37,6 +40,9 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 		i.judge(s)
 	}
 	for _, topic := range tables {
+		if i.topics == nil {
+			return
+		}
 		if err := i.compareIDs(ctx, client, topic); err != nil {
 			i.found = append(i.found, failures("registry", err)...)
 			return
@@ -50,15 +56,6 @@ func subjectsOf(topics []log.TopicSpec) (subjects []string) {
 		subjects = append(subjects, t.Name+"-key", t.Name+"-value")
 	}
 	return subjects
-}
-
-// tableTopics are those that frontiers speak of.
-func (i *inspection) tableTopics(ctx context.Context) []log.TopicSpec {
-	if i.topics == nil {
-		return nil
-	}
-	_, tables := i.knownTopics(ctx)
-	return tables
 }
 
 // judge says what a standing means for us.

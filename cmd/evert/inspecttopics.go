@@ -3,21 +3,17 @@ package main
 import (
 	"cmp"
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 )
 
-// lookAtCluster asks a cluster what it is and allows, and whether it has or takes
-// topics as they have to be: those that exist, one of each source, and that of
-// each table that has settings of its own.
+// lookAtCluster asks a cluster what it is and allows, whether it has or takes
+// topics as they have to be, and whose they are.
 func (i *inspection) lookAtCluster(ctx context.Context) {
 	if i.topics == nil {
 		return
@@ -28,9 +24,28 @@ func (i *inspection) lookAtCluster(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	internal, tables := i.knownTopics(ctx)
+	specs := i.internalTopics()
+	i.found = append(i.found, failures("topics", cluster.Try(ctx, specs...))...)
+	for _, name := range i.config.SourceNames() {
+		tables := i.tableTopics(ctx, name)
+		specs = append(specs, tables...)
+		i.lookAtOwners(ctx, name, tables)
+		i.found = append(i.found, failures("topics", named(name, cluster.Try(ctx, tables...)))...)
+	}
+	i.add("", cluster.Check(ctx, i.subjects(specs))...)
+}
+
+// named puts a source's name into mends of the log, which knows none.
+func named(source string, err error) error {
+	for _, r := range refusals(err) {
+		r.Mend = strings.ReplaceAll(r.Mend, "SOURCE", source)
+	}
+	return err
+}
+
+func (i *inspection) subjects(specs []log.TopicSpec) kafka.Subjects {
 	s := kafka.Subjects{Now: time.Now()}
-	for _, spec := range slices.Concat(internal, tables) {
+	for _, spec := range specs {
 		s.Topics = append(s.Topics, spec.Name)
 	}
 	for _, name := range i.config.SourceNames() {
@@ -38,65 +53,61 @@ func (i *inspection) lookAtCluster(ctx context.Context) {
 		s.Groups = append(s.Groups, group)
 		s.Writers = append(s.Writers, capture.WriterID(name))
 	}
-	i.add("", cluster.Check(ctx, s)...)
-	specs := append(slices.Concat(internal, tables), topicsToTry(i.config)...)
-	i.found = append(i.found, failures("topics", cluster.Try(ctx, specs...))...)
+	return s
 }
 
-// knownTopics gives what the internal topics have to be, and the table topics
-// that frontiers speak of, with the ids that they had (K13).
-func (i *inspection) knownTopics(ctx context.Context) (internal, tables []log.TopicSpec) {
-	one := func(name string) {
-		internal = append(internal, log.TopicSpec{Name: name, Partitions: 1, Compact: true})
-	}
-	one(log.OwnersTopic)
-	one(log.ControlTopic(i.config.Name))
+// internalTopics says what they have to be.
+func (i *inspection) internalTopics() (specs []log.TopicSpec) {
+	names := []string{log.OwnersTopic, log.ControlTopic(i.config.Name)}
 	if i.config.Registry == nil {
-		one(log.SchemasTopic(i.config.Name))
+		names = append(names, log.SchemasTopic(i.config.Name))
 	}
-	for _, name := range i.config.SourceNames() {
-		one(log.FrontierTopic(i.config.Name, name))
-		f := i.frontier(ctx, name)
-		if f == nil {
-			continue
-		}
-		for _, topic := range slices.Sorted(maps.Keys(f.Tables)) {
-			spec := topicToTry(i.config, topic, i.config.Sources[name].For(tableOf(topic, i.config.Sources[name].TopicPrefix)).Topic)
-			spec.ID = f.Tables[topic].ID
-			tables = append(tables, spec)
-		}
+	for _, source := range i.config.SourceNames() {
+		names = append(names, log.FrontierTopic(i.config.Name, source))
 	}
-	return internal, tables
-}
-
-// tableOf gives the table of a topic, as far as its name tells: what cannot stand
-// in one was replaced.
-func tableOf(topic, prefix string) (schema, table string) {
-	schema, table, _ = strings.Cut(strings.TrimPrefix(topic, prefix+"."), ".")
-	return schema, table
-}
-
-func (i *inspection) foundTopic(r *pipeline.Refusal) {
-	i.add("", pipeline.Found(pipeline.Warns, *r))
-}
-
-func topicsToTry(c *configs.Config) (specs []log.TopicSpec) {
-	for _, name := range c.SourceNames() {
-		s := c.Sources[name]
-		specs = append(specs, topicToTry(c, log.TableTopic(s.TopicPrefix, "evert", "check"), configs.Topic{}))
-		for p := range s.Overrides {
-			if schema, table, exact := p.Exact(); exact && len(s.Overrides[p].Topic.Config) > 0 {
-				specs = append(specs, topicToTry(c, log.TableTopic(s.TopicPrefix, schema, table), s.For(schema, table).Topic))
-			}
-		}
+	for _, name := range names {
+		specs = append(specs, log.TopicSpec{Name: name, Partitions: 1, Compact: true})
 	}
 	return specs
 }
 
-func topicToTry(c *configs.Config, name string, own configs.Topic) log.TopicSpec {
-	spec := log.TopicSpec{Name: name, Compact: true, Partitions: int32(own.Partitions), Settings: own.Config}
-	if c.Kafka != nil {
-		spec.Partitions = cmp.Or(spec.Partitions, int32(c.Kafka.Topics.Partitions))
+// tableTopics says what the topics of a source's tables have to be, with the ids
+// that the frontier speaks of (K13). Where the server did not tell its tables,
+// one is made up, so that something is asked.
+func (i *inspection) tableTopics(ctx context.Context, source string) (specs []log.TopicSpec) {
+	known := map[string]log.TableState{}
+	if i.topics != nil {
+		if f := i.frontier(ctx, source); f != nil {
+			known = f.Tables
+		}
 	}
-	return spec
+	tables := i.tables[source]
+	if tables == nil && (i.config.Kafka == nil || i.config.Kafka.Topics.Manage == "create") {
+		tables = []tableName{{"evert", "check"}}
+	}
+	for _, t := range tables {
+		want := tableTopicOf(i.config, source, t)
+		name := cmp.Or(want.Name, log.TableTopic(i.config.Sources[source].TopicPrefix, t.schema, t.name))
+		specs = append(specs, log.TopicSpec{Name: name, Partitions: int32(want.Partitions), Compact: true, Settings: want.Settings,
+			MaxBytes: want.MaxBytes, ID: known[name].ID})
+	}
+	return specs
+}
+
+// lookAtOwners refuses topics that belong to another source or deployment.
+func (i *inspection) lookAtOwners(ctx context.Context, source string, specs []log.TopicSpec) {
+	who := log.Owner{Deployment: i.config.Name, Source: source}
+	var topics []string
+	for _, spec := range specs {
+		topics = append(topics, spec.Name)
+	}
+	if err := log.CheckOwner(ctx, i.topics, who, topics...); err != nil {
+		i.found = append(i.found, failures("the owners of topics", err)...)
+		return
+	}
+	i.add(source, pipeline.Good("topics", "none of those that it would write belongs to another source or deployment"))
+}
+
+func (i *inspection) foundTopic(r *pipeline.Refusal) {
+	i.add("", pipeline.Found(pipeline.Warns, *r))
 }

@@ -89,8 +89,13 @@ func (s postgresSource) Facts() monitor.Facts {
 	return f
 }
 
-func (d *postgresDatabase) Check(ctx context.Context, from *pipeline.Resume) ([]pipeline.Finding, error) {
-	return postgres.Check(ctx, d.settings(), from)
+func (d *postgresDatabase) Check(ctx context.Context, from *pipeline.Resume) (report, error) {
+	checked, err := postgres.Check(ctx, d.settings(), from)
+	r := report{found: checked.Findings}
+	for _, t := range checked.Tables {
+		r.tables = append(r.tables, tableName{t.Schema, t.Name})
+	}
+	return r, err
 }
 
 // dial opens a plain connection; the caller closes it.
@@ -165,7 +170,7 @@ func (d *postgresDatabase) End(ctx context.Context) (end string, err error) {
 		return end, nil
 	}
 	found, checkErr := d.Check(ctx, nil)
-	if r := pipeline.Failing(found); r != nil {
+	if r := pipeline.Failing(found.found); r != nil {
 		return "", r
 	}
 	return "", errors.Join(err, checkErr)

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
@@ -65,5 +68,71 @@ func TestMendsOfChecks(t *testing.T) {
 			t.Parallel()
 			st.run(t, pg.server(t))
 		})
+	}
+}
+
+// onCluster is a stage whose log is on a fake cluster of its own.
+func onCluster(t *testing.T, broker, kafka string) *stage {
+	t.Helper()
+	s := newStage(t, pg.server(t), harness.Options{Brokers: []string{broker}})
+	s.kafka(", topics: {replication_factor: 1" + kafka + "}")
+	return s
+}
+
+// TestCheckOfTopics checks deployments on a cluster before they do harm.
+func TestCheckOfTopics(t *testing.T) {
+	t.Parallel()
+	t.Run("topics that people make are printed before the first start", func(t *testing.T) {
+		t.Parallel()
+		s := onCluster(t, cluster(t), ", manage: verify")
+		made := 0
+		for ; made < mostMends; made++ {
+			out, exit := s.sh("evert check --connect")
+			if exit == 0 {
+				break
+			}
+			s.obey(mendOf(t, out, "TOPIC_MISSING"), false)
+		}
+		if made != 5 { // frontier, control, schemas, owners, t
+			t.Errorf("%d topics were made", made)
+		}
+		s.caughtUp()
+		s.compareRows("t", harness.Topic("t"))
+	})
+	t.Run("K12 a topic of another deployment", func(t *testing.T) {
+		t.Parallel()
+		broker := cluster(t)
+		onCluster(t, broker, "").caughtUp()
+		second := onCluster(t, broker, "")
+		out, exit := second.sh("evert check --connect")
+		if exit != 3 || !strings.Contains(out, "topic db.public.t: it belongs to source db of deployment") || !strings.Contains(out, "[TOPIC_OWNED]") {
+			t.Errorf("exit code %d:\n%s", exit, out)
+		}
+	})
+	t.Run("K13 a topic that is gone", func(t *testing.T) {
+		t.Parallel()
+		broker := cluster(t)
+		s := onCluster(t, broker, "")
+		s.caughtUp()
+		s.deleteTopic(broker, harness.Topic("t"))
+		out, exit := s.sh("evert check --connect")
+		if exit != 3 || !strings.Contains(out, "[TOPIC_MISSING]") {
+			t.Fatalf("exit code %d:\n%s", exit, out)
+		}
+		s.obey(mendOf(t, out, "TOPIC_MISSING"), false)
+		s.caughtUp()
+		s.compareRows("t", harness.Topic("t"))
+	})
+}
+
+func (s *stage) deleteTopic(broker, topic string) {
+	s.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer cl.Close()
+	if _, err := kadm.NewClient(cl).DeleteTopic(s.Context(), topic); err != nil {
+		s.Fatal(err)
 	}
 }

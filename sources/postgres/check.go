@@ -12,12 +12,19 @@ import (
 	"github.com/evertdb/evert/pipeline"
 )
 
+// A Report is what Check found, and the tables that a source would capture: those
+// that it could, and those that only a right is lacking to.
+type Report struct {
+	Findings []pipeline.Finding
+	Tables   []TableName
+}
+
 // Check connects and gives everything that would keep a source from starting at
 // from, everything worth knowing besides, and what was looked at and is fine.
 // Where from is nil, it is not known where the source is, and its slot is not
 // compared with that. Check changes nothing. An error means that the server could
 // not be asked.
-func Check(ctx context.Context, c Config, from *pipeline.Resume) ([]pipeline.Finding, error) {
+func Check(ctx context.Context, c Config, from *pipeline.Resume) (Report, error) {
 	s := New(c)
 	defer s.Close()
 	known := from != nil
@@ -26,28 +33,36 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) ([]pipeline.Fin
 	}
 	was, err := s.ready(ctx, *from)
 	if err != nil {
-		return failures(err)
+		found, err := failures(err)
+		return Report{Findings: found}, err
+	}
+	var r Report
+	for _, t := range slices.Concat(s.chosen.tables, s.chosen.denied) {
+		r.Tables = append(r.Tables, t.TableName)
 	}
 	conn, err := s.dial(ctx)
 	if err != nil {
 		found, err := failures(err)
-		return append(found, fails(s.unready()...)...), err
+		r.Findings = append(found, fails(s.unready()...)...)
+		return r, err
 	}
 	closeConn(conn.PgConn)
-	o, err := loadOutlook(ctx, &s.config, s.side)
-	if err != nil {
-		return nil, fmt.Errorf("look at the server's transactions, slots and relations: %w", err)
-	}
 	problems := s.unready()
 	if known {
 		problems = s.problems(*from, was)
 	}
-	found := s.fine(*from, o, problems)
-	found = append(found, s.facts.warnings()...)
-	found = append(found, o.warnings(&s.config, s.facts)...)
-	found = append(found, s.scopeWarnings(o)...)
-	found = append(found, s.baseBackup(ctx)...)
-	return append(found, fails(problems...)...), nil
+	r.Findings, err = s.lookAhead(ctx, *from, problems)
+	return r, err
+}
+
+// lookAhead says what is fine, what will hurt later, and the problems.
+func (s *Source) lookAhead(ctx context.Context, from pipeline.Resume, problems []error) ([]pipeline.Finding, error) {
+	o, err := loadOutlook(ctx, &s.config, s.side)
+	if err != nil {
+		return nil, fmt.Errorf("look at the server's transactions, slots and relations: %w", err)
+	}
+	return slices.Concat(s.fine(from, o, problems), s.facts.warnings(), o.warnings(&s.config, s.facts), s.scopeWarnings(o),
+		s.baseBackup(ctx), fails(problems...)), nil
 }
 
 // ready reads what a start depends on.

@@ -21,7 +21,7 @@ func found(t *testing.T, c Config, from *pipeline.Resume, code pipeline.Code) (o
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range all {
+	for _, f := range all.Findings {
 		if f.Code == code {
 			out = append(out, f)
 		}
@@ -37,7 +37,7 @@ func fineText(t *testing.T, c Config, from *pipeline.Resume) string {
 		t.Fatal(err)
 	}
 	text := ""
-	for _, f := range all {
+	for _, f := range all.Findings {
 		if f.Severity == pipeline.Fine {
 			text += f.What + "\n"
 		}
@@ -259,7 +259,7 @@ func TestCheckSaysWhatIsFine(t *testing.T) {
 		}
 	}
 	all, err := Check(t.Context(), d.config(), nil)
-	if err != nil || slices.ContainsFunc(all, func(f pipeline.Finding) bool { return f.Severity == pipeline.Fails }) {
+	if err != nil || len(all.Tables) != 2 || slices.ContainsFunc(all.Findings, func(f pipeline.Finding) bool { return f.Severity == pipeline.Fails }) {
 		t.Errorf("%v, %v", all, err)
 	}
 }

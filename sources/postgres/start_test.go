@@ -239,7 +239,7 @@ func TestChecksTellEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	var codes []string
-	for _, f := range found {
+	for _, f := range found.Findings {
 		if f.Severity != pipeline.Fine {
 			codes = append(codes, string(f.Code))
 		}
@@ -255,14 +255,14 @@ func TestChecksTellEverything(t *testing.T) {
 		return "postgres://u:canary@127.0.0.1:1/db?sslmode=disable", nil
 	}
 	found, err = Check(t.Context(), c, nil)
-	if err != nil || len(found) != 1 || found[0].Code != CodeConnect || strings.Contains(found[0].Error(), "canary") {
+	if err != nil || len(found.Findings) != 1 || found.Findings[0].Code != CodeConnect || strings.Contains(found.Findings[0].Error(), "canary") {
 		t.Errorf("unreachable: %v %v", found, err)
 	}
 	c.URL = func(context.Context) (string, error) {
 		_, host, _ := strings.Cut(d.url, "@")
 		return "postgres://postgres:wrong@" + host, nil
 	}
-	if found, err = Check(t.Context(), c, nil); err != nil || len(found) != 1 || found[0].Code != CodeAuth {
+	if found, err = Check(t.Context(), c, nil); err != nil || len(found.Findings) != 1 || found.Findings[0].Code != CodeAuth {
 		t.Errorf("wrong password: %v %v", found, err)
 	}
 }

@@ -68,15 +68,11 @@ func read(ctx context.Context, r log.Reader, fn func(*log.Record) error, idle fu
 // Find gives the topic that name means: a topic's own name, or a table's, as
 // schema.table of any of the sources with these topic prefixes.
 func Find(ctx context.Context, l log.Log, name string, prefixes []string) (log.TopicInfo, error) {
-	all, err := l.Admin().Topics(ctx)
-	if err != nil {
-		return log.TopicInfo{}, err
-	}
-	wanted := candidates(name, prefixes)
 	var hits []log.TopicInfo
-	for _, info := range all {
-		if slices.Contains(wanted, info.Name) {
-			hits = append(hits, info)
+	if wanted := candidates(name, prefixes); len(wanted) > 0 {
+		var err error
+		if hits, err = l.Admin().Topics(ctx, wanted...); err != nil {
+			return log.TopicInfo{}, err
 		}
 	}
 	exact := slices.IndexFunc(hits, func(i log.TopicInfo) bool { return i.Name == name })
@@ -88,11 +84,18 @@ func Find(ctx context.Context, l log.Log, name string, prefixes []string) (log.T
 	case len(hits) > 1:
 		return log.TopicInfo{}, refuse(fmt.Sprintf("%q is a table of several sources", name), "name one of the topics "+names(hits))
 	}
+	all, err := l.Admin().Topics(ctx) // to name some; a cluster may hold many that are not ours to describe
+	if err != nil {
+		all = nil
+	}
 	return log.TopicInfo{}, refuse(fmt.Sprintf("there is no topic and no captured table %q", name), "name one of "+names(visible(all)))
 }
 
 func candidates(name string, prefixes []string) []string {
-	wanted := []string{name}
+	var wanted []string
+	if log.Sanitize(name) == name { // a cluster refuses to be asked of others
+		wanted = append(wanted, name)
+	}
 	p, err := configs.ParseTable(name)
 	if err != nil {
 		return wanted

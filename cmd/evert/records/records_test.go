@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,8 +157,11 @@ type named struct {
 type namedLog struct{ named }
 
 func (n namedLog) Admin() log.Admin { return n.named }
-func (n named) Topics(context.Context, ...string) (out []log.TopicInfo, err error) {
+func (n named) Topics(_ context.Context, names ...string) (out []log.TopicInfo, err error) {
 	for _, t := range n.topics {
+		if len(names) > 0 && !slices.Contains(names, t) {
+			continue
+		}
 		out = append(out, log.TopicInfo{TopicSpec: log.TopicSpec{Name: t}})
 	}
 	return out, nil

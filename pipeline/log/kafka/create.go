@@ -134,7 +134,7 @@ func (l *Log) find(r *pipeline.Refusal) {
 func (l *Log) Try(ctx context.Context, specs ...log.TopicSpec) error {
 	a := &admin{l}
 	wanted, err := a.wants(specs)
-	if err != nil || l.cfg.Topics.Manage == Never {
+	if err != nil {
 		return err
 	}
 	there, err := a.describe(ctx, names(wanted)...)
@@ -143,11 +143,11 @@ func (l *Log) Try(ctx context.Context, specs ...log.TopicSpec) error {
 	}
 	l.compareFree(wanted, there)
 	for _, w := range wanted {
-		if p, ok := there[w.Name]; ok {
-			err = errors.Join(err, l.compare(w, p))
-		} else if l.cfg.Topics.Manage == Create {
-			err = errors.Join(err, a.try(ctx, w))
+		missing, wrong := a.verify([]want{w}, there)
+		if wrong == nil && len(missing) > 0 {
+			wrong = a.try(ctx, w)
 		}
+		err = errors.Join(err, wrong)
 	}
 	return err
 }
