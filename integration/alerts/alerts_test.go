@@ -31,7 +31,7 @@ func TestComponentDownAndSlotAtRisk(t *testing.T) {
 	pg := pgtest.Start(t, pgtest.Options{Initdb: []string{"--wal-segsize=1"}, Settings: map[string]string{"min_wal_size": "2MB", "max_wal_size": "16MB"}})
 	s := scene.New(t, &suite, pg, harness.Seed(t), 200, harness.Options{})
 	pgtest.Database(t, pg, "neighbour")
-	s.SQL("neighbour", "CREATE TABLE busy (text text)", "ALTER SYSTEM SET max_slot_wal_keep_size = '4GB'", "SELECT pg_reload_conf()")
+	s.SQL("neighbour", "CREATE TABLE busy (text text)", "ALTER SYSTEM SET max_slot_wal_keep_size = '400GB'", "SELECT pg_reload_conf()")
 	stop := s.Traffic()
 	d := s.Run()
 	d.AwaitStatus("the stream", harness.Flowing(5))

@@ -45,7 +45,7 @@ var houseFolders = []string{"integration/house", "integration/lanes"}
 // fault is the fake's or ours is open. No race was reported.
 var raceFolders = []string{
 	"pipeline", "pipeline/capture", "pipeline/log/embedded", "schema/registry",
-	"sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/supervise",
+	"sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/service", "cmd/evert/supervise",
 }
 
 func integrationOnly(folder string) bool {

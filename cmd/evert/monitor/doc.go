@@ -4,6 +4,8 @@
 //	stage ──── Events ────► Source ──► Status ──► /v1/status, evert status
 //	supervisor ── Events ──►   │          └─────► Judge ──► /readyz, evert_health
 //	prober ─── Probed ──────►  └────────────────► Collector ──► /metrics
+//	watching ─ Sampled ─────► Disk ──────────────────┤
+//	    └───── Observed ────► Readers ───────────────┘
 //
 // # Two witnesses
 //
