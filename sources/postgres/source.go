@@ -156,6 +156,9 @@ func (s *Source) dial(ctx context.Context) (*replConn, error) {
 func (s *Source) problems(from pipeline.Resume, was state) []error {
 	var problems []error
 	if !from.IsZero() {
+		if other := s.otherServer(s.system, was); len(other) > 0 {
+			return other // what another server has says nothing of the position (K12)
+		}
 		problems = s.identityRefusals(was)
 	}
 	if isFresh(from) {

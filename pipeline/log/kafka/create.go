@@ -103,7 +103,7 @@ func (a *admin) needed(w want, words string, err error) error {
 		if w.needs(k) && strings.Contains(words, k) {
 			r.What = fmt.Sprintf("the cluster refuses %s=%s, which the topic needs", k, v)
 			if atLeastAsGood(k) {
-				r.Mend = fmt.Sprintf("kafka: {topics: {config: {%s: \"VALUE\"}}}   # one that the cluster takes, and not below %s", k, v)
+				r.Mend = fmt.Sprintf("kafka: {topics: {config: {%s: \"VALUE\"}}}   # one that the cluster takes, and not below %s", k, w.kafka()[k])
 			}
 		}
 	}

@@ -35,7 +35,7 @@ const (
 // Refuses reports whether a code says that the cluster itself cannot be reached or
 // refuses us.
 func Refuses(code pipeline.Code) bool {
-	return slices.Contains([]pipeline.Code{codeUnreachable, codeDenied, codeTLS, codeAuth, codeToken, codeTimeout}, code)
+	return slices.Contains([]pipeline.Code{codeUnreachable, codeDenied, codeTLS, codeAuth, codeToken, codeTimeout, codeNeeded}, code)
 }
 
 // unreachable says why the cluster could not be asked at all.
