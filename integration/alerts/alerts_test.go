@@ -125,7 +125,9 @@ func TestDiskFillingAndNoProgress(t *testing.T) {
 		free, _ := value(values, "evert_data_dir_free_bytes")
 		return ok && left < 3600 && full == 0 && free <= 170<<20
 	})
-	l.watch(3 * time.Minute)
+	l.watch(4 * time.Minute)
+	l.fires(allAlerts) // it may have been a moment's work
+	l.watch(2 * time.Minute)
 	l.fires(allAlerts, diskFilling)
 
 	rest := harness.Fill(t, s.Data(), 0)
