@@ -33,16 +33,16 @@ func AppendElement(dst []byte, e Value) []byte {
 	case e.kind.fixed():
 		return binary.LittleEndian.AppendUint64(dst, e.num)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(e.ref)))
-	return append(dst, e.ref...)
+	dst = binary.AppendUvarint(dst, uint64(e.size))
+	return append(dst, e.Ref()...)
 }
 
 // Array is an array packed by AppendArray; the bytes are not copied.
-func Array(packed []byte) Value { return Value{kind: KindArray, ref: packed} }
+func Array(packed []byte) Value { return refer(KindArray, packed) }
 
 // Len is the number of elements of an array.
 func (v Value) Len() int {
-	n, _ := binary.Uvarint(v.ref)
+	n, _ := binary.Uvarint(v.Ref())
 	return int(n)
 }
 
@@ -50,8 +50,8 @@ func (v Value) Len() int {
 // early on bytes that AppendArray did not write.
 func (v Value) Elements() iter.Seq2[int, Value] {
 	return func(yield func(int, Value) bool) {
-		count, w := binary.Uvarint(v.ref)
-		rest := v.ref[max(w, 0):]
+		count, w := binary.Uvarint(v.Ref())
+		rest := v.Ref()[max(w, 0):]
 		for i := range int(count) {
 			e, n := element(rest)
 			if n == 0 || !yield(i, e) {
@@ -82,8 +82,7 @@ func element(b []byte) (Value, int) {
 	if w <= 0 || n > uint64(len(b)-1-w) {
 		return Value{}, 0
 	}
-	e.ref = b[1+w : 1+w+int(n)]
-	return e, 1 + w + int(n)
+	return refer(e.kind, b[1+w:1+w+int(n)]), 1 + w + int(n)
 }
 
 // fixed reports whether values of kind k live in the number alone.

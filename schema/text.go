@@ -24,13 +24,13 @@ func (t *Type) AppendText(dst []byte, v Value) []byte {
 	case KindTimestamp:
 		return appendTimestamp(dst, v.Int(), t.Zoned)
 	case KindBytes:
-		return hex.AppendEncode(append(dst, `\x`...), v.ref)
+		return hex.AppendEncode(append(dst, `\x`...), v.Ref())
 	case KindUUID:
-		return AppendUUID(dst, v.ref)
+		return AppendUUID(dst, v.Ref())
 	case KindArray:
 		return t.appendArray(dst, v)
 	}
-	return append(dst, v.ref...) // decimal, text, json: as the source prints them
+	return append(dst, v.Ref()...) // decimal, text, json: as the source prints them
 }
 
 func appendDate(dst []byte, days int64) []byte {
@@ -118,10 +118,12 @@ func AppendUUID(dst []byte, b []byte) []byte {
 
 // appendPadded writes a number that is not negative with at least width digits.
 func appendPadded(dst []byte, n int64, width int) []byte {
-	for limit := int64(10); width > 1; width, limit = width-1, limit*10 {
-		if n < limit {
-			dst = append(dst, '0')
-		}
+	var text [20]byte
+	at := len(text)
+	for ; n > 0 || width > 0; width-- {
+		at--
+		text[at] = byte('0' + n%10)
+		n /= 10
 	}
-	return strconv.AppendInt(dst, n, 10)
+	return append(dst, text[at:]...)
 }
