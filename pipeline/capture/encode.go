@@ -128,7 +128,7 @@ func (s *Sink) event(tab *table, c *pipeline.Change, op pipeline.Op) *avro.Event
 	if c.Op == pipeline.Read {
 		o.Snapshot = avro.Snapshotted
 	}
-	s.scratch.event = avro.Event{Op: op.String()[0], Origin: o, At: s.Now()}
+	s.scratch.event = avro.Event{Op: op.String()[0], Origin: o, At: s.at}
 	return &s.scratch.event
 }
 

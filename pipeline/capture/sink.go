@@ -71,9 +71,10 @@ type Sink struct {
 	sides   map[string]int    // side topics that are there, and their largest record
 	last    *table            // of the change before, most often also of this one
 	codecs  map[int]*avro.Codec
-	debts   []*debt // topics that owe tombstones
-	part    int     // parts of the open source transaction committed so far
-	read    uint64  // rows of the snapshot so far
+	debts   []*debt   // topics that owe tombstones
+	part    int       // parts of the open source transaction committed so far
+	read    uint64    // rows of the snapshot so far
+	at      time.Time // when the present batch came: the clock is not asked for each row
 	records []log.Record
 	arena   []byte
 	scratch scratch
@@ -116,6 +117,7 @@ func (s *Sink) Open(ctx context.Context) (pipeline.Resume, error) {
 // Write encodes a batch and appends its records to the open commit.
 func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
 	s.recycle()
+	s.at = s.Now()
 	if err := s.announce(ctx, b.Tables); err != nil {
 		return err
 	}

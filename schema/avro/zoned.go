@@ -1,8 +1,6 @@
 package avro
 
 import (
-	"strconv"
-
 	"github.com/evertdb/evert/schema"
 )
 
@@ -66,12 +64,14 @@ func appendISODay(dst []byte, days int64) []byte {
 }
 
 func appendPadded(dst []byte, n int64, width int) []byte {
-	for limit := int64(10); width > 1; width, limit = width-1, limit*10 {
-		if n < limit {
-			dst = append(dst, '0')
-		}
+	var text [20]byte
+	at := len(text)
+	for ; n > 0 || width > 0; width-- {
+		at--
+		text[at] = byte('0' + n%10)
+		n /= 10
 	}
-	return strconv.AppendInt(dst, n, 10)
+	return append(dst, text[at:]...)
 }
 
 // parseZoned reads what appendZoned writes, and the offsets and missing seconds

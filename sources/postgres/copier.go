@@ -30,6 +30,7 @@ type copier struct {
 	rest   []byte // the beginning of a row whose end was not sent yet
 	out    *batch
 	binary bool
+	read   struct{ rows, bytes int64 } // of the chunk, not told yet
 }
 
 // lockPatience is how long a worker waits for its locks.
@@ -84,6 +85,7 @@ func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
 	if len(w.rest) > 0 {
 		return errCopyFormat
 	}
+	w.tell()
 	c.progress.done.Add(1)
 	return nil
 }
@@ -100,12 +102,13 @@ func (w *copier) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	w.rest = append(w.rest[:0], rest...)
-	w.chunk.progress.bytes.Add(int64(len(p)))
+	w.read.bytes += int64(len(p))
 	return len(p), w.pace.wait(w.ctx, len(p))
 }
 
 func (w *copier) row(fields [][]byte) error {
 	if w.out != nil && w.out.full(&w.source.config) {
+		w.tell()
 		if err := w.flush(); err != nil {
 			return err
 		}
@@ -131,8 +134,15 @@ func (w *copier) row(fields [][]byte) error {
 	}
 	c := b.add()
 	c.Table, c.Op, c.After, c.Tx = sh.table, pipeline.Read, row, w.tx
-	w.chunk.progress.rows.Add(1)
+	w.read.rows++
 	return nil
+}
+
+// tell adds what was read to the progress of the table.
+func (w *copier) tell() {
+	w.chunk.progress.rows.Add(w.read.rows)
+	w.chunk.progress.bytes.Add(w.read.bytes)
+	w.read.rows, w.read.bytes = 0, 0
 }
 
 func (w *copier) flush() error {
