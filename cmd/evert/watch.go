@@ -102,7 +102,7 @@ func (w *watching) readings(ctx context.Context) (all []monitor.Reading, err err
 	return all, w.date(ctx, all)
 }
 
-// topics are those of the tables seen so far.
+// topics are those of the captured tables: a source names them all when it opens.
 func (w *watching) topics() (topics []string) {
 	for _, m := range w.daemon.monitors {
 		s := m.Status()

@@ -167,10 +167,7 @@ func TestReaderFallsBehind(t *testing.T) {
 	d.AwaitStatus("the stream", harness.Flowing(5))
 	admin := dial(t, k.Address)
 	topic := harness.Topic("accounts")
-	short := "20000"
-	if _, err := admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "delete.retention.ms", Value: &short}}, topic); err != nil {
-		t.Fatal(err)
-	}
+	keep(t, admin, topic, 20*time.Second)
 	stop()
 	catchesUp(s, d)
 	readTo(t, admin, topic, true)
@@ -188,6 +185,24 @@ func TestReaderFallsBehind(t *testing.T) {
 	l.await("a group at the end again", behind(func(seconds, unread float64) bool { return seconds == 0 }))
 	l.watch(30 * time.Second)
 	l.fires(butTheDisk)
+
+	readTo(t, admin, topic, false)
+	keep(t, admin, topic, 7*24*time.Hour)
+	d.Terminate()
+	s.Run() // a daemon that has seen no change of the table yet
+	l.await("a group that stopped before the daemon did", func(values map[string]float64) bool {
+		seconds, _ := value(values, `evert_reader_lag_seconds{group="search"`)
+		return seconds > 10
+	})
+}
+
+// keep sets how long a topic keeps its tombstones.
+func keep(t *testing.T, admin *kadm.Client, topic string, span time.Duration) {
+	t.Helper()
+	text := fmt.Sprint(span.Milliseconds())
+	if _, err := admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "delete.retention.ms", Value: &text}}, topic); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func dial(t *testing.T, broker string) *kadm.Client {

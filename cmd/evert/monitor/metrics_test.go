@@ -153,7 +153,7 @@ func labelsOf(m *dto.Metric) map[string]string {
 	return out
 }
 
-// A metric's labels are few: X12 no value of a row gets among them.
+// X08 a metric's labels are few, and no value of a row gets among them.
 func TestMetricsHoldNoRows(t *testing.T) {
 	allowed := map[string]bool{"source": true, "state": true, "status": true, "table": true, "component": true, "health": true, "version": true, "group": true, "edge": true, "of": true}
 	for _, f := range gather(t, everything(t)) {
