@@ -295,6 +295,9 @@ func (d *decoder) checkServe(c *Config) {
 	if c.Kafka != nil && s.Kafka != Off {
 		c.warn("serve.kafka has no effect, since the log is not embedded but on the cluster of the section kafka; remove one of them")
 	}
+	if s.KafkaAdvertised != "" && s.Kafka == Off {
+		c.warn("serve.kafka_advertised has no effect, since serve.kafka is none; remove it, or name an address to listen on")
+	}
 	d.checkPorts(s)
 }
 
@@ -328,6 +331,7 @@ func (d *decoder) checkLimits(c *Config) {
 	below("transaction_bytes", l.TransactionBytes)
 	below("log_cache_bytes", l.LogCacheBytes)
 	below("fetch_bytes", l.FetchBytes)
+	below("kafka_fetch_bytes", l.KafkaFetchBytes)
 	for _, name := range sortedKeys(c.Sources) {
 		if b := c.Sources[name].MaxCommitBytes; b > l.Memory {
 			d.add(d.at("sources", name, "max_commit_bytes"), outOfRange, fmt.Sprintf("sources.%s.max_commit_bytes is above limits.memory, which is %v", name, l.Memory), "lower it, or raise limits.memory")

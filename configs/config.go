@@ -82,6 +82,16 @@ type Limits struct {
 	FetchBytes Size `yaml:"fetch_bytes" default:"16MiB" min:"64KiB" max:"1GiB"`
 	// HTTP requests in progress at one time; more are answered with 503.
 	Requests int `yaml:"requests" default:"256" min:"1" max:"100000"`
+	// Connections of Kafka clients to serve.kafka open at one time; one more is closed at once.
+	KafkaConnections int `yaml:"kafka_connections" default:"64" min:"1" max:"100000"`
+	// The largest request of a Kafka client; a larger one closes its connection.
+	KafkaRequestBytes Size `yaml:"kafka_request_bytes" default:"1MiB" min:"1KiB" max:"100MiB"`
+	// Answers to Kafka clients with records that are made or on their way at one time; each takes about twice kafka_fetch_bytes.
+	KafkaFetches int `yaml:"kafka_fetches" default:"8" min:"1" max:"10000"`
+	// Bytes of records in one answer to a Kafka client; a larger record goes alone, and one such at a time.
+	KafkaFetchBytes Size `yaml:"kafka_fetch_bytes" default:"1MiB" min:"64KiB" max:"100MiB"`
+	// How long a Kafka client may take for each 64 KiB of an answer; one that takes longer is cut off.
+	KafkaSendTimeout time.Duration `yaml:"kafka_send_timeout" default:"10s" min:"100ms" max:"10m"`
 	// Streams of live changes open at one time; more are answered with 503.
 	Streams int `yaml:"streams" default:"256" min:"1" max:"100000"`
 	// Cursors of paged reads open at one time; the oldest ends when another is needed.

@@ -13,7 +13,9 @@ type Serve struct {
 	Registry string `yaml:"registry" format:"listen" default:"none"`
 	// The embedded log, read-only, for every Kafka consumer that assigns its partitions itself. Off by default.
 	Kafka string `yaml:"kafka" format:"listen" default:"none"`
-	// The bearer token that a request must carry.
+	// The address that Kafka clients are told to connect to, if they reach serve.kafka through another one than they dial, as behind a proxy or a container's port. By default the one that each has dialled; over TLS the name in its handshake.
+	KafkaAdvertised string `yaml:"kafka_advertised" format:"broker"`
+	// The bearer token that a request must carry; for Kafka clients it is the password of SASL PLAIN, with any name.
 	Token Secret `yaml:"token"`
 	// The server's certificate.
 	TLS *ServeTLS `yaml:"tls"`

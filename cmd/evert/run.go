@@ -29,6 +29,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/pipeline/log/embedded/listener"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 	"github.com/evertdb/evert/schema/registry"
 )
@@ -52,7 +53,7 @@ import (
 //	                          │         monitor.Source ◄── prober, asks the server    │
 //	                          └───────────────┬───────────────────────────────────────┘
 //	                             watching: the disk, and who reads the topics
-//	  6 listen ──────────────────► api: serve.http, serve.health, evert.sock
+//	  6 listen ──────────────────► api: serve.http, serve.health, evert.sock; listener: serve.kafka
 //	  7 start ───────────────────► one goroutine per component, one per prober, one that watches
 //	  8 wait ────────────────────► SIGTERM, or all sources done, or the first failure
 //	  9 drain ───────────────────► components commit and end; listeners close (O01)
@@ -69,7 +70,8 @@ type daemon struct {
 	captures     []*capturing
 	monitors     []*monitor.Source
 	watch        *watching
-	servers      []*api.Server
+	servers      []server
+	kafka        *listener.Server // serve.kafka; nil if it is off
 	listen       []api.Address
 	began        time.Time
 	full         atomic.Bool        // the embedded log has no room
@@ -154,10 +156,8 @@ func (d *daemon) prepare() {
 	for _, w := range d.config.Warnings() {
 		d.log.Warn(w)
 	}
-	for name, address := range map[string]string{"registry": d.config.Serve.Registry, "kafka": d.config.Serve.Kafka} {
-		if address != "" && address != configs.Off {
-			d.log.Warn("serve." + name + " is not served yet; nothing listens on " + address)
-		}
+	if address := d.config.Serve.Registry; address != "" && address != configs.Off {
+		d.log.Warn("serve.registry is not served yet; nothing listens on " + address)
 	}
 }
 
@@ -276,13 +276,16 @@ func (d *daemon) listenAll(ctx context.Context) error {
 	if err := d.listenOn(ctx, "http", d.config.Serve.HTTP, faces.HTTP(), d.config.Serve.TLS); err != nil {
 		return err
 	}
-	return d.listenOn(ctx, "health", d.config.Serve.Health, faces.Health(), nil)
+	if err := d.listenOn(ctx, "health", d.config.Serve.Health, faces.Health(), nil); err != nil {
+		return err
+	}
+	return d.listenKafka(ctx)
 }
 
 func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
-		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates},
+		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}

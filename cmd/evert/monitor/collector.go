@@ -1,6 +1,10 @@
 package monitor
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/evertdb/evert/pipeline/log/embedded/listener"
+)
 
 // A Collector turns what is known into metrics at each scrape, so that metrics
 // and status always say the same. Labels are names out of the file and of the
@@ -14,6 +18,8 @@ type Collector struct {
 	Readers *Readers    // of the table topics; may be nil
 
 	Certificates *Certificates // may be nil
+
+	Kafka func() (st listener.Stats, ok bool) // what serve.kafka served; may be nil
 }
 
 // Describe lists the metrics.
@@ -28,6 +34,9 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []func() *prometheus.Desc{stateDesc, slotDesc, tableDesc, oversizedDesc, stoppedDesc, componentDesc, healthDesc, fullDesc,
 		diskFreeDesc, diskSizeDesc, diskLeftDesc, readerLagDesc, readerUnreadDesc, readerRetentionDesc, certificateDesc, buildDesc} {
 		ch <- desc()
+	}
+	for _, g := range kafkaGauges() {
+		ch <- g.desc
 	}
 }
 
@@ -53,6 +62,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	c.Certificates.collect(ch)
 	collectDisk(ch, c.Disk)
 	collectReaders(ch, c.Readers)
+	c.collectKafka(ch)
 }
 
 func level(ch chan<- prometheus.Metric, desc *prometheus.Desc, v float64, labels ...string) {

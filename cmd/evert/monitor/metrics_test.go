@@ -13,6 +13,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/embedded/listener"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -46,7 +47,8 @@ func everything(t *testing.T) *Collector {
 		Offset: 3, Stable: 9, Oldest: streams.now.Add(-time.Minute), Retention: time.Hour}})
 	var certificates Certificates
 	certificates.Saw(Certificate{Edge: "kafka", Of: "client", End: streams.now.AddDate(1, 0, 0)}, streams.now)
-	return &Collector{Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates}
+	return &Collector{Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,
+		Kafka: func() (listener.Stats, bool) { return listener.Stats{Connections: 1, Records: 7}, true }}
 }
 
 func gather(t *testing.T, c *Collector) []*dto.MetricFamily {

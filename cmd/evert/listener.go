@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/pipeline/log/embedded/listener"
+)
+
+// A server listens somewhere until it is stopped: answers on their way go out
+// until ctx ends.
+type server interface{ Stop(ctx context.Context) }
+
+// listenKafka serves the embedded log to Kafka clients. On a cluster, clients
+// read from that; the file's warnings say so.
+func (d *daemon) listenKafka(ctx context.Context) error {
+	at := &d.config.Serve
+	topics, ok := d.topics.Log.(*embedded.Log)
+	if !ok || at.Kafka == "" || at.Kafka == configs.Off {
+		return nil
+	}
+	l, err := api.Listen(ctx, "kafka", at.Kafka, d.flags.patience)
+	if err != nil {
+		return err
+	}
+	scheme := "kafka://"
+	if at.TLS != nil {
+		if l, err = api.TLS(l, at.TLS.Cert, at.TLS.Key); err != nil {
+			return err
+		}
+		scheme = "kafka+ssl://"
+	}
+	config := listener.Config{Log: topics, Cluster: d.config.Name, Advertised: at.KafkaAdvertised, Token: at.Token.Reveal, Limits: kafkaLimits(&d.config.Limits)}
+	config.Events.Refused = func(client, why string) {
+		d.log.Warn("serve.kafka did not answer as a client wished", "client", client, "why", why)
+	}
+	if d.kafka, err = listener.Serve(l, config); err != nil {
+		return err
+	}
+	d.listen = append(d.listen, api.Address{Name: "kafka", Address: scheme + l.Addr().String()})
+	d.servers = append(d.servers, d.kafka)
+	return nil
+}
+
+func kafkaLimits(l *configs.Limits) listener.Limits {
+	return listener.Limits{Connections: l.KafkaConnections, RequestBytes: int(l.KafkaRequestBytes),
+		Fetches: l.KafkaFetches, FetchBytes: int(l.KafkaFetchBytes), Send: l.KafkaSendTimeout}
+}
+
+// kafkaStats says what serve.kafka served; ok is false if it is off.
+func (d *daemon) kafkaStats() (st listener.Stats, ok bool) {
+	if d.kafka == nil {
+		return st, false
+	}
+	return d.kafka.Stats(), true
+}
