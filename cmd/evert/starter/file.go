@@ -49,7 +49,9 @@ func writeGrants(b *strings.Builder, d Database) {
 		fmt.Fprintf(b, "#   %s\n", strings.Map(oneLine, sql))
 	}
 	fmt.Fprintf(b, "#   pg_hba.conf: %s\n", strings.Map(oneLine, g.HBA()))
-	b.WriteString("#\n# Never the keyword `replication` in pg_hba.conf: with it the role could copy the whole cluster.\n")
+	b.WriteString("#\n# Streaming needs LOGIN, REPLICATION, CONNECT, the publication and the line of pg_hba.conf; copying the tables needs\n" +
+		"# USAGE and SELECT besides, and BYPASSRLS where row level security is on.\n")
+	b.WriteString("# Never the keyword `replication` in pg_hba.conf: with it the role could copy the whole cluster.\n")
 }
 
 // oneLine keeps a comment on its line, whatever stands in a name.
