@@ -41,17 +41,19 @@ func (c *Config) Rights() []Right {
 		prefixed := resource != Cluster && name != log.OwnersTopic
 		all = append(all, Right{Resource: resource, Name: name, Prefixed: prefixed, Operation: operation, For: what})
 	}
-	for _, name := range append([]string{log.OwnersTopic, "__evert." + c.Deployment + "."}, c.Prefixes...) {
-		add(Topic, name, "Read", "reading what was committed: at a start, for tail, and to fill values")
-		add(Topic, name, "Write", "capturing; and claiming topics, in "+log.OwnersTopic)
-		add(Topic, name, "DescribeConfigs", "comparing the settings of topics with what correctness needs")
-		if c.Topics.Manage == Create {
-			add(Topic, name, "Create", "making topics; not needed with topics.manage: verify")
-		}
-		if name != log.OwnersTopic {
-			add(Topic, name, "Delete", "evert reset")
+	topics := append([]string{log.OwnersTopic, "__evert." + c.Deployment + "."}, c.Prefixes...)
+	each := func(operation, what string, names []string) {
+		for _, name := range names {
+			add(Topic, name, operation, what)
 		}
 	}
+	each("Read", "reading what was committed: at a start, for tail, and to fill values", topics)
+	each("Write", "capturing; and claiming topics, in "+log.OwnersTopic, topics)
+	each("DescribeConfigs", "comparing the settings of topics with what correctness needs", topics)
+	if c.Topics.Manage == Create {
+		each("Create", "making topics; not needed with topics.manage: verify", topics)
+	}
+	each("Delete", "evert reset", topics[1:]) // what others write too stays
 	add(Group, c.Deployment+".", "Read", "owning a source, and standing by")
 	add(TransactionalID, c.Deployment+".", "Write", "committing")
 	add(Cluster, "", "DescribeConfigs", "evert check --connect, which looks at the brokers' settings")
