@@ -16,9 +16,11 @@ import (
 // it follows: it goes on inside a transaction.
 func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 	spec := log.TopicSpec{Name: s.frontierTopic(), Partitions: 1, Compact: true}
-	if _, err := s.Log.Admin().Ensure(ctx, spec); err != nil {
+	infos, err := s.Log.Admin().Ensure(ctx, spec)
+	if err != nil {
 		return pipeline.Resume{}, s.named(err)
 	}
+	s.ensured(spec, infos[0])
 	fold, err := log.ReadFrontier(ctx, s.Log, s.frontierTopic())
 	if err != nil {
 		return pipeline.Resume{}, err

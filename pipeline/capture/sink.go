@@ -29,6 +29,7 @@ type Config struct {
 	Now         func() time.Time // time.Now if nil
 	RecordBytes int              // the largest record; a topic may take less; DefaultRecordBytes if 0
 	ValueBytes  int              // the largest value of a column; DefaultRecordBytes if 0
+	VerifyEvery time.Duration    // how often the topics are compared with what they were at start; 1 min if 0
 	VoidBudget  time.Duration    // how long one commit may be held up by owed tombstones; 1 s if 0
 }
 
@@ -65,19 +66,21 @@ type Sink struct {
 	fresh       bool         // there is no frontier record yet
 	next        log.Frontier // what the next frontier record will say
 
-	tables  map[*schema.Table]*table
-	topics  map[string]*table // by topic: the newest version of each
-	owned   map[string]bool   // topics that are recorded as ours
-	sides   map[string]int    // side topics that are there, and their largest record
-	last    *table            // of the change before, most often also of this one
-	codecs  map[int]*avro.Codec
-	debts   []*debt   // topics that owe tombstones
-	part    int       // parts of the open source transaction committed so far
-	read    uint64    // rows of the snapshot so far
-	at      time.Time // when the present batch came: the clock is not asked for each row
-	records []log.Record
-	arena   []byte
-	scratch scratch
+	tables   map[*schema.Table]*table
+	topics   map[string]*table // by topic: the newest version of each
+	owned    map[string]bool   // topics that are recorded as ours
+	sides    map[string]int    // side topics that are there, and their largest record
+	last     *table            // of the change before, most often also of this one
+	codecs   map[int]*avro.Codec
+	specs    []log.TopicSpec // of the topics, as they were at start
+	verified time.Time       // when they were last compared
+	debts    []*debt         // topics that owe tombstones
+	part     int             // parts of the open source transaction committed so far
+	read     uint64          // rows of the snapshot so far
+	at       time.Time       // when the present batch came: the clock is not asked for each row
+	records  []log.Record
+	arena    []byte
+	scratch  scratch
 }
 
 // New makes a sink; nothing happens before Open.
@@ -89,6 +92,7 @@ func New(c Config) *Sink {
 		c.Topic = func(*schema.Table) Topic { return Topic{} }
 	}
 	setDefault(&c.VoidBudget, time.Second)
+	setDefault(&c.VerifyEvery, defaultVerifyEvery)
 	setDefault(&c.RecordBytes, DefaultRecordBytes)
 	setDefault(&c.ValueBytes, DefaultRecordBytes)
 	plant(&c) // wrong orders of commit, in test builds
@@ -135,6 +139,10 @@ func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
 // Commit writes the frontier record, or a resume record inside a transaction or
 // a snapshot, and commits it with the rows (I1, I3).
 func (s *Sink) Commit(ctx context.Context, at pipeline.Resume) error {
+	s.at = s.Now()
+	if err := s.verify(ctx); err != nil {
+		return err
+	}
 	if !at.Whole() {
 		return s.commitPart(ctx, at)
 	}

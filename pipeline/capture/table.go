@@ -135,6 +135,7 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 		return s.named(err)
 	}
 	tab.maxBytes = infos[0].MaxBytes
+	s.ensured(spec, infos[0])
 	if _, known := s.next.Tables[tab.topic]; known {
 		return nil
 	}
