@@ -20,7 +20,7 @@ import (
 func (d *daemon) Status(ctx context.Context) api.Status {
 	st := api.Status{Deployment: d.config.Name, Version: d.build.Version, Running: true, PID: os.Getpid(), At: time.Now(),
 		UptimeSeconds: time.Since(d.began).Seconds(), Listen: d.listen, Sources: []monitor.SourceStatus{},
-		Log: api.LogStatus{Kind: d.topics.kind, Place: d.topics.place}}
+		Log: d.topics.status()}
 	for _, m := range d.monitors {
 		source := m.Status()
 		prefix := d.config.Sources[source.Name].TopicPrefix

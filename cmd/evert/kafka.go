@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 )
@@ -27,14 +28,20 @@ func openKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *sl
 	if err != nil {
 		return nil, err
 	}
-	if !l.Info().ExactlyOnce() { // I2
+	info := l.Info()
+	logger.Info("connected to the cluster", "cluster", info.ClusterID, "brokers", info.Brokers, "version", info.Version, "transaction_version", info.TransactionVersion)
+	if !info.ExactlyOnce() { // I2
 		logger.Warn("the cluster lacks transaction.version 2: a late end of a transaction is not fenced, so that in rare faults a foreign reader could see a record twice; Evert's own readers drop it by its position")
 	}
-	t := &topicLog{l, l, l, "kafka", strings.Join(c.Kafka.Brokers, ",")}
+	t := &topicLog{Log: l, Closer: l, groups: l, kind: "kafka", place: strings.Join(c.Kafka.Brokers, ","), cluster: clusterStatus(info)}
 	if readOnly {
 		return t, nil
 	}
 	return t, t.index(datadir.FillPath(c.DataDir), int64(c.Limits.FillCacheBytes))
+}
+
+func clusterStatus(i kafka.Info) *monitor.ClusterStatus {
+	return &monitor.ClusterStatus{ID: i.ClusterID, Version: i.Version, Brokers: i.Brokers, TransactionVersion: int(i.TransactionVersion)}
 }
 
 // kafkaConfig says the section kafka in the log's own words.

@@ -77,7 +77,7 @@ func (r *resting) close() {
 // status tells what the frontiers say.
 func (r *resting) status(ctx context.Context) (api.Status, error) {
 	st := api.Status{Deployment: r.config.Name, Version: thisBuild().Version, At: time.Now(),
-		Log: api.LogStatus{Kind: r.topics.kind, Place: r.topics.place}, Sources: []monitor.SourceStatus{}}
+		Log: r.topics.status(), Sources: []monitor.SourceStatus{}}
 	for _, name := range slices.Sorted(maps.Keys(r.config.Sources)) {
 		s, err := r.source(ctx, name)
 		if err != nil {

@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -21,7 +23,8 @@ import (
 type topicLog struct {
 	log.Log
 	io.Closer
-	groups      log.Groups // who reads it; nil if it does not tell
+	groups      log.Groups             // who reads it; nil if it does not tell
+	cluster     *monitor.ClusterStatus // nil for the embedded log
 	kind, place string
 }
 
@@ -46,7 +49,12 @@ func openEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*topi
 	if err != nil {
 		return nil, err
 	}
-	return &topicLog{l, l, l, "embedded", dir}, nil
+	return &topicLog{Log: l, Closer: l, groups: l, kind: "embedded", place: dir}, nil
+}
+
+// status says where the topics live.
+func (t *topicLog) status() api.LogStatus {
+	return api.LogStatus{Kind: t.kind, Place: t.place, Cluster: t.cluster}
 }
 
 // index puts a key index over a log that has none of its own: capture fills

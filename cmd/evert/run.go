@@ -285,7 +285,8 @@ func (d *daemon) listenAll(ctx context.Context) error {
 func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
-		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats},
+		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats,
+		Cluster: d.topics.cluster},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}

@@ -71,6 +71,9 @@ func writeStatus(w io.Writer, s terminal.Style, st *api.Status) error {
 	}
 	fmt.Fprintf(w, "%s  %s  health %s\n", s.Bold(st.Deployment), running, light(s, st.Light))
 	fmt.Fprintf(w, "%s log at %s\n", st.Log.Kind, st.Log.Place)
+	if c := st.Log.Cluster; c != nil {
+		fmt.Fprintf(w, "cluster %s: %d brokers of version %s, transaction.version %d\n", c.ID, c.Brokers, c.Version, c.TransactionVersion)
+	}
 	for _, l := range st.Listen {
 		fmt.Fprintf(w, "%s at %s\n", l.Name, l.Address)
 	}

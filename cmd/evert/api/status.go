@@ -29,6 +29,8 @@ type LogStatus struct {
 	Kind   string `json:"kind"`  // embedded or kafka
 	Place  string `json:"place"` // folder or brokers
 	Topics int    `json:"topics"`
+	// Cluster is what a Kafka cluster told when it was opened.
+	Cluster *monitor.ClusterStatus `json:"cluster,omitempty"`
 }
 
 // An Address is where something listens.

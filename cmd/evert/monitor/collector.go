@@ -13,9 +13,10 @@ import (
 type Collector struct {
 	Sources []*Source
 	Version string
-	LogFull func() bool // the log has no room; may be nil
-	Disk    *Disk       // of data_dir; may be nil
-	Readers *Readers    // of the table topics; may be nil
+	LogFull func() bool    // the log has no room; may be nil
+	Disk    *Disk          // of data_dir; may be nil
+	Readers *Readers       // of the table topics; may be nil
+	Cluster *ClusterStatus // nil for the embedded log
 
 	Certificates *Certificates // may be nil
 
@@ -32,7 +33,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- s.deliveries.Desc()
 	}
 	for _, desc := range []func() *prometheus.Desc{stateDesc, slotDesc, tableDesc, oversizedDesc, stoppedDesc, componentDesc, healthDesc, fullDesc,
-		diskFreeDesc, diskSizeDesc, diskLeftDesc, readerLagDesc, readerUnreadDesc, readerRetentionDesc, certificateDesc, buildDesc} {
+		diskFreeDesc, diskSizeDesc, diskLeftDesc, readerLagDesc, readerUnreadDesc, readerRetentionDesc, certificateDesc, transactionVersionDesc, buildDesc} {
 		ch <- desc()
 	}
 	for _, g := range kafkaGauges() {
@@ -63,6 +64,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	collectDisk(ch, c.Disk)
 	collectReaders(ch, c.Readers)
 	c.collectKafka(ch)
+	collectCluster(ch, c.Cluster)
 }
 
 func level(ch chan<- prometheus.Metric, desc *prometheus.Desc, v float64, labels ...string) {
