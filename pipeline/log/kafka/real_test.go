@@ -45,6 +45,7 @@ var realNames = []string{"t", "u", "v", "a", "b", "in", "out", "own", "shared", 
 // is older than a millisecond, so that the cleaner finds nearly all that is
 // written.
 func TestRealLog(t *testing.T) {
+	t.Parallel()
 	c := one.Cluster(t)
 	var clause atomic.Int64
 	logtest.Run(t, func(t *testing.T) logtest.Harness {

@@ -32,6 +32,7 @@ type Writer struct {
 	arena   arena
 	room    *room
 	targets map[string]*target
+	known   map[string]bool // topics that learned has seen
 	limits  limits
 	promise func(*kgo.Record, error) // onAck, bound once
 
@@ -61,7 +62,7 @@ var _ log.Writer = (*Writer)(nil)
 // ends are final then (K05, K07).
 func (l *Log) Writer(ctx context.Context, id string) (log.Writer, error) {
 	w := &Writer{
-		log: l, id: l.cfg.Deployment + "." + id, targets: map[string]*target{},
+		log: l, id: l.cfg.Deployment + "." + id, targets: map[string]*target{}, known: map[string]bool{},
 		room: newRoom(l.cfg.Limits.WriteRecords, l.cfg.Limits.WriteBytes),
 	}
 	w.promise = w.onAck
@@ -237,6 +238,9 @@ func (w *Writer) Commit(ctx context.Context, in *log.Inputs) error {
 
 // end sends EndTxn (I1: rows, frontier and offsets become visible here).
 func (w *Writer) end(ctx context.Context, how kgo.TransactionEndTry) error {
+	if err := w.learned(ctx); err != nil {
+		return w.fail(ctx, fmt.Errorf("writer %s: end of transaction: %w", w.id, err))
+	}
 	if err := w.cl.EndTransaction(ctx, how); err != nil {
 		return w.fail(ctx, fmt.Errorf("writer %s: end of transaction: %w", w.id, err))
 	}
