@@ -27,7 +27,6 @@ func unbuiltKeys() []unbuilt {
 		{"sources.*.on_truncate", []string{Apply}, "a TRUNCATE can only be applied yet"},
 		{"sources.*.overrides.*.on_truncate", []string{Apply}, "a TRUNCATE can only be applied yet"},
 		{"sources.*.postgres.snapshot.mode", []string{"initial"}, "tables are always copied first yet"},
-		{"limits.spill_bytes", []string{"64GiB"}, "spilled transactions are bounded by the disk alone yet"},
 	}
 }
 

@@ -54,6 +54,7 @@ func (d *postgresDatabase) settings() postgres.Config {
 		SlotWait:        d.pg.SlotWait,
 		SpillDir:        datadir.SpillPath(d.config.DataDir, d.name),
 		SpillBytes:      int64(d.config.Limits.TransactionBytes),
+		SpillMost:       int64(d.config.Limits.SpillBytes),
 		IdleInterval:    d.source().IdleInterval,
 		BackoffMax:      d.source().ReconnectMax,
 		ResetCommand:    "evert reset " + d.name + " --resnapshot --yes",

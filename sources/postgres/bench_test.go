@@ -40,7 +40,7 @@ func benchAssembler(ops []pgvalue.Op) (*assembler, *shape) {
 	}
 	pool := newBatch()
 	a := &assembler{
-		config: &c, spill: newSpill("", 1<<20), rels: map[uint32]*relation{sh.oid: {shape: sh}},
+		config: &c, spill: newSpill("", 1<<20, 1<<30), rels: map[uint32]*relation{sh.oid: {shape: sh}},
 		fresh: func() *batch { return pool },
 		emit:  func(b *batch) error { b.reset(); return nil },
 	}

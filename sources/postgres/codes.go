@@ -38,6 +38,7 @@ const (
 	CodeTableChanged    pipeline.Code = "PG_TABLE_CHANGED"
 	CodeValue           pipeline.Code = "PG_VALUE"
 	CodeArrayShape      pipeline.Code = "PG_ARRAY_SHAPE"
+	CodeSpillFull       pipeline.Code = "PG_SPILL_FULL"
 	CodeRetention       pipeline.Code = "PG_RETENTION"
 	CodePartition       pipeline.Code = "PG_PARTITION"
 
@@ -90,6 +91,7 @@ func Codes() map[pipeline.Code]string {
 		CodeTableAdded:       "A table came into the publication after the snapshot; its earlier rows were never copied.",
 		CodeTableChanged:     "A table was changed in a way that its earlier rows do not follow.",
 		CodeValue:            "A value is not what its type prints.",
+		CodeSpillFull:        "Transactions that the server sends before their commit need more disk than limits.spill_bytes allows.",
 		CodeArrayShape:       "An array has several dimensions or a lower bound other than 1.",
 		CodePartition:        "A table is named whose changes arrive under another name: that of the root of its partitions, or those of its partitions.",
 		CodeSuperuser:        "The user is a superuser, which is more than capturing needs.",

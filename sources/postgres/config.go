@@ -37,6 +37,7 @@ type Config struct {
 
 	SpillDir    string // for transactions in progress; this source's own, made and emptied by Open
 	SpillBytes  int64  // what they may occupy in memory before they go there; 16 MiB
+	SpillMost   int64  // what they may occupy on disk; one that needs more stops the source; 64 GiB
 	NoStreaming bool   // let the server spill instead
 
 	IdleInterval time.Duration // how often an idle source moves on; 1 s (250 ms after Hasten)
@@ -66,6 +67,7 @@ func DefaultConfig() Config {
 		QueueBatches:    8,
 		QueueBytes:      16 << 20,
 		SpillBytes:      16 << 20,
+		SpillMost:       64 << 30,
 		IdleInterval:    time.Second,
 		PollInterval:    10 * time.Second,
 		WaitNotice:      10 * time.Second,
@@ -90,6 +92,7 @@ func (c Config) withDefaults() Config {
 	or(&c.QueueBatches, d.QueueBatches)
 	or(&c.QueueBytes, d.QueueBytes)
 	or(&c.SpillBytes, d.SpillBytes)
+	or(&c.SpillMost, d.SpillMost)
 	or(&c.IdleInterval, d.IdleInterval)
 	or(&c.PollInterval, d.PollInterval)
 	or(&c.WaitNotice, d.WaitNotice)

@@ -200,7 +200,7 @@ func (s *Source) prepare(ctx context.Context, from pipeline.Resume, was state) e
 
 // assemble sets up the assembler at the place to go on from.
 func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
-	sp := newSpill(s.config.SpillDir, s.config.SpillBytes)
+	sp := newSpill(s.config.SpillDir, s.config.SpillBytes, s.config.SpillMost)
 	if err := sp.open(); err != nil {
 		return err
 	}

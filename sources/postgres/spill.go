@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
 )
 
@@ -23,7 +24,9 @@ import (
 type spill struct {
 	dir    string
 	limit  int64
+	most   int64 // that all files together may hold
 	memory int64 // bytes of all blocks in use
+	disk   int64 // bytes of all files
 	txs    map[uint32]*spilled
 	free   [][]byte
 }
@@ -34,6 +37,7 @@ type spilled struct {
 	blocks  [][]byte
 	bytes   int64 // that its blocks occupy
 	file    *os.File
+	written int64 // to file
 	aborted map[uint32]bool
 }
 
@@ -43,8 +47,8 @@ const (
 	spillHeaderBytes = 16
 )
 
-func newSpill(dir string, limit int64) *spill {
-	return &spill{dir: dir, limit: limit, txs: map[uint32]*spilled{}}
+func newSpill(dir string, limit, most int64) *spill {
+	return &spill{dir: dir, limit: limit, most: most, txs: map[uint32]*spilled{}}
 }
 
 // open makes the directory and removes what a crash left there.
@@ -124,12 +128,27 @@ func (s *spill) write(t *spilled) (err error) {
 		}
 	}
 	for _, b := range t.blocks {
-		if _, err := t.file.Write(b); err != nil {
+		if s.disk+int64(len(b)) > s.most { // I9
+			return s.full(t)
+		}
+		n, err := t.file.Write(b)
+		t.written, s.disk = t.written+int64(n), s.disk+int64(n)
+		if err != nil {
 			return fmt.Errorf("spill a transaction: %w", err)
 		}
 	}
 	s.release(t)
 	return nil
+}
+
+// full stops the source at a transaction that has no room. Nothing of it was
+// handed over; with more room it is read again from its beginning.
+func (s *spill) full(t *spilled) error {
+	return &pipeline.Refusal{
+		Code: CodeSpillFull, Where: fmt.Sprintf("transaction %d", t.xid),
+		What: fmt.Sprintf("transactions in progress need more than the %d MiB of disk that limits.spill_bytes gives them", s.most>>20),
+		Mend: fmt.Sprintf("limits: {spill_bytes: %dMiB}", max(1, s.most>>20)*4),
+	}
 }
 
 func (s *spill) release(t *spilled) {
@@ -161,6 +180,7 @@ func (s *spill) abort(xid, sub uint32) error {
 // drop forgets a transaction and removes its file.
 func (s *spill) drop(t *spilled) error {
 	s.release(t)
+	s.disk -= t.written
 	delete(s.txs, t.xid)
 	if t.file == nil {
 		return nil

@@ -27,6 +27,7 @@ func ofPostgres() []Entry {
 		{Code: "PG_BAD_KEY", Mend: "Name columns with a unique constraint that are all NOT NULL."},
 		{Code: "PG_REPLICA_IDENTITY", Mend: "Run the ALTER TABLE … REPLICA IDENTITY that the message shows."},
 		{Code: "PG_UNLOGGED", Mend: "ALTER TABLE … SET LOGGED, or leave the table out with exclude_tables."},
+		{Code: "PG_SPILL_FULL", Text: "None of the transaction was written; it is read again from its beginning. The server holds back its log meanwhile.", Mend: "Raise limits.spill_bytes, or end the transaction in the database."},
 		{Code: "PG_SLOT_EXISTS", Mend: "If it is a leftover of this deployment, `evert reset SOURCE --yes` drops it; else name another with slot."},
 		{Code: "PG_SLOT_MISSING", Mend: again},
 		{Code: "PG_SLOT_LOST", Text: "See max_slot_wal_keep_size, and evert_source_limit_seconds, which warns beforehand.", Mend: again},

@@ -68,12 +68,9 @@ func read(ctx context.Context, r log.Reader, fn func(*log.Record) error, idle fu
 // Find gives the topic that name means: a topic's own name, or a table's, as
 // schema.table of any of the sources with these topic prefixes.
 func Find(ctx context.Context, l log.Log, name string, prefixes []string) (log.TopicInfo, error) {
-	var hits []log.TopicInfo
-	if wanted := candidates(name, prefixes); len(wanted) > 0 {
-		var err error
-		if hits, err = l.Admin().Topics(ctx, wanted...); err != nil {
-			return log.TopicInfo{}, err
-		}
+	hits, failed := those(ctx, l, candidates(name, prefixes))
+	if len(hits) == 0 && failed != nil {
+		return log.TopicInfo{}, failed
 	}
 	exact := slices.IndexFunc(hits, func(i log.TopicInfo) bool { return i.Name == name })
 	switch {
@@ -89,6 +86,19 @@ func Find(ctx context.Context, l log.Log, name string, prefixes []string) (log.T
 		all = nil
 	}
 	return log.TopicInfo{}, refuse(fmt.Sprintf("there is no topic and no captured table %q", name), "name one of "+names(visible(all)))
+}
+
+// those gives the topics with these names, asked for one by one: what is a table's
+// name is a topic's as well, and a cluster may deny the latter.
+func those(ctx context.Context, l log.Log, names []string) (hits []log.TopicInfo, failed error) {
+	for i, name := range names {
+		found, err := l.Admin().Topics(ctx, name)
+		if i > 0 || len(names) == 1 {
+			failed = errors.Join(failed, err)
+		}
+		hits = append(hits, found...)
+	}
+	return hits, failed
 }
 
 func candidates(name string, prefixes []string) []string {
