@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -183,4 +184,36 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
+}
+
+// deniedLog is a cluster that denies what does not begin with a prefix, whether it
+// is there or not, as Apache Kafka does.
+type deniedLog struct {
+	named
+	prefix string
+}
+
+func (d deniedLog) Admin() log.Admin { return d }
+func (d deniedLog) Topics(ctx context.Context, names ...string) ([]log.TopicInfo, error) {
+	for _, name := range names {
+		if !strings.HasPrefix(name, d.prefix) {
+			return nil, fmt.Errorf("%s: denied", name)
+		}
+	}
+	return d.named.Topics(ctx, names...)
+}
+
+func TestFindWithLeastRights(t *testing.T) {
+	l := deniedLog{named{topics: []string{"shop.public.orders"}}, "shop."}
+	t.Run("X06 a table's name is no topic of ours", func(t *testing.T) {
+		if info, err := Find(t.Context(), l, "public.orders", []string{"shop"}); err != nil || info.Name != "shop.public.orders" {
+			t.Errorf("%q, %v", info.Name, err)
+		}
+		if _, err := Find(t.Context(), l, "public.nothing", []string{"shop"}); pipeline.CodeOf(err) != CodeNoSuchTopic {
+			t.Errorf("no table: %v", err)
+		}
+		if _, err := Find(t.Context(), l, "theirs", []string{"shop"}); err == nil || pipeline.CodeOf(err) == CodeNoSuchTopic {
+			t.Errorf("a topic of somebody else: %v", err)
+		}
+	})
 }
