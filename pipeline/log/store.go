@@ -3,25 +3,28 @@ package log
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // A Store keeps keys and values in a compacted topic of one partition: what the
-// embedded registry needs to live in whichever log is in use. One goroutine
-// uses it.
+// embedded registry needs to live in whichever log is in use. Read may be called
+// from any goroutine; one at a time uses the rest.
 //
-// Load takes ownership: it fences every older Store of the topic and reads what
-// they committed, so that whoever appends after it has seen everything. An
-// Append that fails leaves its outcome open; the next Load finds out.
+//	Take: fence older Stores ─► Read: see all that they committed ─► Append: nobody came between
+//
+// An Append that fails leaves its outcome open; Take and Read find out.
 type Store struct {
 	Log   Log
 	Topic string
 
 	writer Writer
+	id     string // the topic's identity, by Take
 }
 
-// Load fences older writers and calls fn for each record of the topic, in
-// order; fn gets a nil value for a tombstone.
-func (s *Store) Load(ctx context.Context, fn func(key, value []byte) error) error {
+// Take fences every older Store of the topic, settles what it left open, and
+// makes the topic if there is none.
+func (s *Store) Take(ctx context.Context) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
@@ -34,32 +37,67 @@ func (s *Store) Load(ctx context.Context, fn func(key, value []byte) error) erro
 	if err != nil {
 		return err
 	}
-	return Scan(ctx, s.Log, s.partition(), infos[0].Ends[0], func(r *Record) error { return fn(r.Key, r.Value) })
+	s.id = infos[0].ID
+	return nil
 }
 
-// Read calls fn for each record of the topic, in order, and fences nobody: what
-// others commit meanwhile may be missing. It may be called from any goroutine.
-func (s *Store) Read(ctx context.Context, fn func(key, value []byte) error) error {
+// Read calls fn for each record of the topic from a mark on, in order, up to the
+// end that is stable now, and gives the mark there. fn gets a nil value for a
+// tombstone and keeps neither. A mark that is not of this topic, as the zero one,
+// begins anew. Read fences nobody: what others commit meanwhile may be missing.
+func (s *Store) Read(ctx context.Context, from string, fn func(key, value []byte) error) (to string, anew bool, err error) {
 	infos, err := s.Log.Admin().Topics(ctx, s.Topic)
-	if err != nil || len(infos) == 0 {
-		return err
+	if err != nil {
+		return from, false, err
 	}
-	return Scan(ctx, s.Log, s.partition(), infos[0].Ends[0], func(r *Record) error { return fn(r.Key, r.Value) })
+	if len(infos) == 0 {
+		return "", true, nil
+	}
+	bounds := infos[0].Ends[0]
+	next, ok := offsetOf(from, infos[0].ID)
+	if ok && next <= bounds.Stable {
+		bounds.Start = max(bounds.Start, next)
+	} else {
+		anew = true
+	}
+	err = Scan(ctx, s.Log, s.partition(), bounds, func(r *Record) error { return fn(r.Key, r.Value) })
+	if err != nil {
+		return from, anew, fmt.Errorf("read %s: %w", s.Topic, err)
+	}
+	return mark(infos[0].ID, bounds.Stable), anew, nil
 }
 
-// Append commits one record. It is ErrFenced if somebody else loaded the store
-// since, and ErrClosed before the first Load.
-func (s *Store) Append(ctx context.Context, key, value []byte) error {
+// A mark is where reading goes on, in which topic: offset@identity.
+func mark(id string, next int64) string { return strconv.FormatInt(next, 10) + "@" + id }
+
+func offsetOf(mark, id string) (next int64, ok bool) {
+	text, of, found := strings.Cut(mark, "@")
+	next, err := strconv.ParseInt(text, 10, 64)
+	return next, found && of == id && err == nil
+}
+
+// Append commits the records in one step, and gives the mark behind them; a nil
+// value is a tombstone. It is ErrFenced if somebody else took the topic since,
+// and ErrClosed before the first Take.
+func (s *Store) Append(ctx context.Context, pairs ...struct{ Key, Value []byte }) (to string, err error) {
 	if s.writer == nil {
-		return ErrClosed
+		return "", ErrClosed
 	}
-	if err := s.writer.Append(ctx, Record{TopicPartition: s.partition(), Key: key, Value: value}); err != nil {
-		return fmt.Errorf("append to %s: %w", s.Topic, err)
+	recs := make([]Record, len(pairs))
+	for i, p := range pairs {
+		recs[i] = Record{TopicPartition: s.partition(), Key: p.Key, Value: p.Value}
+	}
+	if err := s.writer.Append(ctx, recs...); err != nil {
+		return "", fmt.Errorf("append to %s: %w", s.Topic, err)
+	}
+	ends, err := s.writer.Flush(ctx)
+	if err != nil {
+		return "", fmt.Errorf("append to %s: %w", s.Topic, err)
 	}
 	if err := s.writer.Commit(ctx, nil); err != nil {
-		return fmt.Errorf("commit to %s: %w", s.Topic, err)
+		return "", fmt.Errorf("commit to %s: %w", s.Topic, err)
 	}
-	return nil
+	return mark(s.id, ends[s.partition()]), nil
 }
 
 // Close frees the writer. It may be called again.

@@ -35,14 +35,17 @@ const (
 
 // parseSchema parses without the process-wide cache, in which a name of one
 // schema would be known to the next.
-func parseSchema(text string) (hamba.Schema, error) {
+func parseSchema(text string) (hamba.Schema, error) { return parseWith(text, &hamba.SchemaCache{}) }
+
+// parseWith parses text, whose names may be in cache, and adds those it defines.
+func parseWith(text string, cache *hamba.SchemaCache) (hamba.Schema, error) {
 	if len(text) > maxSchemaText {
 		return nil, fmt.Errorf("the schema has %d bytes, more than the %d that are read", len(text), maxSchemaText)
 	}
 	if depth(text) > maxSchemaDepth {
 		return nil, errDepth
 	}
-	return hamba.ParseWithCache(text, "", &hamba.SchemaCache{})
+	return hamba.ParseWithCache(text, "", cache)
 }
 
 // depth is at least the nesting of a JSON text.

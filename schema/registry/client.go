@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -17,14 +16,13 @@ import (
 	"github.com/evertdb/evert/schema/avro"
 )
 
-// Config says how to reach a registry.
+// Config says how to reach a registry. Both functions are asked again for each
+// request or connection, so that secrets can be replaced (K28).
 type Config struct {
-	URL      string        // http or https; a user and password in it are used, and kept out of errors
-	User     string        // basic auth, before those of URL
-	Password string        //
-	Token    string        // bearer token, instead of user and password
-	TLS      *tls.Config   // nil: the system's roots
-	Timeout  time.Duration // of one request; 0 is 30 s
+	URL         string                      // http or https
+	Credentials func() (Credentials, error) // nil: none
+	TLS         func() (*tls.Config, error) // nil: the system's roots
+	Timeout     time.Duration               // of one try of a request; 0 is 15 s
 }
 
 // A Client is a Registry behind Confluent's REST protocol. What it has learnt
@@ -40,82 +38,72 @@ type Client struct {
 
 type registration struct{ subject, schema string }
 
-// maxResponse bounds what is read of an answer (X18).
-const maxResponse = 64 << 20
-
 // NewClient makes a client. It does not connect yet.
 func NewClient(c Config) (*Client, error) {
 	base, err := url.Parse(c.URL)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.User != nil {
 		return nil, errors.New("registry: url is not of the form http(s)://host:port")
 	}
-	opts := []sr.ClientOpt{sr.HTTPClient(httpClient(c)), sr.UserAgent("evert")}
-	user, password := c.User, c.Password
-	if base.User != nil && user == "" {
-		user = base.User.Username()
-		password, _ = base.User.Password()
+	if c.Timeout == 0 {
+		c.Timeout = 15 * time.Second
 	}
-	base.User = nil // it would stand in every error (X14)
-	switch {
-	case c.Token != "":
-		opts = append(opts, sr.BearerToken(c.Token))
-	case user != "":
-		opts = append(opts, sr.BasicAuth(user, password))
-	}
-	client, err := sr.NewClient(append(opts, sr.URLs(base.String()))...)
+	client, err := sr.NewClient(sr.URLs(base.String()), sr.HTTPClient(httpClient(c)), sr.UserAgent("evert"),
+		sr.PreReq(func(req *http.Request) error { return authenticate(req, c.Credentials) }))
 	if err != nil {
 		return nil, fmt.Errorf("registry %s: %w", base.Host, err)
 	}
 	return &Client{sr: client, ids: map[registration]int{}, texts: map[int]string{}}, nil
 }
 
-// httpClient follows no redirect to another host (X9), and reads no more than
-// maxResponse.
-func httpClient(c Config) *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = c.TLS
-	timeout := c.Timeout
-	if timeout == 0 {
-		timeout = 30 * time.Second
+func authenticate(req *http.Request, credentials func() (Credentials, error)) error {
+	if credentials == nil {
+		return nil
 	}
-	return &http.Client{
-		Transport: limited{transport},
-		Timeout:   timeout,
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			if len(via) > 5 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
-				return errors.New("the registry redirects to another host")
-			}
-			return nil
-		},
+	c, err := credentials()
+	if err != nil {
+		return err
 	}
-}
-
-// limited cuts answers off.
-type limited struct{ http.RoundTripper }
-
-func (l limited) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := l.RoundTripper.RoundTrip(req)
-	if err == nil {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, maxResponse), resp.Body}
-	}
-	return resp, err
+	c.put(req)
+	return nil
 }
 
 // Register implements Registry.
 func (c *Client) Register(ctx context.Context, subject, schema string) (int, error) {
+	id, err := c.identify(ctx, subject, schema, func() (int, error) {
+		return c.sr.RegisterSchema(ctx, subject, avroSchema(schema), -1, -1)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("registry: register under %s: %w", subject, err)
+	}
+	return id, nil
+}
+
+// Lookup implements Registry.
+func (c *Client) Lookup(ctx context.Context, subject, schema string) (int, error) {
+	id, err := c.identify(ctx, subject, schema, func() (int, error) {
+		found, err := c.sr.LookupSchema(ctx, subject, avroSchema(schema))
+		return found.ID, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("registry: look up under %s: %w", subject, err)
+	}
+	return id, nil
+}
+
+func avroSchema(text string) sr.Schema { return sr.Schema{Schema: text, Type: sr.TypeAvro} }
+
+// identify asks for the id of a schema unless it is known, and checks it.
+func (c *Client) identify(ctx context.Context, subject, schema string, ask func() (int, error)) (int, error) {
 	reg := registration{subject, schema}
 	if id, ok := c.known(reg); ok {
 		return id, nil
 	}
-	id, err := c.sr.RegisterSchema(ctx, subject, sr.Schema{Schema: schema, Type: sr.TypeAvro}, -1, -1)
+	id, err := ask()
 	if err != nil {
-		return 0, fmt.Errorf("registry: register under %s: %w", subject, mapped(err))
+		return 0, mapped(err)
 	}
 	if err := c.confirm(ctx, id, schema); err != nil {
-		return 0, fmt.Errorf("registry: register under %s: %w", subject, err)
+		return 0, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +177,7 @@ func (c *Client) Delete(ctx context.Context, subject string) error {
 	return nil
 }
 
-// mapped makes our sentinels of the protocol's codes, and keeps answers short.
+// mapped makes our own errors of the protocol's, and keeps answers short.
 func mapped(err error) error {
 	var answer *sr.ResponseError
 	if !errors.As(err, &answer) {
@@ -204,6 +192,8 @@ func mapped(err error) error {
 		return fmt.Errorf("%w: %s", ErrIncompatible, message)
 	case answer.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("%w: %s", ErrNotFound, message)
+	case Code(answer.ErrorCode) == CodeNotPermitted || answer.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: %s", ErrRefused, message)
 	}
 	return fmt.Errorf("the registry answered %d: %s", answer.StatusCode, message)
 }

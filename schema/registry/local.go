@@ -1,271 +1,360 @@
 package registry
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
-
-	"github.com/evertdb/evert/schema/avro"
+	"sync/atomic"
+	"time"
 )
 
-// A Store is the compacted topic in which Local keeps its records.
+// A Store is the compacted topic in which Local keeps its records. Read may be
+// called from any goroutine, the others by one at a time.
 type Store interface {
-	// Load calls fn with every committed record, in order, up to the end that is
-	// stable when it is called. A nil value is a tombstone. fn does not keep the
-	// bytes. An error of fn ends it and is returned.
-	Load(ctx context.Context, fn func(key, value []byte) error) error
+	// Take takes the topic over: who held it before can append nothing more, and
+	// what that left open is settled. It may be called again.
+	Take(ctx context.Context) error
 
-	// Append returns when the record is committed. It fails if another writer has
-	// taken over since the last Load; after any other error the record may be
-	// there or not. Another Load settles both, if the Store can take over again.
-	Append(ctx context.Context, key, value []byte) error
+	// Read calls fn with every committed record from a mark on, in order, up to
+	// the end that is stable when it is called, and gives the mark there. A nil
+	// value is a tombstone. fn does not keep the bytes. anew says that the mark
+	// was not of this topic, as the zero one, so that these are all records. It
+	// fences nobody; after a Take it sees everything.
+	Read(ctx context.Context, from string, fn func(key, value []byte) error) (to string, anew bool, err error)
+
+	// Append commits the records in one step, and gives the mark behind them. It
+	// fails if somebody else took the topic since; after any other error the
+	// records may be there or not.
+	Append(ctx context.Context, records ...Record) (to string, err error)
 }
 
-// Local is the registry inside the process. It is the only writer of its topic:
-// the Store sees to that.
+// Local is the registry inside the process. Several processes may have one over
+// the same topic: each reads what the others write, and takes the topic over
+// when it has something to write itself, so that what it decides rests on all
+// that was decided before.
+//
+//	take ─► read to the end ─► decide ─► append ─► apply
+//	          ▲                            │ fenced, or the outcome is unknown
+//	          └────────────────────────────┘
 type Local struct {
 	store Store
 
-	writing sync.Mutex // held while an id is given out, over the append
-	unsure  bool       // by writing: the end of the last append is unknown
+	turn  chan struct{} // capacity 1: held to read the topic or to write it
+	holds bool          // by turn: nobody took the topic from us, as far as we know
+	mark  string        // by turn: the state has everything below it
+	at    time.Time     // by turn: when the topic was last read to its end
+	reads atomic.Int64  // how often reading began
+	good  int64         // by turn: the last reading that went well, by that count
 
 	mu    sync.RWMutex
-	state *state // by mu; what the topic says
+	state *state // by mu, and changed only by the holder of turn
 }
 
-// Open reads the topic to its end.
+// Open reads the topic to its end. It takes nothing over.
 func Open(ctx context.Context, store Store) (*Local, error) {
-	l := &Local{store: store}
-	return l, l.reload(ctx)
+	l := &Local{store: store, turn: make(chan struct{}, 1), state: newState()}
+	return l, l.follow(ctx)
 }
 
-// reload reads everything anew.
-func (l *Local) reload(ctx context.Context) error {
-	fresh := newState()
-	if err := l.store.Load(ctx, fresh.apply); err != nil {
-		return fmt.Errorf("registry: read its topic: %w", err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.state = fresh
-	return nil
-}
-
-// Register implements Registry. Concurrent calls for one schema give one id.
-func (l *Local) Register(ctx context.Context, subject, schema string) (int, error) {
-	print, err := fingerprintOf(schema)
-	if err != nil {
-		return 0, fmt.Errorf("registry: register under %s: %w", subject, err)
-	}
-	l.mu.RLock()
-	id, ok := l.state.find(subject, print)
-	l.mu.RUnlock()
-	if ok {
-		return id, nil
-	}
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	id, err = l.register(ctx, subject, schema, print)
-	if err != nil && l.unsure { // most often: another process read the topic and so took it over
-		id, err = l.register(ctx, subject, schema, print)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("registry: register under %s: %w", subject, err)
-	}
-	return id, nil
-}
-
-// register adds a version. The caller holds writing, so that nobody else
-// changes the state meanwhile.
-func (l *Local) register(ctx context.Context, subject, schema string, print fingerprint) (int, error) {
-	if subject == "" {
-		return 0, fmt.Errorf("a schema needs a subject")
-	}
-	if err := avro.Check(schema); err != nil {
-		return 0, err
-	}
-	if err := l.settle(ctx); err != nil {
-		return 0, err
-	}
-	s := l.state // written only under writing
-	if id, ok := s.find(subject, print); ok {
-		return id, nil
-	}
-	if err := s.level(subject).check(schema, s.live(subject)); err != nil {
-		return 0, err
-	}
-	id, number := s.idFor(print), s.nextVersion(subject)
-	key, value, err := encode(
-		recordKey{Keytype: keySchema, Subject: &subject, Version: number, Magic: 1},
-		schemaValue{Subject: subject, Version: number, ID: id, Schema: schema})
-	if err != nil {
-		return 0, err
-	}
-	return id, l.commit(ctx, key, value)
-}
-
-// settle reads the topic anew if the end of the last append is unknown.
-func (l *Local) settle(ctx context.Context) error {
-	if !l.unsure {
+// begin waits for the turn.
+func (l *Local) begin(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	if err := l.reload(ctx); err != nil {
+}
+
+func (l *Local) end() { <-l.turn }
+
+// follow takes in what others wrote. Of those who wait for it together one
+// reads.
+func (l *Local) follow(ctx context.Context) error {
+	seen := l.reads.Load()
+	if err := l.begin(ctx); err != nil {
 		return err
 	}
-	l.unsure = false
-	return nil
-}
-
-// commit appends a record and, once it is committed, takes it into the state.
-func (l *Local) commit(ctx context.Context, key, value []byte) error {
-	l.unsure = true
-	if err := l.store.Append(ctx, key, value); err != nil {
-		return fmt.Errorf("append to the registry's topic: %w", err)
-	}
-	l.unsure = false
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.apply(key, value)
-}
-
-// Schema implements Registry. An id that is not known is looked for in the topic
-// once more, without taking that over: another process may have given it out.
-func (l *Local) Schema(ctx context.Context, id int) (string, error) {
-	if text, ok := l.text(id); ok {
-		return text, nil
-	}
-	if err := l.follow(ctx); err != nil {
-		return "", err
-	}
-	if text, ok := l.text(id); ok {
-		return text, nil
-	}
-	return "", fmt.Errorf("registry: schema %d: %w", id, ErrNotFound)
-}
-
-func (l *Local) text(id int) (string, bool) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	text, ok := l.state.texts[id]
-	return text, ok
-}
-
-// A follower is a Store that can be read beside its writer.
-type follower interface {
-	// Read calls fn as Load does, and fences nobody.
-	Read(ctx context.Context, fn func(key, value []byte) error) error
-}
-
-// follow takes in what others wrote, if the store can be read so.
-func (l *Local) follow(ctx context.Context) error {
-	store, ok := l.store.(follower)
-	if !ok {
+	defer l.end()
+	if l.good > seen { // it began after we asked
 		return nil
 	}
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	fresh := newState()
-	if err := store.Read(ctx, fresh.apply); err != nil {
-		return fmt.Errorf("registry: read its topic: %w", err)
+	_, err := l.read(ctx)
+	return err
+}
+
+// forgetful is how long a topic may stay unread until it is read anew: by then
+// the tombstones of what we hold may be gone.
+const forgetful = 24 * time.Hour
+
+// read brings the state to the topic's end, and gives what was new. The caller
+// has the turn.
+func (l *Local) read(ctx context.Context) (fresh []Record, err error) {
+	count, from := l.reads.Add(1), l.mark
+	if time.Since(l.at) > forgetful {
+		from = ""
 	}
+	to, anew, err := l.store.Read(ctx, from, func(key, value []byte) error {
+		fresh = append(fresh, Record{bytes.Clone(key), bytes.Clone(value)})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the registry's topic: %w", err)
+	}
+	if err := l.apply(fresh, anew); err != nil {
+		return nil, err
+	}
+	l.mark, l.at, l.good = to, time.Now(), count
+	return fresh, nil
+}
+
+// apply takes records into the state, or into an empty one.
+func (l *Local) apply(records []Record, anew bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.state = fresh
+	next := l.state
+	if anew {
+		next = newState()
+	}
+	for _, r := range records {
+		if err := next.apply(r); err != nil {
+			return fmt.Errorf("the registry's topic is damaged: %w", err)
+		}
+	}
+	l.state = next
 	return nil
+}
+
+// tries bounds how often one change is decided, when others take the topic
+// meanwhile or the outcome of an append is unknown.
+const tries = 10
+
+// change decides what to write and commits it. decide sees all that was
+// committed before and is called again if somebody came between; with no records
+// nothing is written.
+func (l *Local) change(ctx context.Context, decide func(*state) ([]Record, error)) error {
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
+	defer l.end()
+	var lost []Record // what an append of unknown outcome tried
+	var err error
+	for try := range tries {
+		if err != nil {
+			pause(ctx, try)
+		}
+		fresh, failed := l.take(ctx)
+		if failed != nil {
+			return failed
+		}
+		if lost != nil && contains(fresh, lost) {
+			return nil
+		}
+		if lost, failed = decide(l.state); failed != nil || len(lost) == 0 {
+			return failed
+		}
+		if err = l.append(ctx, lost); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// take makes sure that we hold the topic and know all of it.
+func (l *Local) take(ctx context.Context) (fresh []Record, err error) {
+	if l.holds {
+		return nil, nil
+	}
+	if err := l.store.Take(ctx); err != nil {
+		return nil, fmt.Errorf("take the registry's topic over: %w", err)
+	}
+	fresh, err = l.read(ctx)
+	l.holds = err == nil
+	return fresh, err
+}
+
+// append commits records and, once they are, takes them into the state.
+func (l *Local) append(ctx context.Context, records []Record) error {
+	l.holds = false
+	to, err := l.store.Append(ctx, records...)
+	if err != nil {
+		return fmt.Errorf("append to the registry's topic: %w", err)
+	}
+	l.holds, l.mark = true, to
+	return l.apply(records, false)
+}
+
+// contains reports whether all of some is among records, in its order.
+func contains(records, some []Record) bool {
+	same := func(a, b Record) bool { return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) }
+	for _, r := range records {
+		if len(some) > 0 && same(r, some[0]) {
+			some = some[1:]
+		}
+	}
+	return len(some) == 0
+}
+
+// pause lets another holder of the topic finish; longer each time, and never
+// twice the same.
+func pause(ctx context.Context, try int) {
+	longest := min(10*time.Millisecond<<try, time.Second)
+	select {
+	case <-ctx.Done():
+	case <-time.After(longest/2 + rand.N(longest/2)):
+	}
+}
+
+// Register implements Registry.
+func (l *Local) Register(ctx context.Context, subject, schema string) (int, error) {
+	v, err := l.Add(ctx, subject, Proposal{Schema: Schema{Text: schema}})
+	if err != nil {
+		return 0, fmt.Errorf("registry: register under %s: %w", subject, err)
+	}
+	return v.ID, nil
+}
+
+// Lookup implements Registry.
+func (l *Local) Lookup(ctx context.Context, subject, schema string) (int, error) {
+	v, err := l.Find(ctx, subject, Schema{Text: schema}, false)
+	if err != nil {
+		return 0, fmt.Errorf("registry: look up under %s: %w", subject, err)
+	}
+	return v.ID, nil
+}
+
+// Schema implements Registry. What is known is given without a look at the topic.
+func (l *Local) Schema(ctx context.Context, id int) (string, error) {
+	s, err := l.ByID(ctx, id)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("registry: schema %d: %w", id, err)
+	case len(s.References) > 0:
+		return "", fmt.Errorf("registry: schema %d is not an Avro schema that stands alone", id)
+	}
+	return s.Text, nil
 }
 
 // Latest implements Registry.
-func (l *Local) Latest(_ context.Context, subject string) (int, string, error) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	v, ok := l.state.latest(subject)
-	if !ok {
-		return 0, "", fmt.Errorf("registry: latest of %s: %w", subject, ErrNotFound)
+func (l *Local) Latest(ctx context.Context, subject string) (int, string, error) {
+	v, err := l.Version(ctx, subject, Newest, false)
+	if err != nil {
+		return 0, "", fmt.Errorf("registry: latest of %s: %w", subject, err)
 	}
-	return v.id, l.state.texts[v.id], nil
+	return v.ID, v.Text, nil
 }
 
 // Delete implements Registry.
 func (l *Local) Delete(ctx context.Context, subject string) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	err := l.remove(ctx, subject)
-	if err != nil && l.unsure {
-		err = l.remove(ctx, subject)
-	}
-	if err != nil {
+	_, err := l.DeleteSubject(ctx, subject, false)
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("registry: delete %s: %w", subject, err)
 	}
 	return nil
 }
 
-// remove deletes up to the newest version. The caller holds writing.
-func (l *Local) remove(ctx context.Context, subject string) error {
-	if err := l.settle(ctx); err != nil {
-		return err
+// look reads the state after what others wrote was taken in.
+func look[T any](ctx context.Context, l *Local, get func(*state) (T, error)) (T, error) {
+	if err := l.follow(ctx); err != nil {
+		var none T
+		return none, err
 	}
-	newest, ok := l.state.latest(subject)
-	if !ok {
-		return nil
-	}
-	key, value, err := encode(recordKey{Keytype: keyDeleteSubject, Subject: &subject}, deleteValue{Subject: subject, Version: newest.number})
-	if err != nil {
-		return err
-	}
-	return l.commit(ctx, key, value)
-}
-
-// Subjects lists the subjects that have a version, sorted.
-func (l *Local) Subjects() []string {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	var names []string
-	for name := range l.state.subjects {
-		if _, ok := l.state.latest(name); ok {
+	return get(l.state)
+}
+
+// ByID gives the schema with an id. A known one is given without a look at the
+// topic, as ids do not change their meaning.
+func (l *Local) ByID(ctx context.Context, id int) (Schema, error) {
+	l.mu.RLock()
+	h, ok := l.state.schemas[id]
+	l.mu.RUnlock()
+	if ok {
+		return h.Schema, nil
+	}
+	return look(ctx, l, func(s *state) (Schema, error) {
+		if h, ok := s.schemas[id]; ok {
+			return h.Schema, nil
+		}
+		return Schema{}, refuse(CodeNoSchema, "Schema %d not found", id)
+	})
+}
+
+// Version gives a version by its number; Newest is one.
+func (l *Local) Version(ctx context.Context, subject string, number int, deleted bool) (Version, error) {
+	return look(ctx, l, func(s *state) (Version, error) {
+		v, err := s.get(subject, number, deleted)
+		if err != nil {
+			return Version{}, err
+		}
+		return s.version(subject, v), nil
+	})
+}
+
+// Find gives the newest version of a subject with this schema.
+func (l *Local) Find(ctx context.Context, subject string, schema Schema, deleted bool) (Version, error) {
+	return look(ctx, l, func(s *state) (Version, error) {
+		if len(s.list(subject, deleted)) == 0 {
+			return Version{}, noSubject(subject)
+		}
+		schema, err := s.resolve(schema)
+		if err != nil {
+			return Version{}, err
+		}
+		print, err := fingerprintOf(schema)
+		if err != nil {
+			return Version{}, invalid(err)
+		}
+		v, ok := s.find(subject, print, deleted)
+		if !ok {
+			return Version{}, refuse(CodeNoSchema, "Schema not found")
+		}
+		return s.version(subject, v), nil
+	})
+}
+
+// Versions gives all versions of the subjects with a prefix, sorted.
+func (l *Local) Versions(ctx context.Context, prefix string, deleted bool) ([]Version, error) {
+	return look(ctx, l, func(s *state) (all []Version, _ error) {
+		for _, subject := range s.names(prefix) {
+			for _, v := range s.list(subject, deleted) {
+				all = append(all, s.version(subject, v))
+			}
+		}
+		return all, nil
+	})
+}
+
+// Referrers gives the ids of the schemas that refer to a version.
+func (l *Local) Referrers(ctx context.Context, subject string, number int) ([]int, error) {
+	return look(ctx, l, func(s *state) ([]int, error) {
+		v, err := s.get(subject, number, true)
+		if err != nil {
+			return nil, err
+		}
+		return s.referrers(subject, v.number, false), nil
+	})
+}
+
+// Highest is the highest id that was given out; 0 if none was.
+func (l *Local) Highest() int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.state.nextID - 1
+}
+
+// names gives the subjects with a prefix, sorted.
+func (s *state) names(prefix string) (names []string) {
+	for name := range s.subjects {
+		if len(name) >= len(prefix) && name[:len(prefix)] == prefix {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names
-}
-
-// Versions maps the numbers of a subject's versions to ids.
-func (l *Local) Versions(subject string) map[int]int {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	versions := map[int]int{}
-	for _, v := range l.state.subjects[subject] {
-		if !v.deleted {
-			versions[v.number] = v.id
-		}
-	}
-	return versions
-}
-
-// Level gives what a subject's new schema owes; an empty subject asks for the
-// default.
-func (l *Local) Level(subject string) Level {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.state.level(subject)
-}
-
-// SetLevel changes it, for one subject or, with an empty one, by default.
-func (l *Local) SetLevel(ctx context.Context, subject string, level Level) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if err := l.settle(ctx); err != nil {
-		return err
-	}
-	name := &subject
-	if subject == "" {
-		name = nil
-	}
-	key, value, err := encode(recordKey{Keytype: keyConfig, Subject: name},
-		configValue{Subject: name, CompatibilityLevel: string(level)})
-	if err != nil {
-		return err
-	}
-	return l.commit(ctx, key, value)
 }

@@ -1,11 +1,12 @@
 package registry_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,52 +16,57 @@ import (
 	"github.com/evertdb/evert/schema/registry"
 )
 
-// A topic is a committed log of records in memory. Each Store over it fences
-// the older ones.
+// A topic is a committed log of records in memory. A Store that takes it fences
+// the others.
 type topic struct {
 	mu      sync.Mutex
-	records [][2][]byte
-	writer  int
+	records []registry.Record
+	writer  *store
+	reads   int
+	broken  error // of reads
 }
 
 type store struct {
-	topic  *topic
-	writer int
-	fault  func(append func()) error // takes the place of an append
+	topic *topic
+	fault func(append func()) error // takes the place of an append
 }
 
-func (t *topic) open() *store {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.writer++
-	return &store{topic: t, writer: t.writer}
-}
+func (t *topic) open() *store { return &store{topic: t} }
 
 var errFenced = errors.New("fenced by a newer writer")
 
-func (s *store) Load(_ context.Context, fn func(key, value []byte) error) error {
+func (s *store) Take(context.Context) error {
 	s.topic.mu.Lock()
 	defer s.topic.mu.Unlock()
-	for _, r := range s.topic.records {
-		if err := fn(r[0], r[1]); err != nil {
-			return err
-		}
-	}
+	s.topic.writer = s
 	return nil
 }
 
-func (s *store) Append(_ context.Context, key, value []byte) error {
+func (s *store) Read(_ context.Context, from string, fn func(key, value []byte) error) (string, bool, error) {
 	s.topic.mu.Lock()
 	defer s.topic.mu.Unlock()
-	if s.writer != s.topic.writer {
-		return errFenced
+	s.topic.reads++
+	next, _ := strconv.Atoi(from)
+	for _, r := range s.topic.records[next:] {
+		if err := fn(r.Key, r.Value); err != nil {
+			return from, from == "", err
+		}
 	}
-	write := func() { s.topic.records = append(s.topic.records, [2][]byte{bytes.Clone(key), bytes.Clone(value)}) }
+	return strconv.Itoa(len(s.topic.records)), from == "", s.topic.broken
+}
+
+func (s *store) Append(_ context.Context, records ...registry.Record) (string, error) {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	if s.topic.writer != s {
+		return "", errFenced
+	}
+	write := func() { s.topic.records = append(s.topic.records, records...) }
 	if s.fault != nil {
-		return s.fault(write)
+		return "", s.fault(write)
 	}
 	write()
-	return nil
+	return strconv.Itoa(len(s.topic.records)), nil
 }
 
 func open(t *testing.T, s registry.Store) *registry.Local {
@@ -79,6 +85,42 @@ func register(t *testing.T, r registry.Registry, subject, schema string) int {
 		t.Fatal(err)
 	}
 	return id
+}
+
+func level(t *testing.T, l *registry.Local, subject string, level registry.Level) {
+	t.Helper()
+	if err := l.Configure(t.Context(), subject, registry.Setting{Level: level}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// subjects lists those that have a version, sorted.
+func subjects(t *testing.T, l *registry.Local) (names []string) {
+	t.Helper()
+	all, err := l.Versions(t.Context(), "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all {
+		names = append(names, v.Subject)
+	}
+	return slices.Compact(names)
+}
+
+// versions maps the numbers of a subject's versions to ids.
+func versions(t *testing.T, l *registry.Local, subject string) map[int]int {
+	t.Helper()
+	all, err := l.Versions(t.Context(), subject, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[int]int{}
+	for _, v := range all {
+		if v.Subject == subject {
+			ids[v.Number] = v.ID
+		}
+	}
+	return ids
 }
 
 // record is a schema with these fields: `a` required, `b?` optional.
@@ -111,10 +153,10 @@ func TestIDs(t *testing.T) {
 	if third := register(t, l, "a-value", withProperty); third == second {
 		t.Error("schemas that differ in a property have one id")
 	}
-	if diff := cmp.Diff([]string{"a-value", "b-value"}, l.Subjects()); diff != "" {
+	if diff := cmp.Diff([]string{"a-value", "b-value"}, subjects(t, l)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[int]int{1: 1, 2: 2, 3: 3}, l.Versions("a-value")); diff != "" {
+	if diff := cmp.Diff(map[int]int{1: 1, 2: 2, 3: 3}, versions(t, l, "a-value")); diff != "" {
 		t.Error(diff)
 	}
 	text, err := l.Schema(t.Context(), second)
@@ -142,8 +184,8 @@ func TestAbsent(t *testing.T) {
 	if _, err := l.Register(t.Context(), "", `"long"`); err == nil {
 		t.Error("an empty subject was taken")
 	}
-	if l.Subjects() != nil {
-		t.Errorf("refused schemas left subjects %v", l.Subjects())
+	if subjects(t, l) != nil {
+		t.Errorf("refused schemas left subjects %v", subjects(t, l))
 	}
 }
 
@@ -152,9 +194,7 @@ func TestRestart(t *testing.T) {
 	log := new(topic)
 	before := open(t, log.open())
 	a, b := register(t, before, "a", record("id")), register(t, before, "b", record("id", "x"))
-	if err := before.SetLevel(t.Context(), "a", registry.None); err != nil {
-		t.Fatal(err)
-	}
+	level(t, before, "a", registry.None)
 
 	after := open(t, log.open())
 	if id := register(t, after, "a", record("id")); id != a {
@@ -163,28 +203,33 @@ func TestRestart(t *testing.T) {
 	if id := register(t, after, "a", record("other")); id != b+1 {
 		t.Errorf("the next id is %d after %d", id, b)
 	}
-	if after.Level("a") != registry.None || after.Level("b") != registry.Backward {
-		t.Errorf("levels are %s and %s", after.Level("a"), after.Level("b"))
+	for subject, want := range map[string]registry.Level{"a": registry.None, "b": registry.Backward} {
+		if got, err := after.Setting(t.Context(), subject, true); err != nil || got.Level != want {
+			t.Errorf("the level of %s is %s, %v", subject, got.Level, err)
+		}
 	}
 }
 
-// Two registries on one topic, as after a pause of the first: the older
-// one gives out nothing more.
+// Two registries on one topic: whoever writes takes it over, and knows then all
+// that the other one wrote. No id is given out twice.
 func TestSecondWriter(t *testing.T) {
 	log := new(topic)
-	older := open(t, log.open())
-	register(t, older, "a", record("id"))
-	newer := open(t, log.open())
-	taken := register(t, newer, "a", record("id", "x?"))
-
-	if _, err := older.Register(t.Context(), "b", record("other")); !errors.Is(err, errFenced) {
-		t.Fatalf("a fenced registry answered %v", err)
+	one, two := open(t, log.open()), open(t, log.open())
+	if log.writer != nil {
+		t.Fatal("a registry that only reads took the topic over")
 	}
-	if _, err := older.Register(t.Context(), "b", record("other")); !errors.Is(err, errFenced) {
-		t.Fatalf("a fenced registry answered %v the second time", err)
-	}
-	if id := register(t, newer, "b", record("other")); id != taken+1 {
-		t.Errorf("id %d after %d: the fenced one left a mark", id, taken)
+	level(t, one, "", registry.None)
+	ids := map[int]bool{}
+	for i := range 20 {
+		r := one
+		if i%2 == 1 {
+			r = two
+		}
+		if id := register(t, r, fmt.Sprint("s", i%3), record(fmt.Sprint("f", i), "id?")); ids[id] || id != i+1 {
+			t.Fatalf("registration %d got id %d", i, id)
+		} else {
+			ids[id] = true
+		}
 	}
 }
 
@@ -213,8 +258,8 @@ func TestUnknownOutcome(t *testing.T) {
 				t.Errorf("id %d", id)
 			}
 			register(t, l, "a", record("id"))
-			if again := open(t, log.open()); !maps.Equal(again.Versions("a"), l.Versions("a")) {
-				t.Errorf("versions %v before a restart, %v after", l.Versions("a"), again.Versions("a"))
+			if again := open(t, log.open()); !maps.Equal(versions(t, again, "a"), versions(t, l, "a")) {
+				t.Errorf("versions %v before a restart, %v after", versions(t, l, "a"), versions(t, again, "a"))
 			}
 		})
 	}
@@ -265,15 +310,11 @@ func TestLevels(t *testing.T) {
 	for i, test := range tests {
 		t.Run(fmt.Sprintf("%d %s", i, test.level), func(t *testing.T) {
 			l := open(t, new(topic).open())
-			if err := l.SetLevel(t.Context(), "", registry.None); err != nil {
-				t.Fatal(err)
-			}
+			level(t, l, "", registry.None)
 			for _, v := range test.versions {
 				register(t, l, "a", v)
 			}
-			if err := l.SetLevel(t.Context(), "a", test.level); err != nil {
-				t.Fatal(err)
-			}
+			level(t, l, "a", test.level)
 			_, err := l.Register(t.Context(), "a", test.next)
 			if test.ok && err != nil || !test.ok && !errors.Is(err, registry.ErrIncompatible) {
 				t.Errorf("register: %v", err)
@@ -311,12 +352,8 @@ func TestRecords(t *testing.T) {
 	log := new(topic)
 	l := open(t, log.open())
 	register(t, l, "shop.public.orders-value", `"long"`)
-	if err := l.SetLevel(t.Context(), "shop.public.orders-value", registry.Full); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.SetLevel(t.Context(), "", registry.None); err != nil {
-		t.Fatal(err)
-	}
+	level(t, l, "shop.public.orders-value", registry.Full)
+	level(t, l, "", registry.None)
 	want := []string{
 		`{"keytype":"SCHEMA","subject":"shop.public.orders-value","version":1,"magic":1}`,
 		`{"subject":"shop.public.orders-value","version":1,"id":1,"schema":"\"long\"","deleted":false}`,
@@ -327,7 +364,7 @@ func TestRecords(t *testing.T) {
 	}
 	var got []string
 	for _, r := range log.records {
-		got = append(got, string(r[0]), string(r[1]))
+		got = append(got, string(r.Key), string(r.Value))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -337,9 +374,9 @@ func TestRecords(t *testing.T) {
 func TestForeignRecords(t *testing.T) {
 	log := new(topic)
 	add := func(key, value string) {
-		r := [2][]byte{[]byte(key), []byte(value)}
+		r := registry.Record{Key: []byte(key), Value: []byte(value)}
 		if value == "" {
-			r[1] = nil
+			r.Value = nil
 		}
 		log.records = append(log.records, r)
 	}
@@ -350,7 +387,7 @@ func TestForeignRecords(t *testing.T) {
 	add(`{"keytype":"DELETE_SUBJECT","subject":"b","magic":0}`, `{"subject":"b","version":1}`)
 	add(`{"keytype":"SCHEMA","subject":"a","version":2,"magic":1}`, "")
 	l := open(t, log.open())
-	if diff := cmp.Diff([]string{"a"}, l.Subjects()); diff != "" {
+	if diff := cmp.Diff([]string{"a"}, subjects(t, l)); diff != "" {
 		t.Error(diff)
 	}
 	if id, _, err := l.Latest(t.Context(), "a"); err != nil || id != 7 {
@@ -365,7 +402,7 @@ func TestForeignRecords(t *testing.T) {
 	if id := register(t, l, "b", `"string"`); id != 10 {
 		t.Errorf("id %d", id)
 	}
-	if diff := cmp.Diff(map[int]int{2: 10}, l.Versions("b")); diff != "" {
+	if diff := cmp.Diff(map[int]int{2: 10}, versions(t, l, "b")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -380,16 +417,11 @@ func TestDamagedTopic(t *testing.T) {
 	} {
 		log := new(topic)
 		register(t, open(t, log.open()), "a", `"long"`)
-		log.records = append(log.records, [2][]byte{[]byte(`{"keytype":"SCHEMA","subject":"b","version":1,"magic":1}`), []byte(value)})
+		log.records = append(log.records, registry.Record{Key: []byte(`{"keytype":"SCHEMA","subject":"b","version":1,"magic":1}`), Value: []byte(value)})
 		if _, err := registry.Open(t.Context(), log.open()); err == nil {
 			t.Errorf("%s: the topic was opened", name)
 		}
 	}
-}
-
-// Read is Load: the fake takes over when it is opened.
-func (s *store) Read(ctx context.Context, fn func(key, value []byte) error) error {
-	return s.Load(ctx, fn)
 }
 
 // Two registries on one topic, as of a daemon that stands by: ids that the other

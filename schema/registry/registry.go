@@ -1,17 +1,18 @@
 package registry
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // A Registry gives schemas ids that are the same for everyone who reads a
 // topic. It is safe for concurrent use.
 type Registry interface {
-	// Register gives the id of this schema text under subject. The same text has
-	// the same id however often it is registered. A schema that is not compatible
-	// with the subject's earlier ones is refused with an ErrIncompatible.
+	// Register gives the id of this schema under subject. The same schema has
+	// the same id however often it is registered. One that is not compatible with
+	// the subject's earlier ones is refused with an ErrIncompatible; if nothing
+	// may be registered, with an ErrRefused.
 	Register(ctx context.Context, subject, schema string) (id int, err error)
+
+	// Lookup gives the id that the schema has under subject, or an ErrNotFound.
+	Lookup(ctx context.Context, subject, schema string) (id int, err error)
 
 	// Schema gives the text with this id, or an ErrNotFound.
 	Schema(ctx context.Context, id int) (string, error)
@@ -23,10 +24,3 @@ type Registry interface {
 	// keep their meaning. A subject that has none is no error.
 	Delete(ctx context.Context, subject string) error
 }
-
-// ErrNotFound says that there is no such id or subject.
-var ErrNotFound = errors.New("not in the registry")
-
-// ErrIncompatible says that a schema does not get along with the earlier ones
-// of its subject.
-var ErrIncompatible = errors.New("schema is incompatible with an earlier version of its subject")

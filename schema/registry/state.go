@@ -1,109 +1,181 @@
 package registry
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
+
+	"github.com/evertdb/evert/schema/avro"
 )
 
-// A fingerprint tells schema texts apart: SHA-256 of the JSON without white
-// space.
+// A Schema is what an id stands for: a text, and where the names are defined
+// that it uses and does not define itself.
+type Schema struct {
+	Text       string
+	References []Reference
+}
+
+// A Reference names a type, and the version of a subject that defines it.
+type Reference struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+}
+
+// A Version is one schema under a subject.
+type Version struct {
+	Subject string
+	Number  int
+	ID      int
+	Deleted bool // softly
+	Schema
+}
+
+// A fingerprint tells schemas apart: SHA-256 of the normal form and the
+// references.
 type fingerprint [32]byte
 
-func fingerprintOf(schema string) (fingerprint, error) {
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, []byte(schema)); err != nil {
-		return fingerprint{}, fmt.Errorf("the schema is not JSON: %w", err)
+func fingerprintOf(s Schema) (fingerprint, error) {
+	normal, err := avro.Normal(s.Text)
+	if err != nil {
+		return fingerprint{}, err
 	}
-	return sha256.Sum256(compact.Bytes()), nil
+	var all strings.Builder
+	all.WriteString(normal)
+	for _, r := range s.References {
+		fmt.Fprintf(&all, "\n%q %q %d", r.Name, r.Subject, r.Version)
+	}
+	return sha256.Sum256([]byte(all.String())), nil
 }
 
 // A state is what the registry's topic says.
 type state struct {
-	texts    map[int]string      // by id
-	ids      map[fingerprint]int // the lowest id of each text
-	subjects map[string][]version
-	levels   map[string]Level // by subject; "" is the default
-	nextID   int
+	schemas  map[int]*held         // by id
+	ids      map[fingerprint][]int // ascending; more than one was imported so
+	subjects map[string][]version  // by number, deleted ones too
+	levels   map[string]Level      // by subject; "" is the default of all
+	normals  map[string]bool       // likewise: whether schemas are normalized first
+	modes    map[string]Mode       // likewise
+	nextID   int                   // above every id that ever was
 }
 
-// A version is one schema under a subject, oldest first in its list.
+// held is a schema, and how many versions have it.
+type held struct {
+	Schema
+	print fingerprint
+	uses  int
+}
+
+// A version is one entry of a subject's list.
 type version struct {
 	number  int
 	id      int
 	deleted bool
-	print   fingerprint // of its text
 }
 
 func newState() *state {
 	return &state{
-		texts: map[int]string{}, ids: map[fingerprint]int{}, subjects: map[string][]version{},
-		levels: map[string]Level{}, nextID: 1,
+		schemas: map[int]*held{}, ids: map[fingerprint][]int{}, subjects: map[string][]version{},
+		levels: map[string]Level{}, normals: map[string]bool{}, modes: map[string]Mode{}, nextID: 1,
 	}
 }
 
-// put takes in a version. An id never changes its meaning.
-func (s *state) put(subject string, v version, text string) error {
-	print, err := fingerprintOf(text)
+// put takes in a version. An id never changes its meaning (K25).
+func (s *state) put(subject string, v version, schema Schema) error {
+	print, err := fingerprintOf(schema)
 	if err != nil {
 		return fmt.Errorf("version %d of %s: %w", v.number, subject, err)
 	}
-	if old, ok := s.texts[v.id]; ok {
-		if oldPrint, _ := fingerprintOf(old); oldPrint != print {
-			return fmt.Errorf("id %d means two schemas, the second under %s", v.id, subject)
-		}
+	h, ok := s.schemas[v.id]
+	if ok && h.print != print {
+		return fmt.Errorf("id %d means two schemas, the second under %s", v.id, subject)
 	}
-	v.print, s.texts[v.id] = print, text
-	if id, ok := s.ids[print]; !ok || v.id < id {
-		s.ids[print] = v.id
+	if !ok {
+		h = &held{Schema: schema, print: print}
+		s.schemas[v.id] = h
+		s.ids[print] = append(s.ids[print], v.id)
+		slices.Sort(s.ids[print])
 	}
+	h.uses++ // before remove: the same version may be put again
 	s.nextID = max(s.nextID, v.id+1)
 	s.remove(subject, v.number)
-	list := append(s.subjects[subject], v)
-	slices.SortFunc(list, func(a, b version) int { return a.number - b.number })
-	s.subjects[subject] = list
+	list := s.subjects[subject]
+	at, _ := slices.BinarySearchFunc(list, v.number, func(v version, n int) int { return v.number - n })
+	s.subjects[subject] = slices.Insert(list, at, v)
 	return nil
 }
 
+// remove takes a version out, and its schema if no other version has it.
 func (s *state) remove(subject string, number int) {
-	s.subjects[subject] = slices.DeleteFunc(s.subjects[subject], func(v version) bool { return v.number == number })
-}
-
-// find gives the id of a text among a subject's versions.
-func (s *state) find(subject string, print fingerprint) (id int, ok bool) {
-	for _, v := range s.subjects[subject] {
-		if !v.deleted && v.print == print {
-			return v.id, true
-		}
+	list := s.subjects[subject]
+	at, ok := slices.BinarySearchFunc(list, number, func(v version, n int) int { return v.number - n })
+	if !ok {
+		return
 	}
-	return 0, false
-}
-
-// live gives the texts of a subject's versions that are not deleted.
-func (s *state) live(subject string) []string {
-	var texts []string
-	for _, v := range s.subjects[subject] {
-		if !v.deleted {
-			texts = append(texts, s.texts[v.id])
-		}
+	id := list[at].id
+	if s.subjects[subject] = slices.Delete(list, at, at+1); len(list) == 1 {
+		delete(s.subjects, subject)
 	}
-	return texts
+	h := s.schemas[id]
+	if h.uses--; h.uses > 0 {
+		return
+	}
+	delete(s.schemas, id)
+	s.ids[h.print] = slices.DeleteFunc(s.ids[h.print], func(other int) bool { return other == id })
+	if len(s.ids[h.print]) == 0 {
+		delete(s.ids, h.print)
+	}
 }
 
-// latest gives a subject's newest version that is not deleted.
-func (s *state) latest(subject string) (v version, ok bool) {
+// version gives an entry in full.
+func (s *state) version(subject string, v version) Version {
+	return Version{Subject: subject, Number: v.number, ID: v.id, Deleted: v.deleted, Schema: s.schemas[v.id].Schema}
+}
+
+// find gives the newest version of a subject with this schema.
+func (s *state) find(subject string, print fingerprint, deleted bool) (v version, ok bool) {
 	for _, v := range slices.Backward(s.subjects[subject]) {
-		if !v.deleted {
+		if (deleted || !v.deleted) && s.schemas[v.id].print == print {
 			return v, true
 		}
 	}
 	return version{}, false
 }
 
-// nextVersion numbers a subject's next schema. Deleted numbers stay taken.
-func (s *state) nextVersion(subject string) int {
+// list gives a subject's versions, oldest first, with or without deleted ones.
+func (s *state) list(subject string, deleted bool) (list []version) {
+	for _, v := range s.subjects[subject] {
+		if deleted || !v.deleted {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// Newest is the number that stands for a subject's newest version.
+const Newest = -1
+
+// get gives one version by its number.
+func (s *state) get(subject string, number int, deleted bool) (version, error) {
+	list := s.list(subject, deleted)
+	if len(list) == 0 {
+		return version{}, noSubject(subject)
+	}
+	if number == Newest {
+		return list[len(list)-1], nil
+	}
+	for _, v := range list {
+		if v.number == number {
+			return v, nil
+		}
+	}
+	return version{}, noVersion(number)
+}
+
+// next numbers a subject's next schema. Deleted numbers stay taken.
+func (s *state) next(subject string) int {
 	list := s.subjects[subject]
 	if len(list) == 0 {
 		return 1
@@ -122,10 +194,72 @@ func (s *state) level(subject string) Level {
 	return Backward
 }
 
-// idFor gives the id of a text: the one it has elsewhere, or the next.
+// normalizes reports whether a subject's schemas are normalized first.
+func (s *state) normalizes(subject string) bool {
+	if n, ok := s.normals[subject]; ok {
+		return n
+	}
+	return s.normals[""]
+}
+
+// idFor gives the id of a schema: the lowest that it has elsewhere, or the next.
 func (s *state) idFor(print fingerprint) int {
-	if id, ok := s.ids[print]; ok {
-		return id
+	if ids := s.ids[print]; len(ids) > 0 {
+		return ids[0]
 	}
 	return s.nextID
+}
+
+// texts gives the texts that a schema refers to, in all depth, each before
+// those that use it.
+func (s *state) texts(schema Schema) ([]string, error) {
+	var texts []string
+	seen := map[int]bool{}
+	var gather func(refs []Reference) error
+	gather = func(refs []Reference) error {
+		for _, r := range refs {
+			v, err := s.get(r.Subject, r.Version, true)
+			if err != nil {
+				return refuse(CodeInvalidSchema, "Invalid schema: the reference to version %d of subject %.200q leads nowhere", r.Version, r.Subject)
+			}
+			if seen[v.id] {
+				continue
+			}
+			seen[v.id] = true
+			h := s.schemas[v.id]
+			if err := gather(h.References); err != nil {
+				return err
+			}
+			texts = append(texts, h.Text)
+		}
+		return nil
+	}
+	return texts, gather(schema.References)
+}
+
+// parse gives a schema's definition.
+func (s *state) parse(schema Schema) (*avro.Definition, error) {
+	texts, err := s.texts(schema)
+	if err != nil {
+		return nil, err
+	}
+	return avro.Parse(schema.Text, texts...)
+}
+
+// referrers gives the ids of schemas that refer to a version, ascending: of
+// versions that are there, or also of deleted ones.
+func (s *state) referrers(subject string, number int, deleted bool) []int {
+	ids := map[int]bool{}
+	for _, list := range s.subjects {
+		for _, v := range list {
+			if (deleted || !v.deleted) && s.schemas[v.id].refersTo(subject, number) {
+				ids[v.id] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+func (s Schema) refersTo(subject string, number int) bool {
+	return slices.ContainsFunc(s.References, func(r Reference) bool { return r.Subject == subject && r.Version == number })
 }
