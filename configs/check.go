@@ -230,7 +230,14 @@ func (d *decoder) checkTopicConfig(config map[string]string, path ...string) {
 
 func (d *decoder) checkRegistry(c *Config) {
 	r := c.Registry
-	d.checkWeb(c, r.URL, r.Password, r.TLS, r.Insecure, "registry")
+	secret := r.Password
+	if !r.Token.IsZero() {
+		secret = r.Token
+		if r.Username != "" || !r.Password.IsZero() {
+			d.add(d.at("registry", "token"), conflict, "registry has both token and a user or password", "keep the one that the registry asks for")
+		}
+	}
+	d.checkWeb(c, r.URL, secret, r.TLS, r.Insecure, "registry")
 	if c.Serve.Registry != Off {
 		c.warn("serve.registry has no effect, since the section registry names another registry; remove one of them")
 	}

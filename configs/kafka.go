@@ -98,6 +98,10 @@ type Registry struct {
 	Username string `yaml:"username" format:"text"`
 	// The password of basic authentication.
 	Password Secret `yaml:"password"`
+	// The bearer token, instead of user and password.
+	Token Secret `yaml:"token"`
+	// Whether Evert registers the schemas of its tables. If false they have to be there, and a table whose schema is not waits for it.
+	AutoRegister bool `yaml:"auto_register" default:"true"`
 	// TLS of an https address.
 	TLS *TLS `yaml:"tls"`
 	// Allows credentials over plain http, and a tls.mode weaker than verify-full, to a registry that is not on this machine.

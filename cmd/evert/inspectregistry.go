@@ -21,9 +21,8 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	r, err := dialRegistry(i.config.Registry)
-	client, ok := r.(*registry.Client)
-	if err != nil || !ok {
+	client, err := dialRegistry(i.config.Registry)
+	if err != nil {
 		i.found = append(i.found, failures("registry", err)...)
 		return
 	}

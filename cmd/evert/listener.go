@@ -7,11 +7,23 @@ import (
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/log/embedded/listener"
+	"github.com/evertdb/evert/schema/registry"
+	"github.com/evertdb/evert/schema/registry/rest"
 )
 
 // A server listens somewhere until it is stopped: answers on their way go out
 // until ctx ends.
 type server interface{ Stop(ctx context.Context) }
+
+// listenRegistry serves the embedded registry. Another one, if it is in use, has
+// a door of its own; the file's warnings say so.
+func (d *daemon) listenRegistry(ctx context.Context, faces api.Handlers) error {
+	schemas, ok := d.registry.(*registry.Local)
+	if !ok {
+		return nil
+	}
+	return d.listenOn(ctx, "registry", d.config.Serve.Registry, faces.Registry(rest.Handler(schemas)), d.config.Serve.TLS)
+}
 
 // listenKafka serves the embedded log to Kafka clients. On a cluster, clients
 // read from that; the file's warnings say so.

@@ -89,50 +89,46 @@ func clientTLS(where string, t *configs.TLS) (*tls.Config, error) {
 }
 
 // openRegistry opens the registry that the file asks for: one of Confluent's
-// protocol, or our own over a topic of the log. A read-only one gives schemas
-// and registers none.
-func openRegistry(ctx context.Context, c *configs.Config, l log.Log, readOnly bool) (registry.Registry, error) {
-	if c.Registry != nil {
-		return dialRegistry(c.Registry)
+// protocol, or our own over a topic of the log, which is taken over only when
+// something is registered.
+func openRegistry(ctx context.Context, c *configs.Config, l log.Log) (registry.Registry, error) {
+	if c.Registry == nil {
+		return registry.Open(ctx, &log.Store{Log: l, Topic: log.SchemasTopic(c.Name)})
 	}
-	topic := log.SchemasTopic(c.Name)
-	if readOnly {
-		return registry.Open(ctx, readStore{l, topic})
+	client, err := dialRegistry(c.Registry)
+	if err != nil {
+		return nil, err
 	}
-	return registry.Open(ctx, &log.Store{Log: l, Topic: topic})
+	if !c.Registry.AutoRegister {
+		return registry.Fixed{Registry: client}, nil
+	}
+	return client, nil
 }
 
-func dialRegistry(c *configs.Registry) (registry.Registry, error) {
+// dialRegistry makes a client whose secrets and certificates are read again for
+// each request and connection (K28).
+func dialRegistry(c *configs.Registry) (*registry.Client, error) {
 	url, err := c.URL.Reveal()
 	if err != nil {
 		return nil, err
 	}
-	password, err := c.Password.Reveal()
-	if err != nil {
+	config := registry.Config{URL: url, Credentials: func() (registry.Credentials, error) { return credentialsOf(c) }}
+	if _, err := config.Credentials(); err != nil {
 		return nil, err
 	}
-	config := registry.Config{URL: url, User: c.Username, Password: password}
-	if config.TLS, err = clientTLS("registry.tls", c.TLS); err != nil {
+	if first, err := clientTLS("registry.tls", c.TLS); err != nil {
 		return nil, err
+	} else if first != nil {
+		config.TLS = func() (*tls.Config, error) { return clientTLS("registry.tls", c.TLS) }
 	}
 	return registry.NewClient(config)
 }
 
-// readStore is a registry's topic, only read.
-type readStore struct {
-	log   log.Log
-	topic string
-}
-
-func (s readStore) Load(ctx context.Context, fn func(key, value []byte) error) error {
-	infos, err := s.log.Admin().Topics(ctx, s.topic)
-	if err != nil || len(infos) == 0 {
-		return err
+func credentialsOf(c *configs.Registry) (registry.Credentials, error) {
+	password, err := c.Password.Reveal()
+	if err != nil {
+		return registry.Credentials{}, err
 	}
-	tp := log.TopicPartition{Topic: s.topic}
-	return log.Scan(ctx, s.log, tp, infos[0].Ends[0], func(r *log.Record) error { return fn(r.Key, r.Value) })
-}
-
-func (s readStore) Append(context.Context, []byte, []byte) error {
-	return errors.New("the registry is only read")
+	token, err := c.Token.Reveal()
+	return registry.Credentials{User: c.Username, Password: password, Token: token}, err
 }

@@ -249,7 +249,8 @@ func sideTopics(ctx context.Context, l log.Log, tables []string) (sides []string
 // keptTopics gives the table topics that the last reset of a source left where
 // they are. No frontier speaks of them until the copy is complete.
 func keptTopics(ctx context.Context, c *configs.Config, l log.Log, source string) (kept []string, err error) {
-	err = readStore{l, log.ControlTopic(c.Name)}.Load(ctx, func(_, value []byte) error {
+	store := &log.Store{Log: l, Topic: log.ControlTopic(c.Name)}
+	_, _, err = store.Read(ctx, "", func(_, value []byte) error {
 		var e entry
 		if json.Unmarshal(value, &e) == nil && e.Command == "reset" && e.Source == source {
 			kept = e.Kept
@@ -290,8 +291,9 @@ func journal(ctx context.Context, c *configs.Config, l log.Log, r api.Reset, kep
 	}
 	store := &log.Store{Log: l, Topic: log.ControlTopic(c.Name)}
 	defer store.Close()
-	if err := store.Load(ctx, func(_, _ []byte) error { return nil }); err != nil {
+	if err := store.Take(ctx); err != nil {
 		return err
 	}
-	return store.Append(ctx, []byte(at), note)
+	_, err = store.Append(ctx, struct{ Key, Value []byte }{[]byte(at), note})
+	return err
 }

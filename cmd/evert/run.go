@@ -156,9 +156,6 @@ func (d *daemon) prepare() {
 	for _, w := range d.config.Warnings() {
 		d.log.Warn(w)
 	}
-	if address := d.config.Serve.Registry; address != "" && address != configs.Off {
-		d.log.Warn("serve.registry is not served yet; nothing listens on " + address)
-	}
 }
 
 func (d *daemon) own(ctx context.Context) (err error) {
@@ -175,7 +172,7 @@ func (d *daemon) openLog(ctx context.Context) error {
 
 func (d *daemon) openRegistry(ctx context.Context) error {
 	return d.persist(ctx, "open the registry", func(ctx context.Context) (err error) {
-		d.registry, err = openRegistry(ctx, d.config, d.topics, false)
+		d.registry, err = openRegistry(ctx, d.config, d.topics)
 		return err
 	})
 }
@@ -277,6 +274,9 @@ func (d *daemon) listenAll(ctx context.Context) error {
 		return err
 	}
 	if err := d.listenOn(ctx, "health", d.config.Serve.Health, faces.Health(), nil); err != nil {
+		return err
+	}
+	if err := d.listenRegistry(ctx, faces); err != nil {
 		return err
 	}
 	return d.listenKafka(ctx)

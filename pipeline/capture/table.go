@@ -102,7 +102,14 @@ func (s *Sink) register(ctx context.Context, tab *table) (err error) {
 // notRegistered tells a schema that the topic's readers could not read from a
 // registry that does not answer.
 func (s *Sink) notRegistered(tab *table, part string, err error) error {
-	if !errors.Is(err, registry.ErrIncompatible) {
+	switch {
+	case errors.Is(err, registry.ErrUnregistered):
+		return &pipeline.Refusal{Code: "SCHEMA_UNREGISTERED", Where: "subject " + tab.topic + "-" + part, What: "its schema is not registered, and registry.auto_register is false",
+			Mend: "register it under this subject; or set registry.auto_register: true"}
+	case errors.Is(err, registry.ErrRefused):
+		return &pipeline.Refusal{Code: "REGISTRY_MODE", Where: "subject " + tab.topic + "-" + part, What: "the registry takes no schemas", Err: err,
+			Mend: "give evert the right to register, and the subject the mode READWRITE: PUT {\"mode\": \"READWRITE\"} to the registry's /mode"}
+	case !errors.Is(err, registry.ErrIncompatible):
 		return fmt.Errorf("register the %s schema: %w", part, err)
 	}
 	return &pipeline.Refusal{Code: "SCHEMA_INCOMPATIBLE", Where: "topic " + tab.topic, What: "the registry does not take its new " + part + " schema", Err: err,
@@ -119,7 +126,7 @@ func (s *Sink) checkKey(ctx context.Context, tab *table) error {
 	if err != nil {
 		return fmt.Errorf("look up the key schema: %w", err)
 	}
-	if text == tab.codec.KeySchema() {
+	if avro.Equal(text, tab.codec.KeySchema()) { // a registry may spell it anew
 		return nil
 	}
 	return &pipeline.Refusal{Code: "KEY_CHANGED", Where: "topic " + tab.topic,

@@ -2,27 +2,30 @@
 // four bytes.
 //
 // Registry is what the rest of Evert needs of one. Client speaks to a server
-// with Confluent's protocol; Local is the registry inside the process, which
-// keeps its state in a compacted topic:
+// with Confluent's protocol; Fixed registers nothing and finds what others did;
+// Local is the registry inside the process, which keeps its state in a compacted
+// topic. Package rest serves a Local to others.
 //
-//	Register ─► known text under this subject? ─► its id
-//	              │ no
-//	              ▼
-//	            compatible with the subject's earlier versions? ─► no: ErrIncompatible
-//	              │ yes
-//	              ▼
-//	            id of the same text elsewhere, or the next one
-//	              │
-//	              ▼
-//	            Store.Append: fenced and committed ─► only now it counts
+//	Add ─► the same schema under this subject? ─► its id
+//	         │ no
+//	         ▼
+//	       take the topic over ─► read to its end ─► compatible, and allowed by the mode?
+//	         │                                         no: an Error with Confluent's code
+//	         ▼ yes
+//	       id of the same schema elsewhere, or the next one
+//	         │
+//	         ▼
+//	       Store.Append: fenced and committed ─► only now it counts
 //
 // The records are those of Confluent's `_schemas` topic, so that they can be
-// read by others and moved elsewhere. Ids are given out only by the one writer
-// that the Store lets append; a second one fails there and hands out nothing. An
-// append whose end is unknown makes Local read everything again before the next
-// one: only the log is believed.
+// read by others and moved elsewhere. Any number of processes may have a Local
+// over one topic: reading takes nothing over, and whoever writes reads first what
+// the others wrote, so that ids are given out under one fence at a time. An
+// append whose end is unknown is looked for in the topic before anything else is
+// decided: only the log is believed. An id never comes again, even when the
+// version that had it was deleted for good.
 //
-// What counts as the same schema is its JSON text without white space,
-// properties and defaults included. (Confluent's parsing canonical form leaves
-// both out, and so do the fingerprints of Avro libraries.)
+// What counts as the same schema is its normal form (avro.Normal) with its
+// references, properties and defaults included. (Confluent's parsing canonical
+// form leaves both out, and so do the fingerprints of Avro libraries.)
 package registry

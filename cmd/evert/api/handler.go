@@ -141,7 +141,7 @@ func (h Handlers) control(w http.ResponseWriter, r *http.Request) {
 // authorized asks for the bearer token, which is compared in constant time.
 func (h Handlers) authorized(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h.allow(r); err != nil {
+		if err := h.allow(r.Header.Get("Authorization")); err != nil {
 			WriteProblem(w, err)
 			return
 		}
@@ -149,7 +149,8 @@ func (h Handlers) authorized(next http.Handler) http.Handler {
 	})
 }
 
-func (h Handlers) allow(r *http.Request) error {
+// allow looks at an Authorization header.
+func (h Handlers) allow(header string) error {
 	if h.Token == nil {
 		return nil
 	}
@@ -157,7 +158,7 @@ func (h Handlers) allow(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	got, want256 := sha256.Sum256([]byte(r.Header.Get("Authorization"))), sha256.Sum256([]byte("Bearer "+want))
+	got, want256 := sha256.Sum256([]byte(header)), sha256.Sum256([]byte("Bearer "+want))
 	if want != "" && subtle.ConstantTimeCompare(got[:], want256[:]) != 1 {
 		return &pipeline.Refusal{Code: CodeUnauthorized, What: "the request carries no token, or another one", Mend: "send the header `Authorization: Bearer TOKEN` with serve.token"}
 	}
@@ -165,7 +166,10 @@ func (h Handlers) allow(r *http.Request) error {
 }
 
 // bounded answers 503 to requests beyond the bound (I9).
-func (h Handlers) bounded(next http.Handler) http.Handler {
+func (h Handlers) bounded(next http.Handler) http.Handler { return h.boundedBy(next, WriteProblem) }
+
+// boundedBy writes the refusal in the way of the protocol that is served.
+func (h Handlers) boundedBy(next http.Handler, refuse func(http.ResponseWriter, error)) http.Handler {
 	if h.Requests <= 0 {
 		return next
 	}
@@ -176,7 +180,7 @@ func (h Handlers) bounded(next http.Handler) http.Handler {
 			defer func() { <-places }()
 			next.ServeHTTP(w, r)
 		default:
-			WriteProblem(w, &pipeline.Refusal{Code: CodeBusy, What: "too many requests are in progress", Mend: "raise limits.requests, or ask less often"})
+			refuse(w, &pipeline.Refusal{Code: CodeBusy, What: "too many requests are in progress", Mend: "raise limits.requests, or ask less often"})
 		}
 	})
 }

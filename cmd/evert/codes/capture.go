@@ -19,6 +19,11 @@ func ofCapture() []Entry {
 			Mend: "Begin the topic anew: `evert reset SOURCE --yes`; or restore the key.",
 		},
 		{
+			Code: "SCHEMA_UNREGISTERED",
+			Text: "registry.auto_register is false and the registry does not have a schema of this table, or a changed one. Evert looks a schema up by its content under its subject and registers none itself. It asks again by itself.",
+			Mend: "Register the schema under the subject that the message names; or set registry.auto_register: true.",
+		},
+		{
 			Code: "SCHEMA_INCOMPATIBLE",
 			Text: "A table changed in a way that the registry does not let its topic follow: readers of the new schema could not read the records of the old one. Nothing was written.",
 			Mend: "Begin the topics and their schemas anew: `evert reset SOURCE --yes`; or lower the compatibility level of the subject.",

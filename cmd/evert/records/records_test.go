@@ -19,18 +19,22 @@ import (
 // store is a registry's topic in memory.
 type store struct{ keys, values [][]byte }
 
-func (s *store) Load(_ context.Context, fn func(key, value []byte) error) error {
+func (*store) Take(context.Context) error { return nil }
+
+func (s *store) Read(_ context.Context, _ string, fn func(key, value []byte) error) (string, bool, error) {
 	for i := range s.keys {
 		if err := fn(s.keys[i], s.values[i]); err != nil {
-			return err
+			return "", true, err
 		}
 	}
-	return nil
+	return "", true, nil
 }
 
-func (s *store) Append(_ context.Context, key, value []byte) error {
-	s.keys, s.values = append(s.keys, key), append(s.values, value)
-	return nil
+func (s *store) Append(_ context.Context, records ...registry.Record) (string, error) {
+	for _, r := range records {
+		s.keys, s.values = append(s.keys, r.Key), append(s.values, r.Value)
+	}
+	return "", nil
 }
 
 // table has a key whose columns stand in another order than in the row.
