@@ -347,12 +347,11 @@ func (s *show) suggest() {
 		enter += " && alias evert=" + program
 	}
 	fmt.Fprintf(s.out, "\n%s\n  %s\n", st.Bold("Try in another terminal:"), enter)
-	s.list([][2]string{
+	s.list(append([][2]string{
 		{"evert tail public.orders", "changes, as they come"},
 		{"evert tail public.customers --until-end -o json", "a topic, decoded"},
 		{"evert status", "how far everything is"},
-	})
-	s.list(s.doors())
+	}, s.doors()...))
 	stop := "Ctrl-C ends the demo"
 	if s.span > 0 {
 		stop = "It ends after " + terminal.Duration(s.span)

@@ -142,7 +142,7 @@ func diskLeftDesc() *prometheus.Desc {
 }
 
 func readerLagDesc() *prometheus.Desc {
-	return prometheus.NewDesc("evert_reader_lag_seconds", "Seconds by which a consumer group is behind on the table topics, on the partition where it is furthest behind. A cluster tells of the groups that Evert's user may describe.", []string{"group"}, nil)
+	return prometheus.NewDesc("evert_reader_lag_seconds", "Seconds by which a consumer group is behind on the table topics, on the partition where it is furthest behind. A cluster tells of the groups that Evert's user may describe. Readers of serve.kafka keep their offsets themselves, and nothing is known of them.", []string{"group"}, nil)
 }
 
 func readerUnreadDesc() *prometheus.Desc {
