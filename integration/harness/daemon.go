@@ -39,6 +39,15 @@ func (w *World) CatchUp() *Daemon {
 	return d
 }
 
+// Reset runs `evert reset` for the source: its topics are deleted and given up.
+func (w *World) Reset() {
+	w.Helper()
+	p := Start(w, Launch{Path: w.Evert(w, w.Options.Tags...), Env: w.Options.Env, Args: []string{"reset", "-c", w.Write(), Prefix, "--yes"}})
+	if code := p.Wait(w, Patience); code != 0 {
+		w.Fatalf("evert reset: exit code %d; its last lines:\n%s", code, p.Last(12))
+	}
+}
+
 // Terminate sends SIGTERM and waits for the end, which must be good and in time.
 func (d *Daemon) Terminate() {
 	d.world.Helper()

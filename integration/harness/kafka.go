@@ -8,7 +8,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver"
 )
+
+// OnKafka are the options of a world whose log is on Apache Kafka.
+func OnKafka(c *kafkaserver.Cluster) Options { return Options{Brokers: c.Brokers(), Cluster: c} }
 
 // A Kafka is a fake cluster of one broker in a process of its own.
 type Kafka struct {

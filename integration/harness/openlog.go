@@ -11,6 +11,7 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/log/kafka"
+	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver/kafkatest"
 )
 
 // OpenLog opens the world's log for reading, beside the daemon: an embedded log
@@ -32,10 +33,15 @@ func (w *World) OpenLog() (l log.Log, closeLog func(), err error) {
 	return k, func() { _ = k.Close() }, nil
 }
 
-// Compact forces a compaction of topics; the embedded log must not be in use.
+// Compact forces a compaction of topics; the log must not be in use.
 func (w *World) Compact(topics ...string) error {
+	if w.Options.Cluster != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		defer cancel()
+		return kafkatest.Clean(ctx, w.Options.Cluster, topics...)
+	}
 	if len(w.Options.Brokers) > 0 {
-		return errors.New("the cluster compacts when it wants to")
+		return errors.New("the fake cluster compacts when it wants to")
 	}
 	e, err := embedded.Open(embedded.Config{Dir: filepath.Join(w.Data(), "log"), LockWait: 10 * time.Second,
 		Now: func() time.Time { return time.Now().Add(48 * time.Hour) }}) // all records are old enough

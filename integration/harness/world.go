@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
@@ -36,16 +37,17 @@ type World struct {
 
 // Options of a world. They may be changed before a daemon is started.
 type Options struct {
-	Tags     []string // build tags of the binary
-	Env      []string // NAME=value, added to the daemon's environment
-	Brokers  []string // a Kafka cluster; the embedded log if there is none
-	Address  string   // host:port that the source connects to instead of Postgres
-	Tables   string   // a YAML list; [public.*] if empty
-	Source   string   // YAML of the source beside postgres, one `key: value` a line
-	Postgres string   // YAML of the source's postgres section
-	More     string   // YAML at the top level
-	DataDir  string   // Dir/data if empty
-	Name     string   // of the deployment; that of the database if empty
+	Tags     []string             // build tags of the binary
+	Env      []string             // NAME=value, added to the daemon's environment
+	Brokers  []string             // a Kafka cluster; the embedded log if there is none
+	Cluster  *kafkaserver.Cluster // that of Brokers, if it is Apache Kafka
+	Address  string               // host:port that the source connects to instead of Postgres
+	Tables   string               // a YAML list; [public.*] if empty
+	Source   string               // YAML of the source beside postgres, one `key: value` a line
+	Postgres string               // YAML of the source's postgres section
+	More     string               // YAML at the top level
+	DataDir  string               // Dir/data if empty
+	Name     string               // of the deployment; that of the database if empty
 }
 
 // NewWorld makes a database owned by a role that may replicate and nothing
