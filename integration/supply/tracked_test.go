@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 )
 
-// tracked gives the sources that a build reads: Go files and what they embed.
+// tracked gives the sources that a build reads: Go files and whatever they embed.
 func tracked(t *testing.T) fs.FS {
 	t.Helper()
 	out := fstest.MapFS{}
@@ -20,10 +20,8 @@ func tracked(t *testing.T) fs.FS {
 		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "results") {
 			return fs.SkipDir
 		}
-		name := d.Name()
-		reads := strings.HasSuffix(name, ".go") || strings.HasSuffix(name, ".json") || name == "go.mod" || name == "go.sum"
-		if d.IsDir() || !reads {
-			return nil
+		if info, err := d.Info(); err != nil || !info.Mode().IsRegular() || info.Size() > 4<<20 { // no binary of somebody
+			return err
 		}
 		rel, err := filepath.Rel(root, path)
 		if err != nil {
