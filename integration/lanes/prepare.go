@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/evertdb/evert/integration/promtool"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
@@ -13,7 +14,7 @@ import (
 // prepare finds what the tests need and, when we are root on a Debian, installs
 // what is missing. Everybody else is told the one command.
 func prepare(ctx context.Context, r *report) (sum tally, err error) {
-	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, prepareKafka, preparePromtool, prepareSystemd} {
+	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, prepareKafka, preparePromtool, prepareSystemd, prepareClients} {
 		t, needErr := need(ctx, r)
 		sum.add(t)
 		err = errors.Join(err, needErr)
@@ -65,6 +66,28 @@ func prepareSystemd(ctx context.Context, r *report) (tally, error) {
 		return tally{}, cannot{"no systemd-analyze", "sudo apt-get install -y --no-install-recommends systemd"}
 	}
 	if err := r.install(ctx, "systemd"); err != nil {
+		return tally{failed: 1}, err
+	}
+	return tally{passed: 1}, nil
+}
+
+// prepareClients finds what clients of registries need; the tests install these
+// themselves, by pip and npm.
+func prepareClients(ctx context.Context, r *report) (tally, error) {
+	var missing []string
+	if r.prepareCmd(ctx, nil, "python3", "-c", "import ensurepip, venv").Run() != nil {
+		missing = append(missing, "python3-venv")
+	}
+	if !r.has("node") || !r.has("npm") {
+		missing = append(missing, "nodejs", "npm")
+	}
+	if missing == nil {
+		return tally{passed: 1}, nil
+	}
+	if os.Geteuid() != 0 || !r.has("apt-get") {
+		return tally{}, cannot{"no Python with venv, or no Node", "sudo apt-get install -y --no-install-recommends " + strings.Join(missing, " ")}
+	}
+	if err := r.install(ctx, missing...); err != nil {
 		return tally{failed: 1}, err
 	}
 	return tally{passed: 1}, nil

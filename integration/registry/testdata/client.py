@@ -1,0 +1,69 @@
+"""Uses a registry as an application in Python does. Arguments: URL TOKEN."""
+
+import sys
+
+from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+ORDER = '{"type":"record","name":"Order","namespace":"py","fields":[{"name":"id","type":"long"}]}'
+WIDER = '{"type":"record","name":"Order","namespace":"py","fields":[{"name":"id","type":"long"},{"name":"note","type":["null","string"],"default":null}]}'
+OTHER = '{"type":"record","name":"Order","namespace":"py","fields":[{"name":"id","type":"string"}]}'
+LINE = '{"type":"record","name":"Line","namespace":"py","fields":[{"name":"order","type":"py.Order"}]}'
+
+
+def refused(code, call):
+    try:
+        call()
+    except SchemaRegistryError as e:
+        assert e.error_code == code, e
+        return
+    raise AssertionError(f"no error {code}")
+
+
+def main(url, token):
+    client = SchemaRegistryClient({"url": url, "basic.auth.user.info": "anybody:" + token})
+    subject = "py.orders-value"
+
+    # The serializer registers, the deserializer looks the id up.
+    context = SerializationContext("py.orders", MessageField.VALUE)
+    data = AvroSerializer(client, ORDER)({"id": 7}, context)
+    assert AvroDeserializer(client)(data, context) == {"id": 7}
+    found = client.lookup_schema(subject, Schema(ORDER, "AVRO"))
+    assert found.schema_id == int.from_bytes(data[1:5], "big") and found.version == 1, found
+    assert client.register_schema(subject, Schema(ORDER, "AVRO")) == found.schema_id
+    assert client.get_schema(found.schema_id).schema_str == ORDER
+    assert client.get_latest_version(subject).schema_id == found.schema_id
+    assert subject in client.get_subjects() and client.get_versions(subject) == [1]
+
+    # Compatibility.
+    assert client.test_compatibility(subject, Schema(WIDER, "AVRO"))
+    assert not client.test_compatibility(subject, Schema(OTHER, "AVRO"))
+    refused(409, lambda: client.register_schema(subject, Schema(OTHER, "AVRO")))
+    client.set_compatibility(subject, "NONE")
+    assert client.get_compatibility(subject) == "NONE"
+    client.register_schema(subject, Schema(OTHER, "AVRO"))
+    refused(42203, lambda: client.set_compatibility(subject, "SOME"))
+
+    # References.
+    line = Schema(LINE, "AVRO", [SchemaReference("py.Order", subject, 1)])
+    assert client.register_schema("py.lines-value", line) > found.schema_id
+    refused(42206, lambda: client.delete_version(subject, 1))
+    refused(42201, lambda: client.register_schema("py.json-value", Schema('{"type":"object"}', "JSON")))
+
+    # Deletes.
+    assert client.delete_version(subject, 2) == 2
+    refused(40402, lambda: client.get_version(subject, 2))
+    refused(40405, lambda: client.delete_subject("py.lines-value", permanent=True))
+    assert client.delete_subject("py.lines-value") == [1]
+    assert client.delete_subject("py.lines-value", permanent=True) == [1]
+    assert client.delete_subject(subject) == [1]
+    refused(40401, lambda: client.get_latest_version(subject))
+    assert client.get_schema(found.schema_id).schema_str == ORDER, "an id of a deleted subject keeps its meaning"
+
+    refused(40101, lambda: SchemaRegistryClient({"url": url, "basic.auth.user.info": "anybody:wrong"}).get_subjects())
+    print("ok")
+
+
+main(*sys.argv[1:])
