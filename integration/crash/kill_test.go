@@ -31,6 +31,9 @@ func killRounds(t *testing.T, kills int, o harness.Options) {
 		if err := r.run(here); err != nil {
 			t.Fatalf("round %d, seed %d, after kills at %q: %v", n, seed, r.moments, err)
 		}
+		if len(o.Brokers) > 0 {
+			r.Reset() // gives up the topics, which the next round calls the same
+		}
 	}
 }
 
@@ -41,18 +44,35 @@ func TestKillKafka(t *testing.T) {
 	killRounds(t, kills/2, harness.Options{Brokers: []string{cluster.Address}})
 }
 
+// On Apache Kafka; in a full run its broker is killed now and then as well, and
+// comes back while the daemon runs: K01 K05 K07.
+func TestKillApacheKafka(t *testing.T) {
+	t.Parallel()
+	kills := harness.Number(t, "EVERT_CRASH_RUNS", 6)
+	o := harness.OnKafka(kafka.Cluster(t))
+	killRounds(t, (kills+2)/3, o)
+}
+
 // TestKillHuge kills the daemon inside one large transaction, of two million
 // rows in a full run: P26. Its parts are there once each, and no cut lies among
 // them.
 func TestKillHuge(t *testing.T) {
 	t.Parallel()
+	killHuge(t, harness.Options{})
+}
+
+func TestKillHugeApacheKafka(t *testing.T) {
+	t.Parallel()
+	killHuge(t, harness.OnKafka(huge.Cluster(t)))
+}
+
+func killHuge(t *testing.T, o harness.Options) {
 	rows, kills, partRows := int64(40_000), 2, 4000
 	if harness.Full() {
 		rows, kills, partRows = 2_000_000, 5, 50_000
 	}
-	r := newRound(t, postgres(t), harness.Seed(t), harness.Options{
-		Source: fmt.Sprintf("commit_interval: 10ms\nidle_interval: 100ms\nmax_commit_rows: %d", partRows),
-	})
+	o.Source = fmt.Sprintf("commit_interval: 10ms\nidle_interval: 100ms\nmax_commit_rows: %d", partRows)
+	r := newRound(t, postgres(t), harness.Seed(t), o)
 	d := r.Run()
 	d.AwaitStatus("the stream", harness.Streaming(0))
 	d.Terminate()

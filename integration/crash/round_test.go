@@ -11,13 +11,21 @@ import (
 
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/integration/harness/scene"
+	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver/kafkatest"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
 
-var suite harness.Suite
+var (
+	suite harness.Suite
+	kafka kafkatest.Shared // of the rounds, one after the other
+	huge  kafkatest.Shared // of the large transaction: topics have the same names
+)
 
-func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
+func TestMain(m *testing.M) {
+	code := suite.Main(m)
+	os.Exit(max(code, kafka.Close(), huge.Close()))
+}
 
 // postgres starts a server that streams transactions in progress early.
 func postgres(t *testing.T) *pgserver.Server {
@@ -52,11 +60,35 @@ func newRound(t *testing.T, pg *pgserver.Server, seed uint64, o harness.Options)
 func (r *round) run(kills int) error {
 	stop := r.Traffic()
 	for range kills {
+		if r.Options.Cluster != nil && harness.Full() && r.rng.IntN(4) == 0 {
+			r.killBroker()
+		}
 		r.kill()
 	}
 	stop()
 	r.Logf("killed at: %q", r.moments)
 	return r.CatchUpAndCompare()
+}
+
+// killBroker kills the broker under a running daemon, and starts it again. The
+// daemon has to go on by itself.
+func (r *round) killBroker() {
+	r.Helper()
+	d := r.Run()
+	d.AwaitStatus("the stream", harness.Flowing(1))
+	broker := r.Options.Cluster.Node(1)
+	broker.Kill()
+	if err := broker.Start(r.Context()); err != nil {
+		r.Fatal(err)
+	}
+	before, err := d.Status()
+	if err != nil {
+		r.Fatal(err)
+	}
+	d.AwaitStatus("going on", func(s harness.Status) bool { return s.Totals.Commits > before.Totals.Commits })
+	d.Kill()
+	r.moments = append(r.moments, "behind a kill of the broker")
+	r.copied = true
 }
 
 // kill starts the daemon and kills it at a random moment.
