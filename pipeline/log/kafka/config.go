@@ -144,6 +144,7 @@ func (c *Config) options() ([]kgo.Opt, error) {
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.RetryBackoffFn(backoff),
 		kgo.RetryTimeout(c.RetryFor),
+		kgo.RequestTimeoutOverhead(silence),
 		kgo.Dialer(c.dial),
 	}
 	if c.Logger != nil {
@@ -158,6 +159,12 @@ func (c *Config) options() ([]kgo.Opt, error) {
 	}
 	return opts, nil
 }
+
+// silence is how long a broker may be silent under a request, beyond what the
+// request itself allows, before its connection is given up and another broker
+// asked. A paused broker costs a commit about four of these, so that it stays
+// well below the transaction timeout (K01, K08).
+const silence = 5 * time.Second
 
 // backoff is the wait before the nth repetition: 50 ms, doubling to 2 s.
 func backoff(n int) time.Duration {

@@ -88,6 +88,7 @@ func (w *Writer) options() []kgo.Opt {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0),
+		kgo.ProduceRequestTimeout(silence),
 		kgo.MaxBufferedRecords(w.log.cfg.Limits.WriteRecords + 1), // room bounds, and waits with the caller's context
 		kgo.ProducerBatchMaxBytesFn(w.limits.of),
 		kgo.WithHooks(w),
