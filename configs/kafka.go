@@ -100,7 +100,7 @@ type Registry struct {
 	Password Secret `yaml:"password"`
 	// The bearer token, instead of user and password.
 	Token Secret `yaml:"token"`
-	// Whether Evert registers the schemas of its tables. If false they have to be there, and a table whose schema is not waits for it.
+	// Whether Evert registers the schemas of its tables. If false they have to be there, as evert schemas export writes them, and a table whose schema is not waits for it.
 	AutoRegister bool `yaml:"auto_register" default:"true"`
 	// TLS of an https address.
 	TLS *TLS `yaml:"tls"`

@@ -67,7 +67,7 @@ func (i *inspection) judge(s registry.Standing) {
 		return fmt.Sprintf("curl -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' -d '%s' %s/%s%s", body, i.registryAddress(), resource, path)
 	}
 	switch {
-	case strings.HasPrefix(s.Mode, "READONLY"):
+	case strings.HasPrefix(s.Mode, "READONLY") && i.config.Registry.AutoRegister:
 		i.add("", pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeRegistryMode, Where: where, What: "its mode is " + s.Mode + ": it takes no new schemas",
 			Mend: put("mode", `{"mode": "READWRITE"}`)}))
 	case s.Level == "NONE": // K24

@@ -15,6 +15,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres"
 )
 
@@ -235,4 +236,9 @@ func ignoreGone(err error, refused *pgconn.PgError) error {
 		return nil
 	}
 	return err
+}
+
+// Tables gives the tables that would be captured now.
+func (d *postgresDatabase) Tables(ctx context.Context) ([]*schema.Table, error) {
+	return postgres.Describe(ctx, d.settings())
 }

@@ -105,7 +105,7 @@ func (s *Sink) notRegistered(tab *table, part string, err error) error {
 	switch {
 	case errors.Is(err, registry.ErrUnregistered):
 		return &pipeline.Refusal{Code: "SCHEMA_UNREGISTERED", Where: "subject " + tab.topic + "-" + part, What: "its schema is not registered, and registry.auto_register is false",
-			Mend: "register it under this subject; or set registry.auto_register: true"}
+			Mend: "evert schemas export --dir schemas   # then register schemas/" + tab.topic + "-" + part + ".avsc under this subject; or set registry.auto_register: true"}
 	case errors.Is(err, registry.ErrRefused):
 		return &pipeline.Refusal{Code: "REGISTRY_MODE", Where: "subject " + tab.topic + "-" + part, What: "the registry takes no schemas", Err: err,
 			Mend: "give evert the right to register, and the subject the mode READWRITE: PUT {\"mode\": \"READWRITE\"} to the registry's /mode"}

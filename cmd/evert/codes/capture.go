@@ -21,7 +21,7 @@ func ofCapture() []Entry {
 		{
 			Code: "SCHEMA_UNREGISTERED",
 			Text: "registry.auto_register is false and the registry does not have a schema of this table, or a changed one. Evert looks a schema up by its content under its subject and registers none itself. It asks again by itself.",
-			Mend: "Register the schema under the subject that the message names; or set registry.auto_register: true.",
+			Mend: "Write the schemas with `evert schemas export --dir schemas` and register the file that the message names under its subject; or set registry.auto_register: true.",
 		},
 		{
 			Code: "SCHEMA_INCOMPATIBLE",

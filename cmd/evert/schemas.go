@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+)
+
+func (a *app) schemasVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "schemas",
+		Short: "The Avro schemas of the captured tables",
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	dir := ""
+	export := &cobra.Command{
+		Use:   "export",
+		Short: "Write the subjects and schemas that the tables need",
+		Long: `Write the subjects and schemas that the tables of the file need, as the databases have them
+now: for those who look after a registry with registry.auto_register: false. No daemon, log
+or registry is asked, and nothing is changed. Without --dir all is one JSON array of
+subject, schemaType and schema; with it there is one file per subject.`,
+		Args: strict(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error { return a.exportSchemas(dir) },
+	}
+	export.Flags().StringVar(&dir, "dir", "", "write a file SUBJECT.avsc for each subject into this directory")
+	c.AddCommand(export)
+	return c
+}
+
+// A tabled source can tell its tables without capturing them.
+type tabled interface {
+	// Tables gives the tables that would be captured now.
+	Tables(ctx context.Context) ([]*schema.Table, error)
+}
+
+// A subject is what is registered under one name.
+type subject struct {
+	Subject    string `json:"subject"`
+	SchemaType string `json:"schemaType"`
+	Schema     string `json:"schema"`
+}
+
+func (a *app) exportSchemas(dir string) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	var all []subject
+	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+		of, err := subjectsOfSource(a.ctx, c, name)
+		if err != nil {
+			return environment(fmt.Errorf("source %s: %w", name, err))
+		}
+		all = append(all, of...)
+	}
+	if dir != "" {
+		return a.writeSubjects(dir, all)
+	}
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(all)
+}
+
+// subjectsOfSource compiles the schemas as capture does.
+func subjectsOfSource(ctx context.Context, c *configs.Config, name string) (all []subject, err error) {
+	kind, database, err := connect(place{c, name, slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	t, ok := database.(tabled)
+	if !ok {
+		return nil, fmt.Errorf("a %s database cannot tell its tables without being captured", kind.kind)
+	}
+	tables, err := t.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	source := c.Sources[name]
+	for _, t := range tables {
+		topic := log.TableTopic(source.TopicPrefix, t.Schema, t.Name)
+		codec, err := avro.Compile(t, avro.Options{Topic: topic, Envelope: envelope(source.Envelope), Connector: kind.names,
+			Version: thisBuild().Version, Name: source.TopicPrefix, Database: t.Database})
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", t, err)
+		}
+		all = append(all, subject{topic + "-key", "AVRO", codec.KeySchema()}, subject{topic + "-value", "AVRO", codec.ValueSchema()})
+	}
+	return all, nil
+}
+
+// writeSubjects writes one file per subject, indented for people; a registry
+// takes a schema for the same however it is spelled.
+func (a *app) writeSubjects(dir string, all []subject) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, s := range all {
+		var text bytes.Buffer
+		if err := json.Indent(&text, []byte(s.Schema), "", "  "); err != nil {
+			return err
+		}
+		text.WriteByte('\n')
+		if err := os.WriteFile(filepath.Join(dir, s.Subject+".avsc"), text.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	a.say("%d schemas are in %s; register each under the name of its file", len(all), dir)
+	return nil
+}
