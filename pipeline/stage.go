@@ -73,6 +73,7 @@ type run struct {
 	ends        int       // transaction ends among them
 	first       time.Time // when the first of them was written
 	last        time.Time // when the last commit returned
+	took        time.Duration
 	at          time.Time // the source's clock at end
 
 	end     Resume // the last place at which a commit is allowed
@@ -135,9 +136,19 @@ func (r *run) deadline() time.Time {
 	case r.copying():
 		return r.last.Add(r.Limits.Copying)
 	case r.between:
-		return r.last.Add(r.Limits.Quiet)
+		return r.last.Add(r.quiet())
 	}
 	return r.first.Add(r.Limits.Timeout)
+}
+
+// commitShare bounds the time that commits take of a source that is always just
+// a little behind: a fifth.
+const commitShare = 5
+
+// quiet is how soon a commit may follow the last one when nothing more is ready.
+// Where commits cost little that is at once; into a cluster, rows gather meanwhile.
+func (r *run) quiet() time.Duration {
+	return max(r.Limits.Quiet, min((commitShare-1)*r.took, r.Limits.Interval))
 }
 
 func (r *run) read(ctx context.Context) (Batch, error) {
@@ -210,6 +221,7 @@ func (r *run) commit(ctx context.Context) error {
 		return fmt.Errorf("commit at %s: %w", r.end.At, err)
 	}
 	r.last = r.Now()
+	r.took = r.last.Sub(began)
 	if err := r.Source.Ack(ctx, r.end.At); err != nil {
 		return fmt.Errorf("acknowledge %s: %w", r.end.At, err)
 	}

@@ -14,15 +14,17 @@ import (
 
 // A script drives a stage: each line is one batch, `rows:end`, where end is
 // `.` (none), `s` (inside a snapshot), `p` (inside a transaction) or `e` (a
-// transaction's end); `+50ms` moves the clock, `wait` lets nothing be ready until the stage gives up
-// waiting, and `stop` ends the context.
+// transaction's end); `+50ms` moves the clock, `wait` lets nothing be ready until
+// the stage gives up waiting, `look` says when that would be, `slow` makes
+// commits take 20 ms, and `stop` ends the context.
 type script struct {
-	steps []string
-	now   time.Time
-	seq   uint64
-	rows  uint64
-	stop  context.CancelCauseFunc
-	log   []string
+	steps  []string
+	now    time.Time
+	commit time.Duration // how long one takes
+	seq    uint64
+	rows   uint64
+	stop   context.CancelCauseFunc
+	log    []string
 }
 
 func (s *script) Open(context.Context, pipeline.Resume) error { return nil }
@@ -44,6 +46,11 @@ func (s *script) Next(ctx context.Context) (pipeline.Batch, error) {
 		case strings.HasPrefix(step, "+"):
 			d, _ := time.ParseDuration(step[1:])
 			s.now = s.now.Add(d)
+		case step == "look":
+			at, ok := ctx.Deadline()
+			s.note("%s", map[bool]string{true: "later", false: "at once"}[ok && time.Until(at) > 40*time.Millisecond])
+		case step == "slow":
+			s.commit = 20 * time.Millisecond
 		case step == "wait":
 			<-ctx.Done()
 			s.note("waited")
@@ -87,6 +94,7 @@ func (k scriptSink) Write(_ context.Context, b pipeline.Batch) error {
 }
 func (k scriptSink) Commit(_ context.Context, at pipeline.Resume) error {
 	k.s.note("commit %d+%d", at.At.Seq, at.Rows)
+	k.s.now = k.s.now.Add(k.s.commit)
 	return nil
 }
 
@@ -101,6 +109,9 @@ func TestStageCadence(t *testing.T) {
 		{"what waits is committed as soon as nothing more is ready",
 			"+1s 1:e 1:e wait",
 			"write 1, commit 1+0, ack 1, write 1, waited, commit 2+0, ack 2"},
+		{"what waits for dear commits gathers",
+			"+1s 1:e 1:e look wait slow +100ms 1:e 1:e look 1:e wait",
+			"write 1, commit 1+0, ack 1, write 1, at once, waited, commit 2+0, ack 2, write 1, commit 3+0, ack 3, write 1, later, write 1, waited, commit 5+0, ack 5"},
 		{"never inside a transaction without need",
 			"+1s 5:p +1s 5:p +1s 1:e",
 			"write 5, write 5, write 1, commit 1+0, ack 1"},
