@@ -12,6 +12,12 @@
 //	          transaction of two million rows                        gate < 200 MB
 //	latency   from the commit in the database to the commit in the
 //	          topic, otherwise idle, median                          gate < 10 ms
+//	kafka     stream and snapshot into one broker of Apache Kafka ÷ a bare
+//	          transactional producer of the same bytes in the same
+//	          transactions on the same broker, beside pg_recvlogical
+//	          or COPY on the same machine                            gate ≥ 0.7
+//	          also the ratio to the producer alone, which reads from no
+//	          database; and the idle commit beside a bare transaction
 //	micro     go test -bench of the packages below, with allocations
 //
 // Both sides of a ratio run alternately, and the ratio is that of the medians. A

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -93,7 +94,9 @@ type deployment struct {
 	dir  string
 }
 
-func (l *lab) deployment(name, table string) (*deployment, error) {
+// deployment captures a table, into the brokers if there are any. Then its name
+// is also the first word of its topics, since clusters are shared.
+func (l *lab) deployment(name, table string, brokers ...string) (*deployment, error) {
 	d := &deployment{l: l, name: name, dir: filepath.Join(l.dir, name)}
 	text := fmt.Sprintf(`name: %s
 data_dir: %s
@@ -103,6 +106,9 @@ sources:
     postgres: {url: "%s", tables: [public.%s]}
 serve: {http: none}
 `, name, d.data(), l.postgres.URL(database), table)
+	if len(brokers) > 0 {
+		text = strings.Replace(text, "  db:\n", "  db:\n    topic_prefix: "+name+"\n", 1) + fmt.Sprintf("kafka: {brokers: [%q], topics: {replication_factor: 1}}\n", brokers[0])
+	}
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
 		return nil, err
 	}

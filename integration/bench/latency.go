@@ -90,7 +90,7 @@ func (l *lab) probe(ctx context.Context, d *deployment, res *results) error {
 	for n := range probes {
 		idle(ctx)
 		began := time.Now()
-		if err := insertOne(ctx, conn, n+1); err != nil {
+		if err := insertOne(ctx, conn, "idle", n+1); err != nil {
 			return err
 		}
 		if err := awaitLine(lines, n+1); err != nil {
@@ -118,8 +118,8 @@ func idle(ctx context.Context) {
 	}
 }
 
-func insertOne(ctx context.Context, conn *pgx.Conn, id int) error {
-	_, err := conn.Exec(ctx, "INSERT INTO idle VALUES ($1, 1, 'open', 'order', 12.30, true, now(), 0.5, 'note')", id)
+func insertOne(ctx context.Context, conn *pgx.Conn, table string, id int) error {
+	_, err := conn.Exec(ctx, "INSERT INTO "+table+" VALUES ($1, 1, 'open', 'order', 12.30, true, now(), 0.5, 'note')", id)
 	return err
 }
 
