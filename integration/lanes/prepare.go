@@ -14,7 +14,7 @@ import (
 // prepare finds what the tests need and, when we are root on a Debian, installs
 // what is missing. Everybody else is told the one command.
 func prepare(ctx context.Context, r *report) (sum tally, err error) {
-	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, prepareKafka, preparePromtool, prepareSystemd, prepareClients} {
+	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, prepareKafka, preparePromtool, prepareSystemd, prepareClients, prepareKcat} {
 		t, needErr := need(ctx, r)
 		sum.add(t)
 		err = errors.Join(err, needErr)
@@ -66,6 +66,20 @@ func prepareSystemd(ctx context.Context, r *report) (tally, error) {
 		return tally{}, cannot{"no systemd-analyze", "sudo apt-get install -y --no-install-recommends systemd"}
 	}
 	if err := r.install(ctx, "systemd"); err != nil {
+		return tally{failed: 1}, err
+	}
+	return tally{passed: 1}, nil
+}
+
+// prepareKcat finds the client with which the Kafka listener is read.
+func prepareKcat(ctx context.Context, r *report) (tally, error) {
+	if r.has("kcat") {
+		return tally{passed: 1}, nil
+	}
+	if os.Geteuid() != 0 || !r.has("apt-get") {
+		return tally{}, cannot{"no kcat", "sudo apt-get install -y --no-install-recommends kcat"}
+	}
+	if err := r.install(ctx, "kcat"); err != nil {
 		return tally{failed: 1}, err
 	}
 	return tally{passed: 1}, nil
