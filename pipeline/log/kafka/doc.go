@@ -62,6 +62,16 @@
 // asks for the next data when the last were taken, and sends a partition whose
 // leader moved back to the assignment, which asks for the new leader.
 //
+// # What the brokers may lose
+//
+// A broker acknowledges what lies in its memory and does not sync it to its disk.
+// With acks=all and min.insync.replicas=2 of three replicas a record is gone only
+// if two brokers lose their power, or their disks, at the same time; with one
+// replica, when one does (K20). A log that became shorter is a refusal
+// (TOPIC_TRUNCATED), for a sink when it opens and for a reader at its next fetch
+// (K19). A full disk of a broker ends that broker: its partitions move, or are
+// waited for (K01).
+//
 // # Topics
 //
 // Ensure creates topics with the settings that correctness needs and compares
