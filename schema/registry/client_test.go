@@ -1,7 +1,11 @@
 package registry_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"io"
+	stdlog "log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -174,5 +178,80 @@ func TestClientDelete(t *testing.T) {
 	}
 	if _, _, err := cl.Latest(t.Context(), "a"); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("latest of a deleted subject: %v", err)
+	}
+}
+
+// A server that is starting or ending is asked again; what it refuses is not.
+func TestClientRepeats(t *testing.T) {
+	server, _ := fake(t)
+	var asked atomic.Int32
+	status := http.StatusServiceUnavailable
+	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if asked.Add(1) > 2 && status == http.StatusServiceUnavailable {
+			return false
+		}
+		w.WriteHeader(status)
+		return true
+	})
+	register(t, client(t, registry.Config{URL: server.URL()}), "a", `"long"`) // the third time goes well
+	asked.Store(0)
+	status = http.StatusUnprocessableEntity
+	if _, err := client(t, registry.Config{URL: server.URL()}).Register(t.Context(), "b", `"int"`); err == nil || asked.Load() != 1 {
+		t.Errorf("a refusal was asked for %d times: %v", asked.Load(), err)
+	}
+}
+
+func TestK28SecretsAreReadAnew(t *testing.T) {
+	t.Run("K28 a token that was replaced counts at the next request", func(t *testing.T) {
+		server, _ := fake(t, srfake.WithAuth("Bearer second"))
+		token := "first"
+		c := client(t, registry.Config{URL: server.URL(), Credentials: func() (registry.Credentials, error) {
+			return registry.Credentials{Token: token}, nil
+		}})
+		if _, err := c.Register(t.Context(), "a", `"long"`); err == nil {
+			t.Fatal("the wrong token was taken")
+		}
+		token = "second"
+		register(t, c, "a", `"long"`)
+	})
+	t.Run("K28 certificates that were replaced count at the next connection", func(t *testing.T) {
+		inner, _ := fake(t)
+		server := httptest.NewUnstartedServer(inner.Handler())
+		server.Config.ErrorLog = stdlog.New(io.Discard, "", 0)
+		server.StartTLS()
+		defer server.Close()
+		roots := x509.NewCertPool()
+		c := client(t, registry.Config{URL: server.URL, TLS: func() (*tls.Config, error) {
+			return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
+		}})
+		if _, err := c.Register(t.Context(), "a", `"long"`); err == nil {
+			t.Fatal("a certificate of nobody was accepted")
+		}
+		roots = x509.NewCertPool()
+		roots.AddCert(server.Certificate())
+		register(t, c, "a", `"long"`)
+	})
+}
+
+// What others look after is found, and neither registered nor deleted.
+func TestFixed(t *testing.T) {
+	server, _ := fake(t)
+	c := client(t, registry.Config{URL: server.URL()})
+	fixed := registry.Fixed{Registry: client(t, registry.Config{URL: server.URL()})}
+	if _, err := fixed.Register(t.Context(), "a", `"long"`); !errors.Is(err, registry.ErrUnregistered) {
+		t.Fatalf("what is not there: %v", err)
+	}
+	id := register(t, c, "a", `"long"`)
+	if got := register(t, fixed, "a", `"long"`); got != id {
+		t.Errorf("id %d, not %d", got, id)
+	}
+	if _, err := fixed.Register(t.Context(), "a", `"string"`); !errors.Is(err, registry.ErrUnregistered) {
+		t.Errorf("another schema: %v", err)
+	}
+	if err := fixed.Delete(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if latest, _, err := c.Latest(t.Context(), "a"); err != nil || latest != id {
+		t.Errorf("latest is %d, %v", latest, err)
 	}
 }

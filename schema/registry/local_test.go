@@ -22,8 +22,6 @@ type topic struct {
 	mu      sync.Mutex
 	records []registry.Record
 	writer  *store
-	reads   int
-	broken  error // of reads
 }
 
 type store struct {
@@ -45,14 +43,13 @@ func (s *store) Take(context.Context) error {
 func (s *store) Read(_ context.Context, from string, fn func(key, value []byte) error) (string, bool, error) {
 	s.topic.mu.Lock()
 	defer s.topic.mu.Unlock()
-	s.topic.reads++
 	next, _ := strconv.Atoi(from)
 	for _, r := range s.topic.records[next:] {
 		if err := fn(r.Key, r.Value); err != nil {
 			return from, from == "", err
 		}
 	}
-	return strconv.Itoa(len(s.topic.records)), from == "", s.topic.broken
+	return strconv.Itoa(len(s.topic.records)), from == "", nil
 }
 
 func (s *store) Append(_ context.Context, records ...registry.Record) (string, error) {
@@ -438,4 +435,78 @@ func TestFollow(t *testing.T) {
 		t.Errorf("an id that nobody gave out: %v", err)
 	}
 	register(t, owner, "b", record("other"))
+}
+
+// K25: the id of a version that is deleted for good never comes again, whatever
+// compaction leaves of it.
+func TestK25IDsNeverComeAgain(t *testing.T) {
+	t.Run("K25 after a permanent deletion, a compaction and a restart", func(t *testing.T) {
+		log := new(topic)
+		l := open(t, log.open())
+		register(t, l, "a", `"long"`)
+		gone := register(t, l, "b", `"string"`)
+		for _, permanent := range []bool{false, true} {
+			if _, err := l.DeleteSubject(t.Context(), "b", permanent); err != nil {
+				t.Fatal(err)
+			}
+		}
+		log.compact()
+		again := open(t, log.open())
+		if _, err := again.Schema(t.Context(), gone); !errors.Is(err, registry.ErrNotFound) {
+			t.Errorf("schema %d: %v", gone, err)
+		}
+		if id := register(t, again, "c", `"bytes"`); id != gone+1 {
+			t.Errorf("id %d after %d", id, gone)
+		}
+	})
+}
+
+// compact leaves the newest record of each key, and no tombstone.
+func (t *topic) compact() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	newest := map[string]int{}
+	for i, r := range t.records {
+		newest[string(r.Key)] = i
+	}
+	var left []registry.Record
+	for i, r := range t.records {
+		if newest[string(r.Key)] == i && r.Value != nil {
+			left = append(left, r)
+		}
+	}
+	t.records = left
+}
+
+// A writer that is taken over time and again decides anew each time.
+func TestContendedWriter(t *testing.T) {
+	log := new(topic)
+	l := open(t, log.open())
+	level(t, l, "", registry.None)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	ids := map[int]string{}
+	for d := range 3 {
+		r := open(t, log.open())
+		wg.Go(func() {
+			for i := range 10 {
+				text := record(fmt.Sprintf("f%d_%d", d, i))
+				id, err := r.Register(t.Context(), "a", text)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				if old, ok := ids[id]; ok {
+					t.Errorf("id %d is %s and %s", id, old, text)
+				}
+				ids[id] = text
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if len(ids) != 30 || len(versions(t, l, "a")) != 30 {
+		t.Errorf("%d ids, %d versions of 30", len(ids), len(versions(t, l, "a")))
+	}
 }
