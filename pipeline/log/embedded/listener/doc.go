@@ -40,4 +40,11 @@
 // about twice FetchBytes, until the client has taken it or Limits.Send is over.
 // One batch above FetchBytes is let through at a time. A request is measured
 // against the shape of its kind before anything is made for it (X18).
+//
+// # What it costs
+//
+// 200,000 records of 250 bytes with a key of 12 and one header, in memory, two
+// cores shared with others (load 9), client and server in one process: the log's
+// own reader 5.3 million records/s (1,500 MB/s); fetches whose answers are only
+// counted 2.8 million/s, 0.53 of that; franz-go, which decodes them, 0.7 million/s.
 package listener
