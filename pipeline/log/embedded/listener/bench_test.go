@@ -67,4 +67,6 @@ func (b *lab) fetchAll(tp log.TopicPartition) (records int64) {
 	return records
 }
 
-func (b *lab) franz(tp log.TopicPartition) int64 { return int64(len(b.foreign(tp, 0, b.ends(tp).Stable))) }
+func (b *lab) franz(tp log.TopicPartition) int64 {
+	return int64(len(b.foreign(tp, 0, b.ends(tp).Stable)))
+}
