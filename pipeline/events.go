@@ -7,6 +7,7 @@ import "time"
 // itself does neither.
 type Events struct {
 	Opened    func(from Resume) // sink and source are open; reading goes on from here
+	Writing   func(b Batch)     // a batch is about to go into the sink's hands
 	Written   func(b Batch)     // a batch is in the sink's hands
 	Committed func(c Committed) // a commit is durable and the source was told
 	Waiting   func(pending int) // nothing to read; rows written and not yet committed

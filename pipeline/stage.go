@@ -166,6 +166,9 @@ func (r *run) write(ctx context.Context, b Batch) (err error) {
 			return fmt.Errorf("transform: %w", err)
 		}
 	}
+	if r.Events.Writing != nil {
+		r.Events.Writing(b)
+	}
 	if err := r.Sink.Write(ctx, b); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}

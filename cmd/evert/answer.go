@@ -36,6 +36,9 @@ func (d *daemon) Status(ctx context.Context) api.Status {
 	st.Readers = d.watch.readers.Status()
 	st.Findings = d.findings.List()
 	st.Health = monitor.Judge(st.Sources)
+	for _, p := range d.watch.stuck.List() {
+		st.Add(monitor.Reason{Component: "log", Light: monitor.Degraded, Problem: p})
+	}
 	if d.full.Load() {
 		st.Add(monitor.Reason{Component: "log", Light: monitor.Red, Problem: monitor.Problem{Code: codeLogFull, At: st.At,
 			Text: "the disk of the embedded log is full; capture pauses", Mend: "free some space on the disk of " + d.config.DataDir}})

@@ -237,7 +237,7 @@ func (c *capturing) sink(src source, stop context.CancelCauseFunc) capture.Confi
 	return capture.Config{
 		Deployment: c.daemon.config.Name, Source: c.name, Connector: c.kind.names, Prefix: s.TopicPrefix, Version: c.daemon.build.Version,
 		Log: c.daemon.topics, Registry: c.daemon.registry, Envelope: envelope(s.Envelope), Canonical: s.Partitioner == configs.PartitionerCanonical,
-		Topic: c.topic, Reread: src.Reread,
+		Topic: c.topic, Holding: c.daemon.topics.holding, Reread: src.Reread,
 		RecordBytes: int(c.daemon.config.Limits.RecordBytes), ValueBytes: int(c.daemon.config.Limits.ValueBytes),
 		Events: capture.Events{
 			Filled: func(t *schema.Table, from string, n int) {

@@ -33,7 +33,7 @@ func openKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *sl
 	if !info.ExactlyOnce() { // I2
 		logger.Warn("the cluster lacks transaction.version 2: a late end of a transaction is not fenced, so that in rare faults a foreign reader could see a record twice; Evert's own readers drop it by its position")
 	}
-	t := &topicLog{Log: l, Closer: l, groups: l, kind: "kafka", place: strings.Join(c.Kafka.Brokers, ","), cluster: clusterStatus(info)}
+	t := &topicLog{Log: l, Closer: l, groups: l, kafka: l, kind: "kafka", place: strings.Join(c.Kafka.Brokers, ","), cluster: clusterStatus(info)}
 	if readOnly {
 		return t, nil
 	}

@@ -25,6 +25,7 @@ type topicLog struct {
 	io.Closer
 	groups      log.Groups             // who reads it; nil if it does not tell
 	cluster     *monitor.ClusterStatus // nil for the embedded log
+	kafka       *kafka.Log             // what Log stands on; nil for the embedded log
 	kind, place string
 }
 

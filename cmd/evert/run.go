@@ -286,7 +286,7 @@ func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
 		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats,
-		Cluster: d.topics.cluster},
+		Cluster: d.topics.cluster, Stucks: d.watch.stuck},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}

@@ -14,6 +14,7 @@ import (
 const (
 	diskEvery    = 5 * time.Second  // how often the room on the disk is looked at
 	readersEvery = 15 * time.Second // how often the groups are asked how far they are
+	stuckEvery   = 5 * time.Second  // how often open transactions of others are looked for
 )
 
 // watching looks after what belongs to no source: the disk of data_dir, and who
@@ -22,6 +23,7 @@ type watching struct {
 	daemon  *daemon
 	disk    *monitor.Disk
 	readers *monitor.Readers // nil if the log has no groups
+	stuck   *monitor.Stucks  // transactions that hold a topic's stable end (K09); nil for the embedded log
 	trouble string           // what was last told of the groups
 	turns   beat
 }
@@ -31,14 +33,18 @@ func (d *daemon) newWatch() *watching {
 	if d.topics.groups != nil {
 		w.readers = &monitor.Readers{}
 	}
+	if d.topics.kafka != nil {
+		w.stuck = &monitor.Stucks{}
+	}
 	return w
 }
 
 // run looks now and then, until ctx ends.
 func (w *watching) run(ctx context.Context) {
-	disk, readers := time.NewTicker(diskEvery), time.NewTicker(readersEvery)
+	disk, readers, stuck := time.NewTicker(diskEvery), time.NewTicker(readersEvery), time.NewTicker(stuckEvery)
 	defer disk.Stop()
 	defer readers.Stop()
+	defer stuck.Stop()
 	defer w.turns.rests()
 	w.sample()
 	for {
@@ -50,6 +56,8 @@ func (w *watching) run(ctx context.Context) {
 			w.sample()
 		case <-readers.C:
 			w.ask(ctx)
+		case <-stuck.C:
+			w.lookForStuck(ctx)
 		}
 	}
 }

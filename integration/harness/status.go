@@ -57,6 +57,7 @@ type Reason struct {
 	Component string `json:"component"`
 	Code      string `json:"code"`
 	Text      string `json:"text"`
+	Mend      string `json:"mend"`
 }
 
 // Says reports whether one of the reasons has this code.

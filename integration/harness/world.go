@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"text/template"
@@ -41,6 +42,7 @@ type Options struct {
 	Env      []string             // NAME=value, added to the daemon's environment
 	Brokers  []string             // a Kafka cluster; the embedded log if there is none
 	Cluster  *kafkaserver.Cluster // that of Brokers, if it is Apache Kafka
+	Kafka    string               // further settings of the section kafka, each with a comma before it
 	Address  string               // host:port that the source connects to instead of Postgres
 	Tables   string               // a YAML list; [public.*] if empty
 	Source   string               // YAML of the source beside postgres, one `key: value` a line
@@ -119,7 +121,7 @@ func (w *World) Data() string { return orElse(w.Options.DataDir, filepath.Join(w
 var configuration = template.Must(template.New("evert.yaml").Parse(`name: {{.Name}}
 data_dir: {{.Data}}
 logging: {level: info, format: json}
-{{with .Brokers}}kafka: {brokers: [{{.}}], session_timeout: 2s, topics: {replication_factor: 1}}
+{{with .Brokers}}kafka: {brokers: [{{.}}], session_timeout: 2s, topics: {replication_factor: {{$.Copies}}}{{$.Kafka}}}
 {{end}}sources:
   db:
     postgres:
@@ -141,6 +143,7 @@ func (w *World) Write() string {
 	address := orElse(o.Address, fmt.Sprintf("127.0.0.1:%d", w.Postgres.Port()))
 	err = configuration.Execute(f, map[string]string{
 		"Name": w.Deployment(), "Data": w.Data(), "Brokers": strings.Join(o.Brokers, ", "),
+		"Copies": strconv.Itoa(min(3, max(1, len(o.Brokers)))), "Kafka": o.Kafka,
 		"URL": w.urlAt(address), "Tables": orElse(o.Tables, `["public.*"]`),
 		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "More": o.More,
 	})

@@ -82,7 +82,7 @@ func (s *Sink) checkTopics(ctx context.Context, f *log.Frontier) error {
 		if !ok || info.ID != state.ID {
 			return s.topicGone(topic, ok)
 		}
-		if err := s.checkEnds(f, info); err != nil {
+		if err := s.checkEnds(ctx, f, info); err != nil {
 			return err
 		}
 	}
@@ -98,10 +98,17 @@ func (s *Sink) topicGone(topic string, exists bool) error {
 		Mend: "evert reset " + s.Source + " --resnapshot --yes"}
 }
 
-func (s *Sink) checkEnds(f *log.Frontier, info log.TopicInfo) error {
+// checkEnds tells a topic that was cut short from one in which a transaction of
+// somebody else hides what is committed (K09). Behind that one nothing can be
+// looked up: a value that a source does not send would be filled from an older
+// row (I5). So the source waits until it is ended.
+func (s *Sink) checkEnds(ctx context.Context, f *log.Frontier, info log.TopicInfo) error {
 	for p, ends := range info.Ends {
 		tp := log.TopicPartition{Topic: info.Name, Partition: int32(p)}
 		if ends.Stable < f.Offsets[tp] {
+			if err := s.Holding(ctx, info.Name); err != nil {
+				return err
+			}
 			return &pipeline.Refusal{Code: "TOPIC_TRUNCATED", Where: tp.String(),
 				What: fmt.Sprintf("the topic ends at offset %d, below the %d that the frontier speaks of: committed rows are gone", ends.Stable, f.Offsets[tp]),
 				Mend: "evert reset " + s.Source + " --resnapshot --yes"}

@@ -25,6 +25,7 @@ type Config struct {
 	Canonical   bool                                                                 // partition by key bytes without the schema id
 	Topic       func(t *schema.Table) Topic                                          // per table; nil: all defaults
 	Reread      func(context.Context, *schema.Table, schema.Row) (schema.Row, error) // the row with this key, as it is now; may be nil
+	Holding     func(ctx context.Context, topic string) error                        // who else holds the stable end of a topic, as a refusal that passes; nil: nobody
 	Events      Events
 	Now         func() time.Time // time.Now if nil
 	RecordBytes int              // the largest record; a topic may take less; DefaultRecordBytes if 0
@@ -90,6 +91,9 @@ func New(c Config) *Sink {
 	}
 	if c.Topic == nil {
 		c.Topic = func(*schema.Table) Topic { return Topic{} }
+	}
+	if c.Holding == nil {
+		c.Holding = func(context.Context, string) error { return nil }
 	}
 	setDefault(&c.VoidBudget, time.Second)
 	setDefault(&c.VerifyEvery, defaultVerifyEvery)

@@ -85,6 +85,11 @@ func ofDaemon() []Entry {
 			Mend: "Nothing has to be done here; see that the server runs and can be reached.",
 		},
 		{
+			Code: "LOG_WAITS", Passing: true,
+			Text: "Rows that were read wait for their commit, and for five seconds nothing was written or committed: brokers do not answer, a partition has fewer replicas in sync than min.insync.replicas, or a disk is slow. The source is held back at a bounded buffer, its connection is kept, and nothing is lost. After a minute this is SOURCE_STUCK.",
+			Mend: "Wait, it goes on by itself; meanwhile see that the brokers answer and that every partition has enough replicas in sync.",
+		},
+		{
 			Code: "SOURCE_WAITS", Passing: true,
 			Text: "The source waits for something in the server: a long transaction that was open when its slot was made, or another process that still holds the slot.",
 			Mend: "Wait, or end the transactions that the message names.",

@@ -54,6 +54,11 @@ func ofLog() []Entry {
 			Mend: "Keep the clocks of all machines by NTP.",
 		},
 		{
+			Code: "KAFKA_TRANSACTION_STUCK", Passing: true,
+			Text: "A producer left a transaction open on a topic for longer than kafka.transaction_timeout. Whoever reads committed records sees nothing behind its first one, and the topic is not compacted there. Evert writes on. The producer is named by its id, and by its transactional id as long as a coordinator knows that.",
+			Mend: "Stop that producer, if it runs; then end its transaction with the command that the message shows. What it wrote is dropped.",
+		},
+		{
 			Code: "KAFKA_TRANSACTION_TIMEOUT",
 			Text: "kafka.transaction_timeout is longer than the brokers' transaction.max.timeout.ms allows.",
 			Mend: "Lower kafka.transaction_timeout, or raise transaction.max.timeout.ms on the brokers.",

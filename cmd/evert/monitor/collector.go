@@ -19,6 +19,7 @@ type Collector struct {
 	Cluster *ClusterStatus // nil for the embedded log
 
 	Certificates *Certificates // may be nil
+	Stucks       *Stucks       // may be nil: of a log that has none
 
 	Kafka func() (st listener.Stats, ok bool) // what serve.kafka served; may be nil
 }
@@ -33,7 +34,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- s.deliveries.Desc()
 	}
 	for _, desc := range []func() *prometheus.Desc{stateDesc, slotDesc, tableDesc, oversizedDesc, stoppedDesc, componentDesc, healthDesc, fullDesc,
-		diskFreeDesc, diskSizeDesc, diskLeftDesc, readerLagDesc, readerUnreadDesc, readerRetentionDesc, certificateDesc, transactionVersionDesc, buildDesc} {
+		diskFreeDesc, diskSizeDesc, diskLeftDesc, readerLagDesc, readerUnreadDesc, readerRetentionDesc, certificateDesc, transactionVersionDesc, stuckDesc, buildDesc} {
 		ch <- desc()
 	}
 	for _, g := range kafkaGauges() {
@@ -51,6 +52,9 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- s.deliveries
 	}
 	light, full := Judge(all).Light, c.LogFull != nil && c.LogFull()
+	if len(c.Stucks.List()) > 0 {
+		light = worse(light, Degraded)
+	}
 	if full {
 		light = Red
 	}
@@ -65,6 +69,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	collectReaders(ch, c.Readers)
 	c.collectKafka(ch)
 	collectCluster(ch, c.Cluster)
+	c.Stucks.collect(ch)
 }
 
 func level(ch chan<- prometheus.Metric, desc *prometheus.Desc, v float64, labels ...string) {

@@ -49,7 +49,7 @@ func everything(t *testing.T) *Collector {
 	certificates.Saw(Certificate{Edge: "kafka", Of: "client", End: streams.now.AddDate(1, 0, 0)}, streams.now)
 	return &Collector{Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,
 		Kafka:   func() (listener.Stats, bool) { return listener.Stats{Connections: 1, Records: 7}, true },
-		Cluster: &ClusterStatus{TransactionVersion: 2}}
+		Cluster: &ClusterStatus{TransactionVersion: 2}, Stucks: &Stucks{}}
 }
 
 func gather(t *testing.T, c *Collector) []*dto.MetricFamily {

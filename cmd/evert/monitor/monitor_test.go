@@ -69,6 +69,38 @@ func TestO12Health(t *testing.T) {
 			t.Fatalf("an idle hour: %+v", d.Status())
 		}
 	})
+	t.Run("O12 rows that wait for the log degrade before the source is stuck", func(t *testing.T) {
+		d := newDay()
+		d.Events().Opened(pipeline.Resume{At: pipeline.Position{Seq: 7, Native: "0/7"}})
+		d.pass(time.Hour) // idle
+		d.Events().Writing(pipeline.Batch{Changes: changes(3)})
+		if d.light() != OK {
+			t.Fatalf("the first row after an idle hour: %+v", d.Status())
+		}
+		d.pass(6 * time.Second)
+		if st := d.Status(); d.light() != Degraded || st.Problem.Code != "LOG_WAITS" {
+			t.Fatalf("a write that waits: %+v", st)
+		}
+		d.Events().Written(pipeline.Batch{Changes: changes(3)})
+		d.pass(4 * time.Second)
+		if d.light() != OK {
+			t.Fatalf("after 4 s: %+v", d.Status())
+		}
+		d.pass(2 * time.Second)
+		st := d.Status()
+		if d.light() != Degraded || st.State != Waiting || st.Problem.Code != "LOG_WAITS" || !st.Ready {
+			t.Fatalf("after 6 s: %+v", st)
+		}
+		d.Probed(Probe{End: "0/9", Ahead: true})
+		d.pass(time.Minute)
+		if d.light() != Red || d.Status().Problem.Code != "SOURCE_STUCK" {
+			t.Fatalf("after a minute: %+v", d.Status())
+		}
+		d.commit(3, "0/9")
+		if d.light() != OK {
+			t.Fatalf("after the commit: %+v", d.Status())
+		}
+	})
 	t.Run("O12 a snapshot that hangs is stuck", func(t *testing.T) {
 		d := newDay()
 		d.Events().Opened(pipeline.Resume{})

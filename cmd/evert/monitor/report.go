@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -42,6 +43,9 @@ func (s *Source) Status() SourceStatus {
 		st.State = Stuck
 		st.Since = s.lastSign()
 		st.Problem = s.stuckProblem(now)
+	}
+	if st.State == s.state && s.held(now) {
+		st.State, st.Since, st.Problem = Waiting, s.heldSince(), s.heldProblem(now)
 	}
 	return st
 }
@@ -133,6 +137,31 @@ func (s *Source) lastSign() time.Time {
 		return s.since
 	}
 	return s.progress
+}
+
+// heldAfter is how long rows may wait for their commit before that is told.
+const heldAfter = 5 * time.Second
+
+// held reports whether rows wait and nothing is written or committed: the log
+// does not take them.
+func (s *Source) held(now time.Time) bool {
+	working := s.state == Snapshot || s.state == Streaming
+	return working && s.pending+s.handed > 0 && now.Sub(s.heldSince()) > heldAfter
+}
+
+// heldSince is when the log was last seen to take something, or began not to.
+func (s *Source) heldSince() time.Time {
+	if last := s.lastSign(); s.handed == 0 || last.After(s.given) {
+		return last
+	}
+	return s.given
+}
+
+func (s *Source) heldProblem(now time.Time) *Problem {
+	return &Problem{Code: "LOG_WAITS", At: now,
+		Text: fmt.Sprintf("source %s: %d rows wait for their commit, and nothing was written or committed for %s", s.Name, s.pending+s.handed,
+			now.Sub(s.heldSince()).Round(time.Second)),
+		Mend: "wait, it goes on by itself; see that the brokers answer and that every partition has min.insync.replicas in sync"}
 }
 
 func (s *Source) stuckProblem(now time.Time) *Problem {

@@ -38,6 +38,8 @@ type Source struct {
 	clock    time.Time // the source's clock at position
 	totals   Totals
 	pending  int
+	handed   int       // rows that the sink was given and has not taken yet
+	given    time.Time // when it was given them
 	restarts uint64
 	tables   map[*schema.Table]*TableStatus
 	order    []*TableStatus
@@ -93,7 +95,7 @@ func histogram(name, help, source string) prometheus.Histogram {
 
 // Events are the ears of a stage.
 func (s *Source) Events() pipeline.Events {
-	return pipeline.Events{Opened: s.opened, Written: s.written, Committed: s.committed}
+	return pipeline.Events{Opened: s.opened, Writing: s.writing, Written: s.written, Committed: s.committed}
 }
 
 // Starting notes that a stage is made.
@@ -103,7 +105,7 @@ func (s *Source) Starting(attempt int) {
 	if attempt > 1 {
 		s.restarts++
 	}
-	s.pending = 0
+	s.pending, s.handed = 0, 0
 	s.halted = nil                                           // the sink tells again
 	s.tables, s.last = map[*schema.Table]*TableStatus{}, nil // a new source makes new versions (I9)
 	if s.problem == nil {                                    // else it is still what was wrong, until the source opens
@@ -181,6 +183,12 @@ func (s *Source) opened(from pipeline.Resume) {
 	}
 }
 
+func (s *Source) writing(b pipeline.Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handed, s.given = len(b.Changes), s.Now()
+}
+
 func (s *Source) written(b pipeline.Batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,6 +203,7 @@ func (s *Source) written(b pipeline.Batch) {
 		s.lastRow.Rows++
 	}
 	s.pending += len(b.Changes)
+	s.handed = 0
 	if len(b.Changes) > 0 {
 		s.progress = s.Now()
 	}

@@ -24,6 +24,7 @@ const (
 	codeLeftOut     pipeline.Code = "TOPIC_SETTING_LEFT_OUT"
 	codeDiffers     pipeline.Code = "TOPIC_SETTING_DIFFERS"
 	codeTimeout     pipeline.Code = "KAFKA_TRANSACTION_TIMEOUT"
+	codeStuck       pipeline.Code = "KAFKA_TRANSACTION_STUCK"
 	codeTruncated   pipeline.Code = "TOPIC_TRUNCATED"
 
 	codeTransactionVersion pipeline.Code = "KAFKA_TRANSACTION_VERSION"

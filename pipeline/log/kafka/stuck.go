@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -28,6 +29,18 @@ func (s Stuck) String() string {
 		who += " (" + s.TransactionalID + ")"
 	}
 	return fmt.Sprintf("%s: a transaction of %s holds the stable end at %d since %s\n  mend: %s", s.TopicPartition, who, s.Stable, s.Since.Format(time.RFC3339), s.Command)
+}
+
+// Refusal says it with its code.
+func (s Stuck) Refusal() *pipeline.Refusal {
+	who := fmt.Sprintf("producer %d, which no coordinator knows", s.ProducerID)
+	if s.TransactionalID != "" {
+		who = fmt.Sprintf("producer %d with the transactional id %q", s.ProducerID, s.TransactionalID)
+	}
+	return &pipeline.Refusal{Code: codeStuck, Where: s.TopicPartition.String(),
+		What: fmt.Sprintf("a transaction of %s is open since %s: committed readers see nothing behind offset %d, and nothing there is compacted",
+			who, s.Since.UTC().Format(time.RFC3339), s.Stable),
+		Mend: s.Command + "   # what it wrote is dropped"}
 }
 
 // Stuck gives the transactions that are open on the topics for longer than the

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// lookForStuck looks for transactions that hold the stable end of our topics
+// (K09). Ours are over before half of transaction_timeout, so what is open for
+// longer than all of it is somebody else's, or was left behind.
+func (w *watching) lookForStuck(ctx context.Context) {
+	if w.stuck == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, stuckEvery)
+	defer cancel()
+	found, err := w.daemon.topics.kafka.Stuck(ctx, w.daemon.config.Kafka.TransactionTimeout, w.written()...)
+	if err != nil {
+		return // the cluster is away, which the sources tell; what is known stays
+	}
+	now := time.Now()
+	problems := make([]monitor.Problem, len(found))
+	for i := range found {
+		problems[i] = *monitor.ProblemOf(found[i].Refusal(), now)
+	}
+	for _, p := range w.stuck.Observed(problems) {
+		w.daemon.log.Warn("a transaction holds a topic", "what", p.Text, "code", string(p.Code), "mend", p.Mend)
+	}
+}
+
+// written are the topics that this deployment writes, as far as they are known.
+func (w *watching) written() []string {
+	topics := w.topics()
+	for name := range w.daemon.config.Sources {
+		topics = append(topics, log.FrontierTopic(w.daemon.config.Name, name))
+	}
+	return topics
+}
+
+// holding says who holds the stable end of a topic, as a refusal; nil: nobody.
+func (t *topicLog) holding(ctx context.Context, topic string) error {
+	if t.kafka == nil {
+		return nil
+	}
+	found, err := t.kafka.Stuck(ctx, 0, topic)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return found[0].Refusal()
+}
