@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/scene"
+	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver"
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver/kafkatest"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -28,6 +31,7 @@ func TestForeignTransaction(t *testing.T) {
 	cluster := kafkatest.Start(t, kafkaserver.Options{})
 	o := harness.OnKafka(cluster)
 	o.Kafka = ", transaction_timeout: 5s"
+	o.Source = "commit_interval: 1s\nmax_commit_rows: 200\nidle_interval: 100ms\nreconnect_max: 1s\n" // one is open most of the time
 	s := open(t, pgtest.Start(t, pgtest.Options{}), o)
 	stop := s.Traffic()
 	d := s.Run()
@@ -64,8 +68,44 @@ func TestForeignTransaction(t *testing.T) {
 	}
 	goesOn(s, d)
 	d.AwaitStatus("good health", func(st harness.Status) bool { return st.Health == "ok" })
+	sleepThrough(s, cluster.Brokers(), d)
 	stop()
 	s.MustEnd(d)
+}
+
+// K08 the daemon sleeps with a transaction open, until the cluster aborts that. It
+// must not take it for committed, nor write into what comes after it.
+func sleepThrough(s *scene.Scene, brokers []string, d *harness.Daemon) {
+	s.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer cl.Close()
+	id := s.Deployment() + "." + capture.WriterID(harness.Prefix)
+	state := func() string {
+		found, err := kadm.NewClient(cl).DescribeTransactions(s.Context(), id)
+		if err != nil || found[id].Err != nil {
+			s.Fatalf("the state of transaction %s: %v, %v", id, err, found[id].Err)
+		}
+		return found[id].State
+	}
+	timeout := time.After(harness.Patience)
+	rest := func() {
+		select {
+		case <-timeout:
+			s.Fatalf("K08: the cluster does not abort a transaction of ours; its state is %s", state())
+		case <-time.After(20 * time.Millisecond): // the period of asking
+		}
+	}
+	for settled := ""; settled != "CompleteAbort"; rest() { // it may sleep with none open, or with an end under way
+		d.Pause()
+		for settled = state(); !strings.HasPrefix(settled, "Complete"); settled = state() {
+			rest()
+		}
+		d.Continue()
+	}
+	goesOn(s, d)
 }
 
 // leaveOpen writes to a topic in a transaction that stays open, and gives the
