@@ -18,7 +18,10 @@ import (
 
 var suite harness.Suite
 
-func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
+func TestMain(m *testing.M) {
+	code := suite.Main(m)
+	os.Exit(max(code, apache.Close()))
+}
 
 // lasting is how long a fault lasts: long against every timeout that it must
 // outlive.

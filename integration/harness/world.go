@@ -49,6 +49,9 @@ type Options struct {
 	Postgres string               // YAML of the source's postgres section
 	More     string               // YAML at the top level
 	DataDir  string               // Dir/data if empty
+	DataRef  string               // how the file says that; DataDir itself if empty
+	HTTP     string               // the address of serve.http; none if empty
+	Session  string               // kafka.session_timeout; 2s if empty
 	Name     string               // of the deployment; that of the database if empty
 }
 
@@ -121,13 +124,13 @@ func (w *World) Data() string { return orElse(w.Options.DataDir, filepath.Join(w
 var configuration = template.Must(template.New("evert.yaml").Parse(`name: {{.Name}}
 data_dir: {{.Data}}
 logging: {level: info, format: json}
-{{with .Brokers}}kafka: {brokers: [{{.}}], session_timeout: 2s, topics: {replication_factor: {{$.Copies}}}{{$.Kafka}}}
+{{with .Brokers}}kafka: {brokers: [{{.}}], session_timeout: {{$.Session}}, topics: {replication_factor: {{$.Copies}}}{{$.Kafka}}}
 {{end}}sources:
   db:
     postgres:
       url: {{.URL}}
       tables: {{.Tables}}
-{{.Postgres}}{{.Source}}serve: {http: none}
+{{.Postgres}}{{.Source}}serve: {http: "{{.HTTP}}"}
 {{.More}}`))
 
 // Write writes evert.yaml and gives its path.
@@ -142,8 +145,8 @@ func (w *World) Write() string {
 	defer f.Close()
 	address := orElse(o.Address, fmt.Sprintf("127.0.0.1:%d", w.Postgres.Port()))
 	err = configuration.Execute(f, map[string]string{
-		"Name": w.Deployment(), "Data": w.Data(), "Brokers": strings.Join(o.Brokers, ", "),
-		"Copies": strconv.Itoa(min(3, max(1, len(o.Brokers)))), "Kafka": o.Kafka,
+		"Name": w.Deployment(), "Data": orElse(o.DataRef, w.Data()), "HTTP": orElse(o.HTTP, "none"), "Brokers": strings.Join(o.Brokers, ", "),
+		"Session": orElse(o.Session, "2s"), "Copies": strconv.Itoa(min(3, max(1, len(o.Brokers)))), "Kafka": o.Kafka,
 		"URL": w.urlAt(address), "Tables": orElse(o.Tables, `["public.*"]`),
 		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "More": o.More,
 	})

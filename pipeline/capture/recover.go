@@ -21,6 +21,12 @@ func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 		return pipeline.Resume{}, s.named(err)
 	}
 	s.ensured(spec, infos[0])
+	// Nobody else writes here, and what older writers left is settled: an open
+	// transaction is one of ours that the cluster decided and did not end. What
+	// is hidden behind it may be the newest frontier, so nothing is begun anew.
+	if err := s.Holding(ctx, s.frontierTopic()); err != nil {
+		return pipeline.Resume{}, err
+	}
 	fold, err := log.ReadFrontier(ctx, s.Log, s.frontierTopic())
 	if err != nil {
 		return pipeline.Resume{}, err

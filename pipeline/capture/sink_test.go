@@ -78,6 +78,28 @@ func TestRestart(t *testing.T) {
 		2 (2) c +(2,Bo,b) @2.0`)
 }
 
+// TestHidden tells that a frontier which something hides begins nothing anew: the
+// sink waits, and goes on from it when it can be seen (K07, K09).
+func TestHidden(t *testing.T) {
+	s := newStory(t)
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")))
+	s.commit()
+	hidden := &pipeline.Refusal{Code: "KAFKA_TRANSACTION_STUCK", What: "somebody's", Mend: "end it"}
+	var asked []string
+	s.config.Holding = func(_ context.Context, topic string) error { asked = append(asked, topic); return hidden }
+	if _, err := s.tryOpen(); !errors.Is(err, hidden) {
+		t.Fatalf("opened beside a hidden frontier: %v", err)
+	}
+	if want := log.FrontierTopic(s.config.Deployment, s.config.Source); len(asked) == 0 || asked[0] != want {
+		t.Errorf("asked about %v, want %s first", asked, want)
+	}
+	s.config.Holding = nil
+	if from := s.open(); from.At.Seq != 1 {
+		t.Errorf("goes on from %+v", from)
+	}
+}
+
 // TestParts tells how a transaction too large for one commit goes (I3, P26).
 func TestParts(t *testing.T) {
 	s := newStory(t)

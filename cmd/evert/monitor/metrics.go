@@ -37,7 +37,7 @@ func sourceGauges() []gauge {
 		level("queue_fill_ratio", "How full the fullest queue of the source is, 0 to 1.", func(s *SourceStatus) (float64, bool) { return s.QueueFillRatio, true }),
 		level("progress_age_seconds", "Seconds since rows were last written or anything was committed.", func(s *SourceStatus) (float64, bool) { return s.ProgressAgeSeconds, true }),
 		level("lag_seconds", "Age of what is committed, in seconds by the source's clock.", func(s *SourceStatus) (float64, bool) { return known(s.LagSeconds) }),
-		level("ready", "1 when the topics hold a complete cut, else 0.", func(s *SourceStatus) (float64, bool) { return bit(s.Ready), true }),
+		level("ready", "1 when the topics hold a complete cut or another daemon captures and this one stands by, else 0.", func(s *SourceStatus) (float64, bool) { return bit(s.Ready), true }),
 		level("ahead", "1 while the server's end lies ahead of what is committed, 0 while it does not.", ofServer(func(v *ServerStatus) (float64, bool) { return bit(v.Ahead), true })),
 		level("lag_bytes", "Bytes of the server's log between what is acknowledged and its end.", ofServer(func(v *ServerStatus) (float64, bool) { return float64(v.LagBytes), true })),
 		level("retained_bytes", "Bytes of its log that the server keeps for the source.", ofServer(func(v *ServerStatus) (float64, bool) { return knownInt(v.RetainedBytes) })),

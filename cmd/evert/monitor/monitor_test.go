@@ -160,7 +160,7 @@ func TestRetriesDoNotFlicker(t *testing.T) {
 		t.Fatalf("while it is tried again: %+v", d.Status())
 	}
 	d.pass(time.Minute)
-	if st := d.Status(); st.State != Standby || d.light() != OK {
+	if st := d.Status(); st.State != Standby || !st.Ready || d.light() != OK {
 		t.Fatalf("another daemon holds it: %+v", st)
 	}
 	d.Owning()

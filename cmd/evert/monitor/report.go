@@ -36,7 +36,7 @@ func (s *Source) Status() SourceStatus {
 		s.connection(&st, facts, now)
 	}
 	if s.standsBy(now) {
-		st.State, st.Since, st.Problem = Standby, s.standing, nil
+		st.State, st.Since, st.Problem, st.Ready = Standby, s.standing, nil, true
 		return st
 	}
 	if st.State == s.state && s.stuck(now) {

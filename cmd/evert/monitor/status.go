@@ -34,7 +34,7 @@ type SourceStatus struct {
 	Kind     string         `json:"kind"`
 	State    State          `json:"state"`
 	Since    time.Time      `json:"since"`
-	Ready    bool           `json:"ready"` // its topics hold a complete cut
+	Ready    bool           `json:"ready"` // its topics hold a complete cut, or we stand by to take over from who captures it
 	Position string         `json:"position,omitempty"`
 	Seq      uint64         `json:"seq"`
 	Problem  *Problem       `json:"problem,omitempty"`
