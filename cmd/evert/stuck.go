@@ -6,6 +6,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/kafka"
 )
 
 // lookForStuck looks for transactions that hold the stable end of our topics
@@ -27,13 +28,26 @@ func (w *watching) lookForStuck(ctx context.Context) {
 		problems[i] = *monitor.ProblemOf(found[i].Refusal(), now)
 	}
 	for _, p := range w.stuck.Observed(problems) {
-		w.daemon.log.Warn("a transaction holds a topic", "what", p.Text, "code", string(p.Code), "mend", p.Mend)
+		w.daemon.tellStuck(p)
 	}
+}
+
+// waitsForStuck is told by a reader of ours that waits for such a transaction: at
+// a start, before anything watches.
+func (d *daemon) waitsForStuck(s kafka.Stuck) {
+	d.tellStuck(*monitor.ProblemOf(s.Refusal(), time.Now()))
+}
+
+func (d *daemon) tellStuck(p monitor.Problem) {
+	d.log.Warn("a transaction holds a topic", "what", p.Text, "code", string(p.Code), "mend", p.Mend)
 }
 
 // written are the topics that this deployment writes, as far as they are known.
 func (w *watching) written() []string {
-	topics := w.topics()
+	topics := append(w.topics(), log.OwnersTopic)
+	if w.daemon.config.Registry == nil {
+		topics = append(topics, log.SchemasTopic(w.daemon.config.Name))
+	}
 	for name := range w.daemon.config.Sources {
 		topics = append(topics, log.FrontierTopic(w.daemon.config.Name, name))
 	}

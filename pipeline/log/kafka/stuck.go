@@ -22,15 +22,6 @@ type Stuck struct {
 	Command         string    // ends the transaction; its records are lost
 }
 
-// String says it in a sentence.
-func (s Stuck) String() string {
-	who := fmt.Sprintf("producer %d", s.ProducerID)
-	if s.TransactionalID != "" {
-		who += " (" + s.TransactionalID + ")"
-	}
-	return fmt.Sprintf("%s: a transaction of %s holds the stable end at %d since %s\n  mend: %s", s.TopicPartition, who, s.Stable, s.Since.Format(time.RFC3339), s.Command)
-}
-
 // Refusal says it with its code.
 func (s Stuck) Refusal() *pipeline.Refusal {
 	who := fmt.Sprintf("producer %d, which no coordinator knows", s.ProducerID)
