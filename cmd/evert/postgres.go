@@ -40,6 +40,8 @@ func (d *postgresDatabase) url(context.Context) (string, error) {
 
 // settings says the source's section of the file in the source's own words.
 func (d *postgresDatabase) settings() postgres.Config {
+	// A batch is never more than a commit may take (I3).
+	batchRows := min(d.config.Limits.BatchRows, d.source().MaxCommitRows)
 	c := postgres.Config{
 		Name: d.name, URL: d.url, Slot: d.pg.Slot, Publication: d.pg.Publication,
 		Match: func(schema, table string) bool {
@@ -49,9 +51,9 @@ func (d *postgresDatabase) settings() postgres.Config {
 		SnapshotWorkers: d.pg.Snapshot.Workers,
 		MaxRate:         int64(d.pg.Snapshot.MaxRate),
 		QueueBytes:      int64(d.config.Limits.QueueBytes),
-		BatchRows:       d.config.Limits.BatchRows,
-		BatchBytes:      int(d.config.Limits.BatchBytes),
-		QueueBatches:    max(1, d.config.Limits.QueueRows/d.config.Limits.BatchRows),
+		BatchRows:       batchRows,
+		BatchBytes:      int(min(d.config.Limits.BatchBytes, d.source().MaxCommitBytes)),
+		QueueBatches:    max(1, d.config.Limits.QueueRows/batchRows),
 		SlotWait:        d.pg.SlotWait,
 		SpillDir:        datadir.SpillPath(d.config.DataDir, d.name),
 		SpillBytes:      int64(d.config.Limits.TransactionBytes),
