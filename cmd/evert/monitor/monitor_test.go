@@ -88,7 +88,7 @@ func TestO12Health(t *testing.T) {
 		}
 		d.pass(2 * time.Second)
 		st := d.Status()
-		if d.light() != Degraded || st.State != Waiting || st.Problem.Code != "LOG_WAITS" || !st.Ready {
+		if d.light() != Degraded || st.State != Waiting || st.Problem.Code != "LOG_WAITS" || !st.Ready || !st.Up() {
 			t.Fatalf("after 6 s: %+v", st)
 		}
 		d.Probed(Probe{End: "0/9", Ahead: true})

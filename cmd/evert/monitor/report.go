@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // skewLimit is how far the source's clock may be ahead of ours before lag in
@@ -157,8 +159,11 @@ func (s *Source) heldSince() time.Time {
 	return s.given
 }
 
+// codeLogWaits says that the log takes nothing.
+const codeLogWaits pipeline.Code = "LOG_WAITS"
+
 func (s *Source) heldProblem(now time.Time) *Problem {
-	return &Problem{Code: "LOG_WAITS", At: now,
+	return &Problem{Code: codeLogWaits, At: now,
 		Text: fmt.Sprintf("source %s: %d rows wait for their commit, and nothing was written or committed for %s", s.Name, s.pending+s.handed,
 			now.Sub(s.heldSince()).Round(time.Second)),
 		Mend: "wait, it goes on by itself; see that the brokers answer and that every partition has min.insync.replicas in sync"}

@@ -53,8 +53,12 @@ type SourceStatus struct {
 }
 
 // Up reports whether the source runs or stands by: it is not being tried again
-// after a failure. One that is stuck runs.
+// after a failure. One that is stuck runs, and so does one whose log takes nothing:
+// the log is what is down then.
 func (s *SourceStatus) Up() bool {
+	if s.Problem != nil && s.Problem.Code == codeLogWaits {
+		return true
+	}
 	return s.State != Starting && s.State != Waiting && s.State != Refused && s.State != Stopped
 }
 
