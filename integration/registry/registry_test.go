@@ -5,6 +5,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,11 +17,20 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver"
+	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver/kafkatest"
 )
 
 var suite harness.Suite
 
-func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
+// apache is the cluster of the tests that break none.
+var apache kafkatest.Shared
+
+func TestMain(m *testing.M) { os.Exit(max(suite.Main(m), apache.Close())) }
+
+// A place is what a daemon keeps and shares: its directory, its deployment, and
+// the cluster that its log is on, if it is not the embedded one.
+type place struct{ dir, name, kafka string }
 
 const token = "sesame-of-the-registry"
 
@@ -31,13 +41,12 @@ type served struct {
 	url string
 }
 
-// dir keeps what a daemon keeps; kafka is a cluster's address, or empty.
-func serve(t *testing.T, dir, kafka string) served {
+func serve(t *testing.T, at place) served {
 	t.Helper()
-	file := filepath.Join(dir, "evert.yaml")
-	yaml := fmt.Sprintf("name: shop\ndata_dir: %s\nserve: {http: none, registry: \"127.0.0.1:0\", token: %s}\n", filepath.Join(dir, "data"), token)
-	if kafka != "" {
-		yaml += fmt.Sprintf("kafka: {brokers: [%q], topics: {replication_factor: 1}}\n", kafka)
+	file := filepath.Join(at.dir, "evert.yaml")
+	yaml := fmt.Sprintf("name: %s\ndata_dir: %s\nserve: {http: none, registry: \"127.0.0.1:0\", token: %s}\n", at.name, filepath.Join(at.dir, "data"), token)
+	if at.kafka != "" {
+		yaml += fmt.Sprintf("kafka: {brokers: [%q], session_timeout: 2s, topics: {replication_factor: 1}}\n", at.kafka)
 	}
 	yaml += "sources: {shop: {postgres: {url: \"postgres://evert@127.0.0.1:1/shop\", tables: [public.orders]}}}\n"
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
@@ -47,11 +56,11 @@ func serve(t *testing.T, dir, kafka string) served {
 	line := p.Await(t, "the registry's address", func(line string) bool {
 		return strings.Contains(line, "listening") && strings.Contains(line, "registry")
 	})
-	at := strings.Index(line, "http://")
-	if at < 0 {
+	from := strings.Index(line, "http://")
+	if from < 0 {
 		t.Fatalf("no address in %s", line)
 	}
-	return served{p, strings.TrimRight(line[at:], "\"} \n")}
+	return served{p, strings.TrimRight(line[from:], "\"} \n")}
 }
 
 func (s served) client(t *testing.T) *sr.Client {
@@ -63,29 +72,82 @@ func (s served) client(t *testing.T) *sr.Client {
 	return c
 }
 
-// TestClients: one registry, three clients, none of them changed.
+// TestClients: one registry, three clients, none of them changed; on each log, and
+// again after daemon and cluster were killed and started anew.
 func TestClients(t *testing.T) {
 	t.Parallel()
-	s := serve(t, t.TempDir(), "")
-	t.Run("franz-go", func(t *testing.T) { t.Parallel(); franz(t, s.client(t)) })
-	t.Run("confluent-kafka for Python", func(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
-		run(t, nil, python(t), "testdata/client.py", s.url, token)
+		clients(t, place{dir: t.TempDir(), name: "shop"}, func() {})
 	})
-	t.Run("@kafkajs/confluent-schema-registry", func(t *testing.T) {
+	t.Run("Apache Kafka", func(t *testing.T) {
 		t.Parallel()
-		run(t, []string{"NODE_PATH=" + nodeModules(t)}, "node", "testdata/client.js", s.url, token)
+		cluster := kafkatest.Start(t, kafkaserver.Options{})
+		clients(t, place{t.TempDir(), "shop", cluster.Brokers()[0]}, func() {
+			cluster.Node(1).Kill()
+			if err := cluster.Node(1).Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		})
 	})
-	t.Run("nobody without the token", func(t *testing.T) {
-		resp, err := http.Get(s.url + "/subjects")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusUnauthorized {
-			t.Errorf("answered %s", resp.Status)
-		}
+}
+
+// clients has every client use the registry, starts all of it anew, and has them
+// use it again.
+func clients(t *testing.T, at place, restart func()) {
+	s := serve(t, at)
+	useAll(t, s, "before")
+	told := content(t, s)
+	if len(told) == 0 {
+		t.Fatal("the clients left nothing behind")
+	}
+	s.Kill()
+	restart()
+	s = serve(t, at)
+	if now := content(t, s); !maps.Equal(now, told) {
+		t.Errorf("after the restart there is\n%v\nand there was\n%v", now, told)
+	}
+	useAll(t, s, "after")
+}
+
+// useAll has every client use the registry, each below subjects of its own.
+func useAll(t *testing.T, s served, prefix string) {
+	t.Run(prefix, func(t *testing.T) {
+		t.Run("franz-go", func(t *testing.T) { t.Parallel(); franz(t, s.client(t), prefix) })
+		t.Run("confluent-kafka for Python", func(t *testing.T) {
+			t.Parallel()
+			run(t, nil, python(t), "testdata/client.py", s.url, token, prefix)
+		})
+		t.Run("@kafkajs/confluent-schema-registry", func(t *testing.T) {
+			t.Parallel()
+			run(t, []string{"NODE_PATH=" + nodeModules(t)}, "node", "testdata/client.js", s.url, token, prefix)
+		})
+		t.Run("nobody without the token", func(t *testing.T) {
+			resp, err := http.Get(s.url + "/subjects")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusUnauthorized {
+				t.Errorf("answered %s", resp.Status)
+			}
+		})
 	})
+}
+
+// content is all that a registry has, deleted versions included: subject, number
+// and id, and the schema's text.
+func content(t *testing.T, s served) map[string]string {
+	t.Helper()
+	all, err := s.client(t).AllSchemas(sr.WithParams(t.Context(), sr.ShowDeleted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]string{}
+	for _, v := range all {
+		said[fmt.Sprintf("%s %d is id %d", v.Subject, v.Version, v.ID)] = v.Schema.Schema
+	}
+	return said
 }
 
 func run(t *testing.T, env []string, name string, args ...string) {
@@ -97,16 +159,19 @@ func run(t *testing.T, env []string, name string, args ...string) {
 	}
 }
 
-func order(fields ...string) sr.Schema {
-	text := `{"type":"record","name":"Order","namespace":"go","fields":[{"name":"id","type":"long"}`
+func order(fields ...string) sr.Schema { return orderOf("go", fields...) }
+
+func orderOf(namespace string, fields ...string) sr.Schema {
+	text := fmt.Sprintf(`{"type":"record","name":"Order","namespace":%q,"fields":[{"name":"id","type":"long"}`, namespace)
 	for _, f := range fields {
 		text += fmt.Sprintf(`,{"name":%q,"type":["null","long"],"default":null}`, f)
 	}
 	return sr.Schema{Schema: text + "]}", Type: sr.TypeAvro}
 }
 
-func franz(t *testing.T, c *sr.Client) {
-	ctx, subject := t.Context(), "go.orders-value"
+func franz(t *testing.T, c *sr.Client, prefix string) {
+	ctx, subject := t.Context(), prefix+".go.orders-value"
+	order := func(fields ...string) sr.Schema { return orderOf(prefix, fields...) }
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -163,17 +228,16 @@ func franz(t *testing.T, c *sr.Client) {
 // and no id means two schemas.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	for _, log := range []string{"embedded", "Kafka"} {
+	for _, log := range []string{"embedded", "Apache Kafka"} {
 		t.Run(log, func(t *testing.T) {
 			t.Parallel()
-			kafka := ""
-			if log == "Kafka" {
-				kafka = suite.StartKafka(t).Address
+			at, known := place{dir: t.TempDir(), name: "killed"}, map[int]string{}
+			if log == "Apache Kafka" {
+				at.kafka = apache.Cluster(t).Brokers()[0]
 			}
 			rounds := harness.Number(t, "EVERT_CRASH_RUNS", 4)
-			dir, known := t.TempDir(), map[int]string{}
 			for round := range rounds {
-				s := serve(t, dir, kafka)
+				s := serve(t, at)
 				c := s.client(t)
 				for id, text := range known {
 					if got, err := c.SchemaByID(t.Context(), id); err != nil || got.Schema != text {
@@ -191,12 +255,14 @@ func TestKill(t *testing.T) {
 func killWhileRegistering(t *testing.T, s served, c *sr.Client, round int, known map[int]string) {
 	t.Helper()
 	answered, done := make(chan struct{}, 1), make(chan struct{})
+	var failed error // of the last registration; by done
 	go func() {
 		defer close(done)
 		for i := range 10_000 {
 			schema := order(fmt.Sprintf("f%d_%d", round, i))
 			got, err := c.CreateSchema(t.Context(), fmt.Sprintf("s%d", i%3), schema)
 			if err != nil {
+				failed = err
 				return
 			}
 			if old, ok := known[got.ID]; ok && old != schema.Schema {
@@ -210,49 +276,11 @@ func killWhileRegistering(t *testing.T, s served, c *sr.Client, round int, known
 	}()
 	select {
 	case <-answered:
+	case <-done:
+		t.Errorf("round %d: a registration failed before the kill: %v; the daemon's last lines:\n%s", round, failed, s.Last(10))
 	case <-time.After(harness.Patience):
-		t.Errorf("no registration was answered; the daemon's last lines:\n%s", s.Last(10))
+		t.Errorf("round %d: registrations hang; the daemon's last lines:\n%s", round, s.Last(10))
 	}
 	s.Kill()
 	<-done
-}
-
-// TestTwoDaemons: two daemons over one cluster, both asked to register. Each
-// finds what the other gave out, and no id is given out twice.
-func TestTwoDaemons(t *testing.T) {
-	t.Parallel()
-	kafka := suite.StartKafka(t).Address
-	daemons := []served{serve(t, t.TempDir(), kafka), serve(t, t.TempDir(), kafka)}
-	ids := map[int]string{}
-	type result struct {
-		id   int
-		text string
-		err  error
-	}
-	for i := range 5 {
-		results := make(chan result, len(daemons))
-		for d, s := range daemons {
-			c := s.client(t)
-			go func() {
-				schema := order(fmt.Sprintf("f%d_%d", i, d))
-				got, err := c.CreateSchema(t.Context(), "both", schema)
-				results <- result{got.ID, schema.Schema, err}
-			}()
-		}
-		for range daemons {
-			r := <-results
-			if r.err != nil {
-				t.Fatal(r.err)
-			}
-			if old, ok := ids[r.id]; ok {
-				t.Fatalf("id %d is %s and %s", r.id, old, r.text)
-			}
-			ids[r.id] = r.text
-			for _, s := range daemons { // read by both at once
-				if got, err := s.client(t).SchemaByID(t.Context(), r.id); err != nil || got.Schema != r.text {
-					t.Errorf("id %d is %q, %v", r.id, got.Schema, err)
-				}
-			}
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A Store keeps keys and values in a compacted topic of one partition: what the
@@ -77,8 +78,8 @@ func offsetOf(mark, id string) (next int64, ok bool) {
 }
 
 // Append commits the records in one step, and gives the mark behind them; a nil
-// value is a tombstone. It is ErrFenced if somebody else took the topic since,
-// and ErrClosed before the first Take.
+// value is a tombstone. When it returns, every Read sees them. It is ErrFenced if
+// somebody else took the topic since, and ErrClosed before the first Take.
 func (s *Store) Append(ctx context.Context, pairs ...struct{ Key, Value []byte }) (to string, err error) {
 	if s.writer == nil {
 		return "", ErrClosed
@@ -97,7 +98,36 @@ func (s *Store) Append(ctx context.Context, pairs ...struct{ Key, Value []byte }
 	if err := s.writer.Commit(ctx, nil); err != nil {
 		return "", fmt.Errorf("commit to %s: %w", s.Topic, err)
 	}
+	if err := awaitStable(ctx, s.Log, s.partition(), ends[s.partition()]); err != nil {
+		return "", fmt.Errorf("await what was committed to %s: %w", s.Topic, err)
+	}
 	return mark(s.id, ends[s.partition()]), nil
+}
+
+// stablePeriod is how often is asked whether a commit is visible, after the first
+// time.
+const stablePeriod = 2 * time.Millisecond
+
+// awaitStable returns when readers see all of a partition below next: on Kafka,
+// that is a moment after a commit was decided. A Read before it would not know
+// the mark that Append gives, and begin anew without what was appended.
+func awaitStable(ctx context.Context, l Log, tp TopicPartition, next int64) error {
+	for {
+		infos, err := l.Admin().Topics(ctx, tp.Topic)
+		switch {
+		case err != nil:
+			return err
+		case len(infos) == 0:
+			return fmt.Errorf("topic %s is gone", tp.Topic)
+		case infos[0].Ends[tp.Partition].Stable >= next:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(stablePeriod):
+		}
+	}
 }
 
 // Close frees the writer. It may be called again.

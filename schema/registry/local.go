@@ -105,6 +105,9 @@ func (l *Local) read(ctx context.Context) (fresh []Record, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the registry's topic: %w", err)
 	}
+	if anew {
+		l.holds = false // what is there now may lack what we appended: whoever decides takes it first
+	}
 	if err := l.apply(fresh, anew); err != nil {
 		return nil, err
 	}

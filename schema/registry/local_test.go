@@ -27,6 +27,7 @@ type topic struct {
 type store struct {
 	topic *topic
 	fault func(append func()) error // takes the place of an append
+	hides int                       // how many of the newest records Read does not see, until Take
 }
 
 func (t *topic) open() *store { return &store{topic: t} }
@@ -36,7 +37,7 @@ var errFenced = errors.New("fenced by a newer writer")
 func (s *store) Take(context.Context) error {
 	s.topic.mu.Lock()
 	defer s.topic.mu.Unlock()
-	s.topic.writer = s
+	s.topic.writer, s.hides = s, 0
 	return nil
 }
 
@@ -44,12 +45,16 @@ func (s *store) Read(_ context.Context, from string, fn func(key, value []byte) 
 	s.topic.mu.Lock()
 	defer s.topic.mu.Unlock()
 	next, _ := strconv.Atoi(from)
-	for _, r := range s.topic.records[next:] {
+	seen := len(s.topic.records) - s.hides
+	if next > seen {
+		next, from = 0, ""
+	}
+	for _, r := range s.topic.records[next:seen] {
 		if err := fn(r.Key, r.Value); err != nil {
 			return from, from == "", err
 		}
 	}
-	return strconv.Itoa(len(s.topic.records)), from == "", nil
+	return strconv.Itoa(seen), from == "", nil
 }
 
 func (s *store) Append(_ context.Context, records ...registry.Record) (string, error) {
@@ -227,6 +232,21 @@ func TestSecondWriter(t *testing.T) {
 		} else {
 			ids[id] = true
 		}
+	}
+}
+
+// A topic that seems to end before what was appended to it is not believed when
+// the next id is given out.
+func TestShorterTopic(t *testing.T) {
+	s := new(topic).open()
+	l := open(t, s)
+	first := register(t, l, "a", `"long"`)
+	s.hides = 1
+	if _, _, err := l.Latest(t.Context(), "a"); !errors.Is(err, registry.ErrNotFound) {
+		t.Fatalf("the topic does not hide what it should: %v", err)
+	}
+	if second := register(t, l, "a", `["null","long"]`); second == first {
+		t.Errorf("id %d was given out twice", second)
 	}
 }
 

@@ -1,13 +1,12 @@
-// Uses a registry as an application in JavaScript does. Arguments: URL TOKEN.
+// Uses a registry as an application in JavaScript does. Arguments: URL TOKEN PREFIX.
 const assert = require('assert')
 const { SchemaRegistry, SchemaType, COMPATIBILITY } = require('@kafkajs/confluent-schema-registry')
 
-const order = { type: 'record', name: 'Order', namespace: 'js', fields: [{ name: 'id', type: 'long' }] }
-const other = { type: 'record', name: 'Order', namespace: 'js', fields: [{ name: 'id', type: 'string' }] }
-
-async function main(host, password) {
+async function main(host, password, prefix) {
+  const order = { type: 'record', name: 'Order', namespace: prefix + '.js', fields: [{ name: 'id', type: 'long' }] }
+  const other = { type: 'record', name: 'Order', namespace: prefix + '.js', fields: [{ name: 'id', type: 'string' }] }
   const registry = new SchemaRegistry({ host, auth: { username: 'anybody', password } })
-  const subject = 'js.orders-value'
+  const subject = prefix + '.js.orders-value'
   const text = JSON.stringify(order)
   const { id } = await registry.register({ type: SchemaType.AVRO, schema: text }, { subject, compatibility: COMPATIBILITY.FULL })
   assert.strictEqual((await registry.register({ type: SchemaType.AVRO, schema: text }, { subject, compatibility: COMPATIBILITY.FULL })).id, id)
