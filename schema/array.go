@@ -12,7 +12,7 @@ import (
 //	element = kind:byte payload
 //	payload = nothing                 (null)
 //	        | number:8 bytes, little-endian (bool, int, float, date, time, timestamp)
-//	        | length:uvarint bytes    (decimal, text, bytes, uuid, json)
+//	        | length:uvarint bytes    (decimal, text, bytes, uuid, json, array, interval)
 
 // AppendArray packs elems behind dst and returns the longer slice.
 func AppendArray(dst []byte, elems ...Value) []byte {

@@ -3,7 +3,7 @@ package schema
 var kindNames = [...]string{
 	KindNull: "null", KindUnknown: "unknown", KindBool: "bool", KindInt: "int", KindFloat: "float",
 	KindDecimal: "decimal", KindText: "text", KindBytes: "bytes", KindDate: "date", KindTime: "time",
-	KindTimestamp: "timestamp", KindUUID: "uuid", KindJSON: "json", KindArray: "array",
+	KindTimestamp: "timestamp", KindUUID: "uuid", KindJSON: "json", KindArray: "array", KindInterval: "interval",
 }
 
 // String gives the word for k that errors and schemas use.

@@ -67,6 +67,7 @@ func TestIdentical(t *testing.T) {
 		schema.Float(math.Copysign(0, -1)), schema.Float(math.NaN()), schema.Decimal([]byte("1.0")), schema.Decimal([]byte("1.00")),
 		schema.Text(nil), schema.Bytes(nil), schema.Date(0), schema.Time(0), schema.Timestamp(0), schema.UUID(make([]byte, 16)),
 		schema.JSON([]byte("1")), schema.Array(schema.AppendArray(nil)), schema.Array(schema.AppendArray(nil, schema.Null())),
+		schema.Interval(1, 2, 3), schema.Interval(1, 2, 4),
 	}
 	for i, v := range different {
 		for j, w := range different {
@@ -104,6 +105,7 @@ func genElement(t *rapid.T) schema.Value {
 	return rapid.SampledFrom([]schema.Value{
 		schema.Null(), schema.Bool(n&1 == 0), schema.Int(n), schema.Float(math.Float64frombits(uint64(n))), schema.Decimal(b), schema.Text(b),
 		schema.Bytes(b), schema.Date(int32(n)), schema.Time(n), schema.Timestamp(n), schema.UUID(b), schema.JSON(b), schema.Array(b),
+		schema.Interval(int32(n), int32(n>>32), n),
 	}).Draw(t, "value")
 }
 
@@ -128,7 +130,7 @@ func FuzzElements(f *testing.F) {
 }
 
 func TestKindNames(t *testing.T) {
-	for k := schema.KindNull; k <= schema.KindArray; k++ {
+	for k := schema.KindNull; k <= schema.KindInterval; k++ {
 		if back, ok := schema.ParseKind(k.String()); !ok || back != k {
 			t.Errorf("%d is %s is %d", k, k, back)
 		}

@@ -7,7 +7,7 @@ import (
 
 // AppendText appends v, a value of type t, exactly as Postgres prints it with
 // the settings Evert runs its sessions under (DateStyle ISO, bytea_output hex,
-// TimeZone UTC, shortest floats). NULL and unknown values have no text: nothing
+// IntervalStyle postgres, TimeZone UTC, shortest floats). NULL and unknown values have no text: nothing
 // is appended.
 func (t *Type) AppendText(dst []byte, v Value) []byte {
 	switch v.kind {
@@ -29,6 +29,8 @@ func (t *Type) AppendText(dst []byte, v Value) []byte {
 		return AppendUUID(dst, v.Ref())
 	case KindArray:
 		return t.appendArray(dst, v)
+	case KindInterval:
+		return appendInterval(dst, v)
 	}
 	return append(dst, v.Ref()...) // decimal, text, json: as the source prints them
 }

@@ -89,6 +89,16 @@ var printed = []struct {
 	{zoned, schema.Timestamp(-746_117 * schema.MicrosPerDay), `0044-03-15 00:00:00+00 BC`, ``},
 	{zoned, schema.Timestamp(schema.TimestampInfinity), `infinity`, ``},
 
+	{plain, schema.Interval(0, 0, 0), `00:00:00`, ``},
+	{plain, schema.Interval(14, 3, 14_706_789_000), `1 year 2 mons 3 days 04:05:06.789`, ``},
+	{plain, schema.Interval(-14, -3, -14_706_789_000), `-1 years -2 mons -3 days -04:05:06.789`, ``},
+	{plain, schema.Interval(-1, 1, 0), `-1 mons +1 day`, ``},
+	{plain, schema.Interval(12, 0, -1), `1 year -00:00:00.000001`, ``},
+	{plain, schema.Interval(0, -1, 1), `-1 days +00:00:00.000001`, ``},
+	{plain, schema.Interval(0, 1, 1_000_000), `1 day 00:00:01`, ``},
+	{plain, schema.Interval(math.MinInt32, math.MinInt32, math.MinInt64),
+		`-178956970 years -8 mons -2147483648 days -2562047788:00:54.775808`, ``},
+
 	{texts, array(), `{}`, ``},
 	{texts, array(word("a"), schema.Null(), word("")), `{a,NULL,""}`, `"{a,NULL,\"\"}"`},
 	{texts, array(word("null"), word("NuLL"), word("nulls")), `{"null","NuLL",nulls}`, `"{\"null\",\"NuLL\",nulls}"`},

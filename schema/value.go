@@ -28,6 +28,7 @@ const (
 	KindUUID           // 16 bytes
 	KindJSON           // JSON text as the source prints it
 	KindArray          // packed elements, see array.go
+	KindInterval       // months, days and microseconds, see interval.go
 )
 
 // DateInfinity and its negative are the dates `infinity` and `-infinity`;
@@ -51,7 +52,7 @@ const (
 // goroutine to another are most of what a snapshot's processor waits for.
 type Value struct {
 	num  uint64 // bool, int, float bits, date, time, timestamp
-	ref  *byte  // decimal, text, bytes, uuid, json, array: the first of size bytes
+	ref  *byte  // decimal, text, bytes, uuid, json, array, interval: the first of size bytes
 	size uint32
 	kind Kind
 }

@@ -28,6 +28,7 @@ const (
 	opStampNanos      // long; read only
 	opZoned           // string: ISO 8601
 	opUUID            // string: canonical form
+	opSpan            // string: ISO 8601 interval
 	opArray
 )
 

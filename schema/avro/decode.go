@@ -63,6 +63,8 @@ func (c *cell) readRich(r *reader, a *Arena) schema.Value {
 		return schema.Timestamp(micros)
 	case opUUID:
 		return readUUID(r, a)
+	case opSpan:
+		return readSpan(r, a)
 	case opDecimal:
 		return readDecimal(r, a, r.bytes(), c.scale, "NaN")
 	case opVariableDecimal:

@@ -42,6 +42,7 @@
 //	timestamp              long, io.debezium.time.MicroTimestamp  long, local-timestamp-micros
 //	timestamptz            string, io.debezium.time.ZonedTimestamp  long, timestamp-micros
 //	uuid                   string, io.debezium.data.Uuid        string, uuid
+//	interval (of views)    string, io.debezium.time.Interval    string
 //	T[], one dimension     array of optional T                  array of optional T
 //
 // # Where Debezium and Avro have nothing

@@ -56,6 +56,8 @@ func (c *cell) appendRich(dst []byte, v *schema.Value) ([]byte, error) {
 			return dst, errUUID
 		}
 		return schema.AppendUUID(append(dst, 36<<1), v.Ref()), nil
+	case opSpan:
+		return appendSpan(dst, v)
 	case opArray:
 		return c.appendArray(dst, v)
 	}

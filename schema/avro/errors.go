@@ -21,6 +21,7 @@ var (
 	errDecimal   = errors.New("the value is not decimal text")
 	errInfinite  = errors.New("an infinite number does not fit a numeric with precision and scale")
 	errNested    = errors.New("the array has several dimensions, which its Avro type does not have; drop the column from capture, or store one dimension")
+	errInterval  = errors.New("the value does not have the 16 bytes of an interval")
 	errUUID      = errors.New("the value does not have the 16 bytes of a UUID")
 )
 

@@ -168,6 +168,8 @@ func stringCell(s *hamba.PrimitiveSchema, name string) (cell, schema.Type, error
 		return typed(c, schema.Type{Name: "timestamp with time zone", Precision: 6, Zoned: true})
 	case "io.debezium.data.Uuid", "uuid":
 		return typed(plainCell(opUUID, schema.KindUUID), schema.Type{Name: "uuid"})
+	case "io.debezium.time.Interval":
+		return typed(plainCell(opSpan, schema.KindInterval), schema.Type{Name: "interval"})
 	case "io.debezium.data.Json":
 		return typed(plainCell(opString, schema.KindJSON), schema.Type{Name: "json"})
 	case "io.debezium.data.Enum":

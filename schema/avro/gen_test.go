@@ -33,6 +33,7 @@ var (
 	stampUs   = schema.Type{Kind: schema.KindTimestamp, Name: "timestamp without time zone", Precision: -1}
 	zoned     = schema.Type{Kind: schema.KindTimestamp, Name: "timestamp with time zone", Precision: -1, Zoned: true}
 	zonedSecs = schema.Type{Kind: schema.KindTimestamp, Name: "timestamp(0) with time zone", Precision: 0, Zoned: true}
+	interval  = schema.Type{Kind: schema.KindInterval, Name: "interval"}
 	uuid      = schema.Type{Kind: schema.KindUUID, Name: "uuid"}
 	jsonType  = schema.Type{Kind: schema.KindJSON, Name: "json"}
 	jsonb     = schema.Type{Kind: schema.KindJSON, Name: "jsonb", Binary: true}
@@ -51,7 +52,7 @@ func arrayOf(t schema.Type) schema.Type {
 var scalars = []schema.Type{
 	boolean, smallint, integer, bigint, realType, double, numeric, numericOf(10, 2), numericOf(5, -2), numericOf(2, 5),
 	numericOf(38, 10), numericOf(60, 20), text, bytea, date, timeMs, timeUs, stampMs, stampUs, zoned, zonedSecs,
-	uuid, jsonType, jsonb, mood, inet,
+	uuid, jsonType, jsonb, mood, inet, interval,
 }
 
 // genTable draws a table: its first columns are the key, in reverse order.
@@ -108,6 +109,9 @@ func genValue(t *rapid.T, typ *schema.Type) schema.Value {
 		return schema.Time(rapid.Int64Range(0, 86_400_000).Draw(t, "time") * 1000)
 	case schema.KindTimestamp:
 		return schema.Timestamp(genStamp(t, typ))
+	case schema.KindInterval:
+		n := rapid.Int64().Draw(t, "days and months")
+		return schema.Interval(int32(n), int32(n>>32), rapid.Int64().Draw(t, "micros"))
 	case schema.KindUUID:
 		return schema.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "uuid"))
 	case schema.KindJSON:
@@ -206,6 +210,8 @@ func generic(v schema.Value, typ *schema.Type, env avro.Envelope) any {
 	case schema.KindUUID:
 		h := hex.EncodeToString(v.Ref())
 		return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	case schema.KindInterval:
+		return isoSpan(v.Interval())
 	case schema.KindArray:
 		return genericArray(v, typ, env)
 	}
@@ -283,6 +289,13 @@ func genericStamp(v schema.Value, typ *schema.Type, env avro.Envelope) any {
 		return micros / 1000
 	}
 	return micros
+}
+
+// isoSpan prints an interval as Debezium does, each part with its sign.
+func isoSpan(months, days int32, micros int64) string {
+	secs := new(big.Rat).SetFrac64(micros%60_000_000, 1_000_000).FloatString(6)
+	secs = strings.TrimSuffix(strings.TrimRight(secs, "0"), ".")
+	return fmt.Sprintf("P%dY%dM%dDT%dH%dM%sS", months/12, months%12, days, micros/3_600_000_000, micros/60_000_000%60, secs)
 }
 
 // isoText prints an instant as Java's formatter does.

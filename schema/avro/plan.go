@@ -194,6 +194,8 @@ func (c *cell) adopt(t *schema.Type) error {
 	switch {
 	case c.op == opString && (t.Kind == schema.KindText || t.Kind == schema.KindJSON):
 		c.kind = t.Kind
+	case c.op == opString && t.Kind == schema.KindInterval:
+		c.op, c.kind = opSpan, t.Kind
 	case c.op == opBytes && t.Kind == schema.KindDecimal && t.Scale <= maxScale && t.Scale >= -maxScale:
 		c.op, c.kind, c.scale = opDecimal, t.Kind, t.Scale
 	case c.kind != t.Kind:

@@ -44,6 +44,8 @@ func (d *dialect) typ(t *schema.Type) (string, cell, error) {
 		return d.timestamp(t)
 	case schema.KindUUID:
 		return d.named("string", "io.debezium.data.Uuid", "uuid"), plainCell(opUUID, t.Kind), nil
+	case schema.KindInterval:
+		return d.named("string", "io.debezium.time.Interval", ""), plainCell(opSpan, t.Kind), nil
 	case schema.KindArray:
 		return d.array(t)
 	}
