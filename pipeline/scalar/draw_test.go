@@ -1,0 +1,78 @@
+package scalar
+
+import (
+	"math/rand/v2"
+	"strings"
+
+	"github.com/evertdb/evert/schema"
+)
+
+// drawText draws the text of a value: NULL at times, mostly one at the edge of
+// what its type or its function takes.
+func drawText(rng *rand.Rand, name string, place int, t *schema.Type) string {
+	if rng.IntN(12) == 0 {
+		return "NULL"
+	}
+	if list := special(name, place, t); list != nil && rng.IntN(8) > 0 {
+		return list[rng.IntN(len(list))]
+	}
+	id := Identify(t)
+	if id.IsArray() {
+		return drawArray(rng, t)
+	}
+	list := edges(id)
+	return list[rng.IntN(len(list))]
+}
+
+func drawArray(rng *rand.Rand, t *schema.Type) string {
+	n := rng.IntN(4)
+	if n == 0 {
+		return "{}"
+	}
+	depth := rng.IntN(5) / 4
+	row := func() string {
+		parts := make([]string, n)
+		for i := range parts {
+			e := drawText(rng, "", 0, t.Elem)
+			if e != "NULL" {
+				e = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(e) + `"`
+			}
+			parts[i] = e
+		}
+		return "{" + strings.Join(parts, ",") + "}"
+	}
+	if depth == 0 {
+		return row()
+	}
+	return "{" + row() + "," + row() + "}"
+}
+
+// special are texts that a function's argument is worth trying with.
+func special(name string, place int, t *schema.Type) []string {
+	return nil
+}
+
+var edgesOf = map[ID][]string{
+	Bool:    {"t", "f"},
+	Int2:    {"0", "1", "-1", "7", "-13", "32767", "-32768", "100"},
+	Int4:    {"0", "1", "-1", "2", "3", "5", "-7", "42", "2147483647", "-2147483648", "65536", "-100000", "10"},
+	Int8:    {"0", "1", "-1", "3", "-9", "9223372036854775807", "-9223372036854775808", "4294967296", "123456789012", "3037000500"},
+	Float4:  {"0", "-0", "1", "-1.5", "0.1", "3.4028235e38", "1e-45", "1e-38", "NaN", "Infinity", "-Infinity", "16777217", "1e10", "123456.7"},
+	Float8:  {"0", "-0", "1", "-1", "0.1", "2.5", "3.5", "-2.5", "1e308", "-1.7976931348623157e308", "5e-324", "1e-300", "NaN", "Infinity", "-Infinity", "1e15", "123456789.123456789", "1e22", "9007199254740993", "0.3333333333333333"},
+	Numeric: {"0", "0.00", "1", "-1", "1.0", "1.50", "-2.5", "2.5", "0.5", "-0.5", "123456789.987654321", "1e20", "-1e-20", "99999999999999999999.99", "0.0001", "3", "7", "NaN", "Infinity", "-Infinity", "12345678901234567890123456789.123456789", "1e-30", "10000", "9999", "0.00012345", "-7.77", "1e131000"},
+	Text:    {"", "a", "abc", "ABC", " Hello World ", "äöü€", "a%b_c", "x''y\"z", `back\slash`, "aaa", "tab\tbed", "12", "日本語", "Ünïcode", "hello"},
+	Varchar: {"", "abc", "ab  "}, BPChar: {"", "abc", "ab  ", " x"},
+	Bytea:       {`\x`, `\x00`, `\xdeadbeef`, `\x6162`, `\xff`},
+	Date:        {"2000-01-01", "1970-01-01", "2024-02-29", "2023-12-31", "0001-01-01", "0044-03-15 BC", "infinity", "-infinity", "4714-11-24 BC", "5874897-12-31", "1999-12-31", "2001-01-01", "1900-06-15"},
+	Time:        {"00:00:00", "23:59:59.999999", "24:00:00", "12:34:56.789", "01:02:03"},
+	Timestamp:   {"2000-01-01 00:00:00", "1999-12-31 23:59:59.999999", "2024-02-29 12:34:56.789", "0044-03-15 10:00:00 BC", "infinity", "-infinity", "294276-12-31 23:59:59.999999", "4714-11-24 00:00:00 BC", "1970-01-01 00:00:01", "2021-03-31 05:06:07", "2020-12-28 00:00:00.5"},
+	Timestamptz: {"2000-01-01 00:00:00+00", "1999-12-31 23:59:59.999999+00", "2024-02-29 12:34:56.789+02", "infinity", "-infinity", "1970-01-01 00:00:01-08", "2021-03-31 05:06:07+05:30"},
+	Interval:    {"0", "1 day", "-1 day", "1 mon", "-1 year -2 mons", "1 year 2 mons 3 days 04:05:06.789", "1 mon -1 day", "12:00:00", "-00:00:00.000001", "40 days 30:00:00", "100 years", "1 mon -30 days", "178956970 years", "90 mins", "2147483647 days", "35 days -25:00:00"},
+	UUID:        {"00000000-0000-0000-0000-000000000000", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "ffffffff-ffff-ffff-ffff-ffffffffffff"},
+	JSON:        {"null", "1", `"a"`, `[1, 2,3]`, `{"b":1,"a":2,"b":3}`, ` {"x" : [ 1,{"y":null}]} `, "1.50e2", "true"},
+	JSONB:       {"null", "1", "1.0", "1.50", `"a"`, `""`, "[]", "{}", "[1, 2, 3]", `["a", "b"]`, `{"a": 1}`, `{"b": 1, "a": {"c": [1, 2]}}`, `{"aa": 1, "b": 2, "b": 3}`, "true", "false", `[null, {"a": "x"}]`, "1e3", `[[1]]`, `"\u00e9\n\"\\"`, "-5", `{"a": null, "b": [null]}`},
+	Enum:        {"sad", "ok", "happy"},
+	Unknown:     {"1", "a", ""},
+}
+
+func edges(id ID) []string { return edgesOf[id] }
