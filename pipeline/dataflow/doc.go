@@ -18,31 +18,52 @@
 //	            └──────── reads the state of the epoch's beginning; writes go aside ──────┘
 //
 // Every stateful operator takes its deltas sorted by its key and consolidated,
-// one key after the other, together with the group that the state had *before*
-// the epoch. No operator reads what the epoch itself wrote:
+// one key after the other, together with the group that the state had before
+// the epoch. No operator reads what the epoch itself wrote, so all writes of an
+// epoch may wait in a batch, or in sorted files that are ingested in one step,
+// until the output is committed (R02); and filling an empty view is the same
+// code over an epoch that holds everything, where no group needs to be read.
+// Deltas lie in Sorters, which spill past a bound (I9).
 //
-//	Δ(L ⋈ R)  =  ΔL ⋈ R  +  L ⋈ ΔR  +  ΔL ⋈ ΔR        L, R: as the epoch found them
+// A join gives, key by key, only pairs of which a side changed, each once, with
+// the difference of its weights after and before:
 //
-// so all writes of an epoch may wait in a batch, or in sorted files that are
-// ingested in one step, until the output is committed (R02); and filling an
-// empty view is the same code over an epoch that holds everything, where no
-// group needs to be read. Deltas lie in Sorters, which spill past a bound (I9).
+//	Δ(L ⋈ R)  =  Σ (l.after · r.after − l.before · r.before) · (l, r)
+//
+// and not the sum ΔL ⋈ R + L ⋈ ΔR + ΔL ⋈ ΔR, whose terms cancel out and hold
+// pairs that were never together: an expression above would meet them, and a
+// division by zero that SQL does not have would stop the view. So every delta
+// that an operator meets, but for those that a Union or a Map makes equal, is of
+// a row that is in the collection before or after the epoch.
 //
 // # State
 //
 // One ordered key space. A key begins with the number of its collection, two
-// bytes, big endian; they are given out in the order of the plan's nodes, so
-// the same plan always has the same numbers:
+// bytes, big endian; they are given out in the order of the plan, so the same
+// plan always has the same numbers (Engine.Layout):
 //
-//	0             output       key tuple                        → row
-//	1 … n         index        index tuple, key tuple           → nothing
-//	then, by node: input       primary key tuple                → row
-//	               arrangement join key tuple, row's identity   → weight, row
-//	               group       group tuple                      → accumulators, result row
-//	               multiset    group tuple, order tuple, …      → weight, value
+//	0             output       key tuple                          → row
+//	1 … n         index        index tuple, key tuple             → length of the index tuple
+//	then          input        primary key tuple                  → row; one for each input of the plan
+//	then, by node: join        join key tuple, identity           → row
+//	                           join key tuple, row                → weight, if nothing identifies a row
+//	               group       group tuple                        → result row, rows, accumulators
+//	               values      group tuple, order tuple           → weights and values
+//
+// A join's identity are the columns of a unique set that are not in its key. A
+// side that is a table by its primary key, or an aggregate by its group, has no
+// collection of its own: it reads theirs.
 //
 // Tuples are those of pipeline/state/tuple: their byte order is SQL's order, and
-// their equality SQL's equality.
+// their equality SQL's equality; lengths and weights are varints. The state after
+// an epoch depends on the rows alone, never on the epochs in which they came
+// (R14): the tests compare it byte by byte.
+//
+// # Values that are equal and look different
+//
+// 1.0 and 1.00 are one group, and one of a DISTINCT. Postgres shows whichever it
+// met first; a view has to say the same every time, so the one whose bytes
+// (tuple.AppendRow) come first stands for all.
 //
 // # Views on views
 //

@@ -6,7 +6,7 @@ import "github.com/evertdb/evert/schema"
 type Plan struct {
 	Inputs  []Input // the tables it reads, each once
 	Root    Node
-	Key     []int   // the root's columns that identify a row of the view, in key order
+	Key     []int   // the root's columns that identify a row of the view, in key order; none if it has one row at most
 	Indexes [][]int // the root's columns of each further order it can be read in
 }
 

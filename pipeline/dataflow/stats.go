@@ -1,0 +1,81 @@
+package dataflow
+
+// Stats say what an epoch did.
+type Stats struct {
+	Rows    int64      // that Upsert and Delete were given
+	Changes int64      // of the result
+	Nodes   []NodeStat // by the engine's Nodes
+	Reads   int64      // of the state: gets, and entries that scans went over
+	Read    int64      // bytes of keys and values
+	Writes  int64      // puts and deletes
+	Written int64      // bytes of keys and values
+}
+
+// A NodeStat says how many deltas a node took and gave; Out over In is its
+// fan-out.
+type NodeStat struct{ In, Out int64 }
+
+func (t *Epoch) stats() Stats {
+	s := Stats{Rows: t.rows, Changes: t.changes, Writes: t.w.count, Written: t.w.bytes}
+	if t.r != nil {
+		s.Reads, s.Read = t.r.count, t.r.bytes
+	}
+	for _, v := range t.e.nodes {
+		s.Nodes = append(s.Nodes, NodeStat{In: v.in, Out: v.out})
+	}
+	return s
+}
+
+// A meteredReader counts what is read.
+type meteredReader struct {
+	r            Reader
+	count, bytes int64
+}
+
+func (m *meteredReader) Get(key []byte) ([]byte, bool, error) {
+	v, ok, err := m.r.Get(key)
+	m.count++
+	m.bytes += int64(len(key) + len(v))
+	return v, ok, err
+}
+
+// Scan goes over a range; its entries count when they are reached.
+func (m *meteredReader) Scan(low, high []byte) (Cursor, error) {
+	c, err := m.r.Scan(low, high)
+	if err != nil {
+		return nil, err
+	}
+	return &meteredCursor{Cursor: c, m: m}, nil
+}
+
+type meteredCursor struct {
+	Cursor
+	m *meteredReader
+}
+
+func (c *meteredCursor) Next() bool {
+	ok := c.Cursor.Next()
+	c.m.count++
+	if ok {
+		c.m.bytes += int64(len(c.Key()) + len(c.Value()))
+	}
+	return ok
+}
+
+// A meteredWriter counts what is written.
+type meteredWriter struct {
+	w            Writer
+	count, bytes int64
+}
+
+func (m *meteredWriter) Put(key, value []byte) error {
+	m.count++
+	m.bytes += int64(len(key) + len(value))
+	return m.w.Put(key, value)
+}
+
+func (m *meteredWriter) Delete(key []byte) error {
+	m.count++
+	m.bytes += int64(len(key))
+	return m.w.Delete(key)
+}
