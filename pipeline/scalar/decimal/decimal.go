@@ -263,3 +263,6 @@ func (d Decimal) digits() int {
 	}
 	return len(new(big.Int).Abs(d.big).Text(10))
 }
+
+// Small is the coefficient of d where it fits an int64.
+func (d Decimal) Small() (n int64, ok bool) { return d.small, d.big == nil }

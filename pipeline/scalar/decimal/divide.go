@@ -126,9 +126,13 @@ func (d Decimal) Sqrt() (Decimal, error) {
 	case d.Sign() < 0:
 		return d, fault.New("2201F", "cannot take square root of a negative number")
 	}
-	scale := d.sqrtScale()
+	return d.SqrtAt(d.sqrtScale()), nil
+}
+
+// SqrtAt is the root of a number that is not negative, at a scale.
+func (d Decimal) SqrtAt(scale int) Decimal {
 	if d.Sign() == 0 {
-		return New(0, scale), nil
+		return New(0, scale)
 	}
 	// The root at two digits more than asked for, cut, rounds as the exact root
 	// does: a root that is not an integer lies on no half.
@@ -139,7 +143,7 @@ func (d Decimal) Sqrt() (Decimal, error) {
 	} else {
 		n = new(big.Int).Quo(n, pow10(-shift))
 	}
-	return NewBig(new(big.Int).Sqrt(n), inner).round(scale, halfUp), nil
+	return NewBig(new(big.Int).Sqrt(n), inner).round(scale, halfUp)
 }
 
 func (d Decimal) sqrtScale() int {
