@@ -21,9 +21,9 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	client, err := dialRegistry(i.config.Registry)
+	client, err := dialRegistry(i.config.Registry, registry.Events{})
 	if err != nil {
-		i.found = append(i.found, failures("registry", err)...)
+		i.found = append(i.found, failures("registry", ofRegistry(err))...)
 		return
 	}
 	var tables []log.TopicSpec
@@ -32,7 +32,7 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 	}
 	standings, err := client.Standings(ctx, subjectsOf(tables)...)
 	if err != nil {
-		i.found = append(i.found, failures("registry", err)...)
+		i.found = append(i.found, failures("registry", ofRegistry(err))...)
 		return
 	}
 	for _, s := range standings {
@@ -43,7 +43,7 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 			return
 		}
 		if err := i.compareIDs(ctx, client, topic); err != nil {
-			i.found = append(i.found, failures("registry", err)...)
+			i.found = append(i.found, failures("registry", ofRegistry(err))...)
 			return
 		}
 	}

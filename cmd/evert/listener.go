@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/configs"
@@ -22,8 +23,33 @@ func (d *daemon) listenRegistry(ctx context.Context, faces api.Handlers) error {
 	if !ok {
 		return nil
 	}
-	return d.listenOn(ctx, "registry", d.config.Serve.Registry, faces.Registry(rest.Handler(schemas)), d.config.Serve.TLS)
+	d.schemas.Holds(schemas.Size)
+	return d.listenOn(ctx, "registry", d.config.Serve.Registry, observed(faces.Registry(rest.Handler(schemas)), d.schemas.Served), d.config.Serve.TLS)
 }
+
+// observed tells of each request's route, "" if none was reached, and the status
+// of its answer.
+func observed(next http.Handler, served func(route string, status int)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &counting{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(c, r)
+		served(r.Pattern, c.status)
+	})
+}
+
+// counting notes the status of an answer.
+type counting struct {
+	http.ResponseWriter
+	status int
+}
+
+func (c *counting) WriteHeader(status int) {
+	c.status = status
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (c *counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // listenKafka serves the embedded log to Kafka clients. On a cluster, clients
 // read from that; the file's warnings say so.

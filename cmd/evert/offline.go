@@ -58,7 +58,7 @@ func (a *app) rest(ctx context.Context, c *configs.Config, verb string, write bo
 		r.close()
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
-	if r.registry, err = openRegistry(ctx, c, r.topics); err != nil {
+	if r.registry, err = openRegistry(ctx, c, r.topics, registry.Events{}); err != nil {
 		r.close()
 		return nil, fmt.Errorf("open the registry: %w", err)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 	"github.com/evertdb/evert/pipeline/state"
-	"github.com/evertdb/evert/schema/registry"
 )
 
 // topicLog is the log of a deployment.
@@ -87,49 +86,4 @@ func clientTLS(where string, t *configs.TLS) (*tls.Config, error) {
 			Mend: "name readable PEM files in ca, cert and key"}
 	}
 	return c, nil
-}
-
-// openRegistry opens the registry that the file asks for: one of Confluent's
-// protocol, or our own over a topic of the log, which is taken over only when
-// something is registered.
-func openRegistry(ctx context.Context, c *configs.Config, l log.Log) (registry.Registry, error) {
-	if c.Registry == nil {
-		return registry.Open(ctx, &log.Store{Log: l, Topic: log.SchemasTopic(c.Name)})
-	}
-	client, err := dialRegistry(c.Registry)
-	if err != nil {
-		return nil, err
-	}
-	if !c.Registry.AutoRegister {
-		return registry.Fixed{Registry: client}, nil
-	}
-	return client, nil
-}
-
-// dialRegistry makes a client whose secrets and certificates are read again for
-// each request and connection (K28).
-func dialRegistry(c *configs.Registry) (*registry.Client, error) {
-	url, err := c.URL.Reveal()
-	if err != nil {
-		return nil, err
-	}
-	config := registry.Config{URL: url, Credentials: func() (registry.Credentials, error) { return credentialsOf(c) }}
-	if _, err := config.Credentials(); err != nil {
-		return nil, err
-	}
-	if first, err := clientTLS("registry.tls", c.TLS); err != nil {
-		return nil, err
-	} else if first != nil {
-		config.TLS = func() (*tls.Config, error) { return clientTLS("registry.tls", c.TLS) }
-	}
-	return registry.NewClient(config)
-}
-
-func credentialsOf(c *configs.Registry) (registry.Credentials, error) {
-	password, err := c.Password.Reveal()
-	if err != nil {
-		return registry.Credentials{}, err
-	}
-	token, err := c.Token.Reveal()
-	return registry.Credentials{User: c.Username, Password: password, Token: token}, err
 }

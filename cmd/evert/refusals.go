@@ -12,8 +12,11 @@ const (
 	codeFileExists pipeline.Code = "FILE_EXISTS"
 	codeUnanswered pipeline.Code = "SOURCE_UNANSWERED"
 
-	codeOtherState    pipeline.Code = "DATA_DIR_OTHER"
-	codeRegistryMode  pipeline.Code = "REGISTRY_MODE"
-	codeRegistryLevel pipeline.Code = "REGISTRY_LEVEL"
-	codeRegistryIDs   pipeline.Code = "REGISTRY_IDS"
+	codeOtherState          pipeline.Code = "DATA_DIR_OTHER"
+	codeRegistryUnreachable pipeline.Code = "REGISTRY_UNREACHABLE"
+	codeRegistryTLS         pipeline.Code = "REGISTRY_TLS"
+	codeRegistryAuth        pipeline.Code = "REGISTRY_AUTH"
+	codeRegistryMode        pipeline.Code = "REGISTRY_MODE"
+	codeRegistryLevel       pipeline.Code = "REGISTRY_LEVEL"
+	codeRegistryIDs         pipeline.Code = "REGISTRY_IDS"
 )

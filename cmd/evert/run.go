@@ -79,6 +79,7 @@ type daemon struct {
 	tasks        sync.WaitGroup     // what lives from start to drain, besides the captures
 	rest         context.CancelFunc // ends tasks
 	certificates *monitor.Certificates
+	schemas      *monitor.Registry
 	findings     monitor.Findings
 	failed       chan error // the first failure that ends the daemon; capacity 1
 }
@@ -127,9 +128,9 @@ func (a *app) runDaemon(flags runFlags) error {
 	return ofCluster(err)
 }
 
-// ofCluster marks an error with which a cluster ended the run, for the exit code.
+// ofCluster marks an error with which a cluster or a registry ended the run, for the exit code.
 func ofCluster(err error) error {
-	if kafka.Refuses(pipeline.CodeOf(err)) {
+	if code := pipeline.CodeOf(err); kafka.Refuses(code) || registryRefuses(code) {
 		return environment(err)
 	}
 	return err
@@ -151,6 +152,7 @@ func (d *daemon) boot(ctx context.Context) error {
 func (d *daemon) prepare() {
 	d.began, d.build, d.failed = time.Now(), thisBuild(), make(chan error, 1)
 	d.certificates = &monitor.Certificates{Warn: d.warnOfCertificate}
+	d.schemas = &monitor.Registry{}
 	debug.SetMemoryLimit(int64(d.config.Limits.Memory))
 	debug.SetGCPercent(50) // what lives is small and what is new is smaller: memory is worth more than the collector's time
 	for _, w := range d.config.Warnings() {
@@ -172,7 +174,7 @@ func (d *daemon) openLog(ctx context.Context) error {
 
 func (d *daemon) openRegistry(ctx context.Context) error {
 	return d.persist(ctx, "open the registry", func(ctx context.Context) (err error) {
-		d.registry, err = openRegistry(ctx, d.config, d.topics)
+		d.registry, err = openRegistry(ctx, d.config, d.topics, d.registryEvents())
 		return err
 	})
 }
@@ -240,6 +242,16 @@ func (d *daemon) found(r *pipeline.Refusal) {
 	}
 }
 
+// registryEvents are told what becomes of requests to a registry of others.
+func (d *daemon) registryEvents() registry.Events {
+	return registry.Events{
+		Asked: d.schemas.Asked,
+		Certificate: func(of string, end time.Time) {
+			d.certificates.Saw(monitor.Certificate{Edge: "registry", Of: of, End: end}, time.Now())
+		},
+	}
+}
+
 func (d *daemon) sawCertificate(c kafka.Certificate) {
 	d.certificates.Saw(monitor.Certificate{Edge: "kafka", Of: c.Of, End: c.End}, time.Now())
 }
@@ -286,7 +298,7 @@ func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
 		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats,
-		Cluster: d.topics.cluster, Stucks: d.watch.stuck},
+		Cluster: d.topics.cluster, Stucks: d.watch.stuck, Registry: d.schemas},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}

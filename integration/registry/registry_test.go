@@ -5,11 +5,13 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver"
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver/kafkatest"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
 
 var suite harness.Suite
@@ -26,7 +29,14 @@ var suite harness.Suite
 // apache is the cluster of the tests that break none.
 var apache kafkatest.Shared
 
-func TestMain(m *testing.M) { os.Exit(max(suite.Main(m), apache.Close())) }
+// pg is the server whose tables are altered.
+var pg pgtest.Shared
+
+func TestMain(m *testing.M) {
+	code := pg.Run(m)
+	suite.Close()
+	os.Exit(max(code, apache.Close()))
+}
 
 // A place is what a daemon keeps and shares: its directory, its deployment, and
 // the cluster that its log is on, if it is not the embedded one.
@@ -38,13 +48,13 @@ const token = "sesame-of-the-registry"
 // serves does not wait for that.
 type served struct {
 	*harness.Process
-	url string
+	url, health string
 }
 
 func serve(t *testing.T, at place) served {
 	t.Helper()
 	file := filepath.Join(at.dir, "evert.yaml")
-	yaml := fmt.Sprintf("name: %s\ndata_dir: %s\nserve: {http: none, registry: \"127.0.0.1:0\", token: %s}\n", at.name, filepath.Join(at.dir, "data"), token)
+	yaml := fmt.Sprintf("name: %s\ndata_dir: %s\nserve: {http: none, health: \"127.0.0.1:0\", registry: \"127.0.0.1:0\", token: %s}\n", at.name, filepath.Join(at.dir, "data"), token)
 	if at.kafka != "" {
 		yaml += fmt.Sprintf("kafka: {brokers: [%q], session_timeout: 2s, topics: {replication_factor: 1}}\n", at.kafka)
 	}
@@ -53,14 +63,40 @@ func serve(t *testing.T, at place) served {
 		t.Fatal(err)
 	}
 	p := harness.Start(t, harness.Launch{Path: suite.Evert(t), Args: []string{"run", "-c", file}})
-	line := p.Await(t, "the registry's address", func(line string) bool {
-		return strings.Contains(line, "listening") && strings.Contains(line, "registry")
+	return served{p, address(t, p, "registry"), address(t, p, "health")}
+}
+
+// address is where a daemon listens.
+func address(t *testing.T, p *harness.Process, name string) string {
+	t.Helper()
+	line := p.Await(t, "the address of "+name, func(line string) bool {
+		return strings.Contains(line, "listening") && strings.Contains(line, `"`+name+`"`)
 	})
-	from := strings.Index(line, "http://")
-	if from < 0 {
+	_, at, ok := strings.Cut(line, "http://")
+	if !ok {
 		t.Fatalf("no address in %s", line)
 	}
-	return served{p, strings.TrimRight(line[from:], "\"} \n")}
+	return "http://" + strings.TrimRight(at, "\"} \n")
+}
+
+// metric gives the value of a metric as /metrics writes it.
+func (s served) metric(t *testing.T, name string) string {
+	t.Helper()
+	resp, err := http.Get(s.health + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "absent"
 }
 
 func (s served) client(t *testing.T) *sr.Client {
@@ -108,6 +144,28 @@ func clients(t *testing.T, at place, restart func()) {
 		t.Errorf("after the restart there is\n%v\nand there was\n%v", now, told)
 	}
 	useAll(t, s, "after")
+	counts(t, s)
+}
+
+// counts looks at what the daemon says of its registry.
+func counts(t *testing.T, s served) {
+	t.Helper()
+	highest := 0
+	all, err := s.client(t).AllSchemas(sr.WithParams(t.Context(), sr.ShowDeleted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all {
+		highest = max(highest, v.ID)
+	}
+	if last, err := strconv.Atoi(s.metric(t, "evert_registry_last_id")); err != nil || last < highest {
+		t.Errorf("the last id is %d, %v; there is %d", last, err, highest)
+	}
+	for _, series := range []string{`class="2xx",route="POST /subjects/{subject}/versions"`, `class="4xx",route="POST /subjects/{subject}/versions"`, `class="4xx",route="refused"`} {
+		if n := s.metric(t, "evert_registry_requests_total{"+series+"}"); n == "absent" || n == "0" {
+			t.Errorf("requests with %s: %s", series, n)
+		}
+	}
 }
 
 // useAll has every client use the registry, each below subjects of its own.

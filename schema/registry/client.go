@@ -23,13 +23,27 @@ type Config struct {
 	Credentials func() (Credentials, error) // nil: none
 	TLS         func() (*tls.Config, error) // nil: the system's roots
 	Timeout     time.Duration               // of one try of a request; 0 is 15 s
+	Events      Events
+}
+
+// Events are told what becomes of a client's requests, by any goroutine. Any of
+// them may be nil.
+type Events struct {
+	// Asked: a request was answered with a status, or with 0 not at all, after
+	// what was tried again.
+	Asked func(status int, took time.Duration)
+
+	// Certificate: a connection showed or was shown one, "client" or the server's
+	// host:port, which ends then (K28).
+	Certificate func(of string, end time.Time)
 }
 
 // A Client is a Registry behind Confluent's REST protocol. What it has learnt
 // it never asks again: ids do not change their meaning, which is checked when
 // one is first handed out (K25).
 type Client struct {
-	sr *sr.Client
+	sr   *sr.Client
+	host string
 
 	mu    sync.Mutex
 	ids   map[registration]int
@@ -47,12 +61,12 @@ func NewClient(c Config) (*Client, error) {
 	if c.Timeout == 0 {
 		c.Timeout = 15 * time.Second
 	}
-	client, err := sr.NewClient(sr.URLs(base.String()), sr.HTTPClient(httpClient(c)), sr.UserAgent("evert"),
+	client, err := sr.NewClient(sr.URLs(base.String()), sr.HTTPClient(httpClient(&c)), sr.UserAgent("evert"),
 		sr.PreReq(func(req *http.Request) error { return authenticate(req, c.Credentials) }))
 	if err != nil {
 		return nil, fmt.Errorf("registry %s: %w", base.Host, err)
 	}
-	return &Client{sr: client, ids: map[registration]int{}, texts: map[int]string{}}, nil
+	return &Client{sr: client, host: base.Host, ids: map[registration]int{}, texts: map[int]string{}}, nil
 }
 
 func authenticate(req *http.Request, credentials func() (Credentials, error)) error {
@@ -100,7 +114,7 @@ func (c *Client) identify(ctx context.Context, subject, schema string, ask func(
 	}
 	id, err := ask()
 	if err != nil {
-		return 0, mapped(err)
+		return 0, c.mapped(err)
 	}
 	if err := c.confirm(ctx, id, schema); err != nil {
 		return 0, err
@@ -116,6 +130,12 @@ func (c *Client) known(reg registration) (int, bool) {
 	defer c.mu.Unlock()
 	id, ok := c.ids[reg]
 	return id, ok
+}
+
+// Knows implements Memory.
+func (c *Client) Knows(subject, schema string) bool {
+	_, ok := c.known(registration{subject, schema})
+	return ok
 }
 
 // confirm checks that the id means our schema: a registry that was wiped or
@@ -145,7 +165,7 @@ func (c *Client) Schema(ctx context.Context, id int) (string, error) {
 	}
 	s, err := c.sr.SchemaByID(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("registry: schema %d: %w", id, mapped(err))
+		return "", fmt.Errorf("registry: schema %d: %w", id, c.mapped(err))
 	}
 	if s.Type != sr.TypeAvro || len(s.References) > 0 {
 		return "", fmt.Errorf("registry: schema %d is not an Avro schema that stands alone", id)
@@ -160,7 +180,7 @@ func (c *Client) Schema(ctx context.Context, id int) (string, error) {
 func (c *Client) Latest(ctx context.Context, subject string) (int, string, error) {
 	s, err := c.sr.SchemaByVersion(ctx, subject, -1)
 	if err != nil {
-		return 0, "", fmt.Errorf("registry: latest of %s: %w", subject, mapped(err))
+		return 0, "", fmt.Errorf("registry: latest of %s: %w", subject, c.mapped(err))
 	}
 	return s.ID, s.Schema.Schema, nil
 }
@@ -168,7 +188,7 @@ func (c *Client) Latest(ctx context.Context, subject string) (int, string, error
 // Delete implements Registry.
 func (c *Client) Delete(ctx context.Context, subject string) error {
 	_, err := c.sr.DeleteSubject(ctx, subject, sr.SoftDelete)
-	if err = mapped(err); err != nil && !errors.Is(err, ErrNotFound) {
+	if err = c.mapped(err); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("registry: delete %s: %w", subject, err)
 	}
 	c.mu.Lock()
@@ -178,7 +198,13 @@ func (c *Client) Delete(ctx context.Context, subject string) error {
 }
 
 // mapped makes our own errors of the protocol's, and keeps answers short.
-func mapped(err error) error {
+func (c *Client) mapped(err error) error {
+	if err == nil {
+		return nil
+	}
+	if t := troubled(c.host, err); t != nil {
+		return t
+	}
 	var answer *sr.ResponseError
 	if !errors.As(err, &answer) {
 		return err

@@ -26,3 +26,6 @@ func (f Fixed) Register(ctx context.Context, subject, schema string) (int, error
 
 // Delete does nothing.
 func (Fixed) Delete(context.Context, string) error { return nil }
+
+// Knows implements Memory.
+func (f Fixed) Knows(subject, schema string) bool { return Knows(f.Registry, subject, schema) }

@@ -23,7 +23,7 @@ func (c *Client) Standings(ctx context.Context, subjects ...string) ([]Standing,
 	global := Standing{}
 	levels := c.sr.Compatibility(ctx)
 	if len(levels) != 1 || levels[0].Err != nil {
-		return nil, fmt.Errorf("registry: compatibility: %w", mapped(firstError(levels)))
+		return nil, fmt.Errorf("registry: compatibility: %w", c.mapped(firstError(levels)))
 	}
 	global.Level = levels[0].Level.String()
 	if modes := c.sr.Mode(ctx); len(modes) == 1 && modes[0].Err == nil {
@@ -63,7 +63,7 @@ func firstError(levels []sr.CompatibilityResult) error {
 // another registry, is not (K25).
 func (c *Client) Means(ctx context.Context, subject string, id int) (bool, error) {
 	schemas, err := c.sr.Schemas(sr.WithParams(ctx, sr.ShowDeleted), subject)
-	if err = mapped(err); errors.Is(err, ErrNotFound) {
+	if err = c.mapped(err); errors.Is(err, ErrNotFound) {
 		return false, nil
 	} else if err != nil {
 		return false, fmt.Errorf("registry: schemas of %s: %w", subject, err)

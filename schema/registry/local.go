@@ -344,11 +344,12 @@ func (l *Local) Referrers(ctx context.Context, subject string, number int) ([]in
 	})
 }
 
-// Highest is the highest id that was given out; 0 if none was.
-func (l *Local) Highest() int {
+// Size is how many schemas there are, and the highest id that was given out, as
+// far as the topic was read.
+func (l *Local) Size() (schemas, highest int) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.state.nextID - 1
+	return len(l.state.schemas), l.state.nextID - 1
 }
 
 // names gives the subjects with a prefix, sorted.

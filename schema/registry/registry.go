@@ -24,3 +24,17 @@ type Registry interface {
 	// keep their meaning. A subject that has none is no error.
 	Delete(ctx context.Context, subject string) error
 }
+
+// A Memory knows what a registry answered before. A Registry may offer it; it
+// asks nobody.
+type Memory interface {
+	// Knows reports whether the schema has an id under subject that was given out
+	// or found since this process began, and the subject was not deleted since.
+	Knows(subject, schema string) bool
+}
+
+// Knows asks a registry's memory, if it has one.
+func Knows(r Registry, subject, schema string) bool {
+	m, ok := r.(Memory)
+	return ok && m.Knows(subject, schema)
+}

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -33,34 +34,56 @@ const maxResponse = 64 << 20
 
 // httpClient follows no redirect to another host (X09), reads no more than
 // maxResponse, and repeats what failed in passing.
-func httpClient(c Config) *http.Client {
+func httpClient(c *Config) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	if c.TLS != nil {
-		transport.DialTLSContext = dialer(c.TLS)
-	}
+	transport.DialTLSContext = c.dialTLS
 	return &http.Client{
-		Transport: repeating{limited{transport}, c.Timeout},
+		Transport: repeating{limited{transport}, c.Timeout, c.Events.Asked},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) > 5 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
-				return errors.New("the registry redirects to another host")
+				return errRedirect
 			}
 			return nil
 		},
 	}
 }
 
-// dialer makes each connection with certificates that are read for it, so that
+var errRedirect = errors.New("the registry redirects to another host")
+
+// dialTLS makes each connection with certificates that are read for it, so that
 // those that were replaced count (K28).
-func dialer(settings func() (*tls.Config, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		config, err := settings()
+func (c *Config) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.TLS != nil {
+		own, err := c.TLS()
 		if err != nil {
-			return nil, err
+			return nil, &settingsError{err}
 		}
-		if config == nil {
-			config = &tls.Config{MinVersion: tls.VersionTLS12}
+		if own != nil {
+			config = own
 		}
-		return (&tls.Dialer{NetDialer: &net.Dialer{Timeout: 10 * time.Second}, Config: config}).DialContext(ctx, network, address)
+	}
+	conn, err := (&tls.Dialer{NetDialer: &net.Dialer{Timeout: 10 * time.Second}, Config: config}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c.showCertificates(address, config, conn.(*tls.Conn).ConnectionState())
+	return conn, nil
+}
+
+// showCertificates tells when the certificates of a connection end.
+func (c *Config) showCertificates(address string, config *tls.Config, state tls.ConnectionState) {
+	tell := c.Events.Certificate
+	if tell == nil {
+		return
+	}
+	if chain := state.PeerCertificates; len(chain) > 0 {
+		tell(address, chain[0].NotAfter)
+	}
+	for i := range config.Certificates {
+		if leaf, err := x509.ParseCertificate(config.Certificates[i].Certificate[0]); err == nil {
+			tell("client", leaf.NotAfter)
+		}
 	}
 }
 
@@ -88,10 +111,24 @@ const requests = 4
 // be asked twice.
 type repeating struct {
 	http.RoundTripper
-	timeout time.Duration // of one try
+	timeout time.Duration                        // of one try
+	asked   func(status int, took time.Duration) // nil: nobody wants to know
 }
 
 func (r repeating) RoundTrip(req *http.Request) (*http.Response, error) {
+	began := time.Now()
+	resp, err := r.persist(req)
+	if r.asked != nil && !errors.Is(err, context.Canceled) {
+		status := 0
+		if err == nil {
+			status = resp.StatusCode
+		}
+		r.asked(status, time.Since(began))
+	}
+	return resp, err
+}
+
+func (r repeating) persist(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		again, err := copyOf(req)
 		if err != nil {

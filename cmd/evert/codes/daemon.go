@@ -130,6 +130,21 @@ func ofDaemon() []Entry {
 			Mend: "Write the name that the message shows, or name another data_dir.",
 		},
 		{
+			Code: "REGISTRY_UNREACHABLE", Passing: true,
+			Text: "The schema registry does not answer. Tables whose schemas are known go on; a source with a table that is new or has changed waits, and tries again by itself.",
+			Mend: "Start the registry, or correct registry.url; see that the network lets requests through.",
+		},
+		{
+			Code: "REGISTRY_TLS",
+			Text: "The schema registry's certificate is not trusted, is for another name, or has expired; or one side speaks TLS on this port and the other does not. Nothing was sent.",
+			Mend: "Name the authority in registry.tls.ca, the name in registry.tls.server_name, or https or http in registry.url, as the message says.",
+		},
+		{
+			Code: "REGISTRY_AUTH",
+			Text: "The schema registry does not know who asks: it wants a password, a token or a client's certificate that it was not shown, or another one.",
+			Mend: "Give registry.username and registry.password, or registry.token, or registry.tls.cert and registry.tls.key, as the registry wants it.",
+		},
+		{
 			Code: "REGISTRY_MODE",
 			Text: "The schema registry takes no new schemas, so that no table can be captured whose schema it does not have.",
 			Mend: "Set its mode to READWRITE, with the command that the message shows.",

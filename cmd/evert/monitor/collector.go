@@ -20,6 +20,7 @@ type Collector struct {
 
 	Certificates *Certificates // may be nil
 	Stucks       *Stucks       // may be nil: of a log that has none
+	Registry     *Registry     // may be nil
 
 	Kafka func() (st listener.Stats, ok bool) // what serve.kafka served; may be nil
 }
@@ -33,8 +34,8 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- s.commits.Desc()
 		ch <- s.deliveries.Desc()
 	}
-	for _, desc := range []func() *prometheus.Desc{stateDesc, slotDesc, tableDesc, oversizedDesc, stoppedDesc, componentDesc, healthDesc, fullDesc,
-		diskFreeDesc, diskSizeDesc, diskLeftDesc, readerLagDesc, readerUnreadDesc, readerRetentionDesc, certificateDesc, transactionVersionDesc, stuckDesc, buildDesc} {
+	for _, desc := range append(registryDescs(), stateDesc, slotDesc, tableDesc, oversizedDesc, stoppedDesc, componentDesc, healthDesc, fullDesc,
+		diskFreeDesc, diskSizeDesc, diskLeftDesc, readerLagDesc, readerUnreadDesc, readerRetentionDesc, certificateDesc, transactionVersionDesc, stuckDesc, buildDesc) {
 		ch <- desc()
 	}
 	for _, g := range kafkaGauges() {
@@ -70,6 +71,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectKafka(ch)
 	collectCluster(ch, c.Cluster)
 	c.Stucks.collect(ch)
+	c.Registry.collect(ch)
 }
 
 func level(ch chan<- prometheus.Metric, desc *prometheus.Desc, v float64, labels ...string) {

@@ -47,7 +47,11 @@ func everything(t *testing.T) *Collector {
 		Offset: 3, Stable: 9, Oldest: streams.now.Add(-time.Minute), Retention: time.Hour}})
 	var certificates Certificates
 	certificates.Saw(Certificate{Edge: "kafka", Of: "client", End: streams.now.AddDate(1, 0, 0)}, streams.now)
-	return &Collector{Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,
+	var schemas Registry
+	schemas.Holds(func() (int, int) { return 3, 4 })
+	schemas.Served("GET /subjects", 200)
+	schemas.Asked(200, time.Second)
+	return &Collector{Registry: &schemas, Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,
 		Kafka:   func() (listener.Stats, bool) { return listener.Stats{Connections: 1, Records: 7}, true },
 		Cluster: &ClusterStatus{TransactionVersion: 2}, Stucks: &Stucks{}}
 }
@@ -158,7 +162,7 @@ func labelsOf(m *dto.Metric) map[string]string {
 
 // X08 a metric's labels are few, and no value of a row gets among them.
 func TestMetricsHoldNoRows(t *testing.T) {
-	allowed := map[string]bool{"source": true, "state": true, "status": true, "table": true, "component": true, "health": true, "version": true, "group": true, "edge": true, "of": true}
+	allowed := map[string]bool{"source": true, "state": true, "status": true, "table": true, "component": true, "health": true, "version": true, "group": true, "edge": true, "of": true, "route": true, "class": true}
 	for _, f := range gather(t, everything(t)) {
 		for _, m := range f.GetMetric() {
 			for name := range labelsOf(m) {
@@ -237,5 +241,34 @@ func TestReadersFallBehind(t *testing.T) {
 	r.Observed(now, nil)
 	if len(r.Status()) != 0 || len((*Readers)(nil).Status()) != 0 {
 		t.Fatal("it is gone, and stays")
+	}
+}
+
+// What an outage of a registry looks like.
+func TestRegistryIsReachable(t *testing.T) {
+	value := func(r *Registry, name string) (v float64, ok bool) {
+		for _, f := range gather(t, &Collector{Registry: r}) {
+			if f.GetName() == name {
+				return f.GetMetric()[0].GetGauge().GetValue(), true
+			}
+		}
+		return 0, false
+	}
+	const reachable = "evert_registry_reachable"
+	var r Registry
+	if _, ok := value(&r, reachable); ok {
+		t.Error("known before it was asked")
+	}
+	for _, step := range []struct {
+		status int
+		want   float64
+	}{{200, 1}, {0, 0}, {409, 1}, {503, 0}, {401, 1}} {
+		r.Asked(step.status, time.Second)
+		if got, ok := value(&r, reachable); !ok || got != step.want {
+			t.Errorf("after status %d: %v %t, want %v", step.status, got, ok, step.want)
+		}
+	}
+	if _, ok := value(&r, "evert_registry_schemas"); ok {
+		t.Error("it is not ours, and its size is told")
 	}
 }

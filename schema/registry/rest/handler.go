@@ -14,6 +14,8 @@
 // below /contexts/{context}. Other contexts are refused, as ids would mean
 // different schemas in them.
 //
+// The pattern of the endpoint that answered stands in the request afterwards.
+//
 // Bodies, paths and times are bounded (X16, X18); who may ask is decided in
 // front of the handler.
 package rest
@@ -172,5 +174,6 @@ func inContext(next http.Handler) http.Handler {
 			inner.URL.Path, inner.URL.RawPath = u.Path, u.RawPath
 		}
 		next.ServeHTTP(w, inner)
+		r.Pattern = inner.Pattern // for those who count what is asked for
 	})
 }

@@ -50,7 +50,7 @@ func (h handler) schema(r *http.Request) (any, error) {
 		MaxID      int                  `json:"maxId,omitempty"`
 	}{Schema: s.Text, References: s.References}
 	if flag(r, "fetchMaxId") {
-		answer.MaxID = h.Highest()
+		_, answer.MaxID = h.Size()
 	}
 	return answer, nil
 }
