@@ -113,19 +113,20 @@ func ofSlots() []story {
 	pgoutput := func(s *stage) string {
 		return "SELECT pg_create_logical_replication_slot('" + s.slot() + "', 'pgoutput')"
 	}
-	drop := func(s *stage) string { return "SELECT pg_drop_replication_slot('" + s.slot() + "')" }
 	return []story{
 		{code: "PG_SLOT_EXISTS", what: "before the first start", arrange: func(s *stage) { s.own(pgoutput(s)) }},
 		{
 			code: "PG_SLOT_MISSING", what: "dropped", arrange: func(s *stage) {
 				s.caughtUp()
-				s.own(drop(s), "DELETE FROM t WHERE id = 1")
+				s.dropSlot()
+				s.own("DELETE FROM t WHERE id = 1")
 			},
 		},
 		{
 			code: "PG_SLOT_FOREIGN", what: "of another database", arrange: func(s *stage) {
 				s.caughtUp()
-				s.own(drop(s), "DELETE FROM t WHERE id = 1")
+				s.dropSlot()
+				s.own("DELETE FROM t WHERE id = 1")
 				s.SQL("postgres", pgoutput(s))
 			},
 		},

@@ -166,6 +166,19 @@ func appendAll(ctx context.Context, l log.Log, recs ...log.Record) error {
 	return w.Commit(ctx, nil)
 }
 
+// dropSlot drops the slot, which the server's process that served it may hold for
+// a moment after the client of it is gone.
+func (s *stage) dropSlot() {
+	s.Helper()
+	s.own(`DO $$ BEGIN
+		FOR i IN 1..3000 LOOP
+			EXIT WHEN NOT (SELECT active FROM pg_replication_slots WHERE slot_name = '` + s.slot() + `');
+			PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); -- the period of asking
+		END LOOP;
+		PERFORM pg_drop_replication_slot('` + s.slot() + `');
+	END $$`)
+}
+
 // readSlot reads from the slot as another process would, until it is thrown out.
 func (s *stage) readSlot() {
 	s.Helper()
