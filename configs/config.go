@@ -94,6 +94,10 @@ type Limits struct {
 	KafkaSendTimeout time.Duration `yaml:"kafka_send_timeout" default:"10s" min:"100ms" max:"10m"`
 	// Streams of live changes open at one time; more are answered with 503.
 	Streams int `yaml:"streams" default:"256" min:"1" max:"100000"`
+	// Bytes of changes held for the streams of one view; a client that falls further behind is cut off.
+	StreamBytes Size `yaml:"stream_bytes" default:"16MiB" min:"64KiB" max:"64GiB"`
+	// Bytes of rows in one answer of a paged read; what is above it comes with the next page.
+	PageBytes Size `yaml:"page_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
 	// Cursors of paged reads open at one time; the oldest ends when another is needed.
 	Cursors int `yaml:"cursors" default:"1000" min:"1" max:"1000000"`
 	// How long a read with wait_for may wait when it names no timeout, and at most.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/evertdb/evert/pipeline/view/query"
 )
 
 // A rule is the status of the answer on each face; 0 is a route that is not
@@ -23,18 +25,25 @@ type rule struct {
 // rules are the whole matrix. A route without a rule fails the test.
 func rules() map[string]rule {
 	probe := rule{http: [3]int{401, 401, 200}, health: 200, socket: 200}
+	view := rule{http: [3]int{401, 401, 200}, socket: 200}
 	return map[string]rule{
-		"GET /healthz":                   probe,
-		"GET /readyz":                    probe,
-		"GET /metrics":                   probe,
-		"GET /v1/status":                 {http: [3]int{401, 401, 200}, socket: 200},
-		"GET /v1/topics/{topic}/records": {http: [3]int{401, 401, 0}, socket: 200},
-		"POST /v1/control":               {http: [3]int{401, 401, 0}, socket: 200},
+		"GET /healthz":                       probe,
+		"GET /readyz":                        probe,
+		"GET /metrics":                       probe,
+		"GET /v1/status":                     {http: [3]int{401, 401, 200}, socket: 200},
+		"GET /v1/views":                      view,
+		"GET /v1/views/{view}":               view,
+		"GET /v1/views/{view}/rows":          view,
+		"GET /v1/views/{view}/rows/{key...}": view,
+		"GET /v1/views/{view}/changes":       view,
+		"GET /v1/topics/{topic}/records":     {http: [3]int{401, 401, 0}, socket: 200},
+		"POST /v1/control":                   {http: [3]int{401, 401, 0}, socket: 200},
 	}
 }
 
 func TestWhoMayWhat(t *testing.T) {
 	h := handlers(&fake{lines: []string{"{}"}})
+	h.Views, h.Reads, h.Streams = someViews(t), query.NewReader(query.Config{}), 1
 	h.Token = func() (string, error) { return "secret", nil }
 	h.Daemon.(*fake).status.Sources = both()
 	all := rules()
@@ -64,11 +73,13 @@ func TestWhoMayWhat(t *testing.T) {
 
 func expect(t *testing.T, who string, face http.Handler, pattern, auth string, want int) {
 	t.Helper()
-	method, path, _ := strings.Cut(strings.ReplaceAll(pattern, "{topic}", "t"), " ")
+	method, path, _ := strings.Cut(strings.NewReplacer("{topic}", "t", "{view}", "customers", "{key...}", "1").Replace(pattern), " ")
 	r := httptest.NewRequest(method, path, strings.NewReader(`{"source": "s"}`))
 	r.Header.Set("Authorization", auth)
+	gone, leave := context.WithCancel(t.Context()) // a stream ends at once
+	leave()
 	w := httptest.NewRecorder()
-	face.ServeHTTP(w, r)
+	face.ServeHTTP(w, r.WithContext(gone))
 	if want == 0 {
 		want = http.StatusNotFound
 	}

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/view/query"
 )
 
 // A Daemon is what answers. Its methods may be called from any goroutine.
@@ -30,6 +32,12 @@ type Handlers struct {
 	Metrics  http.Handler
 	Token    func() (string, error) // the bearer token; nil or empty: none is asked for
 	Requests int                    // in progress at one time
+
+	Views   Views         // nil: there are none
+	Reads   *query.Reader // reads them; nil if Views is
+	Streams int           // of changes open at one time, on each face
+
+	streams chan struct{} // places for streams
 }
 
 // Health is what serve.health serves: nothing that needs a token.
@@ -177,10 +185,22 @@ func (h Handlers) boundedBy(next http.Handler, refuse func(http.ResponseWriter, 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case places <- struct{}{}:
-			defer func() { <-places }()
-			next.ServeHTTP(w, r)
+			leave := sync.OnceFunc(func() { <-places })
+			defer leave()
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), placeKey{}, leave)))
 		default:
 			refuse(w, &pipeline.Refusal{Code: CodeBusy, What: "too many requests are in progress", Mend: "raise limits.requests, or ask less often"})
 		}
 	})
+}
+
+// placeKey is where a request's context has what gives its place back.
+type placeKey struct{}
+
+// leavePlace gives the place of a request back before it ends: it has become a
+// stream, and these have places of their own.
+func leavePlace(ctx context.Context) {
+	if leave, ok := ctx.Value(placeKey{}).(func()); ok {
+		leave()
+	}
 }

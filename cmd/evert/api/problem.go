@@ -7,6 +7,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/view/query"
 )
 
 // The codes of refusals that clients of the API meet.
@@ -20,6 +21,8 @@ const (
 	CodeNoSuchPath   pipeline.Code = "NO_SUCH_PATH"
 	CodeBadRequest   pipeline.Code = "BAD_REQUEST"
 	CodeInternal     pipeline.Code = "INTERNAL"
+	CodeNoSuchView   pipeline.Code = "NO_SUCH_VIEW"
+	CodeStreams      pipeline.Code = "TOO_MANY_STREAMS"
 )
 
 // A Problem is an error as RFC 9457 writes it, with code and mend.
@@ -30,6 +33,8 @@ type Problem struct {
 	Detail string        `json:"detail,omitempty"`
 	Code   pipeline.Code `json:"code"`
 	Mend   string        `json:"mend,omitempty"`
+	// Position is how far a view had come that was asked in vain.
+	Position string `json:"position,omitempty"`
 }
 
 // Refusal gives the problem back as the refusal that it was.
@@ -44,6 +49,11 @@ func problemOf(err error) *Problem {
 		r = &pipeline.Refusal{Code: CodeInternal, What: err.Error(), Mend: "see the daemon's log"}
 	}
 	status := statusOf(r.Code)
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detailOf(r), Code: r.Code, Mend: r.Mend}
+}
+
+// detailOf is what a refusal says, without its code and mend.
+func detailOf(r *pipeline.Refusal) string {
 	detail := r.What
 	if r.Where != "" {
 		detail = r.Where + ": " + detail
@@ -51,19 +61,23 @@ func problemOf(err error) *Problem {
 	if r.Err != nil {
 		detail += ": " + r.Err.Error()
 	}
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: r.Code, Mend: r.Mend}
+	return detail
 }
 
 func statusOf(code pipeline.Code) int {
 	switch code {
-	case CodeNoSuchSource, records.CodeNoSuchTopic, CodeNoSuchPath:
+	case CodeNoSuchSource, records.CodeNoSuchTopic, CodeNoSuchPath, CodeNoSuchView, query.CodeNoRow:
 		return http.StatusNotFound
 	case CodeUnauthorized:
 		return http.StatusUnauthorized
-	case CodeBusy:
+	case CodeBusy, CodeStreams, query.CodeNotReady:
 		return http.StatusServiceUnavailable
-	case CodeBadRequest:
+	case CodeBadRequest, query.CodeRequest, query.CodeIndex:
 		return http.StatusBadRequest
+	case query.CodeCursor:
+		return http.StatusGone
+	case query.CodeTimeout:
+		return http.StatusGatewayTimeout
 	case CodeInternal:
 		return http.StatusInternalServerError
 	}
@@ -71,11 +85,15 @@ func statusOf(code pipeline.Code) int {
 }
 
 // WriteProblem answers a request with err.
-func WriteProblem(w http.ResponseWriter, err error) {
-	p := problemOf(err)
+func WriteProblem(w http.ResponseWriter, err error) { problemOf(err).write(w) }
+
+func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
 	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)

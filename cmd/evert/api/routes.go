@@ -27,6 +27,11 @@ func (h Handlers) routes() []route {
 		{"GET /readyz", onHealth | onHTTP | onSocket, h.readyz},
 		{"GET /metrics", onHealth | onHTTP | onSocket, h.Metrics.ServeHTTP},
 		{"GET /v1/status", onHTTP | onSocket, h.status},
+		{"GET /v1/views", onHTTP | onSocket, h.views},
+		{"GET /v1/views/{view}", onHTTP | onSocket, h.view},
+		{"GET /v1/views/{view}/rows", onHTTP | onSocket, h.rows},
+		{"GET /v1/views/{view}/rows/{key...}", onHTTP | onSocket, h.row},
+		{"GET /v1/views/{view}/changes", onHTTP | onSocket, h.changes},
 		{"GET /v1/topics/{topic}/records", onSocket, h.records},
 		{"POST /v1/control", onSocket, h.control},
 	}
@@ -34,6 +39,7 @@ func (h Handlers) routes() []route {
 
 // mux serves the routes of one face.
 func (h Handlers) mux(f face) http.Handler {
+	h.streams = make(chan struct{}, h.Streams)
 	mux := http.NewServeMux()
 	for _, r := range h.routes() {
 		if r.faces&f != 0 {
@@ -41,5 +47,8 @@ func (h Handlers) mux(f face) http.Handler {
 		}
 	}
 	mux.HandleFunc("/", noSuchPath)
-	return mux
+	if f == onHealth {
+		return mux
+	}
+	return h.emptySegments(mux)
 }
