@@ -73,6 +73,17 @@ func (e *Engine) OutputRow(value []byte, dst schema.Row) (schema.Row, error) {
 	return tuple.ReadRow(value, dst)
 }
 
+// Result reads the result row with this key, given in the view's key order. The
+// row lives as long as what r gave.
+func (e *Engine) Result(r Reader, key schema.Row) (row schema.Row, ok bool, err error) {
+	value, ok, err := r.Get(e.OutputKey(nil, key))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	err = readRow(value, &row)
+	return row, err == nil, err
+}
+
 // IndexKey appends what the state's keys of all rows begin with that have these
 // values in an index of the plan, given in the index's order; fewer values than
 // it has columns will do.
@@ -91,8 +102,8 @@ func (e *Engine) IndexedKey(dst, key, value []byte) ([]byte, error) {
 	return append(appendCollection(dst, outputCollection), key[collectionBytes+n:]...), nil
 }
 
-// CollectionBounds append the bounds of all keys of a collection: low is its
-// least, high the first behind them.
+// CollectionBounds gives the bounds of all keys of a collection: low is inclusive,
+// high exclusive.
 func CollectionBounds(number uint16) (low, high []byte) {
 	low = appendCollection(nil, number)
 	return low, tuple.PrefixEnd(nil, low)
@@ -101,10 +112,10 @@ func CollectionBounds(number uint16) (low, high []byte) {
 // outputCollection is the number of the output.
 const outputCollection = 0
 
-// maxCollections is what their numbers can tell apart.
-const maxCollections = 1 << 16
+// maxCollections leaves the last number to whoever keeps the state.
+const maxCollections = 1<<16 - 1
 
-var errManyCollections = errors.New("the plan needs more than 65,536 collections")
+var errManyCollections = errors.New("the plan needs more than 65,535 collections")
 
 func places(n int) []int {
 	at := make([]int, n)

@@ -5,7 +5,7 @@ type Stats struct {
 	Rows    int64      // that Upsert and Delete were given
 	Changes int64      // of the result
 	Nodes   []NodeStat // by the engine's Nodes
-	Reads   int64      // of the state: gets, and entries that scans went over
+	Reads   int64      // of the state: gets, scans, and the entries that these went over
 	Read    int64      // bytes of keys and values
 	Writes  int64      // puts and deletes
 	Written int64      // bytes of keys and values
@@ -39,12 +39,13 @@ func (m *meteredReader) Get(key []byte) ([]byte, bool, error) {
 	return v, ok, err
 }
 
-// Scan goes over a range; its entries count when they are reached.
+// Scan counts, and its entries when they are reached.
 func (m *meteredReader) Scan(low, high []byte) (Cursor, error) {
 	c, err := m.r.Scan(low, high)
 	if err != nil {
 		return nil, err
 	}
+	m.count++
 	return &meteredCursor{Cursor: c, m: m}, nil
 }
 
@@ -55,8 +56,8 @@ type meteredCursor struct {
 
 func (c *meteredCursor) Next() bool {
 	ok := c.Cursor.Next()
-	c.m.count++
 	if ok {
+		c.m.count++
 		c.m.bytes += int64(len(c.Key()) + len(c.Value()))
 	}
 	return ok

@@ -1,6 +1,7 @@
 package dataflow
 
-// A Reader reads the state as it was when the epoch began. One goroutine uses it.
+// A Reader reads the state as it was when the epoch began. One goroutine uses
+// it. Cursors may be open beside each other, and while Get is called.
 type Reader interface {
 	// Get gives the value of key; it is valid until the next call.
 	Get(key []byte) (value []byte, ok bool, err error)
@@ -35,8 +36,8 @@ type Cursor interface {
 type Sorter interface {
 	// Add copies the entry.
 	Add(key, value []byte) error
-	// Sort ends the adding. It may be called again: every cursor begins at the
-	// first entry.
+	// Sort ends the adding. It may be called again, also while another cursor is
+	// open: every cursor begins at the first entry.
 	Sort() (Cursor, error)
 	// Close drops everything.
 	Close() error
