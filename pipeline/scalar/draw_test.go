@@ -49,8 +49,49 @@ func drawArray(rng *rand.Rand, t *schema.Type) string {
 
 // special are texts that a function's argument is worth trying with.
 func special(name string, place int, t *schema.Type) []string {
+	switch id := Identify(t); {
+	case name == "make_interval" && id == Int4:
+		return []string{"0", "1", "-3", "1000"}
+	case strings.HasPrefix(name, "make_") && id == Int4:
+		return [][]string{{"2024", "-44", "1", "2023"}, {"1", "2", "12", "13"}, {"1", "29", "30", "31"}, {"0", "23", "24"}, {"0", "59", "60"}}[min(place, 4)]
+	case strings.HasPrefix(name, "make_") && id == Float8:
+		return []string{"0", "59.999999", "59.9999999", "60", "0.0000005", "-1", "1.5"}
+	case name == "date_trunc" && place == 2, name == "timezone" && id == Text:
+		return []string{"UTC", "utc"}
+	case name == "timezone" && id == Interval:
+		return []string{"02:00", "-05:30", "1 day"}
+	case (name == "extract" || name == "date_part" || name == "date_trunc") && id == Text:
+		return strings.Fields(fields)
+	case strings.HasSuffix(name, "pad") && id == Int4, name == "repeat" && id == Int4, name == "split_part" && id == Int4:
+		return []string{"0", "1", "2", "5", "-1", "-2", "10"}
+	case name == "split_part", name == "replace" && place == 1, strings.HasSuffix(name, "trim") && place == 1, strings.HasSuffix(name, "position"), name == "strpos":
+		return []string{"a", "b", "", " ", "ab", "ä", "aa", "l", "a b", `\x61`}
+	case strings.Contains(name, "~~") && place == 1 && id != Bytea:
+		return []string{"%", "_", "", "a%", "%a", "%b%", "a_c", `%\%`, `\a%`, "A%", "%Hello%", "_bc", "%_%_%", "ä__€", "%%a%%", "h_llo", "a%b_c", "%c"}
+	case name == "like_escape":
+		return []string{"a#%b", "##", "#", "a\b", "", "x_y", `\`, "ä"}
+	case name == "encode" && place == 1, name == "decode" && place == 1:
+		return []string{"hex", "base64", "escape", "HEX", "none"}
+	case name == "decode":
+		return []string{"6162", "YWI=", `a\b\001`, "61 62", "abc", "YW I=", "=", "YWJj", ""}
+	case name == "chr":
+		return []string{"65", "0", "228", "8364", "55296", "1114111", "1114112", "-1"}
+	case name == "translate" && place > 0:
+		return []string{"abc", "xy", "", "lo", "äö"}
+	case (name == "substring" || name == "substr" || name == "overlay" || name == "left" || name == "right") && id == Int4:
+		return []string{"0", "1", "2", "3", "-1", "-2", "2147483647", "-2147483648", "5"}
+	case name == "to_timestamp":
+		return []string{"0", "1e9", "1.5", "-1e11", "1e13", "1700000000.123456", "9.2e12", "9224318016000", "NaN", "Infinity", "-210866803200", "-210866803201"}
+	case (name == "*" || name == "/") && id == Float8:
+		return []string{"0", "1", "2", "0.5", "1.5", "-3", "0.1", "7", "3", "1e10", "NaN", "0.333", "12.34567"}
+	case name == "age":
+		return nil
+	}
 	return nil
 }
+
+const fields = `microseconds milliseconds second minute hour day week month quarter year decade century millennium dow isodow doy epoch julian isoyear
+	timezone timezone_hour YEAR sec mins hrs nonsense us ms y mon`
 
 var edgesOf = map[ID][]string{
 	Bool:    {"t", "f"},

@@ -43,6 +43,7 @@ const (
 	anyElement
 	anyCompatible
 	anyEnum
+	anyNonArray
 
 	arrayBit ID = 0x80
 )
@@ -58,7 +59,7 @@ var names = [...]string{
 	Float8: "double precision", Numeric: "numeric", Text: "text", Varchar: "character varying", BPChar: "character",
 	Bytea: "bytea", Date: "date", Time: "time without time zone", Timestamp: "timestamp without time zone",
 	Timestamptz: "timestamp with time zone", Interval: "interval", UUID: "uuid", JSON: "json", JSONB: "jsonb", Enum: "enum",
-	anyType: "any", anyElement: "anyelement", anyCompatible: "anycompatible", anyEnum: "anyenum",
+	anyType: "any", anyElement: "anyelement", anyCompatible: "anycompatible", anyEnum: "anyenum", anyNonArray: "anynonarray",
 }
 
 // String gives the type's name as Postgres prints it.

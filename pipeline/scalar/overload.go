@@ -29,6 +29,7 @@ var catalogue = sync.OnceValue(func() map[string][]overload {
 	byName := map[string][]overload{}
 	for _, room := range [...][]overload{
 		logicOverloads(), comparisonOverloads(), integerOverloads(), floatOverloads(), numericOverloads(),
+		textOverloads(), digestOverloads(), likeOverloads(), momentOverloads(), calendarOverloads(),
 	} {
 		for _, o := range room {
 			byName[o.name] = append(byName[o.name], o)
@@ -123,7 +124,7 @@ func same(have **schema.Type, t *schema.Type) error {
 // own type, nil for the result.
 func (g *generics) settle(id ID, arg *schema.Type) schema.Type {
 	switch id {
-	case anyType:
+	case anyType, anyNonArray:
 		if Identify(arg) == Unknown {
 			return Text.Type()
 		}

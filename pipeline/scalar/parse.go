@@ -187,6 +187,11 @@ func parseBytea(input []byte) (schema.Value, error) {
 		}
 		return schema.Bytes(out), nil
 	}
+	return parseEscaped(input)
+}
+
+// parseEscaped reads text with octal escapes.
+func parseEscaped(input []byte) (schema.Value, error) {
 	out := make([]byte, 0, len(input))
 	for i := 0; i < len(input); i++ {
 		switch rest := input[i:]; {

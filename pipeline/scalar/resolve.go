@@ -69,6 +69,8 @@ func accepts(want, have ID) bool {
 	switch want {
 	case anyType, anyElement, anyCompatible:
 		return true
+	case anyNonArray:
+		return !have.IsArray()
 	case anyEnum:
 		return have == Enum || have == Unknown
 	case anyArray, anyCompatibleArray:
@@ -234,7 +236,7 @@ func category(id ID) byte {
 		return 'X'
 	case Enum:
 		return 'E'
-	case anyElement, anyCompatible, anyType, anyEnum:
+	case anyElement, anyCompatible, anyType, anyEnum, anyNonArray:
 		return 'P'
 	}
 	return 'U'

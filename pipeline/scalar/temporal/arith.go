@@ -1,6 +1,8 @@
 package temporal
 
 import (
+	"math"
+
 	"github.com/evertdb/evert/pipeline/scalar/fault"
 	"github.com/evertdb/evert/schema"
 )
@@ -187,10 +189,11 @@ func Bin(stride Interval, micros, origin int64) (int64, error) {
 	if stride.Months != 0 {
 		return 0, fault.New("0A000", "timestamps cannot be binned into intervals containing months or years")
 	}
-	size, ok := add(int64(stride.Days)*perDay, stride.Micros)
+	days := int64(stride.Days)
+	size, ok := add(days*perDay, stride.Micros)
 	diff := micros - origin
 	switch {
-	case !ok || (diff < micros) != (origin > 0):
+	case !ok || days > math.MaxInt64/perDay || days < math.MinInt64/perDay || (diff < micros) != (origin > 0):
 		return 0, outOfRange()
 	case size <= 0:
 		return 0, fault.New("22008", "stride must be greater than zero")
