@@ -11,6 +11,7 @@ const (
 	codeLogFull    pipeline.Code = "LOG_FULL"
 	codeFileExists pipeline.Code = "FILE_EXISTS"
 	codeUnanswered pipeline.Code = "SOURCE_UNANSWERED"
+	codeNoDaemon   pipeline.Code = "NO_DAEMON"
 
 	codeOtherState          pipeline.Code = "DATA_DIR_OTHER"
 	codeRegistryUnreachable pipeline.Code = "REGISTRY_UNREACHABLE"

@@ -13,13 +13,29 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // ErrNoDaemon says that no daemon listens on the socket.
 var ErrNoDaemon = errors.New("no daemon is running")
 
-// A Client asks the daemon behind a control socket.
-type Client struct{ http *http.Client }
+// A Client asks the daemon behind a control socket, or a URL.
+type Client struct {
+	http  *http.Client
+	base  string // scheme and host
+	token string
+}
+
+// DialURL makes a client of a daemon's serve.http; token may be empty. Nothing is
+// asked yet.
+func DialURL(server, token string) (*Client, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, &pipeline.Refusal{Code: CodeBadRequest, What: "the server is no URL", Mend: "--server https://HOST:8380"}
+	}
+	return &Client{http: &http.Client{}, base: u.Scheme + "://" + u.Host, token: token}, nil
+}
 
 // Dial makes a client if a daemon listens on the socket, else it is ErrNoDaemon.
 func Dial(ctx context.Context, socket string) (*Client, error) {
@@ -36,7 +52,7 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 		return nil, err
 	}
 	_ = conn.Close()
-	return &Client{&http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://evert"}, nil
 }
 
 // Status asks how the deployment is.
@@ -112,9 +128,12 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 
 // do sends a request; an answer that is a problem is an error.
 func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://evert"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, err
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -122,15 +122,15 @@ func appendStale(body []byte, why *pipeline.Refusal) []byte {
 	if why == nil {
 		return body
 	}
-	text, err := json.Marshal(staleness{Code: why.Code, Detail: detailOf(why), Mend: why.Mend})
+	text, err := json.Marshal(Staleness{Code: why.Code, Detail: detailOf(why), Mend: why.Mend})
 	if err != nil {
 		panic(err) // strings always have a JSON form
 	}
 	return append(append(body, `,"stale":`...), text...)
 }
 
-// staleness says why a view does not go on.
-type staleness struct {
+// A Staleness says why a view does not go on.
+type Staleness struct {
 	Code   pipeline.Code `json:"code"`
 	Detail string        `json:"detail"`
 	Mend   string        `json:"mend,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -140,6 +141,47 @@ func TestViewRoutes(t *testing.T) {
 	h.Views = nil
 	if w := ask(h.HTTP(), "/v1/views"); w.Code != 200 || !strings.Contains(w.Body.String(), `"views": []`) {
 		t.Errorf("no views: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestClientReadsRows(t *testing.T) {
+	h, _ := viewHandlers(t)
+	h.Token = func() (string, error) { return "sesame", nil }
+	server := httptest.NewServer(h.HTTP())
+	defer server.Close()
+	c, err := DialURL(server.URL+"/any/path", "sesame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := c.Row(t.Context(), "keyed", []string{"a/b ?", "2"}, url.Values{"wait_for": {"shop:5"}})
+	if err != nil || row.Position != "crm:7~shop:5" || row.Epoch != 5 {
+		t.Fatalf("%+v %v", row, err)
+	}
+	fields, err := row.Columns()
+	if err != nil || len(fields) != 3 || fields[0].Name != "id" || string(fields[2].Value) != `"NaN"` {
+		t.Fatalf("%s %v", fields, err)
+	}
+	for _, x := range []struct {
+		key  []string
+		want pipeline.Code
+	}{
+		{[]string{"..", "2"}, query.CodeNoRow}, {[]string{".", "2"}, query.CodeNoRow}, {[]string{"", "3"}, ""}, {[]string{"Rome", ""}, query.CodeRequest},
+	} {
+		if _, err := c.Row(t.Context(), "keyed", x.key, nil); pipeline.CodeOf(err) != x.want {
+			t.Errorf("%q: %v", x.key, err)
+		}
+	}
+	other, err := DialURL(server.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Row(t.Context(), "customers", []string{"1"}, nil); pipeline.CodeOf(err) != CodeUnauthorized {
+		t.Errorf("without the token: %v", err)
+	}
+	for _, bad := range []string{"localhost:8380", "ftp://x", "http://", "::"} {
+		if _, err := DialURL(bad, ""); err == nil {
+			t.Errorf("%q is taken for a URL", bad)
+		}
 	}
 }
 

@@ -24,6 +24,11 @@ func ofReads() []Entry {
 			Mend: "GET /v1/views lists the views.",
 		},
 		{
+			Code: "NO_DAEMON",
+			Text: "Views are shown, and compared with their database, by the daemon that keeps them current, and none runs for this file. A relative data_dir counts from the working directory.",
+			Mend: "Start `evert run`, or run the verb in the directory in which the daemon was started; `evert get` can ask another daemon with --server.",
+		},
+		{
 			Code: "CURSOR_GONE",
 			Text: "A cursor holds the view as it was at its first page. It ends when it is not used for serve.cursor_ttl, when more than limits.cursors are open and it was used longest ago, and with the daemon.",
 			Mend: "Read again from the first page, without cursor; or raise serve.cursor_ttl or limits.cursors.",

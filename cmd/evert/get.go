@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/configs"
+)
+
+// getFlags are how a row is asked for.
+type getFlags struct {
+	server  string
+	waitFor []string
+	timeout time.Duration
+}
+
+func (a *app) getVerb() *cobra.Command {
+	var flags getFlags
+	c := &cobra.Command{
+		Use:   "get VIEW KEY…",
+		Short: "Print one row of a view",
+		Long: `Print the row of a view with a key: one argument for each key column, in key order,
+written as Postgres prints it. \N is NULL; a text that is backslashes and then one N
+takes one backslash more. The row comes from the daemon that runs for this file, or from
+the one at --server, which takes the token from serve.token of the file, or from
+$EVERT_TOKEN. With --wait-for SOURCE:POSITION it contains what was committed before that:
+on Postgres, SELECT pg_current_wal_insert_lsn() behind the commit.`,
+		Args:              cobra.MinimumNArgs(2),
+		ValidArgsFunction: first(a.viewNames),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.get(args[0], args[1:], &flags) },
+	}
+	c.Flags().StringVar(&flags.server, "server", "", "URL of a daemon's serve.http, instead of the daemon of the file")
+	c.Flags().StringArrayVar(&flags.waitFor, "wait-for", nil, "SOURCE:POSITION that the row must have reached, or the position of an earlier answer")
+	c.Flags().DurationVar(&flags.timeout, "timeout", 0, "how long to wait for it; limits.wait_timeout at most")
+	a.outputFlag(c)
+	return c
+}
+
+// viewNames are those of the file, for completion.
+func (a *app) viewNames() (names []string) {
+	c, err := configs.Load(a.file, a.env)
+	if err != nil {
+		return nil
+	}
+	for name := range c.Views {
+		names = append(names, name)
+	}
+	return names
+}
+
+func (a *app) get(view string, key []string, flags *getFlags) error {
+	client, err := a.clientOf(flags.server)
+	if err != nil {
+		return err
+	}
+	wait := url.Values{"wait_for": flags.waitFor}
+	if flags.timeout > 0 {
+		wait.Set("timeout", flags.timeout.String())
+	}
+	answer, err := client.Row(a.ctx, view, key, wait)
+	if err != nil {
+		return err
+	}
+	if answer.Stale != nil {
+		a.say("the view does not go on: %s [%s]\n  mend: %s", answer.Stale.Detail, answer.Stale.Code, answer.Stale.Mend)
+	}
+	if a.json() {
+		e := json.NewEncoder(a.out)
+		return e.Encode(answer)
+	}
+	return a.writeRow(answer)
+}
+
+// clientOf asks the daemon at a URL, or the one of the file.
+func (a *app) clientOf(server string) (*api.Client, error) {
+	if server != "" {
+		token, err := a.token()
+		if err != nil {
+			return nil, err
+		}
+		return api.DialURL(server, token)
+	}
+	config, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
+	if err != nil {
+		return nil, noDaemon(config, err)
+	}
+	return client, nil
+}
+
+// token gives the bearer token for another daemon: the environment's, or the
+// file's if there is one that can be read.
+func (a *app) token() (string, error) {
+	if token := a.getenv("EVERT_TOKEN"); token != "" {
+		return token, nil
+	}
+	config, err := configs.Load(a.file, a.env)
+	if err != nil {
+		return "", nil // the other daemon says whether it wants one
+	}
+	return config.Serve.Token.Reveal()
+}
+
+// writeRow prints a row for people: a column on a line, documents indented.
+func (a *app) writeRow(answer *api.Row) error {
+	columns, err := answer.Columns()
+	if err != nil {
+		return err
+	}
+	width := 0
+	for _, c := range columns {
+		width = max(width, len([]rune(c.Name)))
+	}
+	style := a.style(a.out)
+	for _, c := range columns {
+		var text bytes.Buffer
+		if json.Indent(&text, c.Value, strings.Repeat(" ", width+2), "  ") != nil {
+			text.Write(c.Value)
+		}
+		pad := strings.Repeat(" ", width-len([]rune(c.Name)))
+		if _, err := fmt.Fprintf(a.out, "%s%s  %s\n", style.Dim(c.Name), pad, &text); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(a.out, "%s\n", style.Dim("at "+answer.Position))
+	return err
+}
