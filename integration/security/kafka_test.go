@@ -4,7 +4,6 @@ package security
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -27,6 +26,8 @@ const password = canary + "-right"
 type broker struct {
 	*kafkaserver.Cluster
 	ours, others *certtest.Authority
+	signs        *signer // of the tokens that the broker takes
+	keys         *httptest.Server
 }
 
 // one is the broker that all tests share, started by the first.
@@ -40,7 +41,8 @@ func theBroker(t *testing.T) *broker {
 	t.Helper()
 	d := kafkatest.Distribution(t)
 	one.Do(func() {
-		one.broker = &broker{ours: certtest.New(t, "ours"), others: certtest.New(t, "others")}
+		one.broker = &broker{ours: certtest.New(t, "ours"), others: certtest.New(t, "others"), signs: newSigner(t, "ours")}
+		one.keys = httptest.NewServer(one.signs)
 		one.Cluster, one.err = kafkaserver.Start(context.Background(), d, one.doors(t))
 	})
 	if one.err != nil {
@@ -53,6 +55,7 @@ func closeBroker() (code int) {
 	if one.broker == nil || one.Cluster == nil {
 		return 0
 	}
+	one.keys.Close()
 	if err := one.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, "close Kafka:", err)
 		return 1
@@ -65,7 +68,9 @@ func (b *broker) doors(t *testing.T) kafkaserver.Options {
 	right := b.keystore(b.ours.Issue(t, certtest.Leaf{Name: "broker", Hosts: here}))
 	expired := b.keystore(b.ours.Issue(t, certtest.Leaf{Name: "broker", Hosts: here, End: time.Now().Add(-time.Hour)}))
 	elsewhere := b.keystore(b.ours.Issue(t, certtest.Leaf{Name: "broker", Hosts: []string{"kafka.example"}}))
+	tokens := b.tokens()
 	return kafkaserver.Options{
+		Java:  []string{"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=" + b.keys.URL},
 		Users: []kafkaserver.User{{Name: "evert", Password: password, Mechanism: "SCRAM-SHA-256"}, {Name: "evert", Password: password, Mechanism: "SCRAM-SHA-512"}},
 		Listeners: []kafkaserver.Listener{
 			{Name: "TLS", Protocol: "SSL", Config: right},
@@ -73,10 +78,10 @@ func (b *broker) doors(t *testing.T) kafkaserver.Options {
 			{Name: "ELSEWHERE", Protocol: "SSL", Config: elsewhere},
 			{Name: "MUTUAL", Protocol: "SSL", Config: with(right, map[string]string{
 				"ssl.client.auth": "required", "ssl.truststore.type": "PEM", "ssl.truststore.certificates": string(b.ours.PEM)})},
-			{Name: "SASL", Protocol: "SASL_SSL", Config: with(right, mechanisms("PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER"))},
+			{Name: "SASL", Protocol: "SASL_SSL", Config: with(right, mechanisms("PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER"), tokens)},
 			{Name: "SCRAMONLY", Protocol: "SASL_SSL", Config: with(right, mechanisms("SCRAM-SHA-512"))},
 			{Name: "CLEAR", Protocol: "SASL_PLAINTEXT", Config: mechanisms("PLAIN,SCRAM-SHA-512")},
-			{Name: "SHORT", Protocol: "SASL_SSL", Config: with(right, mechanisms("SCRAM-SHA-512,OAUTHBEARER"), map[string]string{
+			{Name: "SHORT", Protocol: "SASL_SSL", Config: with(right, mechanisms("SCRAM-SHA-512,OAUTHBEARER"), tokens, map[string]string{
 				"scram-sha-512.connections.max.reauth.ms": "2000", "oauthbearer.connections.max.reauth.ms": "2000"})},
 		},
 	}
@@ -98,6 +103,19 @@ func mechanisms(list string) map[string]string {
 	}
 }
 
+// tokens have Kafka's own validator judge what OAUTHBEARER shows: it fetches the
+// issuer's keys, and checks signature, issuer, audience and time.
+func (b *broker) tokens() map[string]string {
+	return map[string]string{
+		"oauthbearer.sasl.server.callback.handler.class":              "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
+		"oauthbearer.sasl.oauthbearer.jwks.endpoint.url":              b.keys.URL,
+		"oauthbearer.sasl.oauthbearer.expected.audience":              audience,
+		"oauthbearer.sasl.oauthbearer.expected.issuer":                tokenIssuer,
+		"oauthbearer.sasl.oauthbearer.clock.skew.seconds":             "1",
+		"oauthbearer.sasl.oauthbearer.jwks.endpoint.retry.backoff.ms": "100",
+	}
+}
+
 func with(maps ...map[string]string) map[string]string {
 	all := map[string]string{}
 	for _, m := range maps {
@@ -108,30 +126,20 @@ func with(maps ...map[string]string) map[string]string {
 	return all
 }
 
-// unsecured is a token as Kafka's validator for developers takes it: a JSON web
-// token without a signature (RFC 7515, appendix A.5).
-func unsecured(subject string, life time.Duration) string {
-	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
-	now := time.Now()
-	return part(`{"alg":"none"}`) + "." + part(fmt.Sprintf(`{"sub":"%s","%s":1,"iat":%d,"exp":%d}`, subject, canary, now.Unix()-1, now.Add(life).Unix())) + "."
-}
-
-// issuer is a token endpoint; it counts what it gives.
-func issuer(t *testing.T, life time.Duration) (url, ca string, issued *atomic.Int64) {
-	issued = new(atomic.Int64)
+// issuer is a token endpoint.
+func (b *broker) issuer(t *testing.T, life time.Duration) (url, ca string) {
 	authority := certtest.New(t, "issuer")
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if id, secret, _ := r.BasicAuth(); id != "evert" || secret != password {
 			http.Error(w, `{"error":"invalid_client"}`, http.StatusUnauthorized)
 			return
 		}
-		issued.Add(1)
-		fmt.Fprintf(w, `{"access_token":%q,"expires_in":%d}`, unsecured("evert", life), int(life.Seconds()))
+		fmt.Fprintf(w, `{"access_token":%q,"expires_in":%d}`, b.signs.token(claims(life)), int(life.Seconds()))
 	}))
 	s.TLS = serverTLS(authority.Issue(t, certtest.Leaf{Name: "issuer", Hosts: []string{"127.0.0.1"}}).TLS(t))
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	return s.URL, authority.File(t, t.TempDir()), issued
+	return s.URL, authority.File(t, t.TempDir())
 }
 
 // TestKafka tries every door of one broker.
@@ -142,10 +150,11 @@ func TestKafka(t *testing.T) {
 	ca, otherCA := b.ours.File(t, dir), b.others.File(t, dir)
 	cert, key := b.ours.Issue(t, certtest.Leaf{Name: "evert"}).Files(t, dir, "client")
 	strange, strangeKey := b.others.Issue(t, certtest.Leaf{Name: "evert"}).Files(t, dir, "stranger")
-	tokenURL, tokenCA, _ := issuer(t, time.Hour)
+	tokenURL, tokenCA := b.issuer(t, time.Hour)
 	token := filepath.Join(dir, "token")
-	write(t, token, unsecured("evert", time.Hour))
+	write(t, token, b.signs.token(claims(time.Hour)))
 	trust := "tls: {ca: " + ca + "}"
+	oauth := func(token string) string { return "sasl: {mechanism: oauthbearer, token: " + token + "}" }
 	user := func(mechanism, password string) string {
 		return fmt.Sprintf("sasl: {mechanism: %s, username: evert, password: %q}", mechanism, password)
 	}
@@ -175,8 +184,13 @@ func TestKafka(t *testing.T) {
 		{"CLEAR", attempt{name: "X02 SCRAM-SHA-512 in plaintext on this machine", yaml: user("scram-sha-512", password)}},
 		{"SASL", attempt{name: "X02 PLAIN, wrong password", yaml: trust + ", " + user("plain", canary), code: "KAFKA_AUTH", says: "does not know this user, or not with this secret"}},
 		{"SASL", attempt{name: "X02 SCRAM, wrong password", yaml: trust + ", " + user("scram-sha-512", canary), code: "KAFKA_AUTH", says: "does not know this user, or not with this secret"}},
-		{"SASL", attempt{name: "X02 an expired token", yaml: trust + ", sasl: {mechanism: oauthbearer, token: " + unsecured("evert", -time.Hour) + "}", code: "KAFKA_TOKEN", says: "the token expired at"}},
-		{"SASL", attempt{name: "X02 no token", yaml: trust + ", sasl: {mechanism: oauthbearer, token: " + canary + "}", code: "KAFKA_AUTH", says: "does not take the token"}},
+		{"SASL", attempt{name: "X02 an expired token", yaml: trust + ", " + oauth(b.signs.token(claims(-time.Hour))), code: "KAFKA_TOKEN", says: "the token expired at"}},
+		{"SASL", attempt{name: "X02 no token", yaml: trust + ", " + oauth(canary), code: "KAFKA_AUTH", says: "does not take the token"}},
+		{"SASL", attempt{name: "X02 a token that somebody else signed", yaml: trust + ", " + oauth(newSigner(t, "ours").token(claims(time.Hour))), code: "KAFKA_AUTH", says: "does not take the token"}},
+		{"SASL", attempt{name: "X02 a token signed with a key that nobody knows", yaml: trust + ", " + oauth(newSigner(t, "strange").token(claims(time.Hour))), code: "KAFKA_AUTH", says: "does not take the token"}},
+		{"SASL", attempt{name: "X02 a token without a signature", yaml: trust + ", " + oauth(unsecured(claims(time.Hour))), code: "KAFKA_AUTH", says: "does not take the token"}},
+		{"SASL", attempt{name: "X02 a token for another audience", yaml: trust + ", " + oauth(b.signs.token(claims(time.Hour, "aud", "elsewhere"))), code: "KAFKA_AUTH", says: "does not take the token"}},
+		{"SASL", attempt{name: "X02 a token of another issuer", yaml: trust + ", " + oauth(b.signs.token(claims(time.Hour, "iss", "https://elsewhere.example"))), code: "KAFKA_AUTH", says: "does not take the token"}},
 		{"SASL", attempt{name: "X02 an endpoint that gives no token", yaml: trust + ", " + fetched(canary), code: "KAFKA_TOKEN", says: "HTTP 401 invalid_client"}},
 		{"SCRAMONLY", attempt{name: "X02 a mechanism that is not offered", yaml: trust + ", " + user("plain", password), code: "KAFKA_AUTH", says: "do not offer PLAIN"}},
 		{"SASL", attempt{name: "X02 no SASL where it is wanted", yaml: trust, code: "KAFKA_AUTH", says: "as a listener with SASL does"}},

@@ -35,7 +35,7 @@ func TestSessions(t *testing.T) {
 		}},
 		"oauth": {Mechanism: "oauthbearer", Token: func(context.Context) (string, error) {
 			asked.Add(1)
-			return unsecured("evert", 3*time.Second), nil
+			return b.signs.token(claims(3 * time.Second)), nil
 		}},
 	} {
 		t.Run("X02 "+name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func (d Distribution) makeArchive(ctx context.Context) error {
 	}
 	beside := fmt.Sprintf("%s.%d", d.archive, os.Getpid())
 	defer os.Remove(beside)
-	c, err := Start(ctx, d, Options{java: []string{"-XX:ArchiveClassesAtExit=" + beside, "-Xlog:cds=off", "-Xlog:cds+dynamic=off"}})
+	c, err := Start(ctx, d, Options{Java: []string{"-XX:ArchiveClassesAtExit=" + beside, "-Xlog:cds=off", "-Xlog:cds+dynamic=off"}})
 	if err != nil {
 		return err
 	}

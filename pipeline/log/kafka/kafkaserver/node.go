@@ -167,7 +167,7 @@ func (n *Node) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := n.java(context.WithoutCancel(ctx), n.cluster.options.java, "kafka.Kafka", n.configPath())
+	cmd := n.java(context.WithoutCancel(ctx), n.cluster.options.Java, "kafka.Kafka", n.configPath())
 	cmd.Stdout, cmd.Stderr = log, log
 	if n.process, err = begin(cmd, log); err != nil {
 		return err

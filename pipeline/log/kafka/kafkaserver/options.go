@@ -31,8 +31,9 @@ type Options struct {
 	Features map[string]int
 	// Heap of a node, as Java writes sizes; "" is 320m.
 	Heap string
-
-	java []string // further flags of the virtual machine
+	// Java are further flags of the nodes' virtual machines, such as
+	// -Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=URL.
+	Java []string
 }
 
 // A Listener is a port of every broker.
