@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 )
 
@@ -77,18 +79,21 @@ func (w *watching) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readersEvery)
 	defer cancel()
 	readings, err := w.readings(ctx)
-	if err == nil {
+	if code := pipeline.CodeOf(err); err == nil || code != "" {
 		w.readers.Observed(time.Now(), readings)
-		w.trouble = ""
-		return
 	}
-	if ctx.Err() == nil && err.Error() != w.trouble {
+	switch {
+	case err == nil:
+		w.trouble = ""
+	case ctx.Err() == nil && err.Error() != w.trouble:
 		w.trouble = err.Error()
-		w.daemon.log.Warn("it is not known how far the readers of the topics are", "error", err)
+		p := monitor.ProblemOf(err, time.Now())
+		w.daemon.log.Warn("it is not known how far the readers of the topics are", "error", p.Text, "code", string(p.Code), "mend", p.Mend)
 	}
 }
 
-// readings gives how far every group is in every table topic that it reads.
+// readings gives how far every group is in every table topic that it reads; with
+// a Refusal, those that are not hidden from us.
 func (w *watching) readings(ctx context.Context) (all []monitor.Reading, err error) {
 	topics := w.topics()
 	if len(topics) == 0 {
@@ -98,16 +103,16 @@ func (w *watching) readings(ctx context.Context) (all []monitor.Reading, err err
 	if err != nil {
 		return nil, err
 	}
-	groups, err := w.daemon.topics.groups.Groups(ctx, topics...)
-	if err != nil {
-		return nil, err
+	groups, hidden := w.daemon.topics.groups.Groups(ctx, topics...)
+	if hidden != nil && pipeline.CodeOf(hidden) == "" {
+		return nil, hidden
 	}
 	for group, offsets := range groups {
 		for _, info := range infos {
 			all = append(all, readingsOf(group, offsets, info)...)
 		}
 	}
-	return all, w.date(ctx, all)
+	return all, cmp.Or(w.date(ctx, all), hidden)
 }
 
 // topics are those of the captured tables: a source names them all when it opens.

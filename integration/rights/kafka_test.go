@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,9 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/kafka"
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver"
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver/kafkatest"
 )
@@ -175,7 +179,7 @@ serve: {http: none}
 // tool takes what is printed.
 func TestLeastRightsOnKafka(t *testing.T) {
 	t.Parallel()
-	kafka := kafkatest.Start(t, kafkaserver.Options{
+	brokers := kafkatest.Start(t, kafkaserver.Options{
 		Config: map[string]string{
 			"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 			"super.users":           "User:admin;User:ANONYMOUS", // the brokers among themselves
@@ -185,7 +189,7 @@ func TestLeastRightsOnKafka(t *testing.T) {
 			"plain.sasl.jaas.config":  fmt.Sprintf(`org.apache.kafka.common.security.plain.PlainLoginModule required user_admin="boss" user_%s="%s";`, user, secret),
 		}}},
 	})
-	c := newCluster(t, kafka.Addresses("ASKING")...)
+	c := newCluster(t, brokers.Addresses("ASKING")...)
 	config := filepath.Join(t.TempDir(), "admin.properties")
 	login := "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"admin\" password=\"boss\";\n"
 	if err := os.WriteFile(config, []byte(login), 0o600); err != nil {
@@ -208,7 +212,7 @@ func proveRights(t *testing.T, c *cluster) {
 	source := pg.Database(t)
 	d := newDeployment(t, aclFile(c, source, "./data"))
 	var entries []entry
-	if err := json.Unmarshal([]byte(d.works("check", "--acls", "-o", "json")), &entries); err != nil || len(entries) != 17 {
+	if err := json.Unmarshal([]byte(d.works("check", "--acls", "-o", "json")), &entries); err != nil || len(entries) != 18 {
 		t.Fatalf("%d entries, %v", len(entries), err)
 	}
 	for _, e := range entries {
@@ -216,9 +220,40 @@ func proveRights(t *testing.T, c *cluster) {
 	}
 	execute(t, source, "CREATE TABLE t (id int PRIMARY KEY, v text)", "INSERT INTO t VALUES (1, 'one')")
 	t.Run("X06 everything works with exactly the list", func(t *testing.T) { everything(t, c, d, source) })
+	t.Run("X06 readers of others are seen with the list, and missed without", func(t *testing.T) { readersAreSeen(t, c, entries) })
 	for _, e := range entries {
 		t.Run("X06 without "+e.String(), func(t *testing.T) { (&deployment{t, d.dir}).without(c, e, entries) })
 	}
+}
+
+// readersAreSeen has a group of somebody else read the table's topic, and looks
+// for it with and without the right to see such groups.
+func readersAreSeen(t *testing.T, c *cluster, entries []entry) {
+	const topic, group = "shop.public.t", "search"
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: topic, Partition: 0, At: 1, LeaderEpoch: -1})
+	if committed, err := c.admin.CommitOffsets(t.Context(), group, offsets); err != nil || committed.Error() != nil {
+		t.Fatal(err, committed.Error())
+	}
+	l, err := kafka.Open(t.Context(), kafka.Config{Brokers: c.brokers, Deployment: "acl", Topics: kafka.Topics{Manage: kafka.Never},
+		SASL: &kafka.SASL{Mechanism: "plain", Credentials: func(context.Context) (string, string, error) { return user, secret, nil }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	seen := func() (bool, error) {
+		groups, err := l.Groups(t.Context(), topic)
+		return groups[group][log.TopicPartition{Topic: topic}] == 1, err
+	}
+	if yes, err := seen(); !yes || err != nil {
+		t.Errorf("with the whole list the group is seen: %t, %v", yes, err)
+	}
+	i := slices.IndexFunc(entries, func(e entry) bool { return e.Resource == "group" && e.Name == "*" })
+	c.take(t, entries[i])
+	if yes, err := seen(); yes || pipeline.CodeOf(err) != "KAFKA_DENIED" || !strings.Contains(err.Error(), entries[i].Command) {
+		t.Errorf("without %s the group is seen: %t, %v", entries[i], yes, err)
+	}
+	c.give(t, entries[i])
 }
 
 // everything goes through a deployment's life.

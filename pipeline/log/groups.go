@@ -7,6 +7,7 @@ import "context"
 // goroutine.
 type Groups interface {
 	// Groups gives the committed offsets of every group in the topics named. A
-	// group without any, or that we may not see, is left out.
+	// group without any is left out. If groups are hidden from us, those that are
+	// not come with a Refusal that says so.
 	Groups(ctx context.Context, topics ...string) (map[string]Offsets, error)
 }

@@ -30,7 +30,7 @@ func ofLog() []Entry {
 		},
 		{
 			Code: "KAFKA_DENIED",
-			Text: "The cluster refuses this user an operation. Evert needs to read, write and describe its topics, to use its transactional ids and, with topics.manage: create, to create topics.",
+			Text: "The cluster refuses this user an operation. Evert needs to read, write and describe its topics, to use its transactional ids and, with topics.manage: create, to create topics. That it may not see the groups of readers is a finding and stops nothing: how far they are is not known then, and no alert tells when one falls behind.",
 			Mend: "Grant the right that the message names to the user of kafka.sasl.",
 		},
 		{

@@ -162,6 +162,9 @@ func (c *check) rights(ctx context.Context, s Subjects) {
 			c.fail(c.cfg.denied("Write", err, id))
 		}
 	}
+	if r, ok := errors.AsType[*pipeline.Refusal](c.hidden(ctx)); ok {
+		c.found = append(c.found, pipeline.Finding{Refusal: r, Severity: pipeline.Warns}) // capture does without
+	}
 	if len(c.found) == before {
 		c.good("user %s has the rights that `evert check --acls` prints, as far as can be asked without writing", c.cfg.User())
 	}

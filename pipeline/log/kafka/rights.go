@@ -32,13 +32,16 @@ const (
 	Cluster         Resource = "cluster"
 )
 
+// everyGroup is the name that stands for all groups in an access control list.
+const everyGroup = "*"
+
 // Rights lists what the deployment's user has to be allowed, and no more: less
-// any one of them, something fails with KAFKA_DENIED. Describe goes with Read and
+// any one of them, something says KAFKA_DENIED. Describe goes with Read and
 // Write, and idempotent writing with the transactional id, so neither stands here.
 func (c *Config) Rights() []Right {
 	var all []Right
 	add := func(resource Resource, name, operation, what string) {
-		prefixed := resource != Cluster && name != log.OwnersTopic
+		prefixed := resource != Cluster && name != log.OwnersTopic && name != everyGroup
 		all = append(all, Right{Resource: resource, Name: name, Prefixed: prefixed, Operation: operation, For: what})
 	}
 	topics := append([]string{log.OwnersTopic, "__evert." + c.Deployment + "."}, c.Prefixes...)
@@ -55,6 +58,7 @@ func (c *Config) Rights() []Right {
 	}
 	each("Delete", "evert reset", topics[1:]) // what others write too stays
 	add(Group, c.Deployment+".", "Read", "owning a source, and standing by")
+	add(Group, everyGroup, "Describe", "telling how far the readers of the topics are: evert status, evert_reader_… and its alert; capture does without")
 	add(TransactionalID, c.Deployment+".", "Write", "committing")
 	add(Cluster, "", "DescribeConfigs", "evert check --connect, which looks at the brokers' settings")
 	return all
@@ -92,6 +96,19 @@ func (c *Config) entry(r Right) Right {
 		return r
 	}
 	return all[i]
+}
+
+// readers is the right to see the groups of others.
+func (c *Config) readers() Right {
+	all := c.Rights()
+	return all[slices.IndexFunc(all, func(r Right) bool { return r.Name == everyGroup })]
+}
+
+// unseen is the refusal that says that groups of others are hidden from us: the
+// cluster leaves them out of its lists without a word.
+func (c *Config) unseen(err error) *pipeline.Refusal {
+	return &pipeline.Refusal{Code: codeDenied, Where: "groups of readers", Err: err, What: "the cluster does not let this user see them: how far readers are is not known, and nothing tells when one falls behind",
+		Mend: c.readers().Command(c.Brokers[0], c.User())}
 }
 
 func isDenied(err error) bool { return deniedResource(err) != "" }
