@@ -32,7 +32,7 @@ func Cast(from, to schema.Type, in Context) (Func, error) {
 	f := Func{Name: typeName(&to), Args: []schema.Type{from}, Result: to}
 	f.eval = func(v []schema.Value) (schema.Value, error) {
 		x, err := change(v[0])
-		if err != nil || fit == nil {
+		if err != nil || fit == nil || x.IsNull() {
 			return x, err
 		}
 		return fit(x)

@@ -29,6 +29,9 @@ func CommonType(types ...schema.Type) (schema.Type, error) {
 	if picked == nil {
 		return Text.Type(), nil
 	}
+	if err := reachable(picked, types); err != nil {
+		return schema.Type{}, err
+	}
 	return commonMods(picked, types), nil
 }
 
@@ -43,12 +46,20 @@ func commoner(a, b *schema.Type) (*schema.Type, error) {
 		return a, nil
 	case implicit(x, y) && !implicit(y, x):
 		return b, nil
-	case !implicit(x, y) && !implicit(y, x):
-		return nil, fault.New("42804", "types %s and %s cannot be matched", typeName(a), typeName(b))
-	case preferred(y):
-		return b, nil
 	}
 	return a, nil
+}
+
+// reachable refuses a type that one of the others cannot become.
+func reachable(picked *schema.Type, types []schema.Type) error {
+	to := Identify(picked)
+	for i := range types {
+		from := Identify(&types[i])
+		if from != Unknown && !equalTypes(picked, &types[i]) && !implicit(from, to) {
+			return fault.New("42846", "could not convert type %s to %s", typeName(&types[i]), typeName(picked))
+		}
+	}
+	return nil
 }
 
 func commonMods(picked *schema.Type, types []schema.Type) schema.Type {

@@ -84,11 +84,103 @@ func special(name string, place int, t *schema.Type) []string {
 		return []string{"0", "1e9", "1.5", "-1e11", "1e13", "1700000000.123456", "9.2e12", "9224318016000", "NaN", "Infinity", "-210866803200", "-210866803201"}
 	case (name == "*" || name == "/") && id == Float8:
 		return []string{"0", "1", "2", "0.5", "1.5", "-3", "0.1", "7", "3", "1e10", "NaN", "0.333", "12.34567"}
-	case name == "age":
+	case name == "->" || name == "->>" || strings.Contains(name, "_object_field") || name == "?" || name == "-" && id == Text:
+		if id == Text {
+			return []string{"a", "b", "aa", "c", "", "0", "x"}
+		}
 		return nil
+	case name == "#>" || name == "#>>" || name == "#-" || strings.HasPrefix(name, "?"):
+		if id.IsArray() {
+			return []string{"{}", "{a}", "{a,c}", "{a,c,0}", "{0}", "{1,a}", "{-1}", "{b,NULL}", "{x,y}", "{0,0}", "{a,b}"}
+		}
+	case strings.Contains(name, "extract_path") && id == Text:
+		return []string{"a", "c", "0", "1", "-1", "b", "x"}
+	case (name == "->" || name == "->>" || strings.Contains(name, "_array_element") || name == "-" || name == "[]") && id == Int4:
+		return []string{"0", "1", "-1", "2", "-3", "5"}
+	case strings.HasPrefix(name, "array_") && id == Int4, name == "[]":
+		return []string{"0", "1", "2", "-1"}
+	case strings.HasPrefix(name, "string_to_array") && place > 0:
+		return []string{"a", "b", " ", "", "ab", "NULL"}
+	case isRegex(name) && (place == 1) && id == Text:
+		return strings.Split(regexes, "\n")
+	case name == "regexp_replace" && place == 2:
+		return []string{"-", `<\1>`, `\&\&`, `\\x\q`, "", `\2`}
+	case isRegex(name) && place >= 2:
+		return []string{"g", "i", "", "gi", "c"}
+	case isRegex(name):
+		return []string{"hello world", "foo123bar45", "a@b.com", "", "aaa", "abcABC", "2024-02-29", "ab ab  ab", "äöü ä", "x[y]z-\\", "line\nline"}
 	}
 	return nil
 }
+
+func isRegex(name string) bool {
+	return strings.Contains(name, "~") && !strings.Contains(name, "~~") || strings.HasPrefix(name, "regexp_") || name == "substring"
+}
+
+// regexes are tried on every function of them, one a line.
+const regexes = `a
+^a
+o$
+b*
+[a-c]+
+(\d+)
+(\w+)@(\w+)\.com
+^(\d{4})-(\d{2})-(\d{2})$
+[^ ]+
+ +
+foo|foo123
+(a|ab)(c|bcd)?
+.
+l{2}
+x{0,2}
+[]x]
+[[:upper:]]+
+[[:space:]]
+\s
+\S+
+a**
+*a
+(a
+a)
+[b-a]
+a{2,1}
+a{300}
+{a
+a{,2}
+(?:ab)+
+(ab )+
+ä
+[ä-ü]
+\.
+\\
+[a\-z]
+A
+[A-C]
+\Aab
+bar45\Z
+(b|)
+()
+|
+a+?
+\ma
+(?=a)
+(a)\1
+^
+$
+.*
+(.*) (.*)
+([^ ]*) ([^ ]*)
+[[:foo:]]
+[x-]
+[a-c-e]
+a|b|
+ab?
+\d
+e\n
+\x41
+[\d-]
+[\w]+
+\u0061`
 
 const fields = `microseconds milliseconds second minute hour day week month quarter year decade century millennium dow isodow doy epoch julian isoyear
 	timezone timezone_hour YEAR sec mins hrs nonsense us ms y mon`

@@ -1,6 +1,7 @@
 package scalar
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/evertdb/evert/pipeline/scalar/fault"
@@ -30,6 +31,7 @@ var catalogue = sync.OnceValue(func() map[string][]overload {
 	for _, room := range [...][]overload{
 		logicOverloads(), comparisonOverloads(), integerOverloads(), floatOverloads(), numericOverloads(),
 		textOverloads(), digestOverloads(), likeOverloads(), momentOverloads(), calendarOverloads(),
+		jsonOverloads(), arrayOverloads(), regexOverloads(),
 	} {
 		for _, o := range room {
 			byName[o.name] = append(byName[o.name], o)
@@ -61,6 +63,9 @@ func (o *overload) bind(args []schema.Type) (Func, error) {
 	if err != nil {
 		return Func{}, err
 	}
+	if generic.element == nil && slices.ContainsFunc(pattern, polymorphic) {
+		return Func{}, fault.New("42804", "could not determine polymorphic type because input has type unknown")
+	}
 	f := Func{Name: o.name, Loose: o.loose, Needs: o.needs, eval: o.eval, Args: make([]schema.Type, len(args))}
 	for i, id := range pattern {
 		f.Args[i] = generic.settle(id, &args[i])
@@ -71,6 +76,9 @@ func (o *overload) bind(args []schema.Type) (Func, error) {
 	}
 	return f, err
 }
+
+// polymorphic reports whether an argument alone gives the others their type.
+func polymorphic(id ID) bool { return id == anyElement || id == anyArray || id == anyEnum }
 
 // generics are what the polymorphic types of one call stand for.
 type generics struct {
@@ -105,6 +113,9 @@ func unify(pattern []ID, args []schema.Type) (generics, error) {
 	}
 	t, err := CommonType(common...)
 	g.compatible = &t
+	if err == nil && t.Elem != nil && slices.Contains(pattern, anyCompatibleArray) {
+		err = fault.New("42704", "could not find array type for data type %s", typeName(&t))
+	}
 	return g, err
 }
 

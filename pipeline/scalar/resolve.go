@@ -2,6 +2,7 @@ package scalar
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/evertdb/evert/schema"
 )
@@ -16,7 +17,7 @@ func resolve(name string, candidates []overload, args []schema.Type) (*overload,
 		ids[i] = Identify(&args[i])
 	}
 	calls := callable(candidates, args, ids)
-	if isOperator(name) && len(ids) == 2 {
+	if (isOperator(name) || strings.HasSuffix(name, "distinct from")) && len(ids) == 2 {
 		if c := alike(calls, ids); c != nil {
 			return c, nil
 		}
@@ -30,7 +31,7 @@ func resolve(name string, candidates []overload, args []schema.Type) (*overload,
 	case 1:
 		return calls[0].overload, nil
 	}
-	if calls = narrow(calls, ids); len(calls) == 1 {
+	if calls = narrow(calls, args, ids); len(calls) == 1 {
 		return calls[0].overload, nil
 	}
 	return nil, ambiguous(name, args)
@@ -104,7 +105,7 @@ func exact(calls []call, ids []ID) *overload {
 }
 
 // narrow applies the rules of preference in turn.
-func narrow(calls []call, ids []ID) []call {
+func narrow(calls []call, args []schema.Type, ids []ID) []call {
 	calls = best(calls, func(c call) int {
 		return count(c.pattern, ids, func(want, have ID) bool { return want == have && have != Unknown })
 	})
@@ -125,7 +126,7 @@ func narrow(calls []call, ids []ID) []call {
 	if len(calls) == 1 {
 		return calls
 	}
-	return assumeSame(calls, ids)
+	return assumeSame(calls, args, ids)
 }
 
 // best keeps the calls with the highest score.
@@ -187,13 +188,16 @@ func agreed(calls []call, i int) (cat byte, ok bool) {
 
 // assumeSame is the last resort: if all known arguments have one type, the
 // unknown ones are taken for it.
-func assumeSame(calls []call, ids []ID) []call {
-	known := Unknown
-	for _, id := range ids {
+func assumeSame(calls []call, args []schema.Type, ids []ID) []call {
+	known, same := Unknown, slices.Clone(args)
+	for i, id := range ids {
 		switch {
 		case id == Unknown || id == known:
 		case known == Unknown:
 			known = id
+			for j := range same {
+				same[j] = args[i]
+			}
 		default:
 			return calls
 		}
@@ -201,9 +205,8 @@ func assumeSame(calls []call, ids []ID) []call {
 	if known == Unknown {
 		return calls
 	}
-	return keep(calls, func(c call) bool {
-		return !slices.ContainsFunc(c.pattern, func(want ID) bool { return !accepts(want, known) })
-	})
+	all := slices.Repeat([]ID{known}, len(ids))
+	return keep(calls, func(c call) bool { return reaches(c.pattern, same, all) })
 }
 
 func keep(calls []call, ok func(call) bool) []call {
@@ -218,10 +221,10 @@ func keep(calls []call, ok func(call) bool) []call {
 
 // category is typcategory.
 func category(id ID) byte {
-	if id.IsArray() {
+	if id.IsArray() && id.Elem() < anyType {
 		return 'A'
 	}
-	switch id {
+	switch id.Elem() {
 	case Bool:
 		return 'B'
 	case Int2, Int4, Int8, Float4, Float8, Numeric:

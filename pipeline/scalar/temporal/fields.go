@@ -90,6 +90,9 @@ func extractStamp(f string, s Source) (d decimal.Decimal, ok bool, err error) {
 	days, micros := schema.SplitMicros(s.Number)
 	days += epochDays
 	switch {
+	case f == "epoch" && s.Number >= math.MaxInt64-schema.UnixEpoch2000:
+		d, err = lateEpoch(s.Number)
+		return d, err == nil, err
 	case f == "epoch":
 		n := new(big.Int).Add(big.NewInt(s.Number), big.NewInt(schema.UnixEpoch2000))
 		return decimal.NewBig(n, 6), true, nil
@@ -111,6 +114,19 @@ func extractStamp(f string, s Source) (d decimal.Decimal, ok bool, err error) {
 		return d, false, noField("timestamp")
 	}
 	return decimal.Int(n), true, nil
+}
+
+// lateEpoch is for timestamps whose microseconds since 1970 do not fit 64 bits.
+// Postgres divides them, and the quotient has fewer digits than they need.
+func lateEpoch(micros int64) (decimal.Decimal, error) {
+	sum, err := decimal.Int(micros).Add(decimal.Int(schema.UnixEpoch2000))
+	if err != nil {
+		return sum, err
+	}
+	if sum, err = sum.Div(decimal.Int(perSecond)); err != nil {
+		return sum, err
+	}
+	return sum.Round(6)
 }
 
 // endless gives the fields of an infinity: those that grow for ever are infinite,

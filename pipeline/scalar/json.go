@@ -1,0 +1,374 @@
+package scalar
+
+import (
+	"bytes"
+
+	"github.com/evertdb/evert/pipeline/scalar/fault"
+	"github.com/evertdb/evert/pipeline/scalar/jsonb"
+	"github.com/evertdb/evert/schema"
+)
+
+// jsonOverloads are the operators and functions of json and jsonb.
+func jsonOverloads() []overload {
+	var list []overload
+	for _, id := range [...]ID{JSON, JSONB} {
+		list = append(list, accesses(id)...)
+	}
+	list = append(list, jsonbTests()...)
+	list = append(list, jsonbEdits()...)
+	return append(list, jsonMakers()...)
+}
+
+// parserOf reads a value of json or jsonb.
+func parserOf(id ID) func(text []byte) (jsonb.Node, error) {
+	if id == JSONB {
+		return jsonb.Parse
+	}
+	return jsonb.ParseText
+}
+
+// A finder gives what an operator points to; ok is false for nothing.
+type finder func(n *jsonb.Node, key schema.Value) (at *jsonb.Node, ok bool)
+
+// accesses are -> ->> #> #>> and the functions of their names.
+func accesses(id ID) []overload {
+	prefix := either(id == JSONB, JSONB, JSON).String()
+	list := []overload{
+		access("->", id, Text, id, byKey), access("->", id, Int4, id, byPlace(id)),
+		access("->>", id, Text, Text, byKey), access("->>", id, Int4, Text, byPlace(id)),
+		access("#>", id, Text.Array(), id, byPath), access("#>>", id, Text.Array(), Text, byPath),
+		access(prefix+"_object_field", id, Text, id, byKey), access(prefix+"_object_field_text", id, Text, Text, byKey),
+		access(prefix+"_array_element", id, Int4, id, byPlace(id)), access(prefix+"_array_element_text", id, Int4, Text, byPlace(id)),
+		unary(prefix+"_typeof", id, Text, func(v schema.Value) (schema.Value, error) {
+			n, err := parserOf(id)(v.Ref())
+			return orNull(textOf(n.Kind.String()), err)
+		}),
+		unary(prefix+"_array_length", id, Int4, func(v schema.Value) (schema.Value, error) {
+			n, err := parserOf(id)(v.Ref())
+			switch {
+			case err != nil:
+				return schema.Null(), err
+			case n.Scalar():
+				return schema.Null(), fault.Parameter("cannot get array length of a scalar")
+			case n.Kind == jsonb.Object:
+				return schema.Null(), fault.Parameter("cannot get array length of a non-array")
+			}
+			return schema.Int(int64(len(n.Elems))), nil
+		}),
+	}
+	for name, result := range map[string]ID{"_extract_path": id, "_extract_path_text": Text} {
+		list = append(list, overload{name: prefix + name, args: []ID{id, Text}, rest: Text, result: result, eval: func(v []schema.Value) (schema.Value, error) {
+			path := make([][]byte, len(v)-1)
+			for i := range path {
+				path[i] = v[i+1].Ref()
+			}
+			return found(id, result, v[0], func(n *jsonb.Node) (*jsonb.Node, bool) { return n.Walk(path) })
+		}})
+	}
+	return list
+}
+
+func access(name string, id, key, result ID, find finder) overload {
+	return binary(name, id, key, result, func(v, k schema.Value) (schema.Value, error) {
+		return found(id, result, v, func(n *jsonb.Node) (*jsonb.Node, bool) { return find(n, k) })
+	})
+}
+
+// found prints what find points to: json as it stands in the text, jsonb anew.
+func found(id, result ID, v schema.Value, find func(n *jsonb.Node) (*jsonb.Node, bool)) (schema.Value, error) {
+	n, err := parserOf(id)(v.Ref())
+	if err != nil {
+		return schema.Null(), err
+	}
+	at, ok := find(&n)
+	switch {
+	case !ok || result == Text && at.Kind == jsonb.Null:
+		return schema.Null(), nil
+	case result == Text && (id == JSONB || at.Kind == jsonb.String):
+		return text(at.AppendText(nil)), nil
+	case result == Text:
+		return text(at.Raw), nil
+	case id == JSON:
+		return schema.JSON(at.Raw), nil
+	}
+	return schema.JSON(at.Append(nil)), nil
+}
+
+func byKey(n *jsonb.Node, key schema.Value) (*jsonb.Node, bool) { return n.Get(key.Ref()) }
+
+// byPlace takes the root of a jsonb that is a scalar for an array of it alone, as
+// Postgres stores it.
+func byPlace(id ID) finder {
+	return func(n *jsonb.Node, place schema.Value) (*jsonb.Node, bool) {
+		if i := place.Int(); id == JSONB && n.Scalar() {
+			return n, i == 0 || i == -1
+		}
+		return n.At(int(place.Int()))
+	}
+}
+
+// byPath finds nothing where a step is NULL.
+func byPath(n *jsonb.Node, path schema.Value) (*jsonb.Node, bool) {
+	steps, ok := stepsOf(path)
+	if !ok {
+		return nil, false
+	}
+	return n.Walk(steps)
+}
+
+func stepsOf(path schema.Value) (steps [][]byte, ok bool) {
+	for _, e := range flat(nil, path) {
+		if e.IsNull() {
+			return nil, false
+		}
+		steps = append(steps, e.Ref())
+	}
+	return steps, true
+}
+
+// jsonbTests are containment and existence.
+func jsonbTests() []overload {
+	contains := func(a, b schema.Value) (schema.Value, error) {
+		x, err := jsonb.Parse(a.Ref())
+		if err != nil {
+			return schema.Null(), err
+		}
+		y, err := jsonb.Parse(b.Ref())
+		if err != nil {
+			return schema.Null(), err
+		}
+		return truth(jsonb.Contains(&x, &y))
+	}
+	exists := func(name string, anyOf bool) overload {
+		return binary(name, JSONB, Text.Array(), Bool, func(a, keys schema.Value) (schema.Value, error) {
+			n, err := jsonb.Parse(a.Ref())
+			if err != nil {
+				return schema.Null(), err
+			}
+			for _, k := range flat(nil, keys) {
+				if !k.IsNull() && jsonb.Exists(&n, k.Ref()) == anyOf {
+					return truth(anyOf)
+				}
+			}
+			return truth(!anyOf)
+		})
+	}
+	return []overload{
+		binary("@>", JSONB, JSONB, Bool, contains),
+		binary("<@", JSONB, JSONB, Bool, func(a, b schema.Value) (schema.Value, error) { return contains(b, a) }),
+		binary("?", JSONB, Text, Bool, func(a, key schema.Value) (schema.Value, error) {
+			n, err := jsonb.Parse(a.Ref())
+			if err != nil {
+				return schema.Null(), err
+			}
+			return truth(jsonb.Exists(&n, key.Ref()))
+		}),
+		exists("?|", true), exists("?&", false),
+	}
+}
+
+// jsonbEdits make a new jsonb of one.
+func jsonbEdits() []overload {
+	edit := func(name string, arg ID, f func(n jsonb.Node, v schema.Value) (jsonb.Node, error)) overload {
+		return binary(name, JSONB, arg, JSONB, func(a, v schema.Value) (schema.Value, error) {
+			n, err := jsonb.Parse(a.Ref())
+			if err == nil {
+				n, err = f(n, v)
+			}
+			if err != nil {
+				return schema.Null(), err
+			}
+			return schema.JSON(n.Append(nil)), nil
+		})
+	}
+	return []overload{
+		edit("||", JSONB, func(n jsonb.Node, v schema.Value) (jsonb.Node, error) {
+			b, err := jsonb.Parse(v.Ref())
+			if err != nil {
+				return n, err
+			}
+			return jsonb.Concat(n, b)
+		}),
+		edit("-", Text, func(n jsonb.Node, v schema.Value) (jsonb.Node, error) { return jsonb.DeleteKeys(n, [][]byte{v.Ref()}) }),
+		edit("-", Int4, func(n jsonb.Node, v schema.Value) (jsonb.Node, error) { return jsonb.DeleteAt(n, int(v.Int())) }),
+		edit("-", Text.Array(), func(n jsonb.Node, v schema.Value) (jsonb.Node, error) {
+			keys, err := keysOf(v, true)
+			if err != nil {
+				return n, err
+			}
+			return jsonb.DeleteKeys(n, keys)
+		}),
+		edit("#-", Text.Array(), func(n jsonb.Node, v schema.Value) (jsonb.Node, error) {
+			path, err := keysOf(v, false)
+			if err != nil {
+				return n, err
+			}
+			return jsonb.DeletePath(n, path)
+		}),
+		unary("jsonb_strip_nulls", JSONB, JSONB, func(v schema.Value) (schema.Value, error) {
+			n, err := jsonb.Parse(v.Ref())
+			if err != nil {
+				return schema.Null(), err
+			}
+			n = jsonb.StripNulls(n)
+			return schema.JSON(n.Append(nil)), nil
+		}),
+	}
+}
+
+// keysOf gives the texts of an array of one dimension.
+func keysOf(v schema.Value, skipNulls bool) (keys [][]byte, err error) {
+	if len(dimensions(v)) > 1 {
+		return nil, fault.New("2202E", "wrong number of array subscripts")
+	}
+	for i, e := range v.Elements() {
+		switch {
+		case !e.IsNull():
+			keys = append(keys, e.Ref())
+		case !skipNulls:
+			return nil, fault.New("22004", "path element at position %d is null", i+1)
+		}
+	}
+	return keys, nil
+}
+
+// jsonMakers make json and jsonb of SQL's values.
+func jsonMakers() []overload {
+	return []overload{
+		{name: "to_jsonb", args: []ID{anyElement}, result: JSONB, make: jsonMaker(toOne, true)},
+		{name: "to_json", args: []ID{anyElement}, result: JSON, make: jsonMaker(toOne, false)},
+		{name: "jsonb_build_array", rest: anyType, result: JSONB, loose: true, make: jsonMaker(toArray, true)},
+		{name: "json_build_array", rest: anyType, result: JSON, loose: true, make: jsonMaker(toArray, false)},
+		{name: "jsonb_build_object", rest: anyType, result: JSONB, loose: true, make: jsonMaker(toObject, true)},
+		{name: "json_build_object", rest: anyType, result: JSON, loose: true, make: jsonMaker(toObject, false)},
+	}
+}
+
+// jsonMaker prints json, and for jsonb reads it again in its own way.
+func jsonMaker(write func(dst []byte, args []printed) ([]byte, error), binary bool) maker {
+	return func(types []schema.Type, _ *schema.Type) (evalFunc, error) {
+		return func(v []schema.Value) (schema.Value, error) {
+			args := make([]printed, len(v))
+			for i := range v {
+				args[i] = printed{v[i], &types[i]}
+			}
+			out, err := write(nil, args)
+			if err == nil && binary {
+				out, err = jsonb.Normal(nil, out)
+			}
+			if err != nil {
+				return schema.Null(), err
+			}
+			return schema.JSON(out), nil
+		}, nil
+	}
+}
+
+func toOne(dst []byte, args []printed) ([]byte, error) {
+	return AppendJSON(dst, args[0].typ, args[0].Value), nil
+}
+
+func toArray(dst []byte, args []printed) ([]byte, error) {
+	dst = append(dst, '[')
+	for i, a := range args {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = AppendJSON(dst, a.typ, a.Value)
+	}
+	return append(dst, ']'), nil
+}
+
+func toObject(dst []byte, args []printed) ([]byte, error) {
+	if len(args)%2 != 0 {
+		return dst, fault.Parameter("argument list must have even number of elements")
+	}
+	dst = append(dst, '{')
+	for i := 0; i < len(args); i += 2 {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		var err error
+		if dst, err = appendKey(dst, args[i], i); err != nil {
+			return dst, err
+		}
+		dst = AppendJSON(append(dst, " : "...), args[i+1].typ, args[i+1].Value)
+	}
+	return append(dst, '}'), nil
+}
+
+// appendKey writes a key, which is any scalar's text.
+func appendKey(dst []byte, key printed, i int) ([]byte, error) {
+	id := Identify(key.typ)
+	switch {
+	case key.IsNull():
+		return dst, fault.Parameter("argument %d cannot be null", i+1)
+	case id.IsArray() || id == JSON || id == JSONB:
+		return dst, fault.Parameter("key value must be scalar, not array, composite, or json")
+	}
+	value := AppendJSON(nil, key.typ, key.Value)
+	if value[0] == '"' {
+		return append(dst, value...), nil
+	}
+	return append(append(append(dst, '"'), value...), '"'), nil
+}
+
+// AppendJSON writes a value as to_json does: numbers and booleans as such, times
+// in ISO 8601 with a T, json as it is, arrays element by element, and everything
+// else as a string of its text.
+func AppendJSON(dst []byte, t *schema.Type, v schema.Value) []byte {
+	if v.IsNull() {
+		return append(dst, "null"...)
+	}
+	switch v.Kind() {
+	case schema.KindBool:
+		if v.Bool() {
+			return append(dst, "true"...)
+		}
+		return append(dst, "false"...)
+	case schema.KindInt, schema.KindFloat, schema.KindDecimal:
+		return appendNumber(dst, t, v)
+	case schema.KindJSON:
+		return append(dst, v.Ref()...)
+	case schema.KindTimestamp, schema.KindDate:
+		return appendISO(dst, t, v)
+	case schema.KindArray:
+		return appendElements(dst, t.Elem, v)
+	}
+	return jsonb.AppendString(dst, t.AppendText(nil, v))
+}
+
+func appendNumber(dst []byte, t *schema.Type, v schema.Value) []byte {
+	start := len(dst)
+	dst = t.AppendText(dst, v)
+	if bytes.ContainsAny(dst[start:], "NI") { // NaN, Infinity
+		return jsonb.AppendString(dst[:start], bytes.Clone(dst[start:]))
+	}
+	return dst
+}
+
+func appendElements(dst []byte, elem *schema.Type, v schema.Value) []byte {
+	dst = append(dst, '[')
+	for i, e := range v.Elements() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if e.Kind() == schema.KindArray {
+			dst = appendElements(dst, elem, e)
+		} else {
+			dst = AppendJSON(dst, elem, e)
+		}
+	}
+	return append(dst, ']')
+}
+
+// appendISO writes 2000-01-01T00:00:00+00:00, a BC at the end, and infinities by
+// their names.
+func appendISO(dst []byte, t *schema.Type, v schema.Value) []byte {
+	s := t.AppendText(nil, v)
+	if v.Kind() == schema.KindTimestamp {
+		s = bytes.Replace(s, []byte(" "), []byte("T"), 1)
+		s = bytes.Replace(s, []byte("+00"), []byte("+00:00"), 1)
+	}
+	return append(append(append(dst, '"'), s...), '"')
+}
