@@ -2,6 +2,9 @@
 // never more. Whatever lies in its directories may be deleted at any time while
 // nobody uses them.
 //
+// This package is the key index, which serves capture. Below it lie tuple, rows
+// as bytes that sort, and store, the state of views.
+//
 // # The key index
 //
 // A log on Kafka cannot tell the newest record of a key, which capture needs to

@@ -1,0 +1,126 @@
+//go:build unix
+
+package store
+
+import (
+	"errors"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// small disk: it is full when somebody says so.
+type smallDisk struct {
+	vfs.FS
+	full atomic.Bool
+	free atomic.Uint64
+}
+
+func newSmallDisk() *smallDisk {
+	d := &smallDisk{}
+	d.free.Store(1 << 40)
+	d.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if d.full.Load() && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	return d
+}
+
+func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: d.free.Load()}, nil
+}
+
+// eventually waits for what a background goroutine does.
+func eventually(t *testing.T, what string, ch <-chan bool, want bool) {
+	t.Helper()
+	for deadline := time.After(10 * time.Second); ; {
+		select {
+		case got := <-ch:
+			if got == want {
+				return
+			}
+		case <-deadline:
+			t.Fatalf("nobody was told that %s", what)
+		}
+	}
+}
+
+// A full disk stops nothing for good: an epoch fails and may be tried again,
+// and what Pebble writes waits (R07).
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	d, told := newSmallDisk(), make(chan bool, 1000)
+	o := small(d)
+	o.DiskPoll = time.Millisecond
+	o.Events.Full = func(full bool) { told <- full }
+	s := open(t, o)
+	y := newStory(11)
+	for range 5 {
+		must(t, y.epoch(s))
+	}
+	t.Run("R07 a large epoch", func(t *testing.T) {
+		d.full.Store(true)
+		if err := large(s, []byte("no")); !errors.Is(err, ErrFull) {
+			t.Fatalf("%v", err)
+		}
+		must(t, y.check(s))
+		d.full.Store(false)
+		must(t, y.epoch(s))
+		must(t, y.check(s))
+	})
+	t.Run("R07 the reserve", func(t *testing.T) {
+		s.opt.Reserve = 1 << 30
+		e := begin(t, s)
+		must(t, e.Put(key(1, 1), []byte("x")))
+		d.free.Store(1)
+		if err := e.Commit([]byte("no")); !errors.Is(err, ErrFull) {
+			t.Fatalf("%v", err)
+		}
+		eventually(t, "the disk is full", told, true)
+		d.free.Store(1 << 40)
+		err := ErrFull
+		for errors.Is(err, ErrFull) { // until a background write has seen that there is room
+			err = e.Commit(s.Progress())
+		}
+		must(t, err)
+		y.last()[string(key(1, 1))] = "x"
+		must(t, y.check(s))
+		s.opt.Reserve = -1
+	})
+	t.Run("R07 a flush waits", func(t *testing.T) {
+		must(t, y.epoch(s))
+		d.full.Store(true)
+		flushed := make(chan error, 1)
+		go func() { flushed <- s.Flush() }()
+		eventually(t, "the disk is full", told, true)
+		must(t, y.check(s)) // reads go on
+		d.full.Store(false)
+		must(t, <-flushed)
+		eventually(t, "there is room again", told, false)
+	})
+	must(t, s.Close())
+	s = open(t, o)
+	must(t, y.check(s))
+	must(t, s.Close())
+}
+
+// large makes an epoch that goes through files.
+func large(s *Store, progress []byte) error {
+	e, err := s.Begin()
+	if err != nil {
+		return err
+	}
+	defer e.Discard()
+	for n := range 2000 {
+		if err := e.Put(key(9, n), make([]byte, 100)); err != nil {
+			return err
+		}
+	}
+	return e.Commit(progress)
+}

@@ -1,0 +1,29 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// The refusals of Open.
+const (
+	// RefuseTaken: another process holds the directory (R06).
+	RefuseTaken pipeline.Code = "STATE_DIR_TAKEN"
+	// RefuseForeign: the directory holds something that is not state.
+	RefuseForeign pipeline.Code = "STATE_DIR_FOREIGN"
+	// RefuseOther: the state is of something else: another view, plan, log or
+	// topic (R06, R15). Remove throws it away.
+	RefuseOther pipeline.Code = "STATE_OTHER"
+	// RefuseDamaged: it was damaged for the second time (R07).
+	RefuseDamaged pipeline.Code = "STATE_DAMAGED"
+)
+
+var (
+	// ErrDamaged says that bytes on disk are not those that were written (R07).
+	ErrDamaged = errors.New("the state is damaged")
+	// ErrFull says that there is no room on the disk. It may be tried again.
+	ErrFull = errors.New("no room on the disk")
+	// ErrClosed says that the store is closed.
+	ErrClosed = errors.New("the state is closed")
+)
