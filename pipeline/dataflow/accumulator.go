@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/evertdb/evert/pipeline/scalar/aggregate"
 	"github.com/evertdb/evert/schema"
 )
 
@@ -22,6 +23,38 @@ type accumulator interface {
 	result() (schema.Value, error)
 }
 
+// total is an aggregate of the catalogue: sum, avg and their like.
+type total struct {
+	state aggregate.State
+	empty []byte // the state over no values
+	buf   []byte
+}
+
+func (c *total) reset() {
+	if err := c.state.Read(c.empty); err != nil {
+		panic(err) // it is what the state itself wrote
+	}
+}
+
+func (c *total) add(v schema.Value, weight int64) error { return c.state.Add(v, weight) }
+func (c *total) result() (schema.Value, error)          { return c.state.Result() }
+
+// append writes len(state):uvarint state.
+func (c *total) append(dst []byte) []byte {
+	c.buf = c.state.Append(c.buf[:0])
+	dst = binary.AppendUvarint(dst, uint64(len(c.buf)))
+	return append(dst, c.buf...)
+}
+
+func (c *total) load(b []byte) (rest []byte, err error) {
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > uint64(len(b)-n) {
+		return nil, errState
+	}
+	return b[n+int(size):], c.state.Read(b[n : n+int(size)])
+}
+
+// counter is count.
 // counter is count.
 type counter struct{ n int64 }
 
@@ -82,9 +115,22 @@ func newAccumulator(agg *Agg, arg schema.Type) (accumulator, error) {
 	case BoolAnd, BoolOr:
 		return &judge{or: agg.Func == BoolOr}, nil
 	case Sum, Avg:
-		return nil, fmt.Errorf("%s of %s", agg.Text, arg.Name)
+		return newTotal(agg.Func, arg)
 	case Min, Max, StringAgg, ArrayAgg, JSONAgg, JSONBAgg:
 		return nil, nil
 	}
 	return nil, fmt.Errorf("there is no aggregate function %d", agg.Func)
+}
+
+func newTotal(f AggFunc, arg schema.Type) (accumulator, error) {
+	name := "sum"
+	if f == Avg {
+		name = "avg"
+	}
+	a, err := aggregate.Lookup(name, arg)
+	if err != nil {
+		return nil, err
+	}
+	s := a.New()
+	return &total{state: s, empty: s.Append(nil)}, nil
 }

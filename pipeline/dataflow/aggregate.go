@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	"github.com/evertdb/evert/pipeline/state/tuple"
 	"github.com/evertdb/evert/schema"
@@ -35,7 +34,7 @@ type aggregation struct {
 	row    schema.Row // the delta at hand
 	at     groupAt
 	result schema.Row
-	buf    []byte
+	form   form // of the result
 	now    []byte
 	value  []byte
 }
@@ -124,7 +123,7 @@ func (a *aggregation) one(t *Epoch, d *deltas, group []byte) error {
 		return err
 	}
 	if a.at.rows < 0 {
-		return fmt.Errorf("dataflow: node %d retracts a row of a group that it never gave", a.id)
+		return stateError("a group", errRetract)
 	}
 	now, err := a.work(t)
 	if err != nil {
@@ -260,7 +259,7 @@ func (a *aggregation) work(t *Epoch) ([]byte, error) {
 	}
 	var old schema.Row
 	if a.at.old != nil {
-		if err := readRow(a.at.old, &a.row); err != nil {
+		if err := a.form.read(a.at.old, &a.row); err != nil {
 			return nil, err
 		}
 		old = a.row
@@ -334,7 +333,7 @@ func (a *aggregation) pass(now []byte) error {
 		return nil
 	}
 	if a.at.old != nil {
-		if err := readRow(a.at.old, &a.row); err != nil {
+		if err := a.form.read(a.at.old, &a.row); err != nil {
 			return err
 		}
 		if err := a.give(a.row, -1); err != nil {

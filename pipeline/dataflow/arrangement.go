@@ -19,6 +19,7 @@ import (
 //	an input's or a group's own  key     →  see scan.go, aggregate.go; nothing is written here
 type arrangement struct {
 	v          *vertex
+	form       form
 	key        keyer
 	id         keyer // columns that tell rows of one key apart; unused if byRow
 	byRow      bool
@@ -148,7 +149,7 @@ func (a *arrangement) weighted(t *Epoch, d *deltas, b *bag, write bool) error {
 	}
 	now := old + d.weight
 	if now < 0 {
-		return fmt.Errorf("dataflow: node %d retracts a row that it never gave", a.v.id)
+		return stateError("a join", errRetract)
 	}
 	if err := b.add(d.row, d.row, old, now); err != nil {
 		return err
@@ -239,9 +240,9 @@ func (c *compiler) arrange(v *vertex, key []int) (*arrangement, error) {
 		a.users++
 		return a, nil
 	}
-	a := &arrangement{v: v, users: 1}
-	a.deltas.make = c.e.env.NewSorter
 	cols := v.node.Columns()
+	a := &arrangement{v: v, users: 1, form: formOf(cols)}
+	a.deltas.make = c.e.env.NewSorter
 	var err error
 	if a.key, err = newKeyer(cols, key, nil); err != nil {
 		return nil, err

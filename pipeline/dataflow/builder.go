@@ -12,7 +12,7 @@ type builder interface {
 	reset()
 	// add copies.
 	add(args schema.Row) error
-	// size is how many bytes there are so far.
+	// size is how many bytes there are so far; it grows with every add.
 	size() int64
 	// value is valid until the next call of reset.
 	value() schema.Value
@@ -22,22 +22,23 @@ type builder interface {
 // first row.
 type texts struct {
 	buf   []byte
-	begun bool
+	count int64
 }
 
-func (b *texts) reset()      { b.buf, b.begun = b.buf[:0], false }
-func (b *texts) size() int64 { return int64(len(b.buf)) }
+func (b *texts) reset()      { b.buf, b.count = b.buf[:0], 0 }
+func (b *texts) size() int64 { return int64(len(b.buf)) + b.count }
 
 func (b *texts) add(args schema.Row) error {
-	if b.begun && len(args) > 1 {
+	if b.count > 0 && len(args) > 1 {
 		b.buf = append(b.buf, args[1].Ref()...)
 	}
-	b.buf, b.begun = append(b.buf, args[0].Ref()...), true
+	b.buf = append(b.buf, args[0].Ref()...)
+	b.count++
 	return nil
 }
 
 func (b *texts) value() schema.Value {
-	if !b.begun {
+	if b.count == 0 {
 		return schema.Null()
 	}
 	return schema.Text(b.buf)
@@ -66,11 +67,8 @@ func (b *elements) value() schema.Value {
 	return schema.Array(b.packed)
 }
 
-// document is json_agg and jsonb_agg.
-type document struct {
-	typ schema.Type
-	buf []byte
-}
+// document is json_agg and jsonb_agg; its arguments are JSON.
+type document struct{ buf []byte }
 
 func (b *document) reset()      { b.buf = b.buf[:0] }
 func (b *document) size() int64 { return int64(len(b.buf)) }

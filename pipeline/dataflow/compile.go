@@ -23,7 +23,7 @@ func (c *compiler) compile() error {
 		return errors.New("the plan has no root")
 	}
 	c.aggs = map[*vertex]*aggregation{}
-	c.e.out = &output{plan: p, deltas: run{make: c.e.env.NewSorter}}
+	c.e.out = &output{plan: p, keyRow: make(schema.Row, 0, len(p.Key)), deltas: run{make: c.e.env.NewSorter}}
 	c.e.collection(OutputRows, 0, nil, p.Key)
 	for i, x := range p.Indexes {
 		c.e.collection(OutputIndex, i, nil, x)
@@ -54,7 +54,7 @@ func (c *compiler) input(i int) error {
 		return err
 	}
 	s := &input{table: in, make: c.e.env.NewSorter, key: key, given: places(len(in.Key))}
-	s.vertex = &vertex{id: -1}
+	s.vertex, s.form = &vertex{id: -1}, formOf(cols)
 	s.collection = c.e.collection(InputRows, i, nil, in.Key)
 	c.e.inputs = append(c.e.inputs, s)
 	c.e.steps = append(c.e.steps, s)
@@ -64,7 +64,7 @@ func (c *compiler) input(i int) error {
 // output ends the plan.
 func (c *compiler) output(root *vertex) (err error) {
 	o, cols := c.e.out, root.node.Columns()
-	o.vertex = root
+	o.vertex, o.form = root, formOf(cols)
 	if o.key, err = newKeyer(cols, o.plan.Key, nil); err != nil {
 		return fmt.Errorf("the view's key: %w", err)
 	}
@@ -232,7 +232,7 @@ func (c *compiler) aggregate(n *Aggregate, v, in *vertex) error {
 		return fmt.Errorf("group: %w", err)
 	}
 	a := &aggregation{vertex: v, node: n, max: c.e.env.MaxGroup, group: key, result: make(schema.Row, len(n.Group)+len(n.Aggs))}
-	a.deltas.make = c.e.env.NewSorter
+	a.deltas.make, a.form = c.e.env.NewSorter, formOf(n.Cols)
 	a.need = slices.Clone(n.Group)
 	a.collection = c.e.collection(GroupRows, 0, v, places(len(n.Group)))
 	a.reps = make([]*values, len(n.Group))
@@ -243,7 +243,7 @@ func (c *compiler) aggregate(n *Aggregate, v, in *vertex) error {
 	}
 	for i, col := range n.Group {
 		if looksDifferent(cols[col]) {
-			a.reps[i] = &values{mode: least, args: []int{col}, filter: -1, what: "group"}
+			a.reps[i] = &values{mode: least, args: []int{col}, form: formOf(cols[col : col+1]), filter: -1, what: "group"}
 			c.keep(a, a.reps[i], -1)
 		}
 	}
@@ -317,6 +317,9 @@ func newValues(agg *Agg, cols []schema.Column, acc accumulator, max int64) (*val
 	if agg.Delim >= 0 && agg.Func == StringAgg {
 		s.args = append(s.args, agg.Delim)
 	}
+	for _, col := range s.args {
+		s.form = append(s.form, cols[col].Type.Kind)
+	}
 	order := agg.Order
 	switch agg.Func {
 	case Min, Max:
@@ -326,7 +329,10 @@ func newValues(agg *Agg, cols []schema.Column, acc accumulator, max int64) (*val
 	case ArrayAgg:
 		s.build = &elements{}
 	case JSONAgg, JSONBAgg:
-		s.build = &document{typ: cols[agg.Arg].Type}
+		if cols[agg.Arg].Type.Kind != schema.KindJSON {
+			return nil, errors.New("the argument is not JSON")
+		}
+		s.build = &document{}
 	default:
 		s.mode, s.skipNull, order = distinct, true, nil
 	}

@@ -68,7 +68,10 @@ func (r *run) read() (*deltas, error) {
 	}
 	d.c = c
 	d.ahead = c.Next()
-	return d, d.next()
+	if err := d.next(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return d, nil
 }
 
 // deltas goes over a run, consolidated: equal rows are one delta, and none has
@@ -165,7 +168,38 @@ func (k keyer) hasNull(row schema.Row) bool {
 	return false
 }
 
-// readRow reads a row of the state into dst.
+// A form is the kinds of a row's values, which a row of the state has to have:
+// NULL is of every kind.
+type form []schema.Kind
+
+func formOf(cols []schema.Column) form {
+	f := make(form, len(cols))
+	for i := range cols {
+		f[i] = cols[i].Type.Kind
+	}
+	return f
+}
+
+// read reads a row of the state into dst.
+func (f form) read(b []byte, dst *schema.Row) error {
+	if err := readRow(b, dst); err != nil {
+		return err
+	}
+	return f.check(*dst)
+}
+
+func (f form) check(row schema.Row) error {
+	fits := len(row) == len(f)
+	for i := 0; fits && i < len(f); i++ {
+		fits = row[i].Kind() == f[i] || row[i].IsNull()
+	}
+	if !fits {
+		return stateError("a row", errState)
+	}
+	return nil
+}
+
+// readRow reads a row into dst.
 func readRow(b []byte, dst *schema.Row) (err error) {
 	if *dst, err = tuple.ReadRow(b, *dst); err != nil {
 		return stateError("a row", err)

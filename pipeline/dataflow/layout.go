@@ -80,7 +80,7 @@ func (e *Engine) Result(r Reader, key schema.Row) (row schema.Row, ok bool, err 
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	err = readRow(value, &row)
+	err = e.out.form.read(value, &row)
 	return row, err == nil, err
 }
 

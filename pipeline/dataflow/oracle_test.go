@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"math/big"
 	"slices"
+	"strconv"
 
+	"github.com/evertdb/evert/pipeline/scalar/aggregate"
 	"github.com/evertdb/evert/pipeline/state/tuple"
 	"github.com/evertdb/evert/schema"
 )
@@ -239,5 +241,63 @@ func (a *Agg) fold(in []schema.Row) schema.Value {
 	for _, r := range in {
 		all = append(all, arg(r))
 	}
+	switch {
+	case a.Func == JSONAgg || a.Func == JSONBAgg:
+		var b []byte
+		for i, v := range all {
+			b = appendJSON(append(b, ", "[:2*min(i, 1)]...), v)
+		}
+		return schema.JSON(slices.Concat([]byte{'['}, b, []byte{']'}))
+	case a.Func == Avg:
+		return mean(all)
+	case a.Func == Sum:
+		return sum(all)
+	}
 	return schema.Array(schema.AppendArray(nil, all...))
+}
+
+// sum adds exactly, and shows as many digits as the longest term; floats are
+// rounded once.
+func sum(all []schema.Value) schema.Value {
+	if all[0].Kind() == schema.KindFloat {
+		exact := new(big.Rat)
+		for _, v := range all {
+			exact.Add(exact, new(big.Rat).SetFloat64(v.Float()))
+		}
+		f, _ := exact.Float64()
+		return schema.Float(f)
+	}
+	exact, scale := new(big.Rat), 0
+	for _, v := range all {
+		digits := decimalOf(v)
+		if _, fraction, ok := bytes.Cut(digits, []byte{'.'}); ok {
+			scale = max(scale, len(fraction))
+		}
+		term, _ := new(big.Rat).SetString(string(digits))
+		exact.Add(exact, term)
+	}
+	return schema.Decimal([]byte(exact.FloatString(scale)))
+}
+
+func decimalOf(v schema.Value) []byte {
+	if v.Kind() == schema.KindInt {
+		return strconv.AppendInt(nil, v.Int(), 10)
+	}
+	return v.Ref()
+}
+
+// mean asks the same package as the engine does, over values that only come.
+func mean(all []schema.Value) schema.Value {
+	types := map[schema.Kind]schema.Type{schema.KindInt: integer, schema.KindDecimal: numeric, schema.KindFloat: double}
+	a, err := aggregate.Lookup("avg", types[all[0].Kind()])
+	if err != nil {
+		panic(err)
+	}
+	s := a.New()
+	for _, v := range all {
+		if err := s.Add(v, 1); err != nil {
+			panic(err)
+		}
+	}
+	return must(s.Result())
 }

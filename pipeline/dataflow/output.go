@@ -22,6 +22,7 @@ type output struct {
 	old     schema.Row
 	new     schema.Row
 	keyRow  schema.Row
+	form    form
 }
 
 // An index is a further order of the result. Its entries are

@@ -88,7 +88,7 @@ type Aggregate struct {
 // planner puts a Map below that works them out.
 type Agg struct {
 	Func     AggFunc
-	Arg      int     // column of In; -1: count(*)
+	Arg      int     // column of In; -1: count(*). That of json(b)_agg is JSON: the planner put to_json(b) below
 	Filter   int     // boolean column of In that must be true; -1: none
 	Distinct bool    // equal arguments count once
 	Order    []Order // of string_agg, array_agg and json(b)_agg; total: the planner appended a tie

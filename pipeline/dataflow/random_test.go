@@ -220,7 +220,14 @@ func (c *chance) ofColumn(n Node, i int) Agg {
 	if t.Kind == schema.KindArray {
 		return agg(Count, -1, integer)
 	}
-	switch c.IntN(6) {
+	switch c.IntN(8) {
+	case 4, 5:
+		if t.Kind == schema.KindFloat {
+			return agg([]AggFunc{Sum, Avg}[c.IntN(2)], i, t)
+		}
+		if t.Kind == schema.KindInt || t.Kind == schema.KindDecimal {
+			return agg([]AggFunc{Sum, Avg}[c.IntN(2)], i, numeric)
+		}
 	case 0:
 		return agg(Min, i, t)
 	case 1:

@@ -45,6 +45,9 @@ func tooLarge(what string, max int64) error {
 // errState is the cause when an entry of the state cannot be what was written.
 var errState = errors.New("an entry is malformed")
 
+// errRetract is the cause when a value or a row is taken away that is not there.
+var errRetract = errors.New("more is taken away than there is")
+
 // stateError says that the state does not hold what this plan left in it.
 func stateError(what string, err error) error {
 	return &pipeline.Refusal{

@@ -26,6 +26,7 @@ type input struct {
 	given      []int // places of a key that is given by itself
 	buf, row   []byte
 	old, new   schema.Row
+	form       form
 }
 
 func (s *input) upsert(row schema.Row) error {
@@ -143,7 +144,7 @@ func (s *input) pass(b []byte, row *schema.Row, weight int64) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if err := readRow(b, row); err != nil {
+	if err := s.form.read(b, row); err != nil {
 		return err
 	}
 	return s.give(*row, weight)

@@ -115,7 +115,8 @@ func (r *reading) item(id, row []byte, weight int64) (*item, error) {
 		if err := kept.add(id, row, weight, weight); err != nil {
 			return nil, err
 		}
-		return &kept.items[len(kept.items)-1], nil
+		it := &kept.items[len(kept.items)-1]
+		return it, r.s.a.form.check(it.row)
 	}
 	if !r.s.tooBig {
 		r.s.tooBig = true
@@ -124,5 +125,5 @@ func (r *reading) item(id, row []byte, weight int64) (*item, error) {
 		}
 	}
 	r.it.id, r.it.old, r.it.new = id, weight, weight
-	return &r.it, readRow(row, &r.it.row)
+	return &r.it, r.s.a.form.read(row, &r.it.row)
 }

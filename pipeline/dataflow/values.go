@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/evertdb/evert/pipeline/state/tuple"
@@ -30,6 +29,7 @@ type values struct {
 	order      *tuple.Key // nil: by the payload's bytes
 	orderAt    []int      // columns of In
 	args       []int      // columns of In: the payload
+	form       form       // of the payload
 	filter     int        // column of In; -1: none
 	skipNull   bool       // a NULL argument does not count
 	carried    []int      // places of args in what the aggregation's deltas carry
@@ -293,7 +293,7 @@ func (s *values) merge(prior []byte) (first []byte, err error) {
 	slices.SortFunc(s.lots, func(a, b lot) int { return bytes.Compare(a.payload, b.payload) })
 	for _, l := range s.lots {
 		if l.weight < 0 {
-			return nil, fmt.Errorf("dataflow: %s retracts a value that it never got", s.what)
+			return nil, stateError(s.what, errRetract)
 		}
 	}
 	return first, nil
@@ -374,7 +374,7 @@ func (s *values) use(l lot, first bool) error {
 	if times == 0 {
 		return nil
 	}
-	if err := readRow(l.payload, &s.payload); err != nil {
+	if err := s.form.read(l.payload, &s.payload); err != nil {
 		return err
 	}
 	for range times {
@@ -407,7 +407,7 @@ func (s *values) tell(payload []byte, weight int64) error {
 	if payload == nil {
 		return nil
 	}
-	if err := readRow(payload, &s.payload); err != nil {
+	if err := s.form.read(payload, &s.payload); err != nil {
 		return err
 	}
 	return s.acc.add(s.payload[0], weight)
@@ -437,6 +437,8 @@ func (s *values) result(old schema.Value) (schema.Value, error) {
 	case !s.done:
 		return schema.Null(), nil
 	}
-	err := readRow(s.found, &s.payload)
-	return s.payload[0], err
+	if err := s.form.read(s.found, &s.payload); err != nil {
+		return schema.Null(), err
+	}
+	return s.payload[0], nil
 }
