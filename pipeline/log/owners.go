@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -14,16 +15,28 @@ import (
 // OwnersTopic says who writes which topic, for all deployments that share a log.
 const OwnersTopic = "__evert.topics"
 
-// An Owner writes a topic, alone: a source of a deployment.
+// An Owner writes a topic, alone: a source of a deployment, or a view of it.
 type Owner struct {
 	Deployment string `json:"deployment"`
-	Source     string `json:"source"`
+	Source     string `json:"source"` // of a view: see ViewOwner
 }
 
 // String names o for people.
 func (o Owner) String() string {
-	return fmt.Sprintf("source %s of deployment %s", o.Source, o.Deployment)
+	kind, name := "source", o.Source
+	if view, ok := o.view(); ok {
+		kind, name = "view", view
+	}
+	return fmt.Sprintf("%s %s of deployment %s", kind, name, o.Deployment)
 }
+
+// ViewOwner gives the name under which a view stands among the owners, where
+// sources have theirs: a source's name holds no dot.
+func ViewOwner(view string) string { return viewPrefix + view }
+
+const viewPrefix = "views."
+
+func (o Owner) view() (name string, ok bool) { return strings.CutPrefix(o.Source, viewPrefix) }
 
 // The record of a claim, in the compacted topic OwnersTopic of one partition:
 //
@@ -170,10 +183,11 @@ func unclaimed(all owners, who Owner, topics []string) (wanted []string, err err
 }
 
 func notYours(topic string, owner, who Owner) error {
-	return &pipeline.Refusal{
-		Code: RefuseOwned, Where: "topic " + topic, What: fmt.Sprintf("it belongs to %s, and %s must not write it", owner, who),
-		Mend: "topic_prefix: NAME   # below sources." + who.Source + ", for topics of its own; or, where the file of deployment " + owner.Deployment + " lies: evert reset " + owner.Source + " --yes",
+	mend := "topic_prefix: NAME   # below sources." + who.Source + ", for topics of its own; or, where the file of deployment " + owner.Deployment + " lies: evert reset " + owner.Source + " --yes"
+	if _, ok := who.view(); ok {
+		mend = "give the view another name in the file"
 	}
+	return &pipeline.Refusal{Code: RefuseOwned, Where: "topic " + topic, What: fmt.Sprintf("it belongs to %s, and %s must not write it", owner, who), Mend: mend}
 }
 
 // Release records that who writes topics no more. Those that are not its own are

@@ -1,0 +1,57 @@
+package codes
+
+// ofView are the codes of maintaining views.
+func ofView() []Entry {
+	return []Entry{
+		{
+			Code: "VIEW_POISON",
+			Text: "A record of a table topic cannot be read: it has no schema id, the registry does not know the id, or its bytes are not of that schema. Somebody else wrote it, or it is damaged. Without it the view would be wrong, so it stops before the epoch that holds it; what it shows, it shows on. The other views go on.",
+			Mend: "Look at the record where the message says: `evert tail TOPIC`. If it is not Evert's, take its writer the right to write there; then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "VIEW_COLUMN",
+			Text: "A column that the view's query needs is gone from its table, was renamed, or has another type; or it was added with NOT NULL, and the records from before do not say what it holds.",
+			Mend: "Write the query for the table as it is now and check it: `evert check`. Restart the daemon: the view is built for the new columns beside the old one. Where old records lack the column, copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "VIEW_SQL",
+			Text: "The view's query failed on a row as it would in the database: a number out of range, a division by zero. A view never leaves a row out, so it stops before the epoch that holds it.",
+			Mend: "Guard the expression in the query (nullif, coalesce, a wider cast), or correct the row in the database.",
+		},
+		{
+			Code: "VIEW_INPUT_GONE",
+			Text: "A topic that the view reads does not exist any more: the source was reset or renamed, or somebody deleted the topic. An absent table is not an empty one, so the view keeps what it has.",
+			Mend: "`evert status` says whether the source captures the table. A table or source that was renamed needs its new name in the view's sql.",
+		},
+		{
+			Code: "VIEW_INPUT_BACK",
+			Text: "The frontier of a source lies before what the view has read: committed records of the log are gone, as after a restore of an old copy. The view would go back in time, so it stops.",
+			Mend: "Copy the source's tables again: `evert reset SOURCE --resnapshot --yes`. The view is built anew by itself.",
+		},
+		{
+			Code: "VIEW_TOPIC_REPLACED",
+			Text: "The view's topic is not the one that the view's frontier speaks of: it was deleted, made anew, or cut short. Its readers have seen rows that it no longer holds.",
+			Mend: "Give the view another name in the file. Or, if nobody reads the old topic, delete it and the view's frontier topic, which the message names: the view is written anew.",
+		},
+		{
+			Code: "VIEW_HELD", Passing: true,
+			Text: "A table of the view is being copied, has stopped, or is not captured yet. The view keeps its last cut, shows it, and goes on by itself when the table is there.",
+			Mend: "`evert status` says how far the copy is, or why the table has stopped.",
+		},
+		{
+			Code: "VIEW_KEY_CHANGED",
+			Text: "The view's key has other columns or types than its topic is keyed by. The key of a topic never changes: records of one row would no longer share a key.",
+			Mend: "Give the view another name in the file. The old topic stays as it is for who reads it.",
+		},
+		{
+			Code: "VIEW_ROW_TOO_LARGE",
+			Text: "A row of the view is larger than its topic takes. A row is never cut, so the view stops before the epoch that holds it.",
+			Mend: "Make the rows smaller in the view's sql: aggregate less into one row. Or raise max.message.bytes of the view's topic.",
+		},
+		{
+			Code: "VIEW_SCHEMA_REFUSED",
+			Text: "The registry does not take the schema of the view's rows: a column changed its type in a way that readers of the topic could not follow, or nothing may be registered.",
+			Mend: "Give the view another name in the file; or register the schema, or lower the compatibility level of the subject, in the registry.",
+		},
+	}
+}

@@ -1,0 +1,232 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// A target is a vector to go to, and when the log took the cut of each source.
+type target struct {
+	cuts    Vector
+	written map[string]time.Time
+}
+
+// soundPoll is how often a cut that is not sound is looked at again, should no
+// newer one come.
+const soundPoll = time.Second
+
+// await waits for a sound vector later than the present one, and for the pace.
+func (t *Task) await(ctx context.Context) (target, error) {
+	for {
+		next, err := t.newest()
+		if err != nil {
+			return target{}, err
+		}
+		wait := time.Duration(0)
+		if next.cuts != nil && t.isLater(next.cuts) {
+			if wait = t.Limits.Interval - t.Now().Sub(t.began); wait <= 0 || t.began.IsZero() {
+				ok, err := t.isSound(ctx, next)
+				if ok || err != nil {
+					return next, err
+				}
+				wait = soundPoll
+			}
+		}
+		if err := t.sleep(ctx, wait); err != nil {
+			return target{}, err
+		}
+	}
+}
+
+// sleep waits for news, for at most d if that is not 0.
+func (t *Task) sleep(ctx context.Context, d time.Duration) error {
+	var due <-chan time.Time
+	news := t.moved
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		due = timer.C
+		if d < soundPoll {
+			news = nil // the pace is kept, whatever comes
+		}
+	}
+	select {
+	case <-due:
+	case <-news:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// newest is the vector of the newest cuts; none while the view is held.
+func (t *Task) newest() (target, error) {
+	next := target{cuts: Vector{}, written: map[string]time.Time{}}
+	var held *pipeline.Refusal
+	for _, source := range slices.Sorted(maps.Keys(t.scouts)) {
+		r, err := t.scouts[source].report()
+		if err != nil {
+			return target{}, err
+		}
+		if !r.known {
+			return target{}, nil
+		}
+		if r.held != nil {
+			held = r.held
+			continue
+		}
+		if err := t.follows(source, &r.cut); err != nil {
+			return target{}, err
+		}
+		next.cuts[source], next.written[source] = r.cut, r.written
+	}
+	t.hold(held)
+	if held != nil {
+		return target{}, nil
+	}
+	return next, t.assign(next.cuts)
+}
+
+// hold tells once that the view is held, and once that it is no more.
+func (t *Task) hold(why *pipeline.Refusal) {
+	if t.display.hold(why) && t.Events.Held != nil {
+		t.Events.Held(why)
+	}
+}
+
+// errRebuild says that the state is of an input's earlier life.
+var errRebuild = errors.New("the state has to be built anew")
+
+// follows checks a cut against the one the state holds of the source: another
+// incarnation begins the view anew, and nothing goes back (R05).
+func (t *Task) follows(source string, cut *log.Frontier) error {
+	have, ok := t.at[source]
+	floor := &have
+	if !ok {
+		if floor = t.floor(source); floor == nil || floor.Incarnation != cut.Incarnation {
+			return nil // what the view said of an earlier life does not bind it
+		}
+	}
+	switch {
+	case floor.Incarnation != cut.Incarnation:
+		return t.rebuild(fmt.Sprintf("source %s began anew", source))
+	case cut.Number < floor.Number:
+		return t.inputBack(source, fmt.Sprintf("its frontier is at number %d, and the view has read up to %d: committed records of the log are gone", cut.Number, floor.Number))
+	}
+	for tp, at := range floor.Offsets {
+		if now, ok := cut.Offsets[tp]; ok && now < at {
+			return t.inputBack(source, fmt.Sprintf("%s is cut at %d, and the view has read up to %d", tp, now, at))
+		}
+	}
+	for topic, state := range floor.Tables {
+		if now := cut.Tables[topic]; now.ID != state.ID && now.ID != "" && state.ID != "" {
+			return t.rebuild("topic " + topic + " was made anew")
+		}
+	}
+	return nil
+}
+
+// floor is the cut that the view's topic stands at, which an empty state must
+// reach before anything is said.
+func (t *Task) floor(source string) *log.Frontier {
+	if t.fresh {
+		return nil
+	}
+	said, err := parseVector(t.own.Resume.State)
+	if err != nil {
+		return nil
+	}
+	if f, ok := said[source]; ok {
+		return &f
+	}
+	return nil
+}
+
+// isLater reports whether next says more than the state holds.
+func (t *Task) isLater(next Vector) bool {
+	if t.at == nil || t.told != nil {
+		return true
+	}
+	for source, cut := range next {
+		if cut.Number != t.at[source].Number {
+			return true
+		}
+	}
+	return false
+}
+
+// rowsMoved reports whether a table changed between the present vector and next.
+func (t *Task) rowsMoved(next Vector) bool {
+	for source, cut := range next {
+		have := t.at[source]
+		if !maps.Equal(have.Offsets, cut.Offsets) {
+			return true
+		}
+		for topic, state := range cut.Tables {
+			if isVoid(have.Tables[topic], state) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isVoid reports whether rows that were read became void: the table was
+// truncated, or made anew.
+func isVoid(had, has log.TableState) bool {
+	return had.Generation != has.Generation || !slices.Equal(had.From, has.From)
+}
+
+// isSound reports whether an epoch may end at next. The limits come first: on the
+// embedded log they are what keeps the cut sound from then on.
+func (t *Task) isSound(ctx context.Context, next target) (bool, error) {
+	t.rows.Limit(next.cuts.Offsets())
+	for source, cut := range next.cuts {
+		ok, err := t.Log.Admin().Sound(ctx, cut.Offsets, next.written[source])
+		if errors.Is(err, log.ErrNoTopic) {
+			err = t.inputGone(source, "a table topic of source "+source+" is gone: "+err.Error())
+		}
+		if !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// assign sets the reader of rows to where the state ends, once the tables of
+// next are known.
+func (t *Task) assign(next Vector) error {
+	if t.rows != nil {
+		return nil
+	}
+	from := log.Offsets{}
+	for source, cut := range next {
+		for tp := range cut.Offsets {
+			from[tp] = t.at[source].Offsets[tp] // 0 where the state holds nothing
+		}
+	}
+	r, err := t.Log.Reader(context.Background())
+	if err != nil {
+		return err
+	}
+	if err := r.Assign(from); err != nil {
+		r.Close()
+		if errors.Is(err, log.ErrNoTopic) {
+			return t.inputGone("of a table", err.Error())
+		}
+		return err
+	}
+	for _, in := range t.inputs {
+		clear(in.last)
+		clear(in.missing)
+	}
+	t.rows = r
+	return nil
+}

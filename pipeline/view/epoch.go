@@ -1,0 +1,218 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// epoch is one step of a view, from its vector to a later one.
+type epoch struct {
+	*Task
+	batch    Batch
+	next     Vector
+	own      log.Frontier // what the view's frontier says after it
+	in       int64        // rows read
+	out      int64        // rows changed
+	progress []byte       // the frontier record, in full: what the state is committed with
+}
+
+// reader reads the state of before; an empty one is not read at all.
+func (e *epoch) reader() dataflow.Reader {
+	if e.at == nil {
+		return nil
+	}
+	return e.batch
+}
+
+// compute reads the rows up to next, or to a later vector if that one did not
+// stay sound, and appends what they change of the result to the view's topic.
+func (e *epoch) compute(ctx context.Context, next target) error {
+	run, err := e.Engine.Begin(e.reader(), e.batch)
+	if err != nil {
+		return e.sqlError(err)
+	}
+	defer run.Close()
+	if err := e.gather(ctx, run, next); err != nil {
+		return err
+	}
+	e.own = e.Task.own.Clone()
+	if !e.fresh {
+		e.own.Number++
+	}
+	e.output.begin(&e.own)
+	if e.told != nil {
+		maps.Copy(e.own.Offsets, e.told.ends)
+		return e.compare(ctx, run)
+	}
+	return e.sqlError(run.Finish(ctx, func(c dataflow.Change) error { return e.emit(ctx, c) }))
+}
+
+// gather reads up to next. A cut can cease to be sound while it is read, on a
+// log that compacts by age; then the rows up to a later one belong to the epoch.
+func (e *epoch) gather(ctx context.Context, run Epoch, next target) error {
+	had := e.at
+	for {
+		if err := e.clear(run, had, next.cuts); err != nil {
+			return err
+		}
+		if err := e.readTo(ctx, run, next.cuts); err != nil {
+			return err
+		}
+		e.next = next.cuts
+		if ok, err := e.isSound(ctx, next); err != nil || ok && !e.lacks() {
+			return err
+		}
+		had = next.cuts
+		var err error
+		if next, err = e.await(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// clear empties the inputs whose rows became void.
+func (e *epoch) clear(run Epoch, had, has Vector) error {
+	for _, in := range e.inputs {
+		before, ok := had[in.Source]
+		if !ok || !isVoid(before.Tables[in.topic], has[in.Source].Tables[in.topic]) {
+			continue
+		}
+		if err := run.Clear(in.place); err != nil {
+			return e.sqlError(err)
+		}
+	}
+	return nil
+}
+
+// lacks reports whether a row's values were replaced by a record that the epoch
+// has not read.
+func (e *epoch) lacks() bool {
+	for _, in := range e.inputs {
+		if len(in.missing) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// readBatch is how many records are asked for at once.
+const readBatch = 4000
+
+// readTo gives the rows below next to the operators.
+func (e *epoch) readTo(ctx context.Context, run Epoch, next Vector) error {
+	e.display.reading(e.at == nil, e.at.Offsets(), next.Offsets(), e.Now())
+	for {
+		f, err := e.nextRows(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		in := e.byTopic[f.Topic]
+		state := next[in.Source].Tables[in.topic]
+		d := delivery{task: e.Task, run: run, in: in, cut: next[in.Source], had: e.at[in.Source], from: state.From[f.Partition]}
+		for i := range f.Records {
+			if err := d.take(ctx, &f.Records[i]); err != nil {
+				return err
+			}
+		}
+		e.in += int64(d.rows)
+		if p, tell := e.display.read(&f, e.Now()); tell && e.Events.Reading != nil {
+			e.Events.Reading(p)
+		}
+	}
+}
+
+// nextRows reads on, and asks who is in the way when nothing comes.
+func (e *epoch) nextRows(ctx context.Context) (log.Fetch, error) {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, e.Limits.Patience)
+		f, err := e.rows.Next(bounded, readBatch)
+		cancel()
+		switch {
+		case errors.Is(err, log.ErrGap):
+			return f, e.rebuild("records that the view had not read are gone: it was away for longer than its topics keep tombstones")
+		case errors.Is(err, log.ErrNoTopic):
+			return f, e.inputGone("of a table", err.Error())
+		case err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
+			return f, err
+		}
+		for topic := range e.byTopic {
+			if err := e.Holding(ctx, topic); err != nil {
+				return f, err
+			}
+		}
+	}
+}
+
+// commit appends the view's frontier record and makes it visible with the rows,
+// in one step (I1).
+func (e *epoch) commit(ctx context.Context) error {
+	if err := e.output.flush(ctx, e.writer); err != nil {
+		return err
+	}
+	touched, err := e.writer.Flush(ctx)
+	if err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	e.output.touch(touched)
+	for tp, next := range e.output.ends {
+		e.own.Offsets[tp] = next
+	}
+	e.own.Resume = pipeline.Resume{At: pipeline.Position{Seq: e.own.Number + 1, Native: e.next.String()}, State: e.next.append(nil)}
+	e.own.Time = oldest(e.next)
+	since := &e.Task.own
+	if e.fresh {
+		since = nil
+	}
+	tp := log.TopicPartition{Topic: e.frontierTopic()}
+	r := log.Record{TopicPartition: tp, Key: e.own.Key(), Value: e.own.AppendRecord(nil, since)}
+	if err := e.writer.Append(ctx, r); err != nil {
+		return fmt.Errorf("append to %s: %w", tp, err)
+	}
+	return e.writer.Commit(ctx, e.fence())
+}
+
+// oldest is the earliest of the sources' clocks: the view is no staler than that.
+func oldest(v Vector) (at time.Time) {
+	for _, cut := range v {
+		if !cut.Time.IsZero() && (at.IsZero() || cut.Time.Before(at)) {
+			at = cut.Time
+		}
+	}
+	return at
+}
+
+// fence is what the epoch consumed, under the generation of who owns the view.
+func (e *epoch) fence() *log.Inputs {
+	if e.Generation == nil {
+		return nil
+	}
+	return &log.Inputs{Generation: e.Generation(), Offsets: e.next.Offsets()}
+}
+
+// apply takes the epoch into the state, which the log has, and shows it.
+func (e *epoch) apply() error {
+	t := e.Task
+	t.own, t.fresh, t.recorded, t.at = e.own, false, e.Now(), e.next
+	shown := Shown{Version: e.Hash, Epoch: e.own.Number + 1, At: e.next, Time: e.Now()}
+	before, err := t.display.commit(t.place, shown, func() error { return e.batch.Commit(e.own.AppendRecord(nil, nil)) })
+	if err != nil {
+		return fmt.Errorf("apply epoch %d to the state: %w", e.own.Number, err)
+	}
+	if e.told != nil {
+		err = t.told.sorter.Close()
+		t.told = nil
+	}
+	t.tell(e)
+	return errors.Join(err, t.switched(before))
+}

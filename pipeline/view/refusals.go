@@ -1,0 +1,73 @@
+package view
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// The refusals of a view. Each stops that view alone.
+const (
+	// CodePoison: a record of an input cannot be read (R09).
+	CodePoison pipeline.Code = "VIEW_POISON"
+	// CodeColumn: a column that the query needs is gone, or has another type.
+	CodeColumn pipeline.Code = "VIEW_COLUMN"
+	// CodeSQL: the query failed on a row, as it would in the database.
+	CodeSQL pipeline.Code = "VIEW_SQL"
+	// CodeInputGone: a topic that the view reads does not exist any more (R23).
+	CodeInputGone pipeline.Code = "VIEW_INPUT_GONE"
+	// CodeInputBack: a source's frontier went back (R05).
+	CodeInputBack pipeline.Code = "VIEW_INPUT_BACK"
+	// CodeTopic: the view's topic is not the one its frontier speaks of.
+	CodeTopic pipeline.Code = "VIEW_TOPIC_REPLACED"
+	// CodeHeld: a table of the view is being copied or has stopped; it passes.
+	CodeHeld pipeline.Code = "VIEW_HELD"
+	// CodeKey: the key of the view's topic has other columns or types.
+	CodeKey pipeline.Code = "VIEW_KEY_CHANGED"
+	// CodeTooLarge: a row of the view is larger than its topic takes.
+	CodeTooLarge pipeline.Code = "VIEW_ROW_TOO_LARGE"
+	// CodeSchema: the registry does not take the view's schema.
+	CodeSchema pipeline.Code = "VIEW_SCHEMA_REFUSED"
+)
+
+// ErrDamaged says that a state cannot be trusted: a checksum, a file that is
+// missing, a code that is not one.
+var ErrDamaged = errors.New("the state is damaged")
+
+// poison refuses a record. It says where the record is, and nothing of it.
+func poison(r *log.Record, err error) error {
+	return &pipeline.Refusal{Code: CodePoison, Where: fmt.Sprintf("%s offset %d", r.TopicPartition, r.Offset),
+		What: "the record cannot be read, and without it the view would be wrong", Err: err,
+		Mend: "evert tail " + r.Topic + "   # shows what is there; then copy the table again: evert reset SOURCE --resnapshot --yes"}
+}
+
+func (t *Task) inputGone(topic, what string) error {
+	return &pipeline.Refusal{Code: CodeInputGone, Where: "topic " + topic, What: what,
+		Mend: "evert status   # whether the source still captures the table; a table that was renamed needs its new name in views." + t.Name + ".sql"}
+}
+
+func (t *Task) inputBack(source, what string) error {
+	return &pipeline.Refusal{Code: CodeInputBack, Where: "source " + source, What: what,
+		Mend: "evert reset " + source + " --resnapshot --yes   # its tables are copied again, and the view is built anew"}
+}
+
+func (t *Task) sqlError(err error) error {
+	if err == nil || pipeline.CodeOf(err) != "" || errors.Is(err, ErrDamaged) {
+		return err
+	}
+	return &pipeline.Refusal{Code: CodeSQL, Where: "view " + t.Name, What: "the query failed on a row", Err: err,
+		Mend: "change views." + t.Name + ".sql so that it holds for every row (nullif, a wider cast, coalesce), or the row in the database"}
+}
+
+func (t *Task) tooLarge(n int) error {
+	return &pipeline.Refusal{Code: CodeTooLarge, Where: "topic " + t.output.topic,
+		What: fmt.Sprintf("a row of the view takes %d bytes, and the topic at most %d", n, t.output.maxBytes),
+		Mend: "change views." + t.Name + ".sql so that its rows are smaller; or raise max.message.bytes of the topic"}
+}
+
+func (t *Task) topicReplaced(what string) error {
+	return &pipeline.Refusal{Code: CodeTopic, Where: "topic " + t.output.topic, What: what,
+		Mend: "give the view another name in the file; or, where nobody reads the old topic, delete the topics " + t.output.topic + " and " + t.frontierTopic() + ": the view is written anew"}
+}

@@ -1,0 +1,293 @@
+package view_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/view"
+	"github.com/evertdb/evert/schema"
+)
+
+// A record that cannot be read stops the view where it is, says where, and what
+// the view shows stays; without the record it goes on.
+func TestPoison(t *testing.T) {
+	for name, record := range map[string]log.Record{
+		"R09 no schema id":      {Key: []byte("k"), Value: []byte("v")},
+		"R09 an unknown schema": {Key: []byte("\x00\x00\x00\x00\x63k"), Value: []byte("\x00\x00\x00\x00\x63v")},
+		"R09 a torn value":      {Key: []byte("\x00\x00\x00\x00\x01\x02"), Value: []byte("\x00\x00\x00\x00\x02\x00")},
+		"R09 a torn key":        {Key: []byte("\x00\x00\x00\x00\x01\xff")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.begin()
+			shop := w.sources["shop"]
+			shop.commit(put(customers, customer(1, "Ada")))
+			w.start()
+			w.check()
+			before := w.shows()
+			record.TopicPartition = log.TopicPartition{Topic: topicOf("shop", customers)}
+			at := w.sneak(shop, record)
+			for range 3 { // each Run comes to the same end, and loses nothing
+				err := <-w.done
+				if pipeline.CodeOf(err) != view.CodePoison || !strings.Contains(err.Error(), at) {
+					t.Fatalf("ended with %v, want a refusal that names %s", err, at)
+				}
+				if got := w.shows(); got != before {
+					t.Fatalf("shows\n%s\nwant\n%s", got, before)
+				}
+				w.again()
+			}
+		})
+	}
+}
+
+// again runs the same task once more, as its supervisor does.
+func (w *world) again() {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel, w.done = cancel, make(chan error, 1)
+	go func(task *view.Task, done chan error) {
+		done <- task.Run(ctx)
+		close(done)
+	}(w.task, w.done)
+}
+
+// sneak writes a record into a table topic under the source's next frontier, and
+// gives where it lies.
+func (w *world) sneak(s *upstream, r log.Record) string {
+	w.t.Helper()
+	end := w.end(r.Topic)
+	writer, err := w.log.Writer(context.Background(), "sneak")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer writer.Close()
+	if err := writer.Append(context.Background(), r); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := writer.Commit(context.Background(), nil); err != nil {
+		w.t.Fatal(err)
+	}
+	s.commit(put(s.tables[0], customer(9, "behind it")))
+	return pipelineAt(r.Topic, end)
+}
+
+func pipelineAt(topic string, offset int64) string {
+	return topic + "/0 offset " + string(rune('0'+offset))
+}
+
+func (w *world) end(topic string) int64 {
+	infos, err := w.log.Admin().Topics(context.Background(), topic)
+	if err != nil || len(infos) != 1 {
+		w.t.Fatalf("topic %s: %v", topic, err)
+	}
+	return infos[0].Ends[0].Stable
+}
+
+// Rows of an older and a newer shape of a table are read by name; a column that
+// the plan needs and that is gone, or of another type, stops the view.
+func TestColumns(t *testing.T) {
+	with := func(columns ...schema.Column) *schema.Table {
+		c := *customers
+		c.Columns = append([]schema.Column{{Name: "id", Type: intType}}, columns...)
+		return &c
+	}
+	name, extra := schema.Column{Name: "name", Type: textType, Nullable: true}, schema.Column{Name: "born", Type: intType, Nullable: true}
+	t.Run("a column more, and in another place", func(t *testing.T) {
+		w := newWorld(t)
+		w.begin()
+		shop := w.sources["shop"]
+		shop.commit(put(customers, customer(1, "Ada")))
+		w.start()
+		w.check()
+		newer := with(extra, name)
+		shop.commitAs(put(newer, schema.Row{schema.Int(2), schema.Int(1999), schema.Text([]byte("Bo"))}), customer(2, "Bo"))
+		w.check()
+	})
+	for what, newer := range map[string]*schema.Table{
+		"a column that is gone":        with(extra),
+		"a column of another type":     with(schema.Column{Name: "name", Type: intType, Nullable: true}),
+		"R23 a column with a new name": with(schema.Column{Name: "title", Type: textType, Nullable: true}),
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			w.begin()
+			w.start()
+			w.check()
+			w.sources["shop"].commitAs(put(newer, schema.Row{schema.Int(2), schema.Null()}), customer(2, "?"))
+			if err := w.fails(); pipeline.CodeOf(err) != view.CodeColumn {
+				t.Fatalf("ended with %v", err)
+			}
+		})
+	}
+}
+
+// commitAs carries one change of a table's newer shape, which is row in the old.
+func (s *upstream) commitAs(c pipeline.Change, row schema.Row) {
+	old := s.tables[0]
+	s.commit(c)
+	delete(s.history[s.seq][old.Name], keyText(c.After, old.Key))
+	s.history[s.seq][old.Name][keyText(row, old.Key)] = row
+}
+
+// A failure of SQL on a row stops the view with its code.
+func TestSQLFails(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.config.Engine = failing{w.config.Engine}
+	w.start()
+	if err := w.fails(); pipeline.CodeOf(err) != view.CodeSQL {
+		t.Fatalf("ended with %v", err)
+	}
+}
+
+type failing struct{ view.Engine }
+
+func (f failing) Begin(r dataflow.Reader, w dataflow.Writer) (view.Epoch, error) {
+	e, err := f.Engine.Begin(r, w)
+	return failingEpoch{e}, err
+}
+
+type failingEpoch struct{ view.Epoch }
+
+func (failingEpoch) Finish(context.Context, func(dataflow.Change) error) error {
+	return context.DeadlineExceeded // any error
+}
+
+// A damaged state is put aside and built anew once; then the view stops.
+func TestDamage(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.sources["shop"].commit(put(customers, customer(1, "Ada")))
+	w.start()
+	w.check()
+	w.stop()
+	w.story()
+	t.Run("R07 corruption is mended once", func(t *testing.T) {
+		w.disk.states["one"].damaged = true
+		w.start()
+		if err := <-w.done; err == nil || pipeline.CodeOf(err) != "" {
+			t.Fatalf("ended with %v", err)
+		}
+		w.again()
+		w.check()
+		w.wantStory("damaged", "hydrates: there is none yet, tail 1", "epoch 2: 1 in, 0 out, 1 parts")
+		w.stop()
+	})
+	t.Run("R07 corruption again is for a person", func(t *testing.T) {
+		w.disk.states["one"].damaged = true
+		w.start()
+		if err := w.fails(); pipeline.CodeOf(err) != "STATE_DAMAGED" {
+			t.Fatalf("ended with %v", err)
+		}
+	})
+}
+
+// A state that is not of this log is thrown away, whatever it says.
+func TestStaleState(t *testing.T) {
+	t.Run("R06 of another deployment's log", func(t *testing.T) {
+		other := newWorld(t)
+		other.begin()
+		other.sources["shop"].commit(put(customers, customer(7, "stranger")))
+		other.start()
+		other.check()
+		other.stop()
+		w := newWorld(t)
+		w.begin()
+		w.start()
+		w.check()
+		w.stop()
+		w.story()
+		w.disk.states = other.disk.states
+		w.start()
+		w.check()
+		w.wantStory("rebuilds: it is of another history of the view's topic", "hydrates: there is none yet, tail 0", "epoch 2: 0 in, 0 out, 1 parts")
+	})
+	t.Run("R05 a source that began anew", func(t *testing.T) {
+		w := newWorld(t)
+		w.begin()
+		w.sources["shop"].commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
+		w.start()
+		w.check()
+		w.stop()
+		w.story()
+		w.reset("shop")
+		w.sources["shop"].commit(put(customers, customer(2, "Bo")), put(orders, amount(10, 2, 5)))
+		w.sources["shop"].commit() // a position that it did not have before
+		w.start()
+		w.check()
+		w.wantStory("goes on, tail 0", "rebuilds: source shop began anew", "hydrates: there is none yet, tail 2", "epoch 2: 4 in, 2 out, 1 parts")
+	})
+}
+
+// reset begins a source anew, as the verb does.
+func (w *world) reset(name string) {
+	w.t.Helper()
+	s := w.sources[name]
+	s.sink.Close()
+	if err := w.log.Admin().Delete(context.Background(), log.FrontierTopic("test", name)); err != nil {
+		w.t.Fatal(err)
+	}
+	s.seq, s.history = 0, map[uint64]map[string]table{0: {}}
+	for _, t := range s.tables {
+		s.history[0][t.Name] = table{}
+	}
+	s.sink = capture.New(s.config)
+	if _, err := s.sink.Open(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := s.sink.Write(context.Background(), pipeline.Batch{Tables: s.tables}); err != nil {
+		w.t.Fatal(err)
+	}
+	s.commit()
+}
+
+// A changed definition is built beside the old one, which is shown until then.
+func TestDefinitionChange(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	shop := w.sources["shop"]
+	shop.commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
+	w.start()
+	w.check()
+	before := w.shows()
+	w.stop()
+	w.story()
+	w.config.Hash = "two"
+	gate := make(chan struct{})
+	w.config.Engine = gated{w.config.Engine, gate}
+	t.Run("R15 the old version is shown while the new one is built", func(t *testing.T) {
+		w.start()
+		w.until("the old one is shown", func(s view.Status) bool { return s.Shown != nil && s.Shown.Old && s.Phase == view.Hydrating })
+		if got := w.shows(); got != before {
+			t.Fatalf("shows\n%s\nwant\n%s", got, before)
+		}
+	})
+	t.Run("R16 only what differs is written", func(t *testing.T) {
+		shop.commit(remove(customers, customer(1, "Ada")))
+		at := w.end(viewTopic)
+		close(gate)
+		w.check()
+		if n := w.end(viewTopic) - at; n != 1 {
+			t.Errorf("%d records were written, want the tombstone of one row", n)
+		}
+		if all, _ := w.disk.Versions(); len(all) != 1 || all[0] != "two" {
+			t.Errorf("there are versions %v", all)
+		}
+	})
+}
+
+// gated waits before the first epoch ends.
+type gated struct {
+	view.Engine
+	gate chan struct{}
+}
+
+func (g gated) Begin(r dataflow.Reader, w dataflow.Writer) (view.Epoch, error) {
+	<-g.gate
+	return g.Engine.Begin(r, w)
+}

@@ -1,0 +1,125 @@
+package view
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// A Vector says how far a view has read: for each of its sources a cut, which
+// is what the source's frontier said there, of the view's tables alone.
+type Vector map[string]log.Frontier
+
+// Offsets are those of all tables of v.
+func (v Vector) Offsets() log.Offsets {
+	all := log.Offsets{}
+	for _, f := range v {
+		maps.Copy(all, f.Offsets)
+	}
+	return all
+}
+
+// String names the positions, by source.
+func (v Vector) String() string {
+	parts := make([]string, 0, len(v))
+	for _, source := range v.Sources() {
+		parts = append(parts, source+":"+v[source].Resume.At.Native)
+	}
+	return strings.Join(parts, " ")
+}
+
+// Sources are the names of v's, sorted.
+func (v Vector) Sources() []string { return slices.Sorted(maps.Keys(v)) }
+
+// Positions gives the position of each source at a frontier record of a view.
+func Positions(f *log.Frontier) (map[string]pipeline.Position, error) {
+	v, err := parseVector(f.Resume.State)
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[string]pipeline.Position, len(v))
+	for source, cut := range v {
+		at[source] = cut.Resume.At
+	}
+	return at, nil
+}
+
+// The code of a vector:
+//
+//	version:byte(1) count:uvarint { name record }    strings with their length before them
+//
+// where record is the frontier record of the cut, in full.
+func (v Vector) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(append(dst, 1), uint64(len(v)))
+	for _, source := range v.Sources() {
+		f := v[source]
+		dst = appendString(dst, source)
+		dst = appendString(dst, string(f.AppendRecord(nil, nil)))
+	}
+	return dst
+}
+
+func appendString(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+var errVector = errors.New("malformed vector of cuts")
+
+func parseVector(b []byte) (Vector, error) {
+	if len(b) == 0 || b[0] != 1 {
+		return nil, errVector
+	}
+	n, size := binary.Uvarint(b[1:])
+	if size <= 0 {
+		return nil, errVector
+	}
+	b = b[1+size:]
+	v := Vector{}
+	for ; n > 0; n-- {
+		var source, record string
+		var ok bool
+		if source, b, ok = cutString(b); !ok {
+			return nil, errVector
+		}
+		if record, b, ok = cutString(b); !ok {
+			return nil, errVector
+		}
+		f, err := parseRecord([]byte(record))
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", source, err)
+		}
+		v[source] = f
+	}
+	if len(b) != 0 {
+		return nil, errVector
+	}
+	return v, nil
+}
+
+func cutString(b []byte) (s string, rest []byte, ok bool) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
+		return "", nil, false
+	}
+	b = b[size:]
+	return string(b[:n]), b[n:], true
+}
+
+// parseRecord reads one frontier record that is in full.
+func parseRecord(b []byte) (log.Frontier, error) {
+	var fold log.Fold
+	if err := fold.Apply(&log.Record{Value: b}); err != nil {
+		return log.Frontier{}, err
+	}
+	f, ok := fold.Frontier()
+	if !ok {
+		return log.Frontier{}, errVector
+	}
+	return *f, nil
+}

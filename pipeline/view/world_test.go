@@ -1,0 +1,537 @@
+package view_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/pipeline/view"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// The tables: customers and their orders in one source, payments in another. The
+// view has a row per customer: id, name, number and sum of orders, sum of
+// payments.
+var (
+	intType   = schema.Type{Kind: schema.KindInt, Name: "bigint", Bits: 64}
+	textType  = schema.Type{Kind: schema.KindText, Name: "text"}
+	customers = &schema.Table{Database: "app", Schema: "public", Name: "customers", Native: "1", Version: 1, Key: []int{0},
+		Columns: []schema.Column{{Name: "id", Type: intType}, {Name: "name", Type: textType, Nullable: true}}}
+	orders   = amounts("orders")
+	payments = amounts("payments")
+)
+
+func amounts(name string) *schema.Table {
+	return &schema.Table{Database: "app", Schema: "public", Name: name, Native: name, Version: 1, Key: []int{0},
+		Columns: []schema.Column{{Name: "id", Type: intType}, {Name: "note", Type: textType, Nullable: true}, {Name: "customer", Type: intType}, {Name: "amount", Type: intType}}}
+}
+
+func customer(id int, name string) schema.Row {
+	return schema.Row{schema.Int(int64(id)), schema.Text([]byte(name))}
+}
+
+func amount(id, customer, n int) schema.Row {
+	return schema.Row{schema.Int(int64(id)), schema.Null(), schema.Int(int64(customer)), schema.Int(int64(n))}
+}
+
+func plan() *dataflow.Plan {
+	column := func(name string, t schema.Type) schema.Column { return schema.Column{Name: name, Type: t} }
+	return &dataflow.Plan{
+		Inputs: []dataflow.Input{
+			{Source: "shop", Table: customers, Carry: []int{0, 1}, Key: []int{0}},
+			{Source: "shop", Table: orders, Carry: []int{0, 2, 3}, Key: []int{0}},
+			{Source: "billing", Table: payments, Carry: []int{0, 2, 3}, Key: []int{0}},
+		},
+		Root: &dataflow.Map{Cols: []schema.Column{column("id", intType), column("name", textType), column("orders", intType), column("spent", intType), column("paid", intType)}},
+		Key:  []int{0},
+	}
+}
+
+// result is the view's SQL.
+func result(tables []table) table {
+	out := table{}
+	for _, c := range tables[0] {
+		n, spent, paid := int64(0), int64(0), int64(0)
+		for _, o := range tables[1] {
+			if o[1].Int() == c[0].Int() {
+				n, spent = n+1, spent+o[2].Int()
+			}
+		}
+		for _, p := range tables[2] {
+			if p[1].Int() == c[0].Int() {
+				paid += p[2].Int()
+			}
+		}
+		row := schema.Row{c[0], c[1], schema.Int(n), schema.Int(spent), schema.Int(paid)}
+		out[keyText(row, []int{0})] = row
+	}
+	return out
+}
+
+// world is a log with two sources, and the view over them.
+type world struct {
+	t       testing.TB
+	log     log.Log
+	reg     *memRegistry
+	sources map[string]*upstream
+	disk    *disk
+	config  view.Config
+	task    *view.Task
+	cancel  context.CancelFunc
+	done    chan error
+	said    []string // by the events, for stories
+	mu      sync.Mutex
+}
+
+func newWorld(t testing.TB) *world {
+	l, err := embedded.Open(embedded.Config{Dir: "log", FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return newWorldOn(t, l)
+}
+
+func newWorldOn(t testing.TB, l log.Log) *world {
+	w := &world{t: t, log: l, reg: &memRegistry{}, sources: map[string]*upstream{}, disk: newDisk()}
+	w.sources["shop"] = w.source("shop", customers, orders)
+	w.sources["billing"] = w.source("billing", payments)
+	p := plan()
+	w.config = view.Config{
+		Deployment: "test", Name: "totals", Plan: p, Hash: "one", Topics: []string{topicOf("shop", customers), topicOf("shop", orders), topicOf("billing", payments)},
+		Log: l, Registry: w.reg, Engine: &toy{plan: p, result: result}, States: w.disk, Limits: view.Limits{Interval: time.Microsecond, IdleCommit: time.Hour},
+	}
+	t.Cleanup(w.kill)
+	return w
+}
+
+func topicOf(source string, t *schema.Table) string { return log.TableTopic(source, t.Schema, t.Name) }
+
+const viewTopic = "test.views.totals"
+
+// start runs the view until stop, or until it fails.
+func (w *world) start() *view.Task {
+	w.stop()
+	c := w.config
+	c.Events = w.events(c.Events)
+	w.task = view.New(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel, w.done = cancel, make(chan error, 1)
+	go func(task *view.Task, done chan error) {
+		done <- task.Run(ctx)
+		close(done)
+	}(w.task, w.done)
+	return w.task
+}
+
+// stop ends the view as SIGTERM does.
+func (w *world) stop() {
+	if w.task == nil {
+		return
+	}
+	w.cancel()
+	if err := <-w.done; !errors.Is(err, context.Canceled) {
+		w.t.Fatalf("the view ended with %v", err)
+	}
+	w.close()
+}
+
+func (w *world) close() {
+	if err := w.task.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.task = nil
+	if w.disk.open != 0 {
+		w.t.Fatalf("%d states are still open", w.disk.open)
+	}
+}
+
+// kill ends it whatever it does.
+func (w *world) kill() {
+	for _, s := range w.sources {
+		s.sink.Close()
+	}
+	if w.task != nil {
+		w.cancel()
+		<-w.done
+		_ = w.task.Close()
+	}
+}
+
+// fails waits until the view stops by itself, and gives why.
+func (w *world) fails() error {
+	w.t.Helper()
+	select {
+	case err := <-w.done:
+		w.close()
+		return err
+	case <-time.After(30 * time.Second):
+		w.t.Fatal("the view does not stop")
+		return nil
+	}
+}
+
+func (w *world) events(e view.Events) view.Events {
+	tell := func(format string, args ...any) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.said = append(w.said, fmt.Sprintf(format, args...))
+	}
+	e.Opened = func(o view.Opening) {
+		switch {
+		case o.Hydrating:
+			tell("hydrates: %s, tail %d", o.Why, o.Tail)
+		default:
+			tell("goes on, tail %d", o.Tail)
+		}
+	}
+	e.Held = func(why *pipeline.Refusal) {
+		if why == nil {
+			tell("goes on")
+		} else {
+			tell("held: %s", why.What)
+		}
+	}
+	e.Epoch = func(e view.Epochal) { tell("epoch %d: %d in, %d out, %d parts", e.Epoch, e.In, e.Out, e.Parts) }
+	e.Rebuilding = func(why string) { tell("rebuilds: %s", why) }
+	e.Damaged = func(error) { tell("damaged") }
+	e.Switched = func(old []string) { tell("switched from %s", strings.Join(old, ", ")) }
+	return e
+}
+
+// story gives what was said since it was last asked.
+func (w *world) story() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := strings.Join(w.said, "\n")
+	w.said = nil
+	return text
+}
+
+// until waits for a status.
+func (w *world) until(what string, is func(view.Status) bool) {
+	w.t.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		moved := w.task.Moved()
+		if is(w.task.Status()) {
+			return
+		}
+		select {
+		case <-moved:
+		case err := <-w.done:
+			w.t.Fatalf("waiting until %s: the view ended with %v\n%s", what, err, w.story())
+		case <-limit:
+			w.t.Fatalf("waiting until %s: %+v\n%s", what, w.task.Status(), w.story())
+		}
+	}
+}
+
+// caughtUp waits until the view shows everything that its sources committed.
+func (w *world) caughtUp() {
+	w.t.Helper()
+	w.until("it has caught up", func(s view.Status) bool { return s.Shown != nil && !s.Shown.Old && w.isAt(s.Shown.At) })
+}
+
+func (w *world) isAt(at view.Vector) bool {
+	for name, s := range w.sources {
+		if at[name].Resume.At.Seq != s.seq {
+			return false
+		}
+	}
+	return true
+}
+
+// check compares what the view shows and what its topic holds with the sources.
+func (w *world) check() {
+	w.t.Helper()
+	w.caughtUp()
+	want := w.expect(w.seqs())
+	if got := w.shows(); got != want {
+		w.t.Fatalf("the view shows\n%s\nwant\n%s", got, want)
+	}
+	if got := w.topic(); got != want {
+		w.t.Fatalf("the topic holds\n%s\nwant\n%s", got, want)
+	}
+}
+
+func (w *world) seqs() map[string]uint64 {
+	at := map[string]uint64{}
+	for name, s := range w.sources {
+		at[name] = s.seq
+	}
+	return at
+}
+
+// expect is the view's SQL over the sources as they were.
+func (w *world) expect(at map[string]uint64) string {
+	shop, billing := w.sources["shop"].history[at["shop"]], w.sources["billing"].history[at["billing"]]
+	return printTable(result([]table{carry(shop["customers"], 0, 1), carry(shop["orders"], 0, 2, 3), carry(billing["payments"], 0, 2, 3)}))
+}
+
+func carry(t table, columns ...int) table {
+	out := table{}
+	for key, row := range t {
+		var carried schema.Row
+		for _, i := range columns {
+			carried = append(carried, row[i])
+		}
+		out[key] = carried
+	}
+	return out
+}
+
+func printTable(t table) string {
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(t)) {
+		lines = append(lines, printRow(t[key]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func printRow(row schema.Row) string {
+	var cells []string
+	for _, v := range row {
+		switch v.Kind() {
+		case schema.KindInt:
+			cells = append(cells, fmt.Sprint(v.Int()))
+		case schema.KindText:
+			cells = append(cells, string(v.Ref()))
+		default:
+			cells = append(cells, "null")
+		}
+	}
+	return strings.Join(cells, " ")
+}
+
+// shows prints the rows that a reader of the view finds.
+func (w *world) shows() string {
+	w.t.Helper()
+	look, err := w.task.Look()
+	if err != nil || look == nil {
+		w.t.Fatalf("nothing to look at: %v", err)
+	}
+	defer look.Close()
+	return printLook(w.t, look)
+}
+
+func printLook(t testing.TB, look *view.Look) string {
+	c, err := look.Scan([]byte{0}, []byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := table{}
+	for c.Next() {
+		rows[string(c.Key()[1:])] = parseRow(c.Value())
+	}
+	return printTable(rows)
+}
+
+// topic prints the view as a reader of its topic has it at its frontier.
+func (w *world) topic() string {
+	w.t.Helper()
+	fold, err := log.ReadFrontier(context.Background(), w.log, view.FrontierTopic("test", "totals"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	f, ok := fold.Frontier()
+	if !ok {
+		return ""
+	}
+	rows := table{}
+	for tp, end := range f.Offsets {
+		err := log.Scan(context.Background(), w.log, tp, log.Ends{Stable: end}, func(r *log.Record) error { w.fold(rows, r); return nil })
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return printTable(rows)
+}
+
+// fold takes a record of the view's topic into rows. A record that changes
+// nothing should not be there.
+func (w *world) fold(rows table, r *log.Record) {
+	w.t.Helper()
+	codec := w.codec()
+	_, body, _ := avro.ParseWire(r.Key)
+	var a avro.Arena
+	key, err := codec.DecodeKey(body, &a)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	name := keyText(key, []int{0})
+	if r.Value == nil {
+		if rows[name] == nil {
+			w.t.Fatalf("%s offset %d buries a row that is not there", r.TopicPartition, r.Offset)
+		}
+		delete(rows, name)
+		return
+	}
+	_, body, _ = avro.ParseWire(bytes.Clone(r.Value))
+	e, err := codec.DecodeValue(body, &a)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if e.After.Identical(rows[name]) {
+		w.t.Fatalf("%s offset %d says again what was said", r.TopicPartition, r.Offset)
+	}
+	rows[name] = e.After.Clone()
+}
+
+func (w *world) codec() *avro.Codec {
+	c, err := avro.Compile(view.Table("test", "totals", w.config.Plan), avro.Options{Topic: viewTopic, Envelope: avro.Row})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// upstream is a source: its capture, and what its database held after each
+// transaction.
+type upstream struct {
+	t       testing.TB
+	name    string
+	config  capture.Config
+	sink    *capture.Sink
+	tables  []*schema.Table
+	seq     uint64
+	history map[uint64]map[string]table
+}
+
+func (w *world) source(name string, tables ...*schema.Table) *upstream {
+	s := &upstream{t: w.t, name: name, tables: tables, history: map[uint64]map[string]table{0: {}}}
+	for _, t := range tables {
+		s.history[0][t.Name] = table{}
+	}
+	s.config = capture.Config{Deployment: "test", Source: name, Connector: "postgresql", Prefix: name, Version: "0", Log: w.log, Registry: w.reg,
+		Now: func() time.Time { return time.Unix(1_000_000, 0) }}
+	s.sink = capture.New(s.config)
+	if _, err := s.sink.Open(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// begin commits the empty tables.
+func (w *world) begin() {
+	for _, s := range w.sources {
+		if err := s.sink.Write(context.Background(), pipeline.Batch{Tables: s.tables}); err != nil {
+			w.t.Fatal(err)
+		}
+		s.commit()
+	}
+}
+
+// commit carries one transaction.
+func (s *upstream) commit(changes ...pipeline.Change) {
+	s.t.Helper()
+	tx := &pipeline.Tx{Position: pipeline.Position{Seq: s.seq + 1, Native: fmt.Sprint("0/", s.seq+1)}, ID: 700 + s.seq}
+	now := map[string]table{}
+	for name, t := range s.history[s.seq] {
+		now[name] = maps.Clone(t)
+	}
+	for i := range changes {
+		changes[i].Tx, changes[i].Row = tx, uint32(i)
+		follow(now[changes[i].Table.Name], &changes[i])
+	}
+	if err := s.sink.Write(context.Background(), pipeline.Batch{Changes: changes}); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.sink.Commit(context.Background(), pipeline.Resume{At: tx.Position, State: []byte("state")}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.seq++
+	s.history[s.seq] = now
+}
+
+func follow(t table, c *pipeline.Change) {
+	if c.Before != nil {
+		delete(t, keyText(c.Before, c.Table.Key))
+	}
+	if c.After != nil {
+		t[keyText(c.After, c.Table.Key)] = c.After
+	}
+	if c.Op == pipeline.Truncate {
+		clear(t)
+	}
+}
+
+func put(t *schema.Table, after schema.Row) pipeline.Change {
+	return pipeline.Change{Table: t, Op: pipeline.Create, After: after}
+}
+
+func remove(t *schema.Table, before schema.Row) pipeline.Change {
+	return pipeline.Change{Table: t, Op: pipeline.Delete, Before: before}
+}
+
+func truncate(t *schema.Table) pipeline.Change {
+	return pipeline.Change{Table: t, Op: pipeline.Truncate}
+}
+
+// memRegistry gives ids in the order of registration and outlives every crash.
+type memRegistry struct {
+	mu     sync.Mutex
+	texts  []string
+	latest map[string]int
+}
+
+func (m *memRegistry) Register(_ context.Context, subject, text string) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.latest == nil {
+		m.latest = map[string]int{}
+	}
+	id := slices.Index(m.texts, text) + 1
+	if id == 0 {
+		m.texts = append(m.texts, text)
+		id = len(m.texts)
+	}
+	m.latest[subject] = id
+	return id, nil
+}
+
+func (m *memRegistry) Lookup(ctx context.Context, subject, text string) (int, error) {
+	return m.Register(ctx, subject, text)
+}
+
+func (m *memRegistry) Latest(_ context.Context, subject string) (int, string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id, ok := m.latest[subject]
+	if !ok {
+		return 0, "", registry.ErrNotFound
+	}
+	return id, m.texts[id-1], nil
+}
+
+func (m *memRegistry) Delete(_ context.Context, subject string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.latest, subject)
+	return nil
+}
+
+func (m *memRegistry) Schema(_ context.Context, id int) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if id < 1 || id > len(m.texts) {
+		return "", fmt.Errorf("schema %d: %w", id, registry.ErrNotFound)
+	}
+	return m.texts[id-1], nil
+}
