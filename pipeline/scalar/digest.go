@@ -89,11 +89,7 @@ func decode(v, format schema.Value) (schema.Value, error) {
 	}
 	switch string(lowerASCII(format.Ref())) {
 	case "hex":
-		out, err := hex.AppendDecode(nil, blank(v.Ref()))
-		if err != nil {
-			return schema.Null(), fault.Parameter("invalid hexadecimal data")
-		}
-		return schema.Bytes(out), nil
+		return parseHex(v.Ref())
 	case "base64":
 		out, err := base64.StdEncoding.AppendDecode(nil, blank(v.Ref()))
 		if err != nil {

@@ -205,7 +205,7 @@ var edgesOf = map[ID][]string{
 	JSON:        {"null", "1", `"a"`, `[1, 2,3]`, `{"b":1,"a":2,"b":3}`, ` {"x" : [ 1,{"y":null}]} `, "1.50e2", "true"},
 	JSONB:       {"null", "1", "1.0", "1.50", `"a"`, `""`, "[]", "{}", "[1, 2, 3]", `["a", "b"]`, `{"a": 1}`, `{"b": 1, "a": {"c": [1, 2]}}`, `{"aa": 1, "b": 2, "b": 3}`, "true", "false", `[null, {"a": "x"}]`, "1e3", `[[1]]`, `"\u00e9\n\"\\"`, "-5", `{"a": null, "b": [null]}`},
 	Enum:        {"sad", "ok", "happy"},
-	Unknown:     {"1", "a", ""},
+	Unknown:     {"1", "a", "", "{1,2}", "{}"},
 }
 
 func edges(id ID) []string { return edgesOf[id] }

@@ -60,6 +60,9 @@ func Lookup(name string, args []schema.Type) (Func, error) {
 	if base, word, ok := quantified(name); ok && len(args) == 2 {
 		return lookupQuantified(name, base, word, args)
 	}
+	if name == "nullif" && len(args) == 2 {
+		return lookupNullif(args)
+	}
 	candidates := catalogue()[name]
 	o, err := resolve(name, candidates, args)
 	if err != nil {
@@ -72,7 +75,7 @@ func Lookup(name string, args []schema.Type) (Func, error) {
 // arguments.
 func Known(name string) bool {
 	_, _, ok := quantified(name)
-	return ok || len(catalogue()[name]) > 0
+	return ok || name == "nullif" || len(catalogue()[name]) > 0
 }
 
 // quantified splits "= any" and "<> all".

@@ -184,12 +184,14 @@ func identifyText(t *schema.Type) ID {
 		return None
 	case len(t.Labels) > 0:
 		return Enum
-	case strings.HasPrefix(t.Name, "character varying"), strings.HasPrefix(t.Name, "varchar"):
-		return Varchar
-	case strings.HasPrefix(t.Name, "character"), strings.HasPrefix(t.Name, "bpchar"), strings.HasPrefix(t.Name, "char("):
-		return BPChar
 	case t.Name == "citext", t.Name == "enum":
 		return None
+	}
+	switch word, _, _ := strings.Cut(t.Name, "("); word {
+	case "character varying", "varchar":
+		return Varchar
+	case "character", "bpchar", "char":
+		return BPChar
 	}
 	return Text
 }

@@ -34,11 +34,7 @@ type finder func(n *jsonb.Node, key schema.Value) (at *jsonb.Node, ok bool)
 func accesses(id ID) []overload {
 	prefix := either(id == JSONB, JSONB, JSON).String()
 	list := []overload{
-		access("->", id, Text, id, byKey), access("->", id, Int4, id, byPlace(id)),
-		access("->>", id, Text, Text, byKey), access("->>", id, Int4, Text, byPlace(id)),
 		access("#>", id, Text.Array(), id, byPath), access("#>>", id, Text.Array(), Text, byPath),
-		access(prefix+"_object_field", id, Text, id, byKey), access(prefix+"_object_field_text", id, Text, Text, byKey),
-		access(prefix+"_array_element", id, Int4, id, byPlace(id)), access(prefix+"_array_element_text", id, Int4, Text, byPlace(id)),
 		unary(prefix+"_typeof", id, Text, func(v schema.Value) (schema.Value, error) {
 			n, err := parserOf(id)(v.Ref())
 			return orNull(textOf(n.Kind.String()), err)
@@ -56,6 +52,7 @@ func accesses(id ID) []overload {
 			return schema.Int(int64(len(n.Elems))), nil
 		}),
 	}
+	list = append(list, members(id, prefix)...)
 	for name, result := range map[string]ID{"_extract_path": id, "_extract_path_text": Text} {
 		list = append(list, overload{name: prefix + name, args: []ID{id, Text}, rest: Text, result: result, eval: func(v []schema.Value) (schema.Value, error) {
 			path := make([][]byte, len(v)-1)
@@ -96,15 +93,48 @@ func found(id, result ID, v schema.Value, find func(n *jsonb.Node) (*jsonb.Node,
 
 func byKey(n *jsonb.Node, key schema.Value) (*jsonb.Node, bool) { return n.Get(key.Ref()) }
 
-// byPlace takes the root of a jsonb that is a scalar for an array of it alone, as
-// Postgres stores it.
-func byPlace(id ID) finder {
-	return func(n *jsonb.Node, place schema.Value) (*jsonb.Node, bool) {
-		if i := place.Int(); id == JSONB && n.Scalar() {
-			return n, i == 0 || i == -1
+func byPlace(n *jsonb.Node, place schema.Value) (*jsonb.Node, bool) { return n.At(int(place.Int())) }
+
+// members are -> and ->>, and what they are called as functions.
+func members(id ID, prefix string) []overload {
+	if id == JSON {
+		return []overload{
+			access("->", id, Text, id, byKey), access("->", id, Int4, id, byPlace),
+			access("->>", id, Text, Text, byKey), access("->>", id, Int4, Text, byPlace),
+			access(prefix+"_object_field", id, Text, id, byKey), access(prefix+"_object_field_text", id, Text, Text, byKey),
+			access(prefix+"_array_element", id, Int4, id, byPlace), access(prefix+"_array_element_text", id, Int4, Text, byPlace),
 		}
-		return n.At(int(place.Int()))
 	}
+	field := func(v, key schema.Value) ([]byte, bool) { return jsonb.Field(v.Ref(), key.Ref()) }
+	element := func(v, place schema.Value) ([]byte, bool) { return jsonb.Element(v.Ref(), int(place.Int())) }
+	return []overload{
+		member("->", Text, field), memberText("->>", Text, field), member("->", Int4, element), memberText("->>", Int4, element),
+		member(prefix+"_object_field", Text, field), memberText(prefix+"_object_field_text", Text, field),
+		member(prefix+"_array_element", Int4, element), memberText(prefix+"_array_element_text", Int4, element),
+	}
+}
+
+func member(name string, key ID, find func(v, key schema.Value) ([]byte, bool)) overload {
+	return binary(name, JSONB, key, JSONB, func(v, k schema.Value) (schema.Value, error) {
+		raw, ok := find(v, k)
+		if !ok {
+			return schema.Null(), nil
+		}
+		return schema.JSON(raw), nil
+	})
+}
+
+func memberText(name string, key ID, find func(v, key schema.Value) ([]byte, bool)) overload {
+	return binary(name, JSONB, key, Text, func(v, k schema.Value) (schema.Value, error) {
+		raw, ok := find(v, k)
+		if ok {
+			raw, ok = jsonb.Unquote(raw)
+		}
+		if !ok {
+			return schema.Null(), nil
+		}
+		return text(raw), nil
+	})
 }
 
 // byPath finds nothing where a step is NULL.

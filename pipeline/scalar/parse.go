@@ -175,19 +175,26 @@ func parseUUID(input []byte) (schema.Value, error) {
 // parseBytea reads \x and hex digits, or text with octal escapes.
 func parseBytea(input []byte) (schema.Value, error) {
 	if rest, ok := bytes.CutPrefix(input, []byte(`\x`)); ok {
-		rest = bytes.Map(func(r rune) rune {
-			if r == ' ' || r == '\n' || r == '\t' || r == '\r' {
-				return -1
-			}
-			return r
-		}, rest)
-		out, err := hex.DecodeString(string(rest))
-		if err != nil {
-			return schema.Null(), fault.New("22023", "invalid hexadecimal data")
-		}
-		return schema.Bytes(out), nil
+		return parseHex(rest)
 	}
 	return parseEscaped(input)
+}
+
+// parseHex reads hex digits; white space may stand between pairs of them.
+func parseHex(b []byte) (schema.Value, error) {
+	out := make([]byte, 0, len(b)/2)
+	for i := 0; i < len(b); i++ {
+		if c := b[i]; c == ' ' || c == '\n' || c == '\t' || c == '\r' {
+			continue
+		}
+		longer, err := hex.AppendDecode(out, b[i:min(i+2, len(b))])
+		if err != nil {
+			return schema.Null(), fault.Parameter("invalid hexadecimal data")
+		}
+		out = longer
+		i++
+	}
+	return schema.Bytes(out), nil
 }
 
 // parseEscaped reads text with octal escapes.

@@ -48,12 +48,12 @@ func refusals() map[string][2]string {
 		{"exp ln log log10 power pow cbrt ||/ sin cos tan cot asin acos atan atan2 sind cosd tand cotd asind acosd atand atan2d sinh cosh tanh asinh " +
 			"acosh atanh pi degrees radians erf erfc gamma lgamma ^", lastDigit, atSource},
 		{"to_char to_number to_date", settings, "cast to text, or use extract() and lpad() to build the text"},
+		{"quote_ident", "which words it quotes depends on the server's version", "write the quotes with || and replace()"},
 		{"format", "its rules have not been reproduced", "use || and concat()"},
 		{"to_tsvector to_tsquery plainto_tsquery websearch_to_tsquery phraseto_tsquery ts_rank @@", "it depends on a text search configuration",
 			"let a search sink index the column"},
 		{"similarity word_similarity levenshtein soundex metaphone unaccent", "it belongs to an extension", atSource},
 		{"normalize", "it depends on the server's version of Unicode", atSource},
-		{"timestamptz_to_text", settings, atSource},
 	} {
 		for _, name := range strings.Fields(r.names) {
 			list[name] = [2]string{r.why, r.mend}
@@ -65,7 +65,7 @@ func refusals() map[string][2]string {
 // refusedByType refuses what is exact for some types only.
 func refusedByType(name string, args []schema.Type) *Refused {
 	for i := range args {
-		if Identify(&args[i]) == None {
+		if Identify(&args[i]) == None && name != "is null" && name != "is not null" {
 			return &Refused{Name: name, Why: "values of type " + args[i].Name + " are carried as text that Evert does not look into",
 				Mend: "leave the column as it is, or cast it at the source"}
 		}

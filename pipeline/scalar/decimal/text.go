@@ -159,10 +159,10 @@ func (p *literal) value() (Decimal, error) {
 	scale := int64(p.scale) - p.exponent
 	n, _ := new(big.Int).SetString(string(p.digits), 10)
 	switch {
+	case scale > maxScale:
+		return Decimal{}, overflow()
 	case n.Sign() == 0:
-		scale = min(max(scale, 0), maxScale)
-	case scale > maxScale+int64(len(p.digits)):
-		return Decimal{scale: maxScale}, rangeOfExponent(p.exponent)
+		scale = max(scale, 0)
 	case scale < -maxWholeDigits:
 		return Decimal{}, overflow()
 	}
@@ -172,19 +172,7 @@ func (p *literal) value() (Decimal, error) {
 	if scale < 0 {
 		return checked(NewBig(n.Mul(n, pow10(int(-scale))), 0))
 	}
-	d := NewBig(n, int(scale))
-	if scale > maxScale {
-		d = d.round(maxScale, halfUp)
-	}
-	return checked(d)
-}
-
-// rangeOfExponent refuses exponents beyond half an int, as numeric_in does.
-func rangeOfExponent(e int64) error {
-	if e <= -1<<30 {
-		return fault.Syntax("numeric")
-	}
-	return overflow()
+	return checked(NewBig(n, int(scale)))
 }
 
 // Append writes d as Postgres prints it.

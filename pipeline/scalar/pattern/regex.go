@@ -32,6 +32,10 @@ type Regex struct {
 // maxRegex bounds the length of an expression.
 const maxRegex = 10_000
 
+// maxSteps bounds its size with all repeats written out, and so the time of a
+// match.
+const maxSteps = 2_000
+
 // CompileRegex reads an advanced regular expression; fold makes letters of ASCII
 // match in either case.
 func CompileRegex(expression []byte, fold bool) (*Regex, error) {
@@ -42,6 +46,9 @@ func CompileRegex(expression []byte, fold bool) (*Regex, error) {
 	tree := p.expression()
 	if p.err != nil {
 		return nil, p.err
+	}
+	if tree.size() > maxSteps {
+		return nil, fault.Unsupported("the regular expression is too large")
 	}
 	r := &Regex{Groups: p.groups, lazy: p.lazy}
 	var err error

@@ -33,6 +33,18 @@ type span struct{ low, high rune }
 
 const lastRune = 0x10FFFF
 
+// size counts the characters of n with all repeats written out.
+func (n *node) size() int {
+	sum := 1
+	for _, p := range n.parts {
+		sum = min(sum+p.size(), 1<<20)
+	}
+	if n.op == opRepeat {
+		sum *= max(n.min, n.max, 1)
+	}
+	return sum
+}
+
 // write writes n for package regexp; start stands for the start of the text.
 // Matching is by the longest match, so greediness need not be written.
 func (n *node) write(dst []byte, start string) []byte {

@@ -131,7 +131,9 @@ func (p *reader) moment() (m moment) {
 			p.spaces()
 		}
 	}
-	m.month, m.day = max(m.month, 1), max(m.day, 1)
+	if !m.hasDate {
+		m.month, m.day = 1, 1
+	}
 	if p.digitAhead() {
 		m.hasTime = true
 		m.micros = p.clock()
@@ -139,12 +141,10 @@ func (p *reader) moment() (m moment) {
 	p.spaces()
 	m.offset, m.hasZone = p.zone()
 	p.spaces()
-	if era, ok := p.era(); ok && m.hasDate {
-		m.year = p.inEra(m.year, era)
-	}
+	era, _ := p.era()
 	p.bad = p.bad || p.rest != "" || !m.hasDate && !m.hasTime
 	if m.hasDate && !p.bad {
-		p.check(m.year, m.month, m.day)
+		m.civil = p.check(m.civil, era)
 	}
 	return m
 }
@@ -169,18 +169,16 @@ func (p *reader) date() (c civil) {
 	return civil{year: year, month: int(month), day: int(day)}
 }
 
-func (p *reader) check(year int64, month, day int) {
-	if month < 1 || month > 12 || day < 1 || day > monthDays(year, month) {
+// check gives c with its astronomical year; there is no year 0 before that.
+func (p *reader) check(c civil, era string) civil {
+	none := c.year == 0
+	if era == "bc" {
+		c.year = 1 - c.year
+	}
+	if none || c.month < 1 || c.month > 12 || c.day < 1 || c.day > monthDays(c.year, c.month) {
 		p.overflow = true
 	}
-}
-
-// inEra gives the astronomical year; there is no year 0.
-func (p *reader) inEra(year int64, era string) int64 {
-	if era == "bc" {
-		return 1 - year
-	}
-	return year
+	return c
 }
 
 func (p *reader) era() (string, bool) {

@@ -293,9 +293,7 @@ func (p *spanReader) iso(s string) bool {
 	for s != "" {
 		if s[0] == 't' {
 			units = map[byte]string{'h': "h", 'm': "m", 's': "s"}
-			if s = s[1:]; s == "" {
-				return false
-			}
+			s = s[1:]
 			continue
 		}
 		end := 0
