@@ -48,8 +48,8 @@ func (c *Config) Warnings() []string { return c.warnings }
 type Logging struct {
 	// The least severe level that is written.
 	Level string `yaml:"level" enum:"debug,info,warn,error" default:"info"`
-	// One JSON object a line, or text for a terminal.
-	Format string `yaml:"format" enum:"json,text" default:"json"`
+	// One JSON object a line, or text for people; auto is text on a terminal and json elsewhere.
+	Format string `yaml:"format" enum:"auto,json,text" default:"auto"`
 }
 
 // Limits bound what is not bounded beside its own section (I9).

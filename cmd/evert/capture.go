@@ -36,6 +36,7 @@ type capturing struct {
 	jobs     chan job
 	finished chan struct{}       // closed when nothing of it runs any more
 	stopped  []*pipeline.Refusal // tables of this stage that have stopped; owned by the component
+	commits  uint64              // when it last failed; owned by the component
 	target   string              // where to stop, with --until-caught-up; owned by the component
 	probes   beat                // of the prober
 
@@ -131,8 +132,18 @@ func (c *capturing) component() *supervise.Component {
 		Backoff:  supervise.Backoff{Min: reconnect / 100, Max: reconnect},
 		Person:   needsPerson,
 		FailFast: c.daemon.flags.failFast || c.daemon.flags.untilCaughtUp,
-		Events:   supervise.Events{Starting: c.monitor.Starting, Failed: c.failed},
+
+		Progressed: c.progressed,
+
+		Events: supervise.Events{Starting: c.monitor.Starting, Failed: c.failed},
 	}
+}
+
+// progressed reports whether anything was committed since it was last called.
+func (c *capturing) progressed() bool {
+	before := c.commits
+	c.commits = c.monitor.Status().Totals.Commits
+	return c.commits > before
 }
 
 // needsPerson reports whether trying again at once is of no use.

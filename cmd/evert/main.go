@@ -99,11 +99,23 @@ func strict(check cobra.PositionalArgs) cobra.PositionalArgs {
 		check = cobra.NoArgs
 	}
 	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usage(fmt.Errorf("%w; see `%s --help`", err, c.CommandPath()))
+		if check(c, args) == nil {
+			return nil
 		}
-		return nil
+		if c.HasSubCommands() && len(args) > 0 {
+			return usage(fmt.Errorf("there is no verb %s%s; `%s --help` lists them", args[0], nearVerb(c, args[0]), c.CommandPath()))
+		}
+		return usage(fmt.Errorf("the arguments are not those of `%s`; see `%s --help`", c.UseLine(), c.CommandPath()))
 	}
+}
+
+// nearVerb asks after the verb that a word resembles, if one does.
+func nearVerb(c *cobra.Command, word string) string {
+	c.SuggestionsMinimumDistance = 2
+	if near := c.SuggestionsFor(word); len(near) > 0 {
+		return " (do you mean " + near[0] + "?)"
+	}
+	return ""
 }
 
 // outputFlag adds -o to a verb that prints a table.

@@ -96,6 +96,9 @@ func (r *resting) status(ctx context.Context) (api.Status, error) {
 		st.Sources = append(st.Sources, s)
 	}
 	st.Health = monitor.Judge(st.Sources)
+	st.Ready = false
+	st.Add(monitor.Reason{Component: "daemon", Light: monitor.Red, Problem: monitor.Problem{Code: codeNotRunning, At: st.At,
+		Text: "no daemon runs for this file, so that nothing is captured", Mend: "evert run"}})
 	return st, nil
 }
 

@@ -24,7 +24,7 @@ func (a *app) logger(c configs.Logging) *slog.Logger {
 		level = slog.LevelInfo
 	}
 	options := &slog.HandlerOptions{Level: level}
-	if c.Format == "text" {
+	if c.Format == "text" || c.Format == "auto" && a.screen.live {
 		return slog.New(slog.NewTextHandler(a.screen, options))
 	}
 	return slog.New(slog.NewJSONHandler(a.screen, options))

@@ -14,6 +14,7 @@ const (
 	codeNoDaemon   pipeline.Code = "NO_DAEMON"
 
 	codeOtherState          pipeline.Code = "DATA_DIR_OTHER"
+	codeNotRunning          pipeline.Code = "NOT_RUNNING"
 	codeRegistryUnreachable pipeline.Code = "REGISTRY_UNREACHABLE"
 	codeRegistryTLS         pipeline.Code = "REGISTRY_TLS"
 	codeRegistryAuth        pipeline.Code = "REGISTRY_AUTH"

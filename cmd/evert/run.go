@@ -161,7 +161,11 @@ func (d *daemon) prepare() {
 }
 
 func (d *daemon) own(ctx context.Context) (err error) {
-	d.dir, err = datadir.Take(ctx, d.config.DataDir, d.flags.verb, d.flags.patience)
+	d.dir, err = datadir.Take(ctx, d.config.DataDir, d.flags.verb, 0)
+	if pipeline.CodeOf(err) == datadir.CodeTaken && d.flags.patience > 0 {
+		d.log.Info("the data directory is in use; waiting for its process to end", "data_dir", d.config.DataDir, "holder", datadir.HolderOf(d.config.DataDir).String(), "patience", d.flags.patience.String())
+		d.dir, err = datadir.Take(ctx, d.config.DataDir, d.flags.verb, d.flags.patience)
+	}
 	return err
 }
 
@@ -308,7 +312,11 @@ func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Hand
 	if address == "" || address == configs.Off {
 		return nil
 	}
-	l, err := api.Listen(ctx, name, address, d.flags.patience)
+	l, err := api.Listen(ctx, name, address, 0)
+	if pipeline.CodeOf(err) == api.CodePortTaken && d.flags.patience > 0 {
+		d.log.Info("an address is in use; waiting for it to be free", "name", name, "address", address, "patience", d.flags.patience.String())
+		l, err = api.Listen(ctx, name, address, d.flags.patience)
+	}
 	if err != nil {
 		return err
 	}

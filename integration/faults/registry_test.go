@@ -78,13 +78,16 @@ func (k *keeper) stop() {
 // it back.
 func (k *keeper) away(t *testing.T, d *harness.Daemon, meanwhile func()) {
 	t.Helper()
-	during(t, d, func() {
-		k.stop()
-		over := time.After(outage())
-		meanwhile()
-		<-over
-		k.start()
-	})
+	before := d.Count(anyLine)
+	k.stop()
+	over := time.After(outage())
+	meanwhile()
+	<-over
+	k.start()
+	most := mostLines + 2*int(outage().Seconds()) // the workload's large transactions are told too
+	if n := d.Count(anyLine) - before; n > most {
+		t.Errorf("%d lines of log while the registry was away, more than %d; the last:\n%s", n, most, d.Last(20))
+	}
 }
 
 // K23 the registry is gone, for ten minutes in a long run. Tables whose schemas

@@ -20,6 +20,11 @@ func ofDaemon() []Entry {
 			Mend: "Start `evert run`, or run the verb in the directory in which the daemon was started.",
 		},
 		{
+			Code: "NOT_RUNNING",
+			Text: "No daemon runs for this file on this machine: what is shown was read from the data directory or the cluster, and nothing is captured meanwhile. The database keeps its log for us until one runs again.",
+			Mend: "Start `evert run`, or the service that runs it.",
+		},
+		{
 			Code: "PORT_TAKEN",
 			Text: "An address below serve is in use, or cannot be listened on. A predecessor that is still ending is waited for, for ten seconds; then evert ends with exit code 3.",
 			Mend: "Stop the other process, or name another address: port 0 takes a free one, none turns the listener off.",

@@ -91,6 +91,14 @@ serve:
   http: 127.0.0.1:8380             # /healthz /readyz /metrics /v1/status; none turns it off
 `
 
+// estimate tells how many rows a table has, if the server has counted any.
+func estimate(t Table) string {
+	if t.Rows == 0 && t.Bytes > 0 {
+		return "rows not counted yet"
+	}
+	return "~" + terminal.Count(t.Rows) + " rows"
+}
+
 // writeTables writes the patterns, with what they match, and what is left out.
 func writeTables(b *strings.Builder, tables []Table) {
 	b.WriteString("      tables:\n")
@@ -101,7 +109,7 @@ func writeTables(b *strings.Builder, tables []Table) {
 		fmt.Fprintf(b, "        - %s\n", scalar(pattern(schema)))
 		for _, t := range tables {
 			if t.Schema == schema && t.Usable() {
-				fmt.Fprintf(b, "          #   %-36s %14s rows  %10s\n", configs.TableName(t.Schema, t.Name), "~"+terminal.Count(t.Rows), terminal.Bytes(t.Bytes))
+				fmt.Fprintf(b, "          #   %-36s %19s  %10s\n", configs.TableName(t.Schema, t.Name), estimate(t), terminal.Bytes(t.Bytes))
 			}
 		}
 	}

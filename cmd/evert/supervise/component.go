@@ -1,20 +1,26 @@
 package supervise
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
 
 // A Component is a part of the daemon that lives as long as the daemon does.
 type Component struct {
-	Run      func(ctx context.Context) error // makes everything it needs anew; nil means done
-	Backoff  Backoff
-	Settled  time.Duration        // a run that lasted this long begins the back-off anew; Backoff.Max if 0
-	Person   func(err error) bool // reports whether only a person can mend err; never if nil
-	FailFast bool                 // return the first error instead of trying again
-	Events   Events
-	Now      func() time.Time                                 // time.Now if nil
-	Sleep    func(ctx context.Context, d time.Duration) error // waits for d or ctx; a timer if nil
+	Run     func(ctx context.Context) error // makes everything it needs anew; nil means done
+	Backoff Backoff
+	Settled time.Duration // a run that lasted this long begins the back-off anew; Backoff.Max if 0
+	// Progressed reports whether anything was achieved since it was last called: a
+	// run that achieved nothing has to last ten times as long until it counts as
+	// settled, as it may have waited all the while for what then failed. Every run
+	// did if nil.
+	Progressed func() bool
+	Person     func(err error) bool // reports whether only a person can mend err; never if nil
+	FailFast   bool                 // return the first error instead of trying again
+	Events     Events
+	Now        func() time.Time                                 // time.Now if nil
+	Sleep      func(ctx context.Context, d time.Duration) error // waits for d or ctx; a timer if nil
 }
 
 // Events are told what becomes of a component, on its own goroutine. Any of
@@ -50,12 +56,12 @@ func (c *Component) Supervise(ctx context.Context) error {
 
 // pause chooses the wait after a run that lasted this long.
 func (c *Component) pause(err error, lasted time.Duration) time.Duration {
+	settled := cmp.Or(c.Settled, c.Backoff.Max)
+	if c.Progressed != nil && !c.Progressed() {
+		settled *= 10
+	}
 	if c.Person != nil && c.Person(err) {
 		return c.Backoff.Longest()
-	}
-	settled := c.Settled
-	if settled == 0 {
-		settled = c.Backoff.Max
 	}
 	if lasted >= settled {
 		c.Backoff.Reset()

@@ -74,6 +74,22 @@ func TestO13RetriesBackOff(t *testing.T) {
 			t.Fatalf("waited %v after an hour of work, want %v", w.waits[4], c.Backoff.Min)
 		}
 	})
+	t.Run("O13 K23 a run that only waited for what failed does not begin anew", func(t *testing.T) {
+		w := &world{}
+		c, ctx := w.component(func(int) error {
+			w.now = w.now.Add(time.Minute) // a request that nobody answers, and ten minutes of outage
+			return errDown
+		})
+		achieved := 0
+		c.Progressed = func() bool { achieved++; return achieved == 6 }
+		_ = c.Supervise(ctx)
+		want := []time.Duration{100, 200, 400, 800, 1600, 100, 200, 400, 800, 1600, 3200, 6400}
+		for i := range want {
+			if w.waits[i] != want[i]*time.Millisecond {
+				t.Fatalf("waits %v, want %v ms", w.waits, want)
+			}
+		}
+	})
 	t.Run("O13 what needs a person is tried slowly", func(t *testing.T) {
 		w := &world{}
 		c, ctx := w.component(func(int) error { return errDown })
