@@ -225,7 +225,7 @@ func (d *daemon) passing(err error) bool {
 // logEvents are told what happens inside the embedded log. One that cannot go on
 // ends the daemon: what was committed is on the disk.
 func (d *daemon) logEvents() logEvents {
-	return logEvents{kafka: kafka.Events{Certificate: d.sawCertificate, Finding: d.found, Stuck: d.waitsForStuck}, embedded: embedded.Events{
+	return logEvents{kafka: kafka.Events{Certificate: d.sawCertificate, Finding: d.found, Stuck: d.waitsForStuck, Ended: d.endedByHand}, embedded: embedded.Events{
 		Full: func(full bool) {
 			d.full.Store(full)
 			if full {

@@ -42,6 +42,13 @@ func (d *daemon) tellStuck(p monitor.Problem) {
 	d.log.Warn("a transaction holds a topic", "what", p.Text, "code", string(p.Code), "mend", p.Mend)
 }
 
+// endedByHand is told that a cluster that was down had forgotten to end what it
+// decided (K07).
+func (d *daemon) endedByHand(id string, tp log.TopicPartition, committed bool) {
+	d.log.Warn("the cluster had decided a transaction and forgotten to end it; it is ended now, as it was decided",
+		"transactional_id", id, "partition", tp.String(), "committed", committed)
+}
+
 // written are the topics that this deployment writes, as far as they are known.
 func (w *watching) written() []string {
 	topics := append(w.topics(), log.OwnersTopic)

@@ -44,8 +44,8 @@ func TestKillKafka(t *testing.T) {
 	killRounds(t, kills/2, harness.Options{Brokers: []string{cluster.Address}})
 }
 
-// On Apache Kafka; in a full run its broker is restarted now and then as well,
-// while the daemon runs: K01 K05 K07.
+// On Apache Kafka, whose only broker is killed now and then as well, alone or
+// together with the daemon: K01 K05 K07.
 func TestKillApacheKafka(t *testing.T) {
 	t.Parallel()
 	kills := harness.Number(t, "EVERT_CRASH_RUNS", 6)

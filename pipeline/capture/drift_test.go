@@ -30,7 +30,13 @@ func TestDriftWhileRunning(t *testing.T) {
 				return err
 			}
 			compact, stamp := "compact", "LogAppendTime"
-			_, err := cl.CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &compact, "message.timestamp.type": &stamp}, peopleTopic)
+			made, err := cl.CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &compact, "message.timestamp.type": &stamp}, peopleTopic)
+			for err == nil { // the controller has it before the broker tells of it
+				var topics kadm.TopicDetails
+				if topics, err = cl.ListTopics(t.Context(), peopleTopic); topics[peopleTopic].ID == made.ID {
+					break
+				}
+			}
 			return err
 		}, log.RefuseReplaced},
 		{"K14 the topic is given another partition", func(t *testing.T, cl *kadm.Client) error {

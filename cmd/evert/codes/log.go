@@ -56,7 +56,17 @@ func ofLog() []Entry {
 		{
 			Code: "KAFKA_TRANSACTION_STUCK", Passing: true,
 			Text: "A producer left a transaction open on a topic for longer than kafka.transaction_timeout. Whoever reads committed records sees nothing behind its first one, and the topic is not compacted there. Evert writes on. The producer is named by its id, and by its transactional id as long as a coordinator knows that.",
-			Mend: "Stop that producer, if it runs; then end its transaction with the command that the message shows. What it wrote is dropped.",
+			Mend: "Stop that producer, if it runs; then end its transaction with the command that the message shows. What it wrote is dropped. A transaction of Evert's own is ended by a start of evert run; never abort it by hand.",
+		},
+		{
+			Code: "KAFKA_COMMIT_HIDDEN", Passing: true,
+			Text: "All brokers of the cluster went down at once, and when they came back the cluster forgot to end a transaction of Evert's that it had decided: nobody sees what was committed there. Evert ends it as it was decided, but this user may not. Nothing is lost, and nothing is written until it is ended. It is tried again by itself.",
+			Mend: "Give the user the right that the message shows, for as long as this lasts, or end it as a user who has it: kafka-acls.sh --add --operation Alter --cluster.",
+		},
+		{
+			Code: "KAFKA_COMMIT_UNDECIDED",
+			Text: "A transaction of Evert's is open in a topic, and its coordinator has dealt with others since: nobody knows whether it was committed. It happens if all brokers go down at once in the very moment in which Evert starts. Do not abort it with kafka-transactions.sh: rows that count may go with it.",
+			Mend: "evert reset SOURCE --yes begins the topics anew.",
 		},
 		{
 			Code: "KAFKA_TRANSACTION_TIMEOUT",

@@ -182,6 +182,9 @@ func (w *Writer) fail(ctx context.Context, err error) error {
 	if err == nil || w.dead != nil {
 		return w.dead
 	}
+	if refused := context.Cause(w.life); refused != nil {
+		err = fmt.Errorf("writer %s: %w", w.id, refused)
+	}
 	switch {
 	case isEnded(err) && w.timedOut(ctx):
 		err = fmt.Errorf("writer %s: the transaction was open for %s, above its timeout of %s, and the cluster aborted it: open the writer again: %w",
@@ -208,13 +211,9 @@ func (w *Writer) timedOut(ctx context.Context) bool {
 	if !w.open || time.Since(w.since) < w.log.cfg.TransactionTimeout {
 		return false
 	}
-	states, err := w.log.admin.DescribeTransactions(ctx, w.id)
+	tx, err := w.log.transaction(ctx, w.id)
 	if err != nil {
 		return true // nobody can tell; opening again is safe, and fences
 	}
-	s, err := states.On(w.id, nil)
-	if err != nil || s.Err != nil {
-		return true
-	}
-	return s.ProducerID == w.pid && s.ProducerEpoch == w.epoch+1 && s.State != "Ongoing"
+	return tx.producer == w.pid && tx.epoch == w.epoch+1 && tx.state != stateOngoing
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -80,6 +81,9 @@ type Limits struct {
 type Events struct {
 	Stuck    func(s Stuck)                   // a transaction holds a partition's stable end (K09)
 	Retrying func(where string, cause error) // a request failed and is repeated
+	// Ended: the cluster had decided the transaction of one of our transactional
+	// ids and forgotten to end it in a partition, where it is ended now (K07).
+	Ended func(id string, tp log.TopicPartition, committed bool)
 	// Finding tells what of a topic is not as the file says, where that stops
 	// nothing: a setting that the cluster refused, or that it has otherwise.
 	Finding func(r *pipeline.Refusal)

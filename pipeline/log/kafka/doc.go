@@ -46,6 +46,20 @@
 // one partition; a reader that wants what was just committed waits for the
 // stable end to pass what Flush gave.
 //
+// A cluster whose brokers went down all at once may forget the markers of what it
+// has decided: while a partition has no leader, Apache Kafka 4.4 takes it for
+// deleted. Its transaction stays open there, and whatever end this producer's next
+// one gets ends both. The decision is on record with the coordinator until the
+// next InitProducerID, so a Writer asks for it before that, aborts what is open
+// itself for it to be on record, and writes the missing markers as a coordinator
+// would (settle.go). A Writer that lives on does the same before it makes a new
+// connection (ending.go). To write markers takes the right to Alter the cluster,
+// which nothing else needs; without it the log waits with KAFKA_COMMIT_HIDDEN. A
+// record of the same producer would do instead, but a crash beside it would abort
+// what was committed. Where the decision is no longer known, the answer is
+// KAFKA_COMMIT_UNDECIDED. Offsets of groups are left to the next commit of theirs:
+// they decide nothing here.
+//
 // A commit of offsets without records needs no transaction: one OffsetCommit
 // under the member's generation is atomic by itself.
 //

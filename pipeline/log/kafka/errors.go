@@ -25,6 +25,8 @@ const (
 	codeDiffers     pipeline.Code = "TOPIC_SETTING_DIFFERS"
 	codeTimeout     pipeline.Code = "KAFKA_TRANSACTION_TIMEOUT"
 	codeStuck       pipeline.Code = "KAFKA_TRANSACTION_STUCK"
+	codeHidden      pipeline.Code = "KAFKA_COMMIT_HIDDEN"
+	codeUndecided   pipeline.Code = "KAFKA_COMMIT_UNDECIDED"
 	codeTruncated   pipeline.Code = "TOPIC_TRUNCATED"
 
 	codeTransactionVersion pipeline.Code = "KAFKA_TRANSACTION_VERSION"

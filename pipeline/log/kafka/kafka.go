@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evertdb/evert/pipeline/log"
@@ -22,6 +23,8 @@ type Log struct {
 	cl    *kgo.Client // for requests only: never produces, never consumes
 	admin *kadm.Client
 	info  Info
+
+	settles bool // the cluster tells of transactions, and lets them be ended by hand
 }
 
 var _ log.Log = (*Log)(nil)
@@ -79,6 +82,13 @@ func (l *Log) ask(ctx context.Context) error {
 		return err
 	}
 	l.info.Version = kversion.FromApiVersionsResponse(resp).VersionGuess()
+	knows := 0
+	for _, k := range resp.ApiKeys {
+		if slices.Contains(settleKeys[:], kmsg.Key(k.ApiKey)) {
+			knows++
+		}
+	}
+	l.settles = knows == len(settleKeys)
 	for _, f := range resp.FinalizedFeatures {
 		if f.Name == "transaction.version" {
 			l.info.TransactionVersion = f.MaxVersionLevel

@@ -109,7 +109,9 @@ func realHanging(t *testing.T, c *kafkaserver.Cluster, cfg Config) {
 	cfg.TransactionTimeout = 10 * time.Minute
 	l := open(t, cfg)
 	tp := part0(topic(t, l, "hanging", 1).Name)
-	lost := writer(t, l, "lost")
+	foreign := cfg
+	foreign.Deployment += "-of-others"
+	lost := writer(t, open(t, foreign), "lost")
 	if err := lost.Append(t.Context(), rec(tp, "a", "dropped")); err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +126,13 @@ func realHanging(t *testing.T, c *kafkaserver.Cluster, cfg Config) {
 	if err != nil || len(stuck) != 1 {
 		t.Fatalf("got %v, %v", stuck, err)
 	}
-	same(t, stuck[0].TransactionalID, cfg.Deployment+".lost")
+	same(t, stuck[0].TransactionalID, foreign.Deployment+".lost")
+	same(t, stuck[0].Ours, false)
 	same(t, stuck[0].Stable, 0)
+	own, err := lost.log.Stuck(t.Context(), 0, tp.Topic)
+	if err != nil || len(own) != 1 || !own[0].Ours || own[0].Command != "" || strings.Contains(own[0].Refusal().Error(), " abort ") {
+		t.Fatalf("its own deployment would abort what may be committed: %+v, %v", own, err)
+	}
 	words := strings.Fields(stuck[0].Command)
 	same(t, words[0], "kafka-transactions.sh")
 	out, err := kafkatest.Distribution(t).Command(t.Context(), "org.apache.kafka.tools.TransactionsCommand", words[1:]...).CombinedOutput()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -19,7 +20,8 @@ type Stuck struct {
 	ProducerID      int64
 	TransactionalID string    // empty if no coordinator knows the transaction: it hangs
 	Since           time.Time // begin of the transaction, or its last record here
-	Command         string    // ends the transaction; its records are lost
+	Ours            bool      // of a writer of this deployment
+	Command         string    // ends the transaction; its records are lost. Empty for ours: they may be committed
 }
 
 // Refusal says it with its code.
@@ -28,10 +30,13 @@ func (s Stuck) Refusal() *pipeline.Refusal {
 	if s.TransactionalID != "" {
 		who = fmt.Sprintf("producer %d with the transactional id %q", s.ProducerID, s.TransactionalID)
 	}
-	return &pipeline.Refusal{Code: codeStuck, Where: s.TopicPartition.String(),
+	mend := s.Command + "   # what it wrote is dropped"
+	if s.Ours {
+		mend = "evert run   # a new start ends it, as it was decided"
+	}
+	return &pipeline.Refusal{Code: codeStuck, Where: s.TopicPartition.String(), Mend: mend,
 		What: fmt.Sprintf("a transaction of %s is open since %s: committed readers see nothing behind offset %d, and nothing there is compacted",
-			who, s.Since.UTC().Format(time.RFC3339), s.Stable),
-		Mend: s.Command + "   # what it wrote is dropped"}
+			who, s.Since.UTC().Format(time.RFC3339), s.Stable)}
 }
 
 // Stuck gives the transactions that are open on the topics for longer than the
@@ -100,15 +105,25 @@ func (l *Log) nameTransactions(ctx context.Context, all []Stuck) {
 	if err != nil {
 		return
 	}
-	byProducer := map[int64]string{}
-	for id, t := range listed {
-		if t.State == "Ongoing" {
-			byProducer[t.ProducerID] = id
-		}
+	byProducer := map[int64]kadm.ListedTransaction{}
+	for _, t := range listed {
+		byProducer[t.ProducerID] = t
 	}
 	for i := range all {
-		all[i].TransactionalID = byProducer[all[i].ProducerID]
+		l.name(&all[i], byProducer[all[i].ProducerID])
 		l.addStart(ctx, &all[i])
+	}
+}
+
+// name says whose a transaction is. Somebody else's that is over for its
+// coordinator hangs; of ours, the coordinator forgot to end what it decided.
+func (l *Log) name(s *Stuck, t kadm.ListedTransaction) {
+	s.Ours = strings.HasPrefix(t.TxnID, l.cfg.Deployment+".")
+	if s.Ours {
+		s.Command = ""
+	}
+	if s.Ours || t.State == stateOngoing {
+		s.TransactionalID = t.TxnID
 	}
 }
 

@@ -42,6 +42,10 @@ type Writer struct {
 	epoch int16
 	dead  error // sticky; classified
 
+	life   context.Context // ends when a connection is refused for good
+	kill   context.CancelCauseFunc
+	ending ending
+
 	late atomic.Bool // an EndTxn may still be under way (K06)
 
 	mu    sync.Mutex
@@ -66,19 +70,31 @@ func (l *Log) Writer(ctx context.Context, id string) (log.Writer, error) {
 		room: newRoom(l.cfg.Limits.WriteRecords, l.cfg.Limits.WriteBytes),
 	}
 	w.promise = w.onAck
+	w.life, w.kill = context.WithCancelCause(context.Background())
 	w.limits.bytes = map[string]int32{}
 	w.acked.next = map[log.TopicPartition]*int64{}
+	if err := l.settle(ctx, w.id); err != nil {
+		return nil, w.openError(err)
+	}
 	cl, err := l.client(w.options()...)
 	if err != nil {
 		return nil, fmt.Errorf("writer %s: %w", w.id, err)
 	}
 	w.cl = cl
-	// Not until the first record, but now: InitProducerID is the fence.
-	if _, _, err := cl.ProducerID(ctx); err != nil {
+	if err := w.fence(ctx); err != nil {
 		cl.Close()
 		return nil, w.openError(err)
 	}
 	return w, nil
+}
+
+// fence sends InitProducerID: not until the first record, but now.
+func (w *Writer) fence(ctx context.Context) error {
+	producer, _, err := w.cl.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
+	return w.log.unsettled(ctx, w.id, producer)
 }
 
 func (w *Writer) options() []kgo.Opt {
@@ -92,6 +108,7 @@ func (w *Writer) options() []kgo.Opt {
 		kgo.MaxBufferedRecords(w.log.cfg.Limits.WriteRecords + 1), // room bounds, and waits with the caller's context
 		kgo.ProducerBatchMaxBytesFn(w.limits.of),
 		kgo.WithHooks(w),
+		kgo.Dialer(w.dial),
 	}
 	if !w.log.info.ExactlyOnce() {
 		// From version 5 on the group is added to the transaction by the
@@ -128,6 +145,8 @@ func (w *Writer) Append(ctx context.Context, recs ...log.Record) error {
 	if w.dead != nil || len(recs) == 0 {
 		return w.dead
 	}
+	ctx, cancel := w.alive(ctx)
+	defer cancel()
 	if err := w.check(ctx, recs); err != nil {
 		return err
 	}
@@ -209,6 +228,8 @@ func (w *Writer) Flush(ctx context.Context) (log.Offsets, error) {
 }
 
 func (w *Writer) flush(ctx context.Context) error {
+	ctx, cancel := w.alive(ctx)
+	defer cancel()
 	if err := w.cl.Flush(ctx); err != nil {
 		return w.fail(ctx, fmt.Errorf("writer %s: flush: %w", w.id, err))
 	}
@@ -239,12 +260,16 @@ func (w *Writer) Commit(ctx context.Context, in *log.Inputs) error {
 
 // end sends EndTxn (I1: rows, frontier and offsets become visible here).
 func (w *Writer) end(ctx context.Context, how kgo.TransactionEndTry) error {
+	ctx, cancel := w.alive(ctx)
+	defer cancel()
 	if err := w.learned(ctx); err != nil {
 		return w.fail(ctx, fmt.Errorf("writer %s: end of transaction: %w", w.id, err))
 	}
+	w.ending.begin(w.pid, w.acked.next, how == kgo.TryCommit)
 	if err := w.cl.EndTransaction(ctx, how); err != nil {
 		return w.fail(ctx, fmt.Errorf("writer %s: end of transaction: %w", w.id, err))
 	}
+	w.ending.decided()
 	w.open = false
 	if w.late.Swap(false) && !w.log.info.ExactlyOnce() { // K06
 		w.dead = fmt.Errorf("writer %s: a connection died under the end of a transaction, and this cluster does not fence late ones: open it again", w.id)
@@ -280,6 +305,7 @@ func (w *Writer) Close() error {
 		cancel()
 	}
 	w.cl.Close()
+	w.kill(log.ErrClosed)
 	w.cl, w.open, w.dead = nil, false, log.ErrClosed
 	return nil
 }
