@@ -70,7 +70,7 @@ func (l *Log) settleOnce(ctx context.Context, id string) (done bool, err error) 
 	case isEnding(tx.state):
 		return false, nil
 	}
-	hidden, err := l.hidden(ctx, tx.producer)
+	hidden, err := l.unended(ctx, tx.producer)
 	if err != nil || len(hidden) == 0 {
 		return err == nil, err
 	}
@@ -89,7 +89,7 @@ func (l *Log) unsettled(ctx context.Context, id string, producer int64) error {
 	if !l.settles {
 		return nil
 	}
-	hidden, err := l.hidden(ctx, producer)
+	hidden, err := l.unended(ctx, producer)
 	if err != nil || len(hidden) == 0 {
 		return err
 	}
@@ -159,9 +159,9 @@ func (l *Log) abort(ctx context.Context, tx transaction) error {
 	return nil
 }
 
-// hidden gives the partitions of this deployment's topics in which a producer has
+// unended gives the partitions of this deployment's topics in which a producer has
 // a transaction open.
-func (l *Log) hidden(ctx context.Context, producer int64) ([]kadm.DescribedProducer, error) {
+func (l *Log) unended(ctx context.Context, producer int64) ([]kadm.DescribedProducer, error) {
 	meta, err := l.admin.Metadata(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask for topics: %w", err)
