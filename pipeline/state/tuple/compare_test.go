@@ -30,8 +30,17 @@ func compare(t *schema.Type, c schema.Collation, v, w schema.Value) int {
 		return bytes.Compare(v.Ref(), w.Ref())
 	case schema.KindArray:
 		return compareArrays(t, c, v, w)
+	case schema.KindInterval:
+		return total(v).Cmp(total(w))
 	}
 	return cmp.Compare(v.Int(), w.Int())
+}
+
+// total is an interval's length as Postgres compares it.
+func total(v schema.Value) *big.Int {
+	months, days, micros := v.Interval()
+	n := big.NewInt(int64(months)*30 + int64(days))
+	return n.Mul(n, big.NewInt(schema.MicrosPerDay)).Add(n, big.NewInt(micros))
 }
 
 func b2i(b bool) int {

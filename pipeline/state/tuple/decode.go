@@ -16,7 +16,7 @@ func (f *field) malformed() error {
 
 // Exact reports whether Decode gives back the very values that were encoded,
 // but for −0, which comes back as 0. It does not for decimals (1.00 comes back
-// as 1), padded text and arrays of these; what it gives is SQL-equal
+// as 1), padded text, intervals and arrays of these; what it gives is SQL-equal
 // then.
 func (k *Key) Exact() bool {
 	for i := range k.fields {
@@ -29,7 +29,7 @@ func (k *Key) Exact() bool {
 
 func (f *field) exact() bool {
 	switch f.op {
-	case opDecimal:
+	case opDecimal, opInterval:
 		return false
 	case opArray:
 		return f.elem.exact()
@@ -127,6 +127,8 @@ func (f *field) size(b []byte, x byte) int {
 		return f.labelBytes(b, x)
 	case opUUID:
 		return fixed(b, uuidBytes)
+	case opInterval:
+		return both(b, x)
 	}
 	return f.arrayBytes(b, x)
 }
@@ -136,6 +138,19 @@ func fixed(b []byte, n int) int {
 		return 0
 	}
 	return n
+}
+
+// both is the length of two ints.
+func both(b []byte, x byte) int {
+	n := intSize(b, x)
+	if n == 0 {
+		return 0
+	}
+	m := intSize(b[n:], x)
+	if m == 0 {
+		return 0
+	}
+	return n + m
 }
 
 func (f *field) labelBytes(b []byte, x byte) int {
@@ -199,6 +214,8 @@ func (f *field) parseLong(b, arena []byte) (schema.Value, []byte, error) {
 		return schema.Decimal(longer[start:len(longer):len(longer)]), longer, nil
 	case opEnum:
 		return f.parseLabel(b, arena)
+	case opInterval:
+		return f.parseInterval(b, arena)
 	}
 	return f.parseArray(b, arena)
 }
@@ -235,4 +252,21 @@ func (f *field) parseLabel(b, arena []byte) (schema.Value, []byte, error) {
 	}
 	text, longer := parseText(b[n:len(b)-1], arena)
 	return schema.Text(text), longer, nil
+}
+
+// parseInterval gives the total as days and microseconds, with no months.
+func (f *field) parseInterval(b, arena []byte) (schema.Value, []byte, error) {
+	n := intSize(b, 0)
+	days, micros := parseInt(b[:n]), parseInt(b[n:])
+	months := int64(0)
+	if days != int64(int32(days)) {
+		months = days / daysPerMonth
+		days -= months * daysPerMonth
+	}
+	if months != int64(int32(months)) {
+		return schema.Null(), arena, f.malformed()
+	}
+	start := len(arena)
+	arena = schema.AppendInterval(arena, int32(months), int32(days), micros)
+	return schema.PackedInterval(arena[start:len(arena):len(arena)]), arena, nil
 }

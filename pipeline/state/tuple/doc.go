@@ -16,6 +16,7 @@
 //	                  padded text without its trailing spaces
 //	enum              place of its label, as an int; one that is not known: their count, then its text
 //	uuid              16 bytes
+//	interval          days of its total, as an int; the rest of a day in µs, as an int
 //	array             column* 0 dimensions, see array.go
 //
 // No payload is the beginning of another, so the encoding of a tuple's first

@@ -30,6 +30,7 @@ func sqlColumns() []schema.Column {
 		{Name: "time", Type: schema.Type{Kind: schema.KindTime}},
 		{Name: "timestamp", Type: schema.Type{Kind: schema.KindTimestamp}},
 		{Name: "timestamptz", Type: schema.Type{Kind: schema.KindTimestamp, Zoned: true}},
+		{Name: "interval", Type: schema.Type{Kind: schema.KindInterval}},
 		{Name: "uuid", Type: schema.Type{Kind: schema.KindUUID}},
 		{Name: "mood", Type: schema.Type{Kind: schema.KindText, Labels: []string{"sad", "", "happy", "a\x01b"}}},
 		{Name: "bigint[]", Type: schema.Type{Kind: schema.KindArray, Elem: &integer}},
@@ -111,7 +112,18 @@ func genTemporal(rt *rapid.T, k schema.Kind) schema.Value {
 		odd := rapid.SampledFrom([]int64{schema.TimestampInfinity, schema.TimestampMinusInfinity, 0, -1})
 		return schema.Timestamp(rapid.OneOf(odd, rapid.Int64Range(-2_000_000*schema.MicrosPerDay/10, 9_000_000*schema.MicrosPerDay/10)).Draw(rt, "timestamp"))
 	}
+	if k == schema.KindInterval {
+		return genInterval(rt)
+	}
 	panic(fmt.Sprintf("no values of kind %s", k))
+}
+
+// genInterval draws intervals that are often equal in total.
+func genInterval(rt *rapid.T) schema.Value {
+	few := rapid.Int32Range(-2, 2)
+	months, days := rapid.OneOf(few, rapid.Int32Range(-1<<20, 1<<20)).Draw(rt, "months"), rapid.OneOf(few, rapid.Just[int32](30)).Draw(rt, "days")
+	day := rapid.Map(few, func(n int32) int64 { return int64(n) * schema.MicrosPerDay })
+	return schema.Interval(months, days, rapid.OneOf(day, rapid.Int64Range(-1<<50, 1<<50)).Draw(rt, "micros"))
 }
 
 // genArray draws an array of one or two dimensions.

@@ -42,6 +42,7 @@ const (
 	opText
 	opEnum
 	opUUID
+	opInterval
 	opArray
 )
 
@@ -84,7 +85,7 @@ func (f *field) order(o Order) {
 var ops = [...]op{
 	schema.KindBool: opBool, schema.KindInt: opInt, schema.KindFloat: opFloat, schema.KindDecimal: opDecimal,
 	schema.KindText: opText, schema.KindBytes: opText, schema.KindDate: opInt, schema.KindTime: opInt,
-	schema.KindTimestamp: opInt, schema.KindUUID: opUUID, schema.KindArray: opArray,
+	schema.KindTimestamp: opInt, schema.KindUUID: opUUID, schema.KindArray: opArray, schema.KindInterval: opInterval,
 }
 
 func compile(t *schema.Type, c schema.Collation) (field, error) {
@@ -175,6 +176,8 @@ func (f *field) payload(dst []byte, v schema.Value) []byte {
 		return f.appendLabel(dst, v.Ref())
 	case opUUID:
 		return appendUUID(dst, v.Ref())
+	case opInterval:
+		return appendInterval(dst, v)
 	}
 	return f.appendArray(dst, v)
 }

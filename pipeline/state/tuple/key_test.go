@@ -194,7 +194,7 @@ func wide() ([]schema.Column, schema.Row) {
 	row := schema.Row{
 		schema.Bool(true), schema.Int(123_456), schema.Float(1.5), schema.Float(math.Pi), schema.Decimal([]byte("-1234.5600")),
 		schema.Text([]byte("some text of a usual length")), schema.Text([]byte("padded  ")), schema.Bytes([]byte{0, 1, 2}), schema.Date(20_000),
-		schema.Time(3_600_000_000), schema.Timestamp(800_000_000_000_000), schema.Timestamp(-1), schema.UUID(bytes.Repeat([]byte{7}, 16)),
+		schema.Time(3_600_000_000), schema.Timestamp(800_000_000_000_000), schema.Timestamp(-1), schema.Interval(1, -2, 3), schema.UUID(bytes.Repeat([]byte{7}, 16)),
 		schema.Text([]byte("happy")), array([]schema.Value{schema.Int(1), schema.Null()}), array(nil), array([]schema.Value{schema.Text([]byte("x"))}),
 	}
 	return cols, row

@@ -190,6 +190,8 @@ func readRef(b []byte, k schema.Kind, n int, v *schema.Value) int {
 		*v = schema.JSON(ref)
 	case schema.KindArray:
 		*v = schema.Array(ref)
+	case schema.KindInterval:
+		*v = schema.PackedInterval(ref)
 	default:
 		return 0
 	}

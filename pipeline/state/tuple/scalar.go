@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+
+	"github.com/evertdb/evert/schema"
 )
 
 // appendInt writes a tag that tells sign and length, and the bytes that are
@@ -129,4 +131,15 @@ func appendUUID(dst, b []byte) []byte {
 	var id [uuidBytes]byte
 	copy(id[:], b)
 	return append(dst, id[:]...)
+}
+
+// daysPerMonth is what Postgres takes when it compares intervals.
+const daysPerMonth = 30
+
+// appendInterval writes the total, which does not fit 64 bits of microseconds.
+func appendInterval(dst []byte, v schema.Value) []byte {
+	months, days, micros := v.Interval()
+	whole, rest := schema.SplitMicros(micros)
+	dst = appendInt(dst, int64(months)*daysPerMonth+int64(days)+whole)
+	return appendInt(dst, rest)
 }
