@@ -3,7 +3,7 @@
 // nobody uses them.
 //
 // This package is the key index, which serves capture. Below it lie tuple, rows
-// as bytes that sort, and store, the state of views.
+// as bytes that sort; store, the state of views; and spill, sorting beyond memory.
 //
 // # The key index
 //
