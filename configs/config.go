@@ -98,6 +98,8 @@ type Limits struct {
 	StreamBytes Size `yaml:"stream_bytes" default:"16MiB" min:"64KiB" max:"64GiB"`
 	// Bytes of rows in one answer of a paged read; what is above it comes with the next page.
 	PageBytes Size `yaml:"page_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
+	// Memory that a comparison (evert verify) sorts rows in; what is above it spills to data_dir.
+	VerifyBytes Size `yaml:"verify_bytes" default:"32MiB" min:"64KiB" max:"64GiB"`
 	// Cursors of paged reads open at one time; the oldest ends when another is needed.
 	Cursors int `yaml:"cursors" default:"1000" min:"1" max:"1000000"`
 	// How long a read with wait_for may wait when it names no timeout, and at most.

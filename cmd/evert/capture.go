@@ -26,22 +26,26 @@ const probeEvery = 5 * time.Second
 // capturing is one source's way into the log, and what watches over it. One
 // goroutine, live, owns the component and the prober; others ask it.
 type capturing struct {
-	daemon   *daemon
-	name     string
-	kind     connector
-	database database
-	monitor  *monitor.Source
-	log      *slog.Logger
-	cancel   context.CancelFunc
-	jobs     chan job
-	finished chan struct{}       // closed when nothing of it runs any more
-	stopped  []*pipeline.Refusal // tables of this stage that have stopped; owned by the component
-	commits  uint64              // when it last failed; owned by the component
-	target   string              // where to stop, with --until-caught-up; owned by the component
-	probes   beat                // of the prober
+	daemon    *daemon
+	name      string
+	kind      connector
+	database  database
+	positions source // never opened: it compares positions
+	monitor   *monitor.Source
+	log       *slog.Logger
+	cancel    context.CancelFunc
+	jobs      chan job
+	finished  chan struct{}       // closed when nothing of it runs any more
+	stopped   []*pipeline.Refusal // tables of this stage that have stopped; owned by the component
+	commits   uint64              // when it last failed; owned by the component
+	target    string              // where to stop, with --until-caught-up; owned by the component
+	probes    beat                // of the prober
+	gate      *gate               // by which a comparison stops the source at a place
 
 	mu      sync.Mutex
 	present source // of the stage that runs; nil between two
+	waiting int    // readers that wait for the source to move on
+	aimed   bool   // it has a target
 }
 
 // A job is done while the source rests.
@@ -51,12 +55,12 @@ type job struct {
 }
 
 func (d *daemon) newCapture(name string) (*capturing, error) {
-	c := &capturing{daemon: d, name: name, log: d.log.With("source", name), cancel: func() {}, jobs: make(chan job), finished: make(chan struct{})}
+	c := &capturing{daemon: d, name: name, log: d.log.With("source", name), cancel: func() {}, jobs: make(chan job), finished: make(chan struct{}), gate: newGate()}
 	kind, database, err := connect(place{d.config, name, c.log})
 	if err != nil {
 		return nil, err
 	}
-	c.kind, c.database = kind, database
+	c.kind, c.database, c.positions = kind, database, database.Source()
 	c.monitor = monitor.NewSource(monitor.Config{Name: name, Kind: kind.kind, Facts: c.facts})
 	return c, nil
 }
@@ -191,10 +195,9 @@ func (c *capturing) stage(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	src := c.database.Source()
+	src := c.behindGate(c.database.Source())
 	c.put(src)
 	defer c.put(nil)
-	src.Hasten(c.target != "")
 	stage := &pipeline.Stage{
 		Source: refusing{src}, Sink: capture.New(c.sink(src, stop)), Limits: c.limits(), Events: c.events(src, stop),
 	}
@@ -344,6 +347,7 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 	copied := false
 	e.Opened = func(from pipeline.Resume) {
 		opened(from)
+		c.gate.begin(from)
 		copied = !from.At.IsZero()
 		c.opened(from)
 		if c.target != "" && from.Whole() {
@@ -352,6 +356,7 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 	}
 	e.Committed = func(done pipeline.Committed) {
 		committed(done)
+		c.gate.committed(done.At)
 		if !copied && done.At.Whole() {
 			copied = true
 			c.log.Info("every table is in its topic", "position", done.At.At.String(), "rows", c.monitor.Status().Totals.Rows)
@@ -382,9 +387,46 @@ func (c *capturing) arrive(src source, at pipeline.Resume, stop context.CancelCa
 }
 
 func (c *capturing) put(s source) {
+	defer c.urge()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.present = s
+	c.present, c.aimed = s, c.target != ""
+}
+
+// behindGate puts the gate before a source whose place can be told.
+func (c *capturing) behindGate(s source) source {
+	if db, ok := c.database.(pinner); ok {
+		return &gated{source: s, gate: c.gate, placeOf: db.Place}
+	}
+	return s
+}
+
+// urge tells the present source who waits for it: the end of the run, readers of
+// views, a comparison.
+func (c *capturing) urge() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.present == nil {
+		return
+	}
+	held := c.gate.isHeld()
+	c.present.Separate(held)
+	c.present.Hasten(held || c.waiting > 0 || c.aimed)
+}
+
+// Reached implements query.Clock.
+func (c *capturing) Reached(have, want string) (bool, error) { return c.positions.Reached(have, want) }
+
+// Hasten implements query.Clock.
+func (c *capturing) Hasten(waiting bool) {
+	c.mu.Lock()
+	if waiting {
+		c.waiting++
+	} else {
+		c.waiting--
+	}
+	c.mu.Unlock()
+	c.urge()
 }
 
 // facts are those of the source that runs, if one does.

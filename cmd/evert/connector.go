@@ -40,6 +40,7 @@ type source interface {
 	Reread(ctx context.Context, t *schema.Table, key schema.Row) (schema.Row, error)
 	Facts() monitor.Facts // may be called from any goroutine
 	Hasten(waiting bool)  // somebody waits for it to move on although nothing happens
+	Separate(each bool)   // each batch is to end behind its transaction; may be called from any goroutine
 }
 
 // A report is what a check of a source found, and the tables that it would

@@ -14,6 +14,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1 // at run time
 	exitInvalid     = 2 // configuration or usage
+	exitDiffers     = 4 // verify found differences
 	exitEnvironment = 3 // directory or port taken; a server that cannot be reached or refuses
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -240,7 +241,18 @@ func ignoreGone(err error, refused *pgconn.PgError) error {
 	return err
 }
 
-// Tables gives the tables that would be captured now.
+// Pin implements pinner.
+func (d *postgresDatabase) Pin(ctx context.Context) (*postgres.Pin, error) {
+	return postgres.Take(ctx, d.settings())
+}
+
+// Place implements pinner.
+func (d *postgresDatabase) Place(native string) (uint64, error) { return postgres.Place(native) }
+
+// Tables gives the tables that would be captured now. What there is to say of them
+// the source says.
 func (d *postgresDatabase) Tables(ctx context.Context) ([]*schema.Table, error) {
-	return postgres.Describe(ctx, d.settings())
+	c := d.settings()
+	c.Log = slog.New(slog.DiscardHandler)
+	return postgres.Describe(ctx, c)
 }

@@ -12,6 +12,7 @@ const (
 	codeFileExists pipeline.Code = "FILE_EXISTS"
 	codeUnanswered pipeline.Code = "SOURCE_UNANSWERED"
 	codeNoDaemon   pipeline.Code = "NO_DAEMON"
+	codeVerify     pipeline.Code = "VERIFY_IMPOSSIBLE"
 
 	codeOtherState          pipeline.Code = "DATA_DIR_OTHER"
 	codeNotRunning          pipeline.Code = "NOT_RUNNING"

@@ -31,6 +31,7 @@ import (
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/log/embedded/listener"
 	"github.com/evertdb/evert/pipeline/log/kafka"
+	"github.com/evertdb/evert/pipeline/view/query"
 	"github.com/evertdb/evert/schema/registry"
 )
 
@@ -70,6 +71,8 @@ type daemon struct {
 	captures     []*capturing
 	monitors     []*monitor.Source
 	watch        *watching
+	reads        *query.Reader // of views
+	shown        api.Views     // nil: there are none
 	servers      []server
 	kafka        *listener.Server // serve.kafka; nil if it is off
 	listen       []api.Address
@@ -276,6 +279,7 @@ func (d *daemon) openSources(context.Context) error {
 		d.monitors = append(d.monitors, c.monitor)
 	}
 	d.watch = d.newWatch()
+	d.reads = d.newReads()
 	return nil
 }
 
@@ -305,7 +309,8 @@ func (d *daemon) handlers() api.Handlers {
 		Cluster: d.topics.cluster, Stucks: d.watch.stuck, Registry: d.schemas},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
-		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests}
+		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests,
+		Views: d.shown, Reads: d.reads, Streams: d.config.Limits.Streams}
 }
 
 func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Handler, certificate *configs.ServeTLS) error {
@@ -402,6 +407,7 @@ func (d *daemon) drain() {
 		s.Stop(ctx)
 	}
 	d.servers = nil
+	d.reads.Close()
 	d.log.Info("stopped")
 }
 

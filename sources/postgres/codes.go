@@ -99,6 +99,7 @@ func Codes() map[pipeline.Code]string {
 		CodeNoFreeConnection: "The server has fewer free connections than a start may take.",
 		CodePrepared:         "A prepared transaction was neither committed nor rolled back for long. It holds back the log and the vacuum of the whole server.",
 		CodeOldTransaction:   "A transaction that writes is open for long. A new slot waits for it, and the log since its begin is kept.",
+		CodePinWaits:         "A comparison needs a snapshot of the database at a known place, and transactions that write did not end in time.",
 		CodeCatalogAge:       "The slot was not read for so long that the system catalogs cannot be vacuumed.",
 		CodeOrphanSlot:       "Nobody reads from a slot of this database. It holds back the log of the whole server, up to a full disk.",
 		CodeGenerated:        "Postgres does not put generated columns into the log, so they are left out of the topic, in copy and stream alike.",

@@ -48,6 +48,7 @@ type Source struct {
 	planned   chan struct{} // closed at the first acknowledgement
 	plan      sync.Once
 	hasty     atomic.Bool
+	separate  atomic.Bool
 	current   atomic.Pointer[stream]
 
 	retentionLevel int // owned by the poller: the percentage last warned of
@@ -327,6 +328,11 @@ func (s *Source) Hasten(waiting bool) {
 		st.wakeUp()
 	}
 }
+
+// Separate says whether each batch is to end behind its transaction, so that a
+// consumer can stop between any two that were committed from now on. It may be
+// called from any goroutine.
+func (s *Source) Separate(each bool) { s.separate.Store(each) }
 
 // Close ends the connections and waits for the goroutines. The slot stays.
 func (s *Source) Close() error {

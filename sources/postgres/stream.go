@@ -278,6 +278,11 @@ func (st *stream) frame(data []byte) error {
 	if f.kind == 'k' {
 		return st.keepalive(f)
 	}
+	if !st.a.open && st.source.separate.Load() {
+		if err := st.a.flush(); err != nil { // what came before must not share a batch with what comes
+			return err
+		}
+	}
 	if err := st.a.message(f.start, f.payload); err != nil {
 		return fmt.Errorf("at %s of the log: %w", f.start, err)
 	}

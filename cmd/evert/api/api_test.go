@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/compare"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/pipeline"
 )
@@ -42,6 +43,12 @@ func (f *fake) Records(_ context.Context, _ string, _ bool, emit func([]byte) er
 func (f *fake) Reset(_ context.Context, r Reset) (Plan, error) {
 	f.reset = r
 	return Plan{Done: r.Yes, Steps: []Step{{Does: "delete topic", What: "t"}}}, f.fails
+}
+
+func (f *fake) Verify(_ context.Context, name string, tell func(VerifyProgress)) (*Verified, error) {
+	tell(VerifyProgress{Step: "reading"})
+	tell(VerifyProgress{Step: "reading", Rows: 1000})
+	return &Verified{Name: name, Kind: "table", Report: compare.Report{Rows: 3, Equal: 2, Missing: 1, Keys: []compare.Difference{{Kind: "missing", Key: []byte(`{"id":1}`)}}}}, f.fails
 }
 
 func source(name string, state monitor.State, ready bool) monitor.SourceStatus {
@@ -185,9 +192,17 @@ func TestSocket(t *testing.T) {
 	if err := c.Records(t.Context(), "t", true, emit); err != nil || got.String() != "{\"offset\":1}\n{\"offset\":2}\n" {
 		t.Fatalf("records: %q %v", got.String(), err)
 	}
+	var steps []VerifyProgress
+	found, err := c.Verify(t.Context(), "t", func(p VerifyProgress) { steps = append(steps, p) })
+	if err != nil || found.Name != "t" || found.Same() || len(found.Keys) != 1 || len(steps) != 2 || steps[1].Rows != 1000 {
+		t.Fatalf("verify: %+v %v %v", found, steps, err)
+	}
 	f.fails = &pipeline.Refusal{Code: "NO_SUCH_TOPIC", What: "gone", Mend: "look"}
 	if err := c.Records(t.Context(), "t", true, emit); pipeline.CodeOf(err) != "NO_SUCH_TOPIC" {
 		t.Fatalf("a failure after records: %v", err)
+	}
+	if _, err := c.Verify(t.Context(), "t", func(VerifyProgress) {}); pipeline.CodeOf(err) != "NO_SUCH_TOPIC" {
+		t.Fatalf("verify that fails: %v", err)
 	}
 	f.lines = nil
 	if err := c.Records(t.Context(), "a/b c", true, emit); pipeline.CodeOf(err) != "NO_SUCH_TOPIC" {

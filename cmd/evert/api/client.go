@@ -112,11 +112,10 @@ func trailer(resp *http.Response) error {
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if body, err = jsonBody(in); err != nil {
 			return err
 		}
-		body = bytes.NewReader(b)
 	}
 	resp, err := c.do(ctx, method, path, body)
 	if err != nil {
@@ -124,6 +123,11 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	defer resp.Body.Close()
 	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+func jsonBody(in any) (io.Reader, error) {
+	b, err := json.Marshal(in)
+	return bytes.NewReader(b), err
 }
 
 // do sends a request; an answer that is a problem is an error.

@@ -38,6 +38,7 @@ func rules() map[string]rule {
 		"GET /v1/views/{view}/changes":       view,
 		"GET /v1/topics/{topic}/records":     {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/control":                   {http: [3]int{401, 401, 0}, socket: 200},
+		"POST /v1/verify":                    {http: [3]int{401, 401, 0}, socket: 200},
 	}
 }
 
@@ -74,7 +75,7 @@ func TestWhoMayWhat(t *testing.T) {
 func expect(t *testing.T, who string, face http.Handler, pattern, auth string, want int) {
 	t.Helper()
 	method, path, _ := strings.Cut(strings.NewReplacer("{topic}", "t", "{view}", "customers", "{key...}", "1").Replace(pattern), " ")
-	r := httptest.NewRequest(method, path, strings.NewReader(`{"source": "s"}`))
+	r := httptest.NewRequest(method, path, strings.NewReader(map[bool]string{true: `{"name": "t"}`, false: `{"source": "s"}`}[strings.Contains(path, "verify")]))
 	r.Header.Set("Authorization", auth)
 	gone, leave := context.WithCancel(t.Context()) // a stream ends at once
 	leave()

@@ -22,6 +22,9 @@ type Daemon interface {
 	// Records emits a topic's records as JSON lines, until the end that it has
 	// now or until ctx ends. name is a topic or a table.
 	Records(ctx context.Context, name string, untilEnd bool, emit func(line []byte) error) error
+	// Verify compares a table or a view with its database, row by row; tell hears
+	// what is done.
+	Verify(ctx context.Context, name string, tell func(VerifyProgress)) (*Verified, error)
 	// Reset says what a reset touches, and does it if r says so.
 	Reset(ctx context.Context, r Reset) (Plan, error)
 }

@@ -34,6 +34,7 @@ func (h Handlers) routes() []route {
 		{"GET /v1/views/{view}/changes", onHTTP | onSocket, h.changes},
 		{"GET /v1/topics/{topic}/records", onSocket, h.records},
 		{"POST /v1/control", onSocket, h.control},
+		{"POST /v1/verify", onSocket, h.verify},
 	}
 }
 

@@ -16,6 +16,7 @@ func ofPostgres() []Entry {
 		{Code: "PG_WAL_LEVEL", Mend: "ALTER SYSTEM SET wal_level = 'logical'; then restart the server."},
 		{Code: "PG_NO_FREE_SLOT", Text: "A slot that nobody reads holds back the server's log besides.", Mend: "ALTER SYSTEM SET max_replication_slots to more and restart the server, or drop a slot that nobody reads."},
 		{Code: "PG_NO_FREE_SENDER", Passing: true, Mend: "ALTER SYSTEM SET max_wal_senders to more and restart the server, or end a client that is not needed."},
+		{Code: "PG_SNAPSHOT_WAITS", Text: "Capture stood still meanwhile and goes on now.", Mend: "End the transactions that the message names, or compare later."},
 		{Code: "PG_RIGHT", Mend: "Run the statement that the message shows, as a superuser or the owner."},
 		{Code: "PG_PUBLICATION", Mend: "Run the statement that the message shows, as the owner of the tables."},
 		{Code: "PG_PUBLICATION_ALL_TABLES", Mend: "Drop the publication; one for the captured tables alone is made at the next start."},

@@ -29,6 +29,11 @@ func ofReads() []Entry {
 			Mend: "Start `evert run`, or run the verb in the directory in which the daemon was started; `evert get` can ask another daemon with --server.",
 		},
 		{
+			Code: "VERIFY_IMPOSSIBLE",
+			Text: "A comparison of a table or a view with its database could not be made: what it has to be compared at one position did not come to it.",
+			Mend: "Do what the message says, and compare again.",
+		},
+		{
 			Code: "CURSOR_GONE",
 			Text: "A cursor holds the view as it was at its first page. It ends when it is not used for serve.cursor_ttl, when more than limits.cursors are open and it was used longest ago, and with the daemon.",
 			Mend: "Read again from the first page, without cursor; or raise serve.cursor_ttl or limits.cursors.",

@@ -69,6 +69,16 @@ func (d *Decoder) Decode(ctx context.Context, r *log.Record) (Change, error) {
 	return c, nil
 }
 
+// Whole reads the key and value of r, and puts back the values of its row that
+// lie in a side topic.
+func (d *Decoder) Whole(ctx context.Context, r *log.Record) (Change, error) {
+	c, err := d.Decode(ctx, r)
+	if err == nil {
+		err = d.restore(ctx, r, &c)
+	}
+	return c, err
+}
+
 // tombstone reads a key alone: its schema is that of a row of key columns.
 func (d *Decoder) tombstone(ctx context.Context, r *log.Record, key wire) (Change, error) {
 	codec, err := d.codec(ctx, ids{0, key.id})
@@ -123,10 +133,7 @@ func (d *Decoder) AppendLine(ctx context.Context, dst []byte, r *log.Record) ([]
 	if isPiece(r) {
 		return d.appendPiece(dst, r), nil
 	}
-	c, err := d.Decode(ctx, r)
-	if err == nil {
-		err = d.restore(ctx, r, &c)
-	}
+	c, err := d.Whole(ctx, r)
 	if err != nil {
 		return dst, err
 	}

@@ -23,6 +23,13 @@ func (s *Shape) parse(column int, text string) (schema.Value, error) {
 	return v, nil
 }
 
+// ParseText reads a value as filters write it and as Postgres prints it; ok is
+// false for what is none, and for types that have no such form.
+func ParseText(t *schema.Type, text string) (v schema.Value, ok bool) {
+	v, how := parseValue(t, text)
+	return v, how == ""
+}
+
 // parseValue reads a value; how is empty, or says how one is written.
 func parseValue(t *schema.Type, text string) (v schema.Value, how string) {
 	switch t.Kind {

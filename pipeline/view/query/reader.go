@@ -219,6 +219,12 @@ func (r *Reader) readOn(l *lease, page, limit int) (a Answer, err error) {
 	return a, nil
 }
 
+// Snapshot gives the newest epoch that has reached what w wants; the caller closes
+// it.
+func (r *Reader) Snapshot(ctx context.Context, name string, v View, w Wait) (Snapshot, error) {
+	return r.await(ctx, name, v, w)
+}
+
 // Drop ends the cursors of a view, before its state goes.
 func (r *Reader) Drop(name string) { r.leases.close(name) }
 

@@ -1,0 +1,15 @@
+// Package compare finds the rows in which two sides differ: what a topic or a
+// view holds, and what the database has. It knows neither of them: each side adds
+// its rows, in any order, to a Sorter, by the bytes of their keys; the sorted
+// sides are then merged.
+//
+//	rows of the one   ──► Sorter ──► Newest ─┐
+//	                                         ├─► Merge ─► Report
+//	rows of the other ──► Sorter ──► Newest ─┘
+//
+// Keys are tuples of pipeline/state/tuple, so two sides that write a number or a
+// text otherwise still mean the same key. A row is its columns as texts, as the
+// database prints them.
+//
+// A Report names keys, and never another value of a row.
+package compare

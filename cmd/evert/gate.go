@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A gate lets a comparison stop a source's capture at an exact place: between the
+// transactions whose commit lies before it and all others, so that the frontier
+// has a cut there. While the place is not known yet, nothing passes.
+//
+//	hold ─► nothing passes ─► until(place) ─► what is before it passes ─► reached: the cut ─► release
+//
+// Batches wait in the source meanwhile, which keeps the server's connection alive.
+type gate struct {
+	mu     sync.Mutex
+	moved  chan struct{} // closed at each change of what follows
+	held   bool
+	place  uint64            // 0: not known
+	beyond bool              // nothing before place is left to pass
+	passed pipeline.Position // the end of the last whole transaction that passed, or an idle place
+	within bool              // a part of a transaction passed, and its rest not yet
+	stored pipeline.Position // the last place that was committed
+	failed error
+}
+
+func newGate() *gate { return &gate{moved: make(chan struct{})} }
+
+func (g *gate) change(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f()
+	close(g.moved)
+	g.moved = make(chan struct{})
+}
+
+// hold lets nothing pass; false says that somebody else holds it.
+func (g *gate) hold() (ok bool) {
+	g.change(func() {
+		if ok = !g.held; ok {
+			g.held, g.place, g.beyond, g.failed = true, 0, false, nil
+		}
+	})
+	return ok
+}
+
+func (g *gate) isHeld() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held
+}
+
+// until lets pass what was committed before a place.
+func (g *gate) until(place uint64) { g.change(func() { g.place = place }) }
+
+func (g *gate) release() { g.change(func() { g.held = false }) }
+
+// committed notes what is in the log.
+func (g *gate) committed(at pipeline.Resume) {
+	if at.Whole() {
+		g.change(func() { g.stored = at.At })
+	}
+}
+
+// reached waits until everything before the place is in the log, and nothing else
+// is, and gives the position of that cut.
+func (g *gate) reached(ctx context.Context) (pipeline.Position, error) {
+	for {
+		g.mu.Lock()
+		at, err, moved := g.stored, g.failed, g.moved
+		there := g.beyond && !g.within && g.stored == g.passed && !at.IsZero()
+		g.mu.Unlock()
+		if err != nil || there {
+			return at, err
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return at, context.Cause(ctx)
+		}
+	}
+}
+
+// begin forgets what passed in an earlier stage: from is where the log ends.
+func (g *gate) begin(from pipeline.Resume) {
+	g.change(func() { g.passed, g.stored, g.within, g.beyond = from.At, from.At, from.Rows > 0, false })
+}
+
+// verdict says whether a batch may pass now, and notes it if so; moved is closed
+// when it has to be asked again.
+func (g *gate) verdict(b *pipeline.Batch, placeOf func(native string) (uint64, error)) (pass bool, moved <-chan struct{}, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.held {
+		g.note(b)
+		return true, nil, nil
+	}
+	if pass, err = g.before(b, placeOf); err != nil {
+		return false, nil, err
+	}
+	if pass {
+		g.note(b)
+	}
+	close(g.moved) // for reached; the batch waits for the next change
+	g.moved = make(chan struct{})
+	return pass, g.moved, nil
+}
+
+// before reports whether a batch lies before the place. An idle position behind
+// it says that nothing is left before it: it passes, and nothing after it.
+func (g *gate) before(b *pipeline.Batch, placeOf func(native string) (uint64, error)) (bool, error) {
+	switch {
+	case g.place == 0 || g.beyond && (len(b.Changes) > 0 || b.End != nil):
+		return false, nil
+	case len(b.Changes) > 0:
+		first, last := commitOf(&b.Changes[0]), commitOf(&b.Changes[len(b.Changes)-1])
+		if first < g.place && last >= g.place {
+			g.failed = errors.New("a batch holds transactions on both sides of the place")
+		}
+		g.beyond = first >= g.place
+		return !g.beyond, nil
+	case b.End == nil || b.End.At.Native == "":
+		return true, nil
+	}
+	end, err := placeOf(b.End.At.Native)
+	g.beyond = end >= g.place
+	return true, err
+}
+
+// commitOf is the place of a change's commit; 0 of a row that was copied.
+func commitOf(c *pipeline.Change) uint64 {
+	if c.Tx == nil {
+		return 0
+	}
+	return c.Tx.Commit
+}
+
+func (g *gate) note(b *pipeline.Batch) {
+	g.within = len(b.Changes) > 0
+	if b.End != nil && b.End.Whole() {
+		g.passed, g.within = b.End.At, false
+	}
+}
+
+// gated is a source behind a gate. It is used like any source.
+type gated struct {
+	source
+	gate    *gate
+	placeOf func(native string) (uint64, error)
+	kept    *pipeline.Batch // read, and not let through yet; valid as long as nothing more is read
+}
+
+// Next gives what the gate lets through.
+func (s *gated) Next(ctx context.Context) (pipeline.Batch, error) {
+	if s.kept == nil {
+		b, err := s.source.Next(ctx)
+		if err != nil {
+			return b, err
+		}
+		s.kept = &b
+	}
+	for {
+		pass, moved, err := s.gate.verdict(s.kept, s.placeOf)
+		if err != nil {
+			return pipeline.Batch{}, err
+		}
+		if pass {
+			b := *s.kept
+			s.kept = nil
+			return b, nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return pipeline.Batch{}, context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/terminal"
+)
+
+func (a *app) verifyVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "verify TABLE",
+		Short: "Compare a table's topic with the database, row by row",
+		Long: `Compare a table's topic with the table itself, every row of it, at one and the same
+position, while the database and the daemon work on. A temporary replication slot gives a
+snapshot of the database that is an exact prefix of its commits; capture stops there for a
+moment, so that the log has a cut at the very same place. Rows are equal if the server
+prints the same for both. Keys of rows that differ are named, and no other values.
+
+The exit code is 0 if all rows are equal, and 4 if not.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: first(a.topicNames),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.verify(args[0]) },
+	}
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) verify(name string) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
+	if err != nil {
+		return noDaemon(config, err)
+	}
+	found, err := client.Verify(a.ctx, name, func(p api.VerifyProgress) {
+		if p.Rows > 0 {
+			a.say("%s: %s rows", p.Step, terminal.Count(p.Rows))
+			return
+		}
+		a.say("%s", p.Step)
+	})
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		e := json.NewEncoder(a.out)
+		e.SetIndent("", "  ")
+		err = e.Encode(found)
+	} else {
+		err = writeVerified(a, found)
+	}
+	if err == nil && !found.Same() {
+		err = &exitError{exitDiffers, errSaid}
+	}
+	return err
+}
+
+func writeVerified(a *app, v *api.Verified) error {
+	s := a.style(a.out)
+	_, err := fmt.Fprintf(a.out, "%s %s at %s: %s rows in the database, %s equal\n", v.Kind, s.Bold(v.Name), v.Position, terminal.Count(v.Rows), terminal.Count(v.Equal))
+	if err != nil || v.Same() {
+		return err
+	}
+	t := terminal.Table{Indent: "  "}
+	for _, k := range []struct {
+		n    int64
+		what string
+	}{{v.Missing, "only in the database"}, {v.Surplus, "only here"}, {v.Differing, "with other values"}, {v.Twice, "more than once in the database's answer"}} {
+		if k.n > 0 {
+			t.Add(terminal.Count(k.n), k.what)
+		}
+	}
+	if err := t.Write(a.out); err != nil {
+		return err
+	}
+	keys := terminal.Table{Indent: "  "}
+	for _, k := range v.Keys {
+		keys.Add(s.Red(k.Kind), string(k.Key))
+	}
+	if err := keys.Write(a.out); err != nil {
+		return err
+	}
+	if left := v.Missing + v.Surplus + v.Differing + v.Twice - int64(len(v.Keys)); left > 0 {
+		_, err = fmt.Fprintf(a.out, "  and %s more\n", terminal.Count(left))
+	}
+	return err
+}

@@ -1,0 +1,367 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/compare"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/records"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/view/query"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres"
+)
+
+// A pinner is a database that can be read as an exact prefix of its commits.
+type pinner interface {
+	// Pin takes a snapshot with a known place.
+	Pin(ctx context.Context) (*postgres.Pin, error)
+	// Place is a native position as the number that Tx.Commit counts in.
+	Place(native string) (uint64, error)
+	// Tables are the tables that would be captured now.
+	Tables(ctx context.Context) ([]*schema.Table, error)
+}
+
+const (
+	pinPatience  = time.Minute // for the database's snapshot: capture stands still meanwhile
+	cutPatience  = time.Minute // for capture, and for a view, to come to its place
+	namedKeys    = 100         // keys of rows that differ, in a report
+	verifyNotice = time.Second // how often the progress is told
+)
+
+// verifying is one comparison.
+//
+//	hold capture ─► pin the database ─► capture comes to the pin's place: a cut ─► pin the topic or the view there
+//	     ─► capture goes on ─► read both sides, sort, merge
+type verifying struct {
+	*daemon
+	name    string
+	capture *capturing
+	source  pinner
+	tell    func(api.VerifyProgress)
+	pin     *postgres.Pin
+	report  api.Verified
+	doing   string
+	rows    int64 // of it so far
+	told    time.Time
+}
+
+// Verify implements api.Daemon.
+func (d *daemon) Verify(ctx context.Context, name string, tell func(api.VerifyProgress)) (*api.Verified, error) {
+	v := &verifying{daemon: d, name: name, tell: tell, report: api.Verified{Name: name, Exact: true}}
+	began := time.Now()
+	err := v.table(ctx)
+	v.report.Seconds = time.Since(began).Seconds()
+	return &v.report, err
+}
+
+// table compares a topic's rows with those of its table.
+func (v *verifying) table(ctx context.Context) error {
+	topic, err := records.Find(ctx, v.topics, v.name, prefixes(v.config))
+	if err != nil {
+		return err
+	}
+	table, err := v.tableOf(ctx, topic.Name)
+	if err != nil {
+		return err
+	}
+	var r log.Reader
+	var state log.TableState
+	err = v.pinned(ctx, func(cut pipeline.Position) error {
+		r, state, err = v.readTo(ctx, topic.Name, cut)
+		return err
+	})
+	if v.pin != nil {
+		defer v.pin.Close()
+	}
+	if r != nil {
+		defer r.Close()
+	}
+	if err != nil {
+		return err
+	}
+	columns, err := compare.NewColumns(table.Columns, table.Key, namedKeys)
+	if err != nil {
+		return err
+	}
+	from, err := v.selectFrom(ctx, table)
+	if err != nil {
+		return err
+	}
+	return v.compare(ctx, columns, from, compare.SameTexts, func(s *compare.Sorter) error {
+		return v.topicRows(ctx, s, columns, r, state)
+	})
+}
+
+// tableOf finds the source and the table of a topic.
+func (v *verifying) tableOf(ctx context.Context, topic string) (*schema.Table, error) {
+	for _, c := range v.captures {
+		prefix := v.config.Sources[c.name].TopicPrefix
+		source, ok := c.database.(pinner)
+		if !ok || !strings.HasPrefix(topic, log.Sanitize(prefix+".")) {
+			continue
+		}
+		tables, err := source.Tables(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tables {
+			if log.TableTopic(prefix, t.Schema, t.Name) == topic {
+				v.capture, v.source = c, source
+				v.report.Kind, v.report.Source = "table", c.name
+				return t, nil
+			}
+		}
+	}
+	return nil, &pipeline.Refusal{Code: codeVerify, Where: topic, What: "it is not the topic of a table that a source of this file captures now", Mend: "evert verify SCHEMA.TABLE   # as `evert status` lists them"}
+}
+
+// pinned holds capture at the place of a snapshot of the database, and calls at
+// with the cut that the log has there.
+func (v *verifying) pinned(ctx context.Context, at func(cut pipeline.Position) error) error {
+	g := v.capture.gate
+	if !g.hold() {
+		return v.refuse("another comparison holds the source", "wait for its end")
+	}
+	v.capture.urge()
+	defer v.capture.urge()
+	defer g.release()
+	v.step("waiting for a snapshot of the database")
+	bounded, cancel := context.WithTimeout(ctx, pinPatience)
+	defer cancel()
+	var err error
+	if v.pin, err = v.source.Pin(bounded); err != nil {
+		return err
+	}
+	g.until(v.pin.Place)
+	v.step("waiting for capture to come to " + v.pin.Native())
+	bounded, cancel = context.WithTimeout(ctx, cutPatience)
+	defer cancel()
+	cut, err := g.reached(bounded)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return v.refuse("capture did not come to the place of the snapshot within "+cutPatience.String(), "evert status   # says what keeps it; then try again")
+	}
+	if err != nil {
+		return err
+	}
+	v.report.Position, v.report.Snapshot = v.capture.name+":"+cut.Native, v.pin.Native()
+	return at(cut)
+}
+
+func (v *verifying) refuse(what, mend string) error {
+	return &pipeline.Refusal{Code: codeVerify, Where: "source " + v.capture.name, What: what, Mend: mend}
+}
+
+// readTo opens a reader of a topic's rows up to the newest cut, which stays
+// readable as long as the reader is open.
+func (v *verifying) readTo(ctx context.Context, topic string, cut pipeline.Position) (log.Reader, log.TableState, error) {
+	fold, err := log.ReadFrontier(ctx, v.topics, log.FrontierTopic(v.config.Name, v.capture.name))
+	if err != nil {
+		return nil, log.TableState{}, err
+	}
+	f, ok := fold.Frontier()
+	if !ok || f.Resume.At != cut {
+		return nil, log.TableState{}, v.refuse("the frontier is not where capture said", "try again")
+	}
+	state := f.Tables[topic]
+	if state.State != log.OK {
+		return nil, state, v.refuse("the table is "+state.State.String()+", and its topic no copy of it", "evert status")
+	}
+	r, err := v.topics.Reader(ctx)
+	if err != nil {
+		return nil, state, err
+	}
+	from, to := log.Offsets{}, log.Offsets{}
+	for p, start := range state.From {
+		tp := log.TopicPartition{Topic: topic, Partition: int32(p)}
+		if end := f.Offsets[tp]; end > start {
+			from[tp], to[tp] = start, end
+		}
+	}
+	if err := r.Assign(from); err != nil {
+		return r, state, err
+	}
+	r.Limit(to)
+	if len(from) == 0 {
+		_ = r.Close()
+		return nil, state, nil
+	}
+	return r, state, nil
+}
+
+// topicRows adds the rows of a topic; r is nil if it has none.
+func (v *verifying) topicRows(ctx context.Context, s *compare.Sorter, columns *compare.Columns, r log.Reader, state log.TableState) error {
+	if r == nil {
+		return nil
+	}
+	v.step("reading the topic")
+	in := &topicSide{columns: columns, decoder: records.NewDecoder(v.registry)}
+	in.decoder.Log = v.topics
+	for {
+		f, err := r.Next(ctx, 2000)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range f.Records {
+			rec := &f.Records[i]
+			if rec.Offset < state.From[rec.Partition] {
+				continue
+			}
+			if err := in.add(ctx, s, rec); err != nil {
+				return err
+			}
+			v.count()
+		}
+	}
+}
+
+// topicSide turns records into rows with the database's columns.
+type topicSide struct {
+	columns *compare.Columns
+	decoder *records.Decoder
+	of      *schema.Table // whose places are known
+	at      []int         // by column: its place in of, or −1
+	key     schema.Row
+	bytes   []byte
+	row     []byte
+	scratch []byte
+}
+
+func (in *topicSide) add(ctx context.Context, s *compare.Sorter, rec *log.Record) error {
+	c, err := in.decoder.Whole(ctx, rec)
+	if err != nil {
+		return err
+	}
+	in.key = in.key[:0]
+	for _, k := range c.KeyColumns() { // a tombstone's have the names of the wire
+		in.key = append(in.key, c.Key[k])
+	}
+	if len(in.key) != len(in.columns.Key) {
+		return fmt.Errorf("%s offset %d: its key has %d columns, not %d", rec.TopicPartition, rec.Offset, len(in.key), len(in.columns.Key))
+	}
+	in.bytes, in.row = in.columns.AppendKey(in.bytes[:0], in.key), in.row[:0]
+	if !c.Tombstone && c.Event.After != nil {
+		in.places(c.Table)
+		for i, p := range in.at {
+			value := schema.Null() // a column that came after the record
+			if p >= 0 {
+				value = c.Event.After[p]
+			}
+			in.row, in.scratch = compare.AppendValue(in.row, &in.columns.Columns[i].Type, value, in.scratch)
+		}
+	}
+	return s.Add(in.bytes, in.row)
+}
+
+func (in *topicSide) places(t *schema.Table) {
+	if t == in.of {
+		return
+	}
+	in.of, in.at = t, in.at[:0]
+	for i := range in.columns.Columns {
+		in.at = append(in.at, t.Column(in.columns.Columns[i].Name))
+	}
+}
+
+// selectFrom writes the query for a table's rows; those of tables that inherit
+// from it are not its own.
+func (v *verifying) selectFrom(ctx context.Context, t *schema.Table) (string, error) {
+	name := postgres.QuoteIdent(t.Schema) + "." + postgres.QuoteIdent(t.Name)
+	only := "ONLY "
+	err := v.pin.Rows(ctx, "SELECT relkind FROM pg_class WHERE oid = "+postgres.QuoteLiteral(name)+"::regclass", func(c [][]byte) error {
+		if string(c[0]) == "p" {
+			only = ""
+		}
+		return nil
+	})
+	list := make([]string, len(t.Columns))
+	for i := range t.Columns {
+		list[i] = postgres.QuoteIdent(t.Columns[i].Name)
+	}
+	return "SELECT " + strings.Join(list, ", ") + " FROM " + only + name, err
+}
+
+// compare sorts both sides and merges them.
+func (v *verifying) compare(ctx context.Context, columns *compare.Columns, sql string, equal func(a, b []byte) bool, here func(*compare.Sorter) error) error {
+	dir, most := datadir.SpillPath(v.config.DataDir, "verify.tmp"), int(v.config.Limits.VerifyBytes)/2
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	mine, theirs := compare.NewSorter(dir, most), compare.NewSorter(dir, most)
+	defer mine.Close()
+	defer theirs.Close()
+	if err := here(mine); err != nil {
+		return err
+	}
+	if err := v.databaseRows(ctx, theirs, columns, sql); err != nil {
+		return err
+	}
+	v.step("comparing")
+	left, err := mine.Sort()
+	if err != nil {
+		return err
+	}
+	right, err := theirs.Sort()
+	if err != nil {
+		return err
+	}
+	v.report.Report, err = columns.Merge(left, right, equal)
+	return err
+}
+
+// databaseRows adds the rows of a query.
+func (v *verifying) databaseRows(ctx context.Context, s *compare.Sorter, columns *compare.Columns, sql string) error {
+	v.step("reading the database")
+	var bytes, row []byte
+	key := make(schema.Row, len(columns.Key))
+	return v.pin.Rows(ctx, sql, func(cells [][]byte) error {
+		if len(cells) != len(columns.Columns) {
+			return fmt.Errorf("the database gives %d columns, not %d", len(cells), len(columns.Columns))
+		}
+		for i, c := range columns.Key {
+			key[i] = schema.Null()
+			if cells[c] == nil {
+				continue
+			}
+			value, ok := query.ParseText(&columns.Columns[c].Type, string(cells[c]))
+			if !ok {
+				return fmt.Errorf("a key of type %s cannot be compared", columns.Columns[c].Type.Name)
+			}
+			key[i] = value
+		}
+		row = row[:0]
+		for _, c := range cells {
+			row = compare.AppendCell(row, c)
+		}
+		bytes = columns.AppendKey(bytes[:0], key)
+		v.count()
+		return s.Add(bytes, row)
+	})
+}
+
+// step says what is done next.
+func (v *verifying) step(what string) {
+	v.rows, v.told = 0, time.Now()
+	v.doing = what
+	v.tell(api.VerifyProgress{Step: what})
+}
+
+// count counts a row, and tells of it now and then.
+func (v *verifying) count() {
+	v.rows++
+	if v.rows%1000 == 0 && time.Since(v.told) >= verifyNotice {
+		v.told = time.Now()
+		v.tell(api.VerifyProgress{Step: v.doing, Rows: v.rows})
+	}
+}

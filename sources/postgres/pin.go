@@ -1,0 +1,129 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// CodePinWaits: transactions that write do not end, and no snapshot with a known
+// place can be taken before they do.
+const CodePinWaits pipeline.Code = "PG_SNAPSHOT_WAITS"
+
+// A Pin is the database as an exact prefix of its commits: it shows every
+// transaction whose commit record begins before Place, and no other. One
+// goroutine uses it.
+type Pin struct {
+	Place uint64 // an LSN
+	conn  *pgconn.PgConn
+}
+
+// Take makes a pin. A temporary slot gives the snapshot and its consistent point,
+// as it does for the first copy; it is gone when Take returns. The server waits
+// for every transaction that writes; past ctx's end that is a Refusal which names
+// them.
+func Take(ctx context.Context, c Config) (*Pin, error) {
+	c = c.withDefaults()
+	repl, err := c.connectReplication(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closeConn(repl.PgConn)
+	name := truncate(c.Slot, 40) + fmt.Sprintf("_verify_%d", os.Getpid())
+	slot, err := pglogrepl.CreateReplicationSlot(ctx, repl.PgConn, QuoteIdent(name), "pgoutput",
+		pglogrepl.CreateReplicationSlotOptions{Mode: pglogrepl.LogicalReplication, Temporary: true, SnapshotAction: "EXPORT_SNAPSHOT"})
+	if err != nil {
+		return nil, c.notPinned(ctx, err)
+	}
+	point, err := parseLSN(slot.ConsistentPoint)
+	if err != nil {
+		return nil, fmt.Errorf("consistent point: %w", err)
+	}
+	conn, err := c.connectIn(ctx, slot.SnapshotName)
+	if err != nil {
+		return nil, err
+	}
+	return &Pin{Place: uint64(point), conn: conn}, nil
+}
+
+// notPinned says why there is no slot.
+func (c *Config) notPinned(ctx context.Context, err error) error {
+	switch {
+	case sqlState(err) == "53400":
+		return &pipeline.Refusal{Code: CodeNoFreeSlot, Where: "source " + c.Name, What: "all replication slots are taken, and a comparison needs one for a moment", Err: err,
+			Mend: "ALTER SYSTEM SET max_replication_slots = 20; -- more than there are; then restart the server"}
+	case ctx.Err() == nil:
+		return fmt.Errorf("make a temporary slot: %w", err)
+	}
+	r := &pipeline.Refusal{Code: CodePinWaits, Where: "source " + c.Name,
+		What: "transactions that write are open, and a snapshot with a known place waits for their end", Mend: "end them, or try again later"}
+	if who := c.writers(context.WithoutCancel(ctx)); who != "" {
+		r.What += ": " + who
+	}
+	return errors.Join(r, context.Cause(ctx))
+}
+
+// writers names some of the transactions that write.
+func (c *Config) writers(ctx context.Context) string {
+	conn, err := c.connect(ctx, false)
+	if err != nil {
+		return ""
+	}
+	defer closeConn(conn)
+	rs, err := simpleQuery(ctx, conn, writersSQL)
+	if err != nil {
+		return ""
+	}
+	var who []string
+	for i := range rs {
+		who = append(who, rs.text(i, 0))
+	}
+	return strings.Join(who, "; ")
+}
+
+// Place gives an LSN as a number.
+func Place(native string) (uint64, error) {
+	at, err := parseLSN(native)
+	return uint64(at), err
+}
+
+// Native is the place as positions write it.
+func (p *Pin) Native() string { return lsn(p.Place).String() }
+
+// Rows gives the rows of a query as the server prints them; nil is NULL. The
+// columns are valid until row returns.
+func (p *Pin) Rows(ctx context.Context, sql string, row func(columns [][]byte) error) error {
+	results := p.conn.Exec(ctx, sql)
+	for results.NextResult() {
+		r := results.ResultReader()
+		for r.NextRow() {
+			if err := row(r.Values()); err != nil {
+				return errors.Join(err, results.Close())
+			}
+		}
+		if _, err := r.Close(); err != nil {
+			_ = results.Close() // says the same
+			return pinError(err)
+		}
+	}
+	return pinError(results.Close())
+}
+
+// pinError leaves out what a server's message may hold of rows: its detail.
+func pinError(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return serverError(pg)
+	}
+	return err
+}
+
+// Close lets go of the snapshot.
+func (p *Pin) Close() { closeConn(p.conn) }
