@@ -107,17 +107,31 @@ var errRebuild = errors.New("the state has to be built anew")
 // follows checks a cut against the one the state holds of the source: another
 // incarnation begins the view anew, and nothing goes back (R05).
 func (t *Task) follows(source string, cut *log.Frontier) error {
-	have, ok := t.at[source]
-	floor := &have
-	if !ok {
-		if floor = t.floor(source); floor == nil || floor.Incarnation != cut.Incarnation {
-			return nil // what the view said of an earlier life does not bind it
+	// What the view's topic says binds as much as what the state holds, which may
+	// be behind it; but not what it says of an earlier life of the source.
+	if said := t.floor(source); said != nil && said.Incarnation == cut.Incarnation {
+		if err := t.reaches(source, cut, said); err != nil {
+			return err
 		}
 	}
-	switch {
-	case floor.Incarnation != cut.Incarnation:
+	have, ok := t.at[source]
+	if !ok {
+		return nil
+	}
+	if have.Incarnation != cut.Incarnation {
 		return t.rebuild(fmt.Sprintf("source %s began anew", source))
-	case cut.Number < floor.Number:
+	}
+	for topic, state := range have.Tables {
+		if now := cut.Tables[topic]; now.ID != state.ID && now.ID != "" && state.ID != "" {
+			return t.rebuild("topic " + topic + " was made anew")
+		}
+	}
+	return t.reaches(source, cut, &have)
+}
+
+// reaches refuses a cut below another one.
+func (t *Task) reaches(source string, cut, floor *log.Frontier) error {
+	if cut.Number < floor.Number {
 		return t.inputBack(source, fmt.Sprintf("its frontier is at number %d, and the view has read up to %d: committed records of the log are gone", cut.Number, floor.Number))
 	}
 	for tp, at := range floor.Offsets {
@@ -125,25 +139,13 @@ func (t *Task) follows(source string, cut *log.Frontier) error {
 			return t.inputBack(source, fmt.Sprintf("%s is cut at %d, and the view has read up to %d", tp, now, at))
 		}
 	}
-	for topic, state := range floor.Tables {
-		if now := cut.Tables[topic]; now.ID != state.ID && now.ID != "" && state.ID != "" {
-			return t.rebuild("topic " + topic + " was made anew")
-		}
-	}
 	return nil
 }
 
-// floor is the cut that the view's topic stands at, which an empty state must
-// reach before anything is said.
+// floor is the cut that the view's topic stood at when it was opened, which any
+// state must reach before more is said.
 func (t *Task) floor(source string) *log.Frontier {
-	if t.fresh {
-		return nil
-	}
-	said, err := parseVector(t.own.Resume.State)
-	if err != nil {
-		return nil
-	}
-	if f, ok := said[source]; ok {
+	if f, ok := t.said[source]; ok {
 		return &f
 	}
 	return nil

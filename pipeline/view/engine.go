@@ -65,7 +65,12 @@ type Batch interface {
 // A Snapshot reads a state as it was at one moment. One goroutine at a time uses
 // it.
 type Snapshot interface {
-	dataflow.Reader
+	// Get gives the value of key; it is valid until the next call.
+	Get(key []byte) (value []byte, ok bool, err error)
+	// Scan goes over the keys from low, inclusive, to high, exclusive, in byte
+	// order or backward.
+	Scan(low, high []byte, backward bool) (dataflow.Cursor, error)
+	// Close frees it.
 	Close() error
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
@@ -48,11 +47,24 @@ func (e *epoch) compute(ctx context.Context, next target) error {
 		e.own.Number++
 	}
 	e.output.begin(&e.own)
+	if e.Events.Begun != nil {
+		e.Events.Begun()
+	}
 	if e.told != nil {
 		maps.Copy(e.own.Offsets, e.told.ends)
 		return e.compare(ctx, run)
 	}
-	return e.sqlError(run.Finish(ctx, func(c dataflow.Change) error { return e.emit(ctx, c) }))
+	return e.sqlError(run.Finish(ctx, func(c dataflow.Change) error {
+		e.changed(c)
+		return e.emit(ctx, c)
+	}))
+}
+
+// changed tells of a changed row; what fills an empty state is no change.
+func (e *epoch) changed(c dataflow.Change) {
+	if e.Events.Changed != nil && e.at != nil {
+		e.Events.Changed(c)
+	}
 }
 
 // gather reads up to next. A cut can cease to be sound while it is read, on a
@@ -169,7 +181,7 @@ func (e *epoch) commit(ctx context.Context) error {
 		e.own.Offsets[tp] = next
 	}
 	e.own.Resume = pipeline.Resume{At: pipeline.Position{Seq: e.own.Number + 1, Native: e.next.String()}, State: e.next.append(nil)}
-	e.own.Time = oldest(e.next)
+	e.own.Time = e.next.Time()
 	since := &e.Task.own
 	if e.fresh {
 		since = nil
@@ -180,16 +192,6 @@ func (e *epoch) commit(ctx context.Context) error {
 		return fmt.Errorf("append to %s: %w", tp, err)
 	}
 	return e.writer.Commit(ctx, e.fence())
-}
-
-// oldest is the earliest of the sources' clocks: the view is no staler than that.
-func oldest(v Vector) (at time.Time) {
-	for _, cut := range v {
-		if !cut.Time.IsZero() && (at.IsZero() || cut.Time.Before(at)) {
-			at = cut.Time
-		}
-	}
-	return at
 }
 
 // fence is what the epoch consumed, under the generation of who owns the view.
@@ -203,6 +205,7 @@ func (e *epoch) fence() *log.Inputs {
 // apply takes the epoch into the state, which the log has, and shows it.
 func (e *epoch) apply() error {
 	t := e.Task
+	anew := e.at == nil
 	t.own, t.fresh, t.recorded, t.at = e.own, false, e.Now(), e.next
 	shown := Shown{Version: e.Hash, Epoch: e.own.Number + 1, At: e.next, Time: e.Now()}
 	before, err := t.display.commit(t.place, shown, func() error { return e.batch.Commit(e.own.AppendRecord(nil, nil)) })
@@ -213,6 +216,6 @@ func (e *epoch) apply() error {
 		err = t.told.sorter.Close()
 		t.told = nil
 	}
-	t.tell(e)
+	t.tell(e, anew)
 	return errors.Join(err, t.switched(before))
 }

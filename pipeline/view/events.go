@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/dataflow"
 )
 
 // Events are told what a view does, on the task's own goroutine; they must not
@@ -13,6 +14,9 @@ type Events struct {
 	Held       func(why *pipeline.Refusal) // no epoch until a table is there; nil: no longer
 	Reading    func(p Progress)            // rows came, of a large epoch or of a hydration
 	Part       func(part, rows int)        // a part of a large epoch was committed
+	Showing    func(s Shown)               // the state of before is shown again, or that of an earlier version
+	Begun      func()                      // the operators of an epoch begin
+	Changed    func(c dataflow.Change)     // a row of the result changes; it is not kept
 	Drifted    func(s Shown)               // the same rows hold at later positions
 	Epoch      func(e Epochal)             // an epoch is committed, applied and shown
 	Rebuilding func(why string)            // the state is thrown away, and built anew

@@ -124,7 +124,7 @@ func (r *crashing) live() {
 func (r *crashing) checkLook(look *view.Look) {
 	defer look.Close()
 	want := r.expect(map[string]uint64{"shop": look.At["shop"].Resume.At.Seq, "billing": look.At["billing"].Resume.At.Seq})
-	if got := printLook(r.t, look); got != want {
+	if got := r.print(look); got != want {
 		r.t.Fatalf("after a crash it shows\n%s\nas of %s, want\n%s", got, look.At, want)
 	}
 }

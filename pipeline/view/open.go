@@ -154,6 +154,9 @@ func (t *Task) recall(ctx context.Context, info log.TopicInfo) error {
 		return t.begin(newest.Number, info)
 	}
 	t.own, t.fresh = newest.Clone(), false
+	if t.said, err = parseVector(newest.Resume.State); err != nil {
+		return fmt.Errorf("read %s: %w", t.frontierTopic(), err)
+	}
 	if id := newest.Tables[info.Name].ID; id != info.ID {
 		return t.topicReplaced("it was deleted and made anew, and is not the one that the view's frontier speaks of")
 	}
@@ -177,7 +180,7 @@ func (t *Task) begin(number uint64, info log.TopicInfo) error {
 		return err
 	}
 	state := log.TableState{State: log.OK, ID: info.ID, From: make([]int64, len(info.Ends))}
-	t.fresh = true
+	t.fresh, t.said = true, nil
 	t.own = log.Frontier{Number: number, Incarnation: binary.BigEndian.Uint64(b[:]), Offsets: log.Offsets{}, Tables: map[string]log.TableState{info.Name: state}}
 	for p := range info.Ends {
 		t.own.Offsets[log.TopicPartition{Topic: info.Name, Partition: int32(p)}] = info.Ends[p].Stable

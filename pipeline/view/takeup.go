@@ -70,6 +70,9 @@ func (t *Task) showState() error {
 	}
 	shown := Shown{Version: t.Hash, Epoch: had.Number + 1, At: t.at, Time: t.Now()}
 	before, err := t.display.commit(t.place, shown, func() error { return nil })
+	if t.Events.Showing != nil {
+		t.Events.Showing(shown)
+	}
 	return errors.Join(err, t.switched(before))
 }
 
@@ -178,21 +181,21 @@ func (t *Task) damaged(ctx context.Context, cause error) error {
 }
 
 // tell tells of an epoch.
-func (t *Task) tell(e *epoch) {
+func (t *Task) tell(e *epoch, anew bool) {
 	if t.Events.Epoch == nil {
 		return
 	}
-	t.Events.Epoch(Epochal{Shown: t.display.shown, Native: oldest(e.next), In: e.in, Out: e.out, Parts: e.output.part + 1,
+	t.Events.Epoch(Epochal{Shown: t.display.shown, Anew: anew, In: e.in, Out: e.out, Parts: e.output.part + 1,
 		Took: t.Now().Sub(t.began), Bytes: t.place.state.Bytes()})
 }
 
 // Epochal describes one epoch.
 type Epochal struct {
 	Shown
-	Native time.Time     // the sources' clock, of the oldest; zero if unknown
-	In     int64         // rows read
-	Out    int64         // rows of the result changed
-	Parts  int           // commits
-	Took   time.Duration // from the choice of the cuts to the state
-	Bytes  int64         // that the state occupies
+	Anew  bool          // all rows came anew, into an empty state
+	In    int64         // rows read
+	Out   int64         // rows of the result changed
+	Parts int           // commits
+	Took  time.Duration // from the choice of the cuts to the state
+	Bytes int64         // that the state occupies
 }

@@ -83,6 +83,7 @@ type Task struct {
 	at       Vector            // what the state holds, and idle sources beyond it; nil in an empty state
 	own      log.Frontier      // the view's newest frontier record; Number is that of the next if fresh
 	fresh    bool              // there is none yet
+	said     Vector            // of own when it was read
 	told     *told             // what the topic says and the state may not know; nil: nothing
 	began    time.Time         // when the last epoch did
 	recorded time.Time         // when the last commit was made

@@ -75,7 +75,10 @@ func (h *told) hear(r *log.Record) error {
 // compare finishes the epoch, and emits the rows in which the topic differs from
 // the result.
 func (e *epoch) compare(ctx context.Context, run Epoch) error {
-	err := run.Finish(ctx, func(c dataflow.Change) error { return e.note(c) })
+	err := run.Finish(ctx, func(c dataflow.Change) error {
+		e.changed(c)
+		return e.note(c)
+	})
 	if err != nil {
 		return e.sqlError(err)
 	}

@@ -258,7 +258,14 @@ func (s *memState) Begin() (view.Batch, error) {
 func (s *memState) Snapshot() (view.Snapshot, error) {
 	s.disk.mu.Lock()
 	defer s.disk.mu.Unlock()
-	return &memView{maps.Clone(s.rows)}, nil
+	return forward{&memView{maps.Clone(s.rows)}}, nil
+}
+
+// forward is a snapshot that nobody reads backward.
+type forward struct{ *memView }
+
+func (f forward) Scan(low, high []byte, _ bool) (dataflow.Cursor, error) {
+	return f.memView.Scan(low, high)
 }
 
 func (s *memState) Sorter() (dataflow.Sorter, error) { return &memSorter{}, nil }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -23,6 +24,17 @@ func (v Vector) Offsets() log.Offsets {
 		maps.Copy(all, f.Offsets)
 	}
 	return all
+}
+
+// Time is the earliest of the sources' clocks: a view is no staler than that. It
+// is zero if none is known.
+func (v Vector) Time() (at time.Time) {
+	for _, cut := range v {
+		if !cut.Time.IsZero() && (at.IsZero() || cut.Time.Before(at)) {
+			at = cut.Time
+		}
+	}
+	return at
 }
 
 // String names the positions, by source.

@@ -31,6 +31,9 @@ func (t *Task) showVersion(hash string) bool {
 	}
 	shown := Shown{Version: hash, Epoch: had.Number + 1, At: at, Time: t.Now(), Old: true}
 	t.display.change(func() { t.display.place, t.display.shown = &place{state: s}, shown })
+	if t.Events.Showing != nil {
+		t.Events.Showing(shown)
+	}
 	return true
 }
 

@@ -95,7 +95,8 @@ type world struct {
 	task    *view.Task
 	cancel  context.CancelFunc
 	done    chan error
-	said    []string // by the events, for stories
+	print   func(*view.Look) string // what a look holds
+	said    []string                // by the events, for stories
 	mu      sync.Mutex
 }
 
@@ -117,6 +118,7 @@ func newWorldOn(t testing.TB, l log.Log) *world {
 		Deployment: "test", Name: "totals", Plan: p, Hash: "one", Topics: []string{topicOf("shop", customers), topicOf("shop", orders), topicOf("billing", payments)},
 		Log: l, Registry: w.reg, Engine: &toy{plan: p, result: result}, States: w.disk, Limits: view.Limits{Interval: time.Microsecond, IdleCommit: time.Hour},
 	}
+	w.print = func(look *view.Look) string { return printLook(t, look) }
 	t.Cleanup(w.kill)
 	return w
 }
@@ -311,7 +313,7 @@ func printRow(row schema.Row) string {
 		switch v.Kind() {
 		case schema.KindInt:
 			cells = append(cells, fmt.Sprint(v.Int()))
-		case schema.KindText:
+		case schema.KindText, schema.KindDecimal:
 			cells = append(cells, string(v.Ref()))
 		default:
 			cells = append(cells, "null")
@@ -328,11 +330,11 @@ func (w *world) shows() string {
 		w.t.Fatalf("nothing to look at: %v", err)
 	}
 	defer look.Close()
-	return printLook(w.t, look)
+	return w.print(look)
 }
 
 func printLook(t testing.TB, look *view.Look) string {
-	c, err := look.Scan([]byte{0}, []byte{1})
+	c, err := look.Scan([]byte{0}, []byte{1}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
