@@ -56,7 +56,7 @@ func TestCastsAgainstPostgres(t *testing.T) {
 	}
 	wrong := 0
 	for i, there := range o.ask(expressions) {
-		if strings.HasPrefix(here[i], "ERROR 0A000") || agree(&probe{name: "::"}, untyped(there), here[i]) {
+		if strings.HasPrefix(here[i], "ERROR 0A000") || o.agree(&probe{name: "::"}, untyped(there), here[i]) {
 			continue
 		}
 		if wrong++; wrong < 40 {
@@ -95,6 +95,9 @@ func castHere(a *argument, to schema.Type) string {
 // Which casts are made without being written is what pg_cast says.
 func TestCastContexts(t *testing.T) {
 	o := newOracle(t)
+	if o.lenient {
+		t.Skip("each version has other casts")
+	}
 	for from := Bool; from < Enum; from++ {
 		for to := Bool; to < Enum; to++ {
 			if from == to {
@@ -169,6 +172,8 @@ func TestResolutionAgainstPostgres(t *testing.T) {
 		f, err := Lookup(probes[i].name, types)
 		typ, _, _ := strings.Cut(there, "|")
 		switch {
+		case o.lenient && (err != nil || strings.HasPrefix(there, "ERROR")):
+			continue
 		case err != nil && (strings.HasPrefix(stateOf(err), "42883") || strings.HasPrefix(stateOf(err), "REFUSED")):
 			continue // what is not there is not wrong
 		case err != nil && strings.HasPrefix(there, "ERROR"):

@@ -61,6 +61,13 @@
 // upper and lower case, where the binder has to refuse any other collation and
 // offer COLLATE "C".
 //
+// # Versions
+//
+// Answers are those of Postgres 15 to 18. What one of them refuses and another
+// answers is refused here, or answered as the newer does; where both answer they
+// agree, but for fractions of years in the text of an interval (rounded from 15
+// on). Before 14, EXTRACT gives a double there and a numeric here.
+//
 // # Where it is weaker than Postgres
 //
 // Logarithms, exponentials, powers and trigonometry are refused: their last digit

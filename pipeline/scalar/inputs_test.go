@@ -60,9 +60,10 @@ func TestInputsAgainstPostgres(t *testing.T) {
 	refused := 0
 	for i, there := range o.ask(expressions) {
 		switch {
+		case o.lenient && strings.Contains(expressions[i], "1.05 years"): // rounded from version 15 on
 		case strings.HasPrefix(here[i], "ERROR 0A000"):
 			refused++
-		case !agree(&probe{}, untyped(there), here[i]):
+		case !o.agree(&probe{}, untyped(there), here[i]):
 			t.Errorf("%s\n\tPostgres %.150s\n\there     %.150s", expressions[i], there, here[i])
 		}
 	}

@@ -2,6 +2,7 @@ package decimal
 
 import (
 	"math/big"
+	"math/bits"
 
 	"github.com/evertdb/evert/pipeline/scalar/fault"
 )
@@ -25,6 +26,13 @@ func (d Decimal) weight() (weight, first int) {
 // leading gives the first n digits of d as a number, with zeros behind it if d
 // has fewer.
 func (d Decimal) leading(n int) int {
+	if d.big == nil {
+		m, have := magnitude(d.small), d.digits()
+		if have > n {
+			return int(m / pow10small(have-n))
+		}
+		return int(m * pow10small(n-have))
+	}
 	text := new(big.Int).Abs(d.Coefficient()).Append(nil, 10)
 	value := 0
 	for i := range n {
@@ -82,6 +90,9 @@ func divSpecial(d, e Decimal) (Decimal, error) {
 // quotient is d / e at a scale.
 func quotient(d, e Decimal, scale int, mode rounding) Decimal {
 	shift := scale + int(e.scale) - int(d.scale)
+	if q, ok := quotientSmall(d, e, shift, mode); ok {
+		return New(q, scale)
+	}
 	n, m := d.Coefficient(), e.Coefficient()
 	if shift >= 0 {
 		n = new(big.Int).Mul(n, pow10(shift))
@@ -89,6 +100,30 @@ func quotient(d, e Decimal, scale int, mode rounding) Decimal {
 		m = new(big.Int).Mul(m, pow10(-shift))
 	}
 	return NewBig(divide(n, m, mode), scale)
+}
+
+// quotientSmall divides where numbers and result fit 64 bits, and the shifted
+// numerator 128.
+func quotientSmall(d, e Decimal, shift int, mode rounding) (int64, bool) {
+	if d.big != nil || e.big != nil || shift < 0 || shift > 19 || mode > down {
+		return 0, false
+	}
+	m := magnitude(e.small)
+	high, low := bits.Mul64(magnitude(d.small), pow10small(shift))
+	if high >= m {
+		return 0, false
+	}
+	q, r := bits.Div64(high, low, m)
+	if mode == halfUp && r >= m-r {
+		q++
+	}
+	if q == 0 || q > 1<<63-1 {
+		return 0, q == 0
+	}
+	if (d.small < 0) != (e.small < 0) {
+		return -int64(q), true
+	}
+	return int64(q), true
 }
 
 // DivInt is d / e, cut to an integer: div(d, e).

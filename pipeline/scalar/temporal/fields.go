@@ -69,7 +69,7 @@ func extractDate(f string, days int64) (d decimal.Decimal, ok bool, err error) {
 	}
 	switch f {
 	case "epoch":
-		return decimal.Int(days * perDay / perSecond), true, nil
+		return decimal.Int(days * (perDay / perSecond)), true, nil
 	case "julian":
 		return decimal.Int(days + julian1970), true, nil
 	}

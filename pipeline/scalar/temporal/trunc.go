@@ -11,31 +11,37 @@ import (
 // Trunc is date_trunc of a timestamp.
 func Trunc(field string, micros int64) (int64, error) {
 	f := fieldOf(field)
-	if IsInfinite(micros) && f != "" {
+	c := civilOf(micros)
+	if IsInfinite(micros) && (clockUnit(f) > 0 || c.truncDay(f)) {
 		return micros, nil
 	}
-	c := civilOf(micros)
-	switch f {
-	case "us":
-		return micros, nil
-	case "ms":
-		c.micros = c.micros / 1000 * 1000
-	case "s":
-		c.micros = c.micros / perSecond * perSecond
-	case "m":
-		c.micros = c.micros / perMinute * perMinute
-	case "h":
-		c.micros = c.micros / perHour * perHour
-	default:
-		if !c.truncDay(f) {
-			return 0, noField("timestamp")
-		}
+	if unit := clockUnit(f); unit > 0 {
+		c.micros = c.micros / unit * unit
+	} else if !c.truncDay(f) {
+		return 0, noField("timestamp")
 	}
 	out, ok := c.stamp()
 	if !ok {
 		return 0, fault.DatetimeRange("timestamp")
 	}
 	return out, nil
+}
+
+// clockUnit gives the microseconds of a unit of the clock, 0 for another field.
+func clockUnit(f string) int64 {
+	switch f {
+	case "us":
+		return 1
+	case "ms":
+		return 1000
+	case "s":
+		return perSecond
+	case "m":
+		return perMinute
+	case "h":
+		return perHour
+	}
+	return 0
 }
 
 func (c *civil) truncDay(f string) bool {
@@ -75,8 +81,7 @@ func firstYear(year, length int64) int64 { return floorDiv(year-1, length)*lengt
 // Trunc is date_trunc of an interval.
 func (i Interval) Trunc(field string) (Interval, error) {
 	f := fieldOf(field)
-	unit := map[string]int64{"us": 1, "ms": 1000, "s": perSecond, "m": perMinute, "h": perHour}[f]
-	if unit > 0 {
+	if unit := clockUnit(f); unit > 0 {
 		i.Micros = i.Micros / unit * unit
 		return i, nil
 	}
