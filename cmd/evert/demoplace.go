@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/demo"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgserver"
+)
+
+// Where a demo lives: its directory, its Postgres with the shop, its file, and
+// the daemon over all of it.
+
+// place makes the directory and the file, by which the next demo knows it.
+func (s *show) place(context.Context) (err error) {
+	if s.keep == "" {
+		if s.dir, err = os.MkdirTemp("", "evert-demo-"); err != nil {
+			return err
+		}
+		return s.writeFile()
+	}
+	if s.dir, err = filepath.Abs(s.keep); err == nil {
+		err = os.MkdirAll(s.dir, 0o755)
+	}
+	if err != nil {
+		return &pipeline.Refusal{Code: datadir.CodeAccess, Where: "directory " + s.keep, What: "it cannot be made", Err: err,
+			Mend: "evert demo --keep DIR   # where this user may write"}
+	}
+	if err := s.ours(); err != nil {
+		return err
+	}
+	return s.writeFile()
+}
+
+// ours refuses a directory that holds what no demo has left there: the demo would
+// write its own file and topics over it.
+func (s *show) ours() error {
+	there, err := os.ReadDir(s.dir)
+	if err != nil || len(there) == 0 {
+		return err
+	}
+	if text, err := os.ReadFile(s.file("evert.yaml")); err == nil && strings.HasPrefix(string(text), demoName) {
+		return nil
+	}
+	return &pipeline.Refusal{Code: codeFileExists, Where: "directory " + s.keep, What: "it is not empty, and holds nothing that a demo kept; it is left as it is",
+		Mend: "evert demo --keep DIR   # one that is empty, or not there yet"}
+}
+
+func (s *show) startPostgres(ctx context.Context) error {
+	binaries, err := pgserver.Find()
+	if errors.Is(err, pgserver.ErrNotFound) {
+		binaries, err = pgserver.Fetch(ctx, s.confirm)
+	}
+	if err != nil {
+		return environment(fmt.Errorf("the demo needs a Postgres: %w; install one with `%s`, or answer yes", err, pgserver.InstallHint()))
+	}
+	s.tell("starting Postgres %s", binaries.Version)
+	options := pgserver.Options{}
+	if s.keep != "" {
+		options.Dir = filepath.Join(s.dir, "postgres")
+	}
+	if s.server, err = pgserver.Start(ctx, binaries, options); err != nil {
+		return environment(fmt.Errorf("start Postgres: %w", err))
+	}
+	s.url = s.server.URL("shop")
+	s.head = fmt.Sprintf("Postgres %s on port %d · embedded log · seed %d", binaries.Version, s.server.Port(), s.seed)
+	return nil
+}
+
+// confirm asks a question on the terminal.
+func (s *show) confirm(question string) bool {
+	if s.yes {
+		return true
+	}
+	fmt.Fprint(s.err, question+" [y/N] ")
+	answer, _ := bufio.NewReader(s.in).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
+}
+
+func (s *show) openShop(ctx context.Context) error {
+	if err := s.makeDatabase(ctx); err != nil {
+		return err
+	}
+	c, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	if s.filled, err = demo.Filled(ctx, c); err != nil || s.filled {
+		return err
+	}
+	s.tell("filling the shop")
+	return demo.Fill(ctx, c, demo.DefaultSizes())
+}
+
+func (s *show) makeDatabase(ctx context.Context) error {
+	c, err := pgx.Connect(ctx, s.server.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	var there bool
+	if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'shop')").Scan(&there); err != nil || there {
+		return err
+	}
+	_, err = c.Exec(ctx, "CREATE DATABASE shop")
+	return err
+}
+
+// demoName is how the demo's file begins.
+const demoName = "name: demo\n"
+
+// demoFile is the demo's configuration. The password stands in a file of its own.
+const demoFile = demoName + `data_dir: %s
+logging: {level: info, format: text}
+
+sources:
+  shop:
+    postgres:
+      url: "${file:%s}"
+      tables: [public.*]
+
+serve: {http: "127.0.0.1:0", registry: "127.0.0.1:0", kafka: "127.0.0.1:0"}
+`
+
+func (s *show) file(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *show) writeFile() error {
+	return os.WriteFile(s.file("evert.yaml"), []byte(fmt.Sprintf(demoFile, s.file("data"), s.file("postgres-url"))), 0o644)
+}
+
+// writeURL writes where the Postgres is now, which is elsewhere each time.
+func (s *show) writeURL(context.Context) error {
+	return os.WriteFile(s.file("postgres-url"), []byte(s.url+"\n"), 0o600)
+}
+
+func (s *show) startDaemon(ctx context.Context) error {
+	config, err := configs.Load(s.file("evert.yaml"), s.env)
+	if err != nil {
+		return invalid(err)
+	}
+	if s.log, err = os.OpenFile(s.file("evert.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return err
+	}
+	s.daemon = &daemon{config: config, log: slog.New(slog.NewTextHandler(s.log, nil)),
+		flags: runFlags{verb: "demo", patience: 10 * time.Second}}
+	if err := s.daemon.boot(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	s.capturer = s.daemon.captures[0]
+	return nil
+}
+
+// cleanUp ends everything, in the reverse order, and removes what is not kept.
+func (s *show) cleanUp() error {
+	if s.daemon != nil {
+		if s.capturer != nil {
+			s.daemon.drain()
+		}
+		s.daemon.close()
+	}
+	var errs []error
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
+	}
+	if s.server != nil {
+		errs = append(errs, s.server.Close())
+	}
+	if s.keep == "" && s.dir != "" {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/demo"
+	"github.com/evertdb/evert/cmd/evert/terminal"
+)
+
+// What a demo shows while it runs, and what it says before and after.
+
+// watch draws, or prints lines, until ctx ends.
+func (s *show) watch(ctx context.Context, began time.Time) {
+	screen := &demo.Screen{Style: s.style(s.out), Head: s.head, Began: began, Interval: 500 * time.Millisecond}
+	panel := &terminal.Panel{W: s.out}
+	every := screen.Interval
+	if !s.live {
+		every = 2 * time.Second
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for before := int64(0); ; {
+		frame := s.frame()
+		if frame.Changes > 0 {
+			s.rates = append(s.rates, float64(frame.Changes-before)/every.Seconds())
+			before = frame.Changes
+		}
+		if s.live {
+			_ = panel.Draw(screen.Next(frame))
+		} else {
+			fmt.Fprintln(s.out, demo.Line(frame, began))
+		}
+		select {
+		case <-ctx.Done():
+			_ = panel.Clear()
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *show) frame() demo.Frame {
+	f := demo.Frame{Now: time.Now(), Source: s.daemon.Status(s.ctx).Sources[0]}
+	f.Transactions, f.Changes = s.traffic.Count()
+	return f
+}
+
+// suggest says what can be tried in another terminal meanwhile.
+func (s *show) suggest() {
+	st := s.style(s.out)
+	enter := "cd " + s.dir
+	if program, err := os.Executable(); err == nil && onPath("evert") != program {
+		enter += " && alias evert=" + program
+	}
+	fmt.Fprintf(s.out, "\n%s\n  %s\n", st.Bold("Try in another terminal:"), enter)
+	s.list(append([][2]string{
+		{"evert tail public.orders", "changes, as they come"},
+		{"evert tail public.customers --until-end -o json", "a topic, decoded"},
+		{"evert status", "how far everything is"},
+	}, s.doors()...))
+	stop := "Ctrl-C ends the demo"
+	if s.span > 0 {
+		stop = "It ends after " + terminal.Duration(s.span)
+	}
+	fmt.Fprintf(s.out, "%s\n\n", st.Dim(stop+", compares every topic with its table, and cleans up."))
+}
+
+// onPath finds a program as a shell does; empty if it does not.
+func onPath(name string) string {
+	path, _ := exec.LookPath(name)
+	return path
+}
+
+// doors says what else can be asked, of what the daemon serves.
+func (s *show) doors() (out [][2]string) {
+	for _, l := range s.daemon.listen {
+		_, bare, found := strings.Cut(l.Address, "://")
+		if !found {
+			bare = l.Address
+		}
+		switch l.Name {
+		case "http":
+			out = append(out, [2]string{"curl " + bare + "/metrics", "for Prometheus"})
+		case "registry":
+			out = append(out, [2]string{"curl " + bare + "/subjects", "the schemas, as a registry"})
+		case "kafka":
+			out = append(out, [2]string{"kcat -b " + bare + " -t shop.public.orders -C -e", "the topics, as a Kafka broker"})
+		}
+	}
+	return out
+}
+
+// list prints commands and, where there is room, what each is for.
+func (s *show) list(commands [][2]string) {
+	st := s.style(s.out)
+	t := terminal.Table{Indent: "  "}
+	for _, c := range commands {
+		if s.live && terminal.Columns(s.out) < 90 {
+			t.Add(st.Cyan(c[0]))
+			continue
+		}
+		t.Add(st.Cyan(fmt.Sprintf("%-47s", c[0])), st.Dim(c[1]))
+	}
+	_ = t.Write(s.out)
+}
+
+// sayGoodbye says what to do next; last of all, for one's own database.
+func (s *show) sayGoodbye() {
+	st := s.style(s.out)
+	if s.keep != "" {
+		fmt.Fprintf(s.out, "\n%s cd %s\n", st.Bold("Kept, and goes on with the next demo:"), s.dir)
+		s.list([][2]string{{"evert status", "without a daemon"}, {"evert tail shop.public.orders --until-end", "the topics lie in data"}})
+	}
+	fmt.Fprintf(s.out, "\n%s\n", st.Bold("Now your own database:"))
+	s.list([][2]string{
+		{"evert init postgres://user:password@host/name", "looks at it, and writes evert.yaml"},
+		{"evert check --connect", "what the server still needs, as SQL"},
+		{"evert run", "copies the tables, follows every change"},
+	})
+	fmt.Fprintln(s.out)
+}
+
+// tell says what happens before there is something to draw.
+func (s *show) tell(format string, args ...any) {
+	fmt.Fprintln(s.out, s.style(s.out).Dim(fmt.Sprintf(format, args...)+" …"))
+}
