@@ -1,0 +1,82 @@
+SELECT count(*) AS n, sum(total) AS s, avg(total) AS a, min(placed) AS first FROM shop.public.orders
+----
+view by ()
+#1 map count(*) AS n, sum(total) AS s, avg(total) AS a, min(placed) AS first  unique ()
+  #2 aggregate all rows; count(*); sum(total); avg(total); min(placed)  unique ()
+    #3 scan shop.public.orders (id, total, placed)  unique (id)
+----
+SELECT city, upper(city) AS up, string_agg(name, ', ' ORDER BY id DESC) AS people, array_agg(id) AS ids, count(DISTINCT vip) AS v
+FROM shop.public.customers GROUP BY city HAVING count(*) > 1 AND city <> 'x'
+----
+view by (city)
+#1 map city, upper(city) AS up, string_agg(name, ', ' ORDER BY id DESC) AS people, array_agg(id) AS ids, count(DISTINCT vip) AS v  unique (city)
+  #2 filter count(*) > 1  unique (city)
+    #3 group by (city); string_agg(name, ', ' ORDER BY id DESC) {order: id DESC}; array_agg(id) {order: id}; count(DISTINCT vip); count(*)  unique (city)
+      #4 map city, name, ', ', id, vip  unique (id)
+        #5 filter city <> 'x'  unique (id)
+          #6 scan shop.public.customers (id, name, city, vip)  unique (id)
+----
+SELECT DISTINCT state FROM shop.public.orders WHERE total > 5
+----
+view by (state)
+#1 distinct (state)  unique (state)
+  #2 map state  rows may repeat
+    #3 filter total > 5  unique (id)
+      #4 scan shop.public.orders (id, total, state)  unique (id)
+----
+SELECT date_trunc('month', placed) AS month, count(*) FILTER (WHERE total > 100) AS big FROM shop.public.orders GROUP BY 1
+----
+view by (month)
+#1 map date_trunc('month', placed) AS month, count(*) FILTER (WHERE total > 100) AS big  unique (month)
+  #2 group by (date_trunc('month', placed)); count(*) FILTER (WHERE total > 100)  unique (date_trunc('month', placed))
+    #3 map date_trunc('month', placed), total > 100  rows may repeat
+      #4 scan shop.public.orders (id, total, placed)  unique (id)
+----
+SELECT o.id, o.total, count(l.line) AS lines FROM shop.public.orders o LEFT JOIN shop.public.lines l ON l.order_id = o.id GROUP BY o.id
+----
+view by (id)
+#1 map o.id AS id, o.total AS total, count(l.line) AS lines  unique (id)
+  #2 group by (id, total); count(l.line)  unique (id, total)
+    #3 left join (id) = (order_id)  unique (id, line)
+      #4 scan shop.public.orders (id, total)  unique (id)
+      #5 scan shop.public.lines (order_id, line)  unique (order_id, line)
+----
+SELECT id, total FROM big_orders UNION ALL SELECT order_id, price FROM shop.public.lines
+----
+1:1: nothing in the query identifies a row of the result [SQL_KEY]
+  mend: name the view's `key`, or select the keys of its tables
+----
+SELECT id FROM big_orders UNION SELECT order_id FROM shop.public.lines
+----
+view by (id)
+#1 distinct (id)  unique (id)
+  #2 union all  rows may repeat
+    #3 map id  unique (id)
+      #4 map id  unique (id)
+        #5 filter total > 100  unique (id)
+          #6 scan shop.public.orders (id, total)  unique (id)
+    #7 map order_id  rows may repeat
+      #8 scan shop.public.lines (order_id, line)  unique (order_id, line)
+----
+WITH per AS (SELECT order_id, sum(qty) AS q FROM shop.public.lines GROUP BY order_id)
+SELECT a.order_id, a.q + b.q AS two FROM per a JOIN per b ON a.order_id = b.order_id WHERE a.order_id = 7
+----
+view by (order_id)
+#1 map a.order_id AS order_id, a.q + b.q AS two  unique (order_id)
+  #2 join (order_id) = (order_id)  unique (order_id) (order_id)
+    #3 map order_id, sum(qty) AS q  unique (order_id)
+      #4 group by (order_id); sum(qty)  unique (order_id)
+        #5 filter a.order_id = 7  unique (order_id, line)
+          #6 scan shop.public.lines (order_id, line, qty)  unique (order_id, line)
+    #7 map order_id, sum(qty) AS q  unique (order_id)
+      #8 group by (order_id); sum(qty)  unique (order_id)
+        #6 again
+----
+SELECT sum(total) AS s, string_agg(DISTINCT state COLLATE "C", ',') AS states FROM shop.public.orders WHERE 1 = 1 AND total BETWEEN 1 AND 2 + 3
+----
+view by ()
+#1 map sum(total) AS s, string_agg(DISTINCT state COLLATE "C", ',') AS states  unique ()
+  #2 aggregate all rows; sum(total); string_agg(DISTINCT state COLLATE "C", ',') {order: state}  unique ()
+    #3 map total, state, ','  rows may repeat
+      #4 filter total >= 1 AND total <= 2 + 3  unique (id)
+        #5 scan shop.public.orders (id, total, state)  unique (id)
