@@ -10,6 +10,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/schema/registry"
 )
 
@@ -64,7 +65,7 @@ func (d *daemon) Records(ctx context.Context, name string, untilEnd bool, emit f
 // tail emits the records of what name means as JSON lines, and nil before a
 // wait that may be long.
 func tail(ctx context.Context, c *configs.Config, l log.Log, r registry.Registry, name string, untilEnd bool, emit func(line []byte) error) error {
-	topic, err := records.Find(ctx, l, name, prefixes(c))
+	topic, err := records.Find(ctx, l, topicNamed(c, name), prefixes(c))
 	if err != nil {
 		return err
 	}
@@ -77,6 +78,14 @@ func tail(ctx context.Context, c *configs.Config, l log.Log, r registry.Registry
 		}
 		return emit(line)
 	}, func() error { return emit(nil) })
+}
+
+// topicNamed gives the topic of a view, if name is that of one.
+func topicNamed(c *configs.Config, name string) string {
+	if c.Views[name] != nil {
+		return view.Topic(c.Name, name)
+	}
+	return name
 }
 
 func prefixes(c *configs.Config) []string {

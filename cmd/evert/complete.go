@@ -49,6 +49,7 @@ func (a *app) topicNames() (names []string) {
 	if err != nil {
 		return nil
 	}
+	names = slices.AppendSeq(names, maps.Keys(c.Views))
 	for _, s := range c.Sources {
 		if s.Postgres == nil {
 			continue

@@ -73,6 +73,7 @@ type daemon struct {
 	watch        *watching
 	reads        *query.Reader // of views
 	shown        api.Views     // nil: there are none
+	comparing    sync.Mutex    // held by verify
 	servers      []server
 	kafka        *listener.Server // serve.kafka; nil if it is off
 	listen       []api.Address

@@ -15,12 +15,13 @@ import (
 func (a *app) tailVerb() *cobra.Command {
 	untilEnd := false
 	c := &cobra.Command{
-		Use:   "tail TOPIC|TABLE",
+		Use:   "tail TOPIC|TABLE|VIEW",
 		Short: "Print the records of a topic, decoded",
 		Long: `Print the records of a topic, decoded, and wait for more. With -o json each is one JSON
 object on a line: topic, partition, offset, key, op, before, after, position, ts.
 A tombstone has op and after null. What a record lacks stands in cut, offloaded and
-dead_letter; values that were offloaded are put back. A table is named as schema.table.`,
+dead_letter; values that were offloaded are put back. A table is named as schema.table,
+a view by its name.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(a.topicNames),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.tail(args[0], untilEnd) },

@@ -13,13 +13,18 @@ import (
 
 func (a *app) verifyVerb() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "verify TABLE",
-		Short: "Compare a table's topic with the database, row by row",
+		Use:   "verify TABLE|VIEW",
+		Short: "Compare a table's topic, or a view, with the database, row by row",
 		Long: `Compare a table's topic with the table itself, every row of it, at one and the same
 position, while the database and the daemon work on. A temporary replication slot gives a
 snapshot of the database that is an exact prefix of its commits; capture stops there for a
 moment, so that the log has a cut at the very same place. Rows are equal if the server
 prints the same for both. Keys of rows that differ are named, and no other values.
+
+A view is compared with what the database answers to its query at that position: by the
+values of the types, so that 1.0 is 1.00 and floats are equal that agree in nine digits. The
+order of equal elements within string_agg, array_agg and the like is the database's to
+choose; a query that leaves it open may differ there.
 
 The exit code is 0 if all rows are equal, and 4 if not.`,
 		Args:              cobra.ExactArgs(1),

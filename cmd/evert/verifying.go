@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -14,7 +13,9 @@ import (
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/state/spill"
 	"github.com/evertdb/evert/pipeline/view/query"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres"
@@ -57,10 +58,24 @@ type verifying struct {
 // Verify implements api.Daemon.
 func (d *daemon) Verify(ctx context.Context, name string, tell func(api.VerifyProgress)) (*api.Verified, error) {
 	v := &verifying{daemon: d, name: name, tell: tell, report: api.Verified{Name: name, Exact: true}}
+	if !d.comparing.TryLock() {
+		return nil, &pipeline.Refusal{Code: codeVerify, Where: name, What: "another comparison is going on", Mend: "wait for its end"}
+	}
+	defer d.comparing.Unlock()
 	began := time.Now()
-	err := v.table(ctx)
+	err := v.run(ctx)
 	v.report.Seconds = time.Since(began).Seconds()
 	return &v.report, err
+}
+
+// run compares what the name means: a view, or else a table.
+func (v *verifying) run(ctx context.Context) error {
+	if v.shown != nil {
+		if shown, ok := v.shown.View(v.name); ok {
+			return v.view(ctx, shown)
+		}
+	}
+	return v.table(ctx)
 }
 
 // table compares a topic's rows with those of its table.
@@ -96,7 +111,7 @@ func (v *verifying) table(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return v.compare(ctx, columns, from, compare.SameTexts, func(s *compare.Sorter) error {
+	return v.compare(ctx, columns, from, compare.SameTexts, func(s dataflow.Sorter) error {
 		return v.topicRows(ctx, s, columns, r, state)
 	})
 }
@@ -198,7 +213,7 @@ func (v *verifying) readTo(ctx context.Context, topic string, cut pipeline.Posit
 }
 
 // topicRows adds the rows of a topic; r is nil if it has none.
-func (v *verifying) topicRows(ctx context.Context, s *compare.Sorter, columns *compare.Columns, r log.Reader, state log.TableState) error {
+func (v *verifying) topicRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, r log.Reader, state log.TableState) error {
 	if r == nil {
 		return nil
 	}
@@ -238,7 +253,7 @@ type topicSide struct {
 	scratch []byte
 }
 
-func (in *topicSide) add(ctx context.Context, s *compare.Sorter, rec *log.Record) error {
+func (in *topicSide) add(ctx context.Context, s dataflow.Sorter, rec *log.Record) error {
 	c, err := in.decoder.Whole(ctx, rec)
 	if err != nil {
 		return err
@@ -293,13 +308,20 @@ func (v *verifying) selectFrom(ctx context.Context, t *schema.Table) (string, er
 }
 
 // compare sorts both sides and merges them.
-func (v *verifying) compare(ctx context.Context, columns *compare.Columns, sql string, equal func(a, b []byte) bool, here func(*compare.Sorter) error) error {
-	dir, most := datadir.SpillPath(v.config.DataDir, "verify.tmp"), int(v.config.Limits.VerifyBytes)/2
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func (v *verifying) compare(ctx context.Context, columns *compare.Columns, sql string, equal func(a, b []byte) bool, here func(dataflow.Sorter) error) error {
+	pool, err := spill.Open(datadir.SpillPath(v.config.DataDir, "verify.tmp"), spill.Options{Memory: int64(v.config.Limits.VerifyBytes), Disk: int64(v.config.Limits.SpillBytes)})
+	if err != nil {
 		return err
 	}
-	mine, theirs := compare.NewSorter(dir, most), compare.NewSorter(dir, most)
+	mine, err := pool.NewSorter()
+	if err != nil {
+		return err
+	}
 	defer mine.Close()
+	theirs, err := pool.NewSorter()
+	if err != nil {
+		return err
+	}
 	defer theirs.Close()
 	if err := here(mine); err != nil {
 		return err
@@ -321,7 +343,7 @@ func (v *verifying) compare(ctx context.Context, columns *compare.Columns, sql s
 }
 
 // databaseRows adds the rows of a query.
-func (v *verifying) databaseRows(ctx context.Context, s *compare.Sorter, columns *compare.Columns, sql string) error {
+func (v *verifying) databaseRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, sql string) error {
 	v.step("reading the database")
 	var bytes, row []byte
 	key := make(schema.Row, len(columns.Key))

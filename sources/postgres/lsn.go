@@ -48,5 +48,29 @@ func reached(have, want string) (bool, error) {
 		return false, err
 	}
 	w, err := parseLSN(want)
-	return h >= w, err
+	return h >= beforeHeader(w), err
+}
+
+// A page of the log begins with a header, the first one of a segment with a
+// longer one; segments are multiples of a MiB. Records end on 8 bytes and have 24
+// at least.
+const (
+	pageBytes     = 8192
+	pageHeader    = 24
+	segmentHeader = 40
+	segmentUnit   = 1 << 20
+)
+
+// beforeHeader takes a place behind the header of a page back to where the page
+// begins: nothing lies between. The server names both: with the log written up to
+// the end of a page, pg_current_wal_insert_lsn() is behind the next header and
+// pg_current_wal_flush_lsn() before it, and on an idle server it stays so.
+func beforeHeader(l lsn) lsn {
+	switch {
+	case l%pageBytes == pageHeader:
+		return l - pageHeader
+	case l%segmentUnit == segmentHeader:
+		return l - segmentHeader
+	}
+	return l
 }

@@ -1,14 +1,11 @@
 package compare
 
 import (
-	"bytes"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"slices"
-	"strings"
 	"testing"
 
+	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/state/spill"
 	"github.com/evertdb/evert/schema"
 )
 
@@ -45,9 +42,16 @@ type one struct {
 	cells []byte
 }
 
-func sorted(t *testing.T, c *Columns, max int, rows ...one) *Sorter {
+func sorted(t *testing.T, c *Columns, rows ...one) dataflow.Sorter {
 	t.Helper()
-	s := NewSorter(t.TempDir(), max)
+	pool, err := spill.Open(t.TempDir(), spill.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := pool.NewSorter()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -61,7 +65,7 @@ func sorted(t *testing.T, c *Columns, max int, rows ...one) *Sorter {
 	return s
 }
 
-func merged(t *testing.T, c *Columns, here, there *Sorter, equal func(a, b []byte) bool) Report {
+func merged(t *testing.T, c *Columns, here, there dataflow.Sorter, equal func(a, b []byte) bool) Report {
 	t.Helper()
 	left, err := here.Sort()
 	if err != nil {
@@ -97,15 +101,13 @@ func TestMerge(t *testing.T) {
 		{"a key that is none", []one{v(1, "a")}, []one{v(1, "a"), v(1, "a")}, `1 0 0 0 0 1 twice{"id":1}`},
 		{"more than are named", nil, []one{v(1, ""), v(2, ""), v(3, ""), v(4, "")}, `4 0 4 0 0 0 missing{"id":1} missing{"id":2} missing{"id":3}`},
 	} {
-		for _, max := range []int{1 << 20, 1} { // in memory; a file for each row
-			r := merged(t, c, sorted(t, c, max, test.here...), sorted(t, c, max, test.there...), SameTexts)
-			got := fmt.Sprint(r.Rows, r.Equal, r.Missing, r.Surplus, r.Differing, r.Twice)
-			for _, k := range r.Keys {
-				got += " " + k.Kind + string(k.Key)
-			}
-			if got != test.want || r.Same() != (len(r.Keys) == 0) {
-				t.Errorf("%s: %s, want %s", test.story, got, test.want)
-			}
+		r := merged(t, c, sorted(t, c, test.here...), sorted(t, c, test.there...), SameTexts)
+		got := fmt.Sprint(r.Rows, r.Equal, r.Missing, r.Surplus, r.Differing, r.Twice)
+		for _, k := range r.Keys {
+			got += " " + k.Kind + string(k.Key)
+		}
+		if got != test.want || r.Same() != (len(r.Keys) == 0) {
+			t.Errorf("%s: %s, want %s", test.story, got, test.want)
 		}
 	}
 }
@@ -132,49 +134,5 @@ func TestSameValues(t *testing.T) {
 		if c.SameValues(row(test.a...), row(test.b...)) != test.want {
 			t.Errorf("%q and %q: want %t", test.a, test.b, test.want)
 		}
-	}
-}
-
-// I9 a sorter spills, and gives the same as one that does not; it leaves no file.
-func TestSorterSpills(t *testing.T) {
-	const seed = 7
-	random := rand.New(rand.NewPCG(seed, 1))
-	var all []string
-	dir := t.TempDir()
-	s := NewSorter(dir, 4000)
-	for i := range 5000 {
-		key := fmt.Sprint(random.IntN(900))
-		value := strings.Repeat("v", random.IntN(9)) + fmt.Sprintf("#%05d", i)
-		all = append(all, key+"="+value)
-		if err := s.Add([]byte(key), []byte(value)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b string) int {
-		return strings.Compare(a[:strings.IndexByte(a, '=')], b[:strings.IndexByte(b, '=')])
-	})
-	c, err := s.Sort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range all {
-		if !c.Next() {
-			t.Fatalf("seed %d: it ends at %d: %v", seed, i, c.Err())
-		}
-		if got := string(bytes.Join([][]byte{c.Key(), c.Value()}, []byte("="))); got != want {
-			t.Fatalf("seed %d: entry %d is %s, want %s", seed, i, got, want)
-		}
-	}
-	if c.Next() || c.Err() != nil {
-		t.Fatalf("more than there was: %v", c.Err())
-	}
-	if files, _ := os.ReadDir(dir); len(files) < 10 {
-		t.Errorf("%d files: it did not spill", len(files))
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if files, _ := os.ReadDir(dir); len(files) != 0 {
-		t.Errorf("%d files are left", len(files))
 	}
 }

@@ -25,6 +25,9 @@ type Wait struct {
 // ParseWait reads the parameters wait_for, as often as it is there, and timeout.
 func ParseWait(waitFor []string, timeout string) (w Wait, err error) {
 	for _, text := range waitFor {
+		if text == "" { // of a view that reads nothing, or of a client that has none yet
+			continue
+		}
 		places, err := ParseVector(text)
 		if err != nil {
 			return w, err

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/evertdb/evert/cmd/evert/compare"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/state/tuple"
+	"github.com/evertdb/evert/pipeline/view/query"
+	"github.com/evertdb/evert/schema"
+)
+
+// view compares a view's rows with what its SQL gives in the database.
+func (v *verifying) view(ctx context.Context, shown query.View) error {
+	sql, sources, err := databaseSQL(v.config.Views, v.name)
+	if err != nil {
+		return err
+	}
+	if len(sources) != 1 {
+		return &pipeline.Refusal{Code: codeVerify, Where: "view " + v.name, What: "it reads " + strconv.Itoa(len(sources)) + " sources, and no one database can answer its query", Mend: "verify its tables"}
+	}
+	source := sources[0]
+	i := slices.IndexFunc(v.captures, func(c *capturing) bool { return c.name == source })
+	if i < 0 {
+		return &pipeline.Refusal{Code: codeVerify, Where: "view " + v.name, What: "its source is not captured by this daemon", Mend: "evert status"}
+	}
+	v.capture = v.captures[i]
+	var ok bool
+	if v.source, ok = v.capture.database.(pinner); !ok {
+		return v.refuse("its database gives no snapshot with a known place", "verify its tables")
+	}
+	v.report.Kind, v.report.Source = "view", source
+	var snap query.Snapshot
+	err = v.pinned(ctx, func(cut pipeline.Position) error {
+		snap, err = v.viewAt(ctx, shown, source, cut)
+		return err
+	})
+	if v.pin != nil {
+		defer v.pin.Close()
+	}
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	shape := snap.Shape()
+	columns, err := compare.NewColumns(shape.Columns, shape.Key, namedKeys)
+	if err != nil {
+		return err
+	}
+	return v.compare(ctx, columns, sql, columns.SameValues, func(s dataflow.Sorter) error { return v.viewRows(s, columns, snap) })
+}
+
+// viewAt pins the view's epoch at a cut.
+func (v *verifying) viewAt(ctx context.Context, shown query.View, source string, cut pipeline.Position) (query.Snapshot, error) {
+	v.step("waiting for the view to come to " + cut.Native)
+	snap, err := v.reads.Snapshot(ctx, v.name, shown, query.Wait{For: []query.Place{{Source: source, Native: cut.Native}}, Timeout: cutPatience})
+	if err != nil {
+		return nil, err
+	}
+	if at := snap.Epoch().At[source]; at != cut.Native {
+		_ = snap.Close()
+		return nil, v.refuse("the view is at "+at+" and capture at "+cut.Native, "try again")
+	}
+	return snap, nil
+}
+
+// viewRows adds the rows of a view.
+func (v *verifying) viewRows(s dataflow.Sorter, columns *compare.Columns, snap query.Snapshot) error {
+	v.step("reading the view")
+	low := []byte{0, 0}
+	c, err := snap.Scan(low, tuple.PrefixEnd(nil, low), false)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return v.addAll(s, columns, c)
+}
+
+func (v *verifying) addAll(s dataflow.Sorter, columns *compare.Columns, c dataflow.Cursor) error {
+	var row schema.Row
+	var bytes, text, scratch []byte
+	key := make(schema.Row, len(columns.Key))
+	for c.Next() {
+		var err error
+		if row, err = tuple.ReadRow(c.Value(), row); err != nil {
+			return err
+		}
+		for i, k := range columns.Key {
+			key[i] = row[k]
+		}
+		text = text[:0]
+		for i := range row {
+			text, scratch = compare.AppendValue(text, &columns.Columns[i].Type, row[i], scratch)
+		}
+		bytes = columns.AppendKey(bytes[:0], key)
+		v.count()
+		if err := s.Add(bytes, text); err != nil {
+			return err
+		}
+	}
+	return c.Err()
+}
