@@ -34,11 +34,116 @@ func orderDocuments() *Plan {
 	return p
 }
 
-// A crowd makes rows of orderDocuments.
+// A crowd makes rows of orderDocuments, and knows which there are.
 type crowd struct {
 	*rand.Rand
-	row schema.Row
-	buf []byte
+	customers int
+	orders    []int // the customer of each; -1: deleted
+	lines     []int // the order of each; -1: deleted
+	linesOf   [][]int
+	Said      int // by Transaction
+}
+
+func newCrowd(seed uint64, rows int) *crowd {
+	c := &crowd{Rand: rand.New(rand.NewPCG(seed, 1)), customers: rows / 26}
+	c.orders = make([]int, rows*5/26)
+	for i := range c.orders {
+		c.orders[i] = c.IntN(c.customers)
+	}
+	c.linesOf = make([][]int, len(c.orders))
+	c.lines = make([]int, rows-c.customers-len(c.orders))
+	for i := range c.lines {
+		c.lines[i] = c.IntN(len(c.orders))
+		c.linesOf[c.lines[i]] = append(c.linesOf[c.lines[i]], i)
+	}
+	return c
+}
+
+// Tables gives all rows to do, in no order.
+func (c *crowd) Tables(do func(input int, row schema.Row) error) error {
+	for _, id := range c.Perm(c.customers) {
+		if err := do(0, c.customer(id)); err != nil {
+			return err
+		}
+	}
+	for _, id := range c.Perm(len(c.orders)) {
+		if err := do(1, c.order(id, c.orders[id])); err != nil {
+			return err
+		}
+	}
+	for _, id := range c.Perm(len(c.lines)) {
+		if err := do(2, c.line(id, c.lines[id])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Transaction is one of the mix: 40 in 100 are a new order of one to seven
+// lines, 25 an order's status, 15 a line's quantity, 8 a line deleted, 5 a
+// customer updated, 5 an order given to another customer, 2 an order deleted
+// with its lines.
+func (c *crowd) Transaction(t *Epoch) error {
+	order, line := c.IntN(len(c.orders)), c.IntN(len(c.lines))
+	switch kind := c.IntN(100); {
+	case kind < 40:
+		return c.newOrder(t)
+	case kind < 65 && c.orders[order] >= 0:
+		return c.say(t, 1, c.order(order, c.orders[order]))
+	case kind < 80 && c.lines[line] >= 0:
+		return c.say(t, 2, c.line(line, c.lines[line]))
+	case kind < 88 && c.lines[line] >= 0:
+		return c.dropLine(t, line)
+	case kind < 93:
+		return c.say(t, 0, c.customer(c.IntN(c.customers)))
+	case kind < 98 && c.orders[order] >= 0:
+		c.orders[order] = c.IntN(c.customers)
+		return c.say(t, 1, c.order(order, c.orders[order]))
+	case c.orders[order] >= 0:
+		return c.dropOrder(t, order)
+	}
+	return nil
+}
+
+func (c *crowd) say(t *Epoch, input int, row schema.Row) error {
+	c.Said++
+	return t.Upsert(input, row)
+}
+
+func (c *crowd) newOrder(t *Epoch) error {
+	id := len(c.orders)
+	c.orders, c.linesOf = append(c.orders, c.IntN(c.customers)), append(c.linesOf, nil)
+	if err := c.say(t, 1, c.order(id, c.orders[id])); err != nil {
+		return err
+	}
+	for range 1 + c.IntN(7) {
+		line := len(c.lines)
+		c.lines, c.linesOf[id] = append(c.lines, id), append(c.linesOf[id], line)
+		if err := c.say(t, 2, c.line(line, id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *crowd) dropLine(t *Epoch, line int) error {
+	c.Said++
+	c.lines[line] = -1
+	return t.Delete(2, schema.Row{schema.Int(int64(line))})
+}
+
+func (c *crowd) dropOrder(t *Epoch, order int) error {
+	for _, line := range c.linesOf[order] {
+		if c.lines[line] < 0 {
+			continue
+		}
+		if err := c.dropLine(t, line); err != nil {
+			return err
+		}
+	}
+	c.Said++
+	c.orders[order] = -1
+	return t.Delete(1, schema.Row{schema.Int(int64(order))})
 }
 
 const filler = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod"
@@ -88,24 +193,15 @@ func BenchmarkFill(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	customers, orders := rows/26, rows*5/26
-	lines := rows - customers - orders
-	c := &crowd{Rand: rand.New(rand.NewPCG(1, 1))}
-	tables := [][]schema.Row{}
-	for i := range 3 {
-		n := []int{customers, orders, lines}[i]
-		t := make([]schema.Row, n)
-		for id, at := range c.Perm(n) {
-			switch i {
-			case 0:
-				t[at] = c.customer(id)
-			case 1:
-				t[at] = c.order(id, c.IntN(customers))
-			default:
-				t[at] = c.line(id, c.IntN(orders))
-			}
-		}
-		tables = append(tables, t)
+	c := newCrowd(1, rows)
+	var said []schema.Row
+	var inputs []int
+	err = c.Tables(func(input int, row schema.Row) error {
+		said, inputs = append(said, row), append(inputs, input)
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -114,15 +210,13 @@ func BenchmarkFill(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for i, table := range tables {
-			for _, row := range table {
-				if err := t.Upsert(i, row); err != nil {
-					b.Fatal(err)
-				}
+		for i, row := range said {
+			if err := t.Upsert(inputs[i], row); err != nil {
+				b.Fatal(err)
 			}
 		}
 		stats, err := t.Finish(context.Background(), func(Change) error { return nil })
-		if err != nil || stats.Changes != int64(orders) {
+		if err != nil || stats.Changes != int64(len(c.orders)) {
 			b.Fatal(fmt.Errorf("%d changes: %w", stats.Changes, err))
 		}
 		if err := t.Close(); err != nil {
@@ -130,5 +224,5 @@ func BenchmarkFill(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
-	b.ReportMetric(float64(orders*b.N)/b.Elapsed().Seconds(), "docs/s")
+	b.ReportMetric(float64(len(c.orders)*b.N)/b.Elapsed().Seconds(), "docs/s")
 }
