@@ -278,3 +278,50 @@ func TestUnknownNeverEnters(t *testing.T) {
 		t.Errorf("I5: an unknown value enters: %v", err)
 	}
 }
+
+// Values that are equal and look different count once, and one of them stands
+// for all, always the same one.
+func TestEqualValuesThatLookDifferent(t *testing.T) {
+	t.Parallel()
+	p := planOf(nil, []int{0}, tableOf("t", 1, column("id", integer), column("n", numeric)))
+	list, total, count := agg(ArrayAgg, 1, schema.Type{Kind: schema.KindArray, Name: "numeric[]", Elem: &numeric}), agg(Sum, 1, numeric), agg(Count, 1, integer)
+	list.Distinct, total.Distinct, count.Distinct = true, true, true
+	p.Root = aggregateOf(scanOf(p, 0), []int{1}, list, total, count)
+	p.Root.(*Aggregate).Group, p.Root.(*Aggregate).Grand, p.Key = []int{}, true, nil
+	p.Root.(*Aggregate).Cols = p.Root.(*Aggregate).Cols[1:]
+	w := newWorld(t, p)
+	put := func(id int64, n string) { w.upsert(0, schema.Row{schema.Int(id), schema.Decimal([]byte(n))}) }
+	for _, step := range []struct {
+		do   func()
+		want string
+	}{
+		{func() { put(1, "1.00"); put(2, "1.0"); put(3, "2") }, ": nothing → {1.0 2 } 3.0 2"},
+		{func() { put(2, "3") }, ": {1.0 2 } 3.0 2 → {1.00 2 3 } 6.00 3"},
+		{func() { put(3, "1") }, ": {1.00 2 3 } 6.00 3 → {1 3 } 4 2"},
+		{func() { put(4, "3.0000") }, ""},
+		{func() { w.delete(0, schema.Row{schema.Int(2)}) }, ": {1 3 } 4 2 → {1 3.0000 } 4.0000 2"},
+	} {
+		step.do()
+		if got := strings.Join(w.finish(), "; "); got != step.want {
+			t.Errorf("R14: %q, %q expected", got, step.want)
+		}
+	}
+}
+
+// What ends at a group goes no further.
+func TestNoDeltaWithoutADifference(t *testing.T) {
+	t.Parallel()
+	p := planOf(nil, []int{0}, tableOf("t", 1, column("id", integer), column("g", integer), column("v", integer)))
+	most := aggregateOf(scanOf(p, 0), []int{1}, agg(Max, 2, integer))
+	p.Root = most
+	w := newWorld(t, p)
+	w.upsert(0, schema.Row{schema.Int(1), schema.Int(1), schema.Int(9)})
+	w.finish()
+	w.upsert(0, schema.Row{schema.Int(2), schema.Int(1), schema.Int(8)})
+	if got := w.finish(); len(got) > 0 {
+		t.Errorf("a lesser value is told as %q", got)
+	}
+	if out := w.engine.nodes[1].out; out != 0 {
+		t.Errorf("a maximum that stays gives %d deltas", out)
+	}
+}

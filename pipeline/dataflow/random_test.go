@@ -128,7 +128,7 @@ func (c *chance) join(depth int) Node {
 	}
 	var residual Expr
 	if c.IntN(3) == 0 {
-		residual = c.predicate(slices.Concat(l.Columns(), r.Columns()))
+		residual = c.across(l, r)
 	}
 	return joinOf(l, r, lkey, rkey, c.IntN(2) == 0, residual)
 }
@@ -146,6 +146,22 @@ func (c *chance) foreign(l, r Node, set, lkey, rkey []int) ([]int, []int) {
 		return lkey, rkey
 	}
 	return from, slices.Clone(set)
+}
+
+// across compares a column of each side of a join.
+func (c *chance) across(l, r Node) Expr {
+	left, right := c.columns(l, schema.KindInt), c.columns(r, schema.KindInt)
+	if len(left) == 0 || len(right) == 0 || c.IntN(3) == 0 {
+		return c.predicate(slices.Concat(l.Columns(), r.Columns()))
+	}
+	i, j := left[c.IntN(len(left))], right[c.IntN(len(right))]
+	return expr{l.Columns()[i].Name + " < " + r.Columns()[j].Name, func(row schema.Row) (schema.Value, error) {
+		a, b := row[i], row[len(l.Columns())+j]
+		if a.IsNull() || b.IsNull() {
+			return schema.Null(), nil
+		}
+		return schema.Bool(a.Int() < b.Int()), nil
+	}}
 }
 
 func (c *chance) predicate(cols []schema.Column) Expr {

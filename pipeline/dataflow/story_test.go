@@ -128,6 +128,8 @@ func TestStoryOfLeftJoins(t *testing.T) {
 	s.run("one match goes while another comes", "- r 1", "+ r 5 7 10")
 	s.run("the left changes", "+ l 1 7 9", "+ l 3 7 1")
 	s.run("all matches go", "0 r")
+	s.run("two left rows with matches of their own, and one that they share", "+ l 1 7 1", "+ l 2 7 5", "- l 3", "+ r 1 7 3", "+ r 2 7 9", "+ r 3 7 20")
+	s.run("the shared match goes: both keep one", "- r 3")
 	s.run("the left goes", "- l 1", "- l 2", "- l 3", "- l 4")
 	s.end("left-joins.golden")
 }

@@ -161,6 +161,9 @@ func (w *world) checkWrites(fresh bool) {
 		if fresh && e.gone {
 			w.t.Errorf("collection %d: a fresh epoch deletes", n)
 		}
+		if v, ok, _ := w.state.Get(e.key); ok == !e.gone && (!ok || bytes.Equal(v, e.value)) {
+			w.t.Errorf("collection %d: a write that changes nothing", n)
+		}
 		last[n] = e.key
 	}
 }
