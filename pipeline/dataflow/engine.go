@@ -14,8 +14,12 @@ type Env struct {
 	// MaxGroup bounds, in bytes, what is held in memory of one key of a join
 	// before it spills, and how long one value that an aggregate builds may be.
 	MaxGroup int64
-	// Trace is told every delta that a node gives, if it is not nil. The row is
-	// valid during the call.
+	// Workers is how many goroutines an epoch without a Reader may use, which
+	// fills a view; 0: one. NewSorter is then called from any of them, Put and
+	// Delete by one at a time.
+	Workers int
+	// Trace is told every delta that a node gives, if it is not nil; an
+	// engine with one has one worker. The row is valid during the call.
 	Trace func(node int, row schema.Row, weight int64)
 }
 
@@ -27,6 +31,7 @@ type Engine struct {
 	nodes  []*vertex // inputs before those who read them
 	inputs []*input  // by their place in the plan
 	steps  []step    // in the order in which they run
+	waits  schedule
 	out    *output
 	layout []Collection
 	open   bool // there is an epoch
@@ -47,6 +52,7 @@ func New(p *Plan, env Env) (*Engine, error) {
 	if err := c.compile(); err != nil {
 		return nil, fmt.Errorf("dataflow: %w", err)
 	}
+	c.e.waits = c.e.scheduled()
 	return c.e, nil
 }
 
@@ -70,7 +76,8 @@ func (e *Engine) Begin(r Reader, w Writer) (*Epoch, error) {
 		return nil, errors.New("dataflow: an epoch is open already")
 	}
 	e.open = true
-	t := &Epoch{e: e, fresh: r == nil, w: &meteredWriter{w: w}}
+	t := &Epoch{e: e, fresh: r == nil, meter: &meteredWriter{w: w}}
+	t.w = t.meter
 	if r != nil {
 		t.r = &meteredReader{r: r}
 	}

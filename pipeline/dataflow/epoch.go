@@ -14,7 +14,8 @@ type Epoch struct {
 	e        *Engine
 	ctx      context.Context
 	r        *meteredReader // nil: the state is empty
-	w        *meteredWriter
+	w        Writer
+	meter    *meteredWriter // what w comes to
 	fresh    bool
 	rows     int64 // said by Upsert and Delete
 	ticks    int   // rows since ctx was asked
@@ -75,12 +76,22 @@ func (t *Epoch) Finish(ctx context.Context, emit func(Change) error) (Stats, err
 		return Stats{}, errors.New("dataflow: the epoch has ended")
 	}
 	t.finished, t.ctx, t.emit = true, ctx, emit
-	for _, s := range t.e.steps {
-		if err := s.run(t); err != nil {
-			return Stats{}, err
-		}
+	if err := t.run(); err != nil {
+		return Stats{}, err
 	}
 	return t.stats(), nil
+}
+
+func (t *Epoch) run() error {
+	if t.fresh && t.e.env.Workers > 1 && t.e.env.Trace == nil {
+		return t.runBeside(t.e.env.Workers)
+	}
+	for _, s := range t.e.steps {
+		if err := s.run(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tick asks now and then whether the epoch should go on.

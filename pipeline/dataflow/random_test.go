@@ -354,7 +354,7 @@ func runSeed(t *testing.T, seed uint64) {
 		w.finish()
 		if epoch%2 == 1 && !t.Failed() {
 			if err := same(w.state, w.refilled()); err != nil {
-				t.Errorf("R14: the state of epochs is not that of one: %v", err)
+				t.Errorf("R14: the state of epochs is not that of one, by several workers: %v", err)
 			}
 		}
 		if t.Failed() {

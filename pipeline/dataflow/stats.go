@@ -16,7 +16,7 @@ type Stats struct {
 type NodeStat struct{ In, Out int64 }
 
 func (t *Epoch) stats() Stats {
-	s := Stats{Rows: t.rows, Changes: t.changes, Writes: t.w.count, Written: t.w.bytes}
+	s := Stats{Rows: t.rows, Changes: t.changes, Writes: t.meter.count, Written: t.meter.bytes}
 	if t.r != nil {
 		s.Reads, s.Read = t.r.count, t.r.bytes
 	}

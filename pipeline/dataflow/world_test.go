@@ -27,7 +27,7 @@ type world struct {
 
 func newWorld(t testing.TB, p *Plan) *world {
 	t.Helper()
-	e, err := New(p, Env{NewSorter: NewMemorySorter, MaxGroup: 1 << 20})
+	e, err := New(p, Env{NewSorter: NewMemorySorter, MaxGroup: 1 << 20, Workers: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
