@@ -89,6 +89,12 @@ func special(name string, place int, t *schema.Type) []string {
 			return []string{"a", "b", "aa", "c", "", "0", "x"}
 		}
 		return nil
+	case name == "jsonb_set" && place == 1:
+		return []string{"{}", "{a}", "{a,c}", "{a,c,0}", "{0}", "{1,a}", "{-1}", "{-9}", "{9}", "{b,x}", "{x,y}", "{0,0}", "{aa}", "{zz}"}
+	case name == "trim_array" || name == "get_byte":
+		if id == Int4 {
+			return []string{"0", "1", "2", "-1", "3"}
+		}
 	case name == "#>" || name == "#>>" || name == "#-" || strings.HasPrefix(name, "?"):
 		if id.IsArray() {
 			return []string{"{}", "{a}", "{a,c}", "{a,c,0}", "{0}", "{1,a}", "{-1}", "{b,NULL}", "{x,y}", "{0,0}", "{a,b}"}

@@ -31,7 +31,7 @@ var catalogue = sync.OnceValue(func() map[string][]overload {
 	for _, room := range [...][]overload{
 		logicOverloads(), comparisonOverloads(), integerOverloads(), floatOverloads(), numericOverloads(),
 		textOverloads(), digestOverloads(), likeOverloads(), momentOverloads(), calendarOverloads(),
-		jsonOverloads(), arrayOverloads(), regexOverloads(),
+		jsonOverloads(), arrayOverloads(), regexOverloads(), sundryOverloads(),
 	} {
 		for _, o := range room {
 			byName[o.name] = append(byName[o.name], o)

@@ -52,6 +52,9 @@ func refusals() map[string][2]string {
 		{"format", "its rules have not been reproduced", "use || and concat()"},
 		{"to_tsvector to_tsquery plainto_tsquery websearch_to_tsquery phraseto_tsquery ts_rank @@", "it depends on a text search configuration",
 			"let a search sink index the column"},
+		{"jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array jsonb_path_query_first jsonb_path_exists_tz @?",
+			"its language has not been reproduced", "use ->, ->> and @>"},
+		{"similar_to_escape similar_escape", "its patterns have not been reproduced", "write LIKE, or a regular expression"},
 		{"similarity word_similarity levenshtein soundex metaphone unaccent", "it belongs to an extension", atSource},
 		{"normalize", "it depends on the server's version of Unicode", atSource},
 	} {
@@ -69,6 +72,12 @@ func refusedByType(name string, args []schema.Type) *Refused {
 			return &Refused{Name: name, Why: "values of type " + args[i].Name + " are carried as text that Evert does not look into",
 				Mend: "leave the column as it is, or cast it at the source"}
 		}
+	}
+	switch {
+	case name == "age" && len(args) == 1:
+		return &Refused{Name: name, Why: "with one argument it counts from the current date", Mend: "write age(a, b)"}
+	case name == "to_timestamp" && len(args) == 2:
+		return &Refused{Name: name, Why: settings, Mend: "cast the text to timestamp"}
 	}
 	if len(args) == 2 && strings.Contains("< <= > >=", name) && (Identify(&args[0]) == JSONB || Identify(&args[1]) == JSONB) {
 		return &Refused{Name: name, Why: "the order of jsonb follows the database's collation", Mend: `compare (x ->> 'key') COLLATE "C"`}

@@ -168,6 +168,9 @@ func pads() []overload {
 // padded cuts or fills to a number of characters.
 func padded(v, n, fill schema.Value, left bool) (schema.Value, error) {
 	b, want := v.Ref(), max(int(n.Int()), 0)
+	if len(fill.Ref()) == 0 {
+		want = min(want, utf8.RuneCount(b))
+	}
 	if want > maxText/utf8.UTFMax {
 		return schema.Null(), tooLarge()
 	}
@@ -182,12 +185,9 @@ func padded(v, n, fill schema.Value, left bool) (schema.Value, error) {
 	return text(joined(b, pad)), nil
 }
 
-// filler repeats fill to n characters; nothing if it is empty.
+// filler repeats fill, which is not empty, to n characters.
 func filler(fill []byte, n int) []byte {
 	size := utf8.RuneCount(fill)
-	if size == 0 {
-		return nil
-	}
 	out := bytes.Repeat(fill, n/size)
 	return append(out, fill[:offsetOf(fill, n%size)]...)
 }
