@@ -22,7 +22,28 @@ func floatOverloads() []overload {
 	} {
 		list = append(list, unary(name, Float8, Float8, func(v schema.Value) (schema.Value, error) { return schema.Float(f(v.Float())), nil }))
 	}
+	list = append(list, angleOverloads()...)
 	return append(list, unary("sqrt", Float8, Float8, sqrtFloat), unary("|/", Float8, Float8, sqrtFloat))
+}
+
+// radiansPerDegree is Postgres's constant.
+const radiansPerDegree = 0.0174532925199432957692
+
+func angleOverloads() []overload {
+	return []overload{
+		nullary("pi", Float8, func() (schema.Value, error) { return schema.Float(math.Pi), nil }),
+		unary("degrees", Float8, Float8, func(v schema.Value) (schema.Value, error) {
+			f := v.Float() / radiansPerDegree
+			return overflowing(f, v, v)
+		}),
+		unary("radians", Float8, Float8, func(v schema.Value) (schema.Value, error) {
+			f := v.Float() * radiansPerDegree
+			if f == 0 && v.Float() != 0 {
+				return schema.Null(), underflow()
+			}
+			return schema.Float(f), nil
+		}),
+	}
 }
 
 func floatAlone(id ID) []overload {

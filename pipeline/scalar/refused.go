@@ -46,7 +46,7 @@ func refusals() map[string][2]string {
 		{"current_user session_user user current_role current_schema current_catalog current_database current_setting set_config version " +
 			"pg_backend_pid inet_client_addr txid_current pg_current_xact_id pg_sleep pg_typeof", itsOwnState, dropIt},
 		{"exp ln log log10 power pow cbrt ||/ sin cos tan cot asin acos atan atan2 sind cosd tand cotd asind acosd atand atan2d sinh cosh tanh asinh " +
-			"acosh atanh pi degrees radians erf erfc gamma lgamma ^", lastDigit, atSource},
+			"acosh atanh erf erfc gamma lgamma ^", lastDigit, atSource},
 		{"to_char to_number to_date", settings, "cast to text, or use extract() and lpad() to build the text"},
 		{"quote_ident", "which words it quotes depends on the server's version", "write the quotes with || and replace()"},
 		{"format", "its rules have not been reproduced", "use || and concat()"},

@@ -27,7 +27,7 @@ func resolve(name string, candidates []overload, args []schema.Type) (*overload,
 	}
 	switch len(calls) {
 	case 0:
-		return nil, undefinedFunction(name, args)
+		return nil, unreached(name, candidates, args, ids)
 	case 1:
 		return calls[0].overload, nil
 	}
@@ -35,6 +35,22 @@ func resolve(name string, candidates []overload, args []schema.Type) (*overload,
 		return calls[0].overload, nil
 	}
 	return nil, ambiguous(name, args)
+}
+
+// unreached says why no candidate can be called. Where there is one only, and each
+// argument would do, they do not go together.
+func unreached(name string, candidates []overload, args []schema.Type, ids []ID) error {
+	if len(candidates) != 1 {
+		return undefinedFunction(name, args)
+	}
+	pattern, ok := candidates[0].arity(len(ids))
+	if !ok || !slices.EqualFunc(pattern, ids, accepts) {
+		return undefinedFunction(name, args)
+	}
+	if _, err := unify(pattern, args); err != nil {
+		return err
+	}
+	return undefinedFunction(name, args)
 }
 
 // A call is a candidate with its pattern for this many arguments.

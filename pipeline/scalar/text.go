@@ -197,7 +197,7 @@ func parts() []overload {
 	list := []overload{
 		binary("left", Text, Int4, Text, func(v, n schema.Value) (schema.Value, error) { return text(leftOf(v.Ref(), n.Int())), nil }),
 		binary("right", Text, Int4, Text, func(v, n schema.Value) (schema.Value, error) { return text(rightOf(v.Ref(), n.Int())), nil }),
-		many("split_part", []ID{Text, Text, Int4}, Text, splitPart),
+		needing(BytesCollation, many("split_part", []ID{Text, Text, Int4}, Text, splitPart))[0],
 		needing(BytesCollation, binary("strpos", Text, Text, Int4, place))[0],
 		needing(BytesCollation, binary("position", Text, Text, Int4, place))[0],
 		binary("position", Bytea, Bytea, Int4, func(v, part schema.Value) (schema.Value, error) {

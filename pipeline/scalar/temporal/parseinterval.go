@@ -13,6 +13,10 @@ import (
 // designators (P1Y2M3DT4H5M6.7S).
 func ParseInterval(text []byte) (Interval, error) {
 	s := strings.ToLower(strings.Trim(string(text), " \t\n\v\f\r"))
+	switch s {
+	case "infinity", "+infinity", "-infinity":
+		return Interval{}, fault.Unsupported("infinite intervals, which version 17 has, are not known here")
+	}
 	p := spanReader{}
 	ok := false
 	if strings.HasPrefix(s, "p") {
