@@ -136,8 +136,8 @@ func (p *parser) extract(c *Call) {
 	c.Args = []Expr{field, p.expr()}
 }
 
-const fieldWords = ` century day decade dow doy epoch hour isodow isoyear julian microseconds millennium milliseconds minute month quarter
-  second timezone timezone_hour timezone_minute week year `
+const fieldWords = ` century day decade dow doy epoch hour isodow isoyear julian microseconds millennium milliseconds minute month quarter ` +
+	`second timezone timezone_hour timezone_minute week year `
 
 func (t *token) extractField() bool {
 	return t.kind == tokQuoted || t.kind == tokString || t.kind == tokName && strings.Contains(fieldWords, " "+t.text+" ")

@@ -1,0 +1,159 @@
+package oracle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/evertdb/evert/integration/oracle/program"
+	"github.com/evertdb/evert/pipeline/sql"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+)
+
+var pg pgtest.Shared
+
+func TestMain(m *testing.M) { os.Exit(pg.Run(m)) }
+
+// TestViewsEqualTheDatabase runs random programs: each view equals the database's
+// answer after every transaction, in a database whose text sorts by bytes and in
+// one with a locale: R10 R11 R14 R18 R19.
+func TestViewsEqualTheDatabase(t *testing.T) {
+	for name, options := range map[string]string{
+		"in_c":   "LOCALE_PROVIDER libc LOCALE 'C'",
+		"in_icu": "LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openDatabase(t, name, options)
+			first, runs := programs(t)
+			var sum tally
+			for seed := first; seed < first+runs; seed++ {
+				if err := compare(t.Context(), d, program.New(seed), &sum); err != nil {
+					t.Errorf("seed %d (EVERT_ORACLE_SEED=%d): %v", seed, seed, err)
+				}
+			}
+			t.Logf("%d programs from seed %d: %d epochs, %d rows equal; %d ended in an error of SQL on both sides", runs, first, sum.epochs, sum.rows, sum.errors)
+			if sum.rows < int(runs) {
+				t.Error("the views were nearly empty: that proves nothing")
+			}
+		})
+	}
+}
+
+// programs says which seeds to run.
+func programs(t *testing.T) (first, runs uint64) {
+	t.Helper()
+	number := func(name string, standard uint64) uint64 {
+		if text := os.Getenv(name); text != "" {
+			n, err := strconv.ParseUint(text, 10, 64)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return n
+		}
+		return standard
+	}
+	if os.Getenv("EVERT_ORACLE_SEED") != "" {
+		return number("EVERT_ORACLE_SEED", 0), 1
+	}
+	runs = 120
+	if os.Getenv("EVERT_FULL") == "1" {
+		runs = 2500 // in each of two databases
+	}
+	return number("EVERT_SEED", 1), number("EVERT_ORACLE_RUNS", runs)
+}
+
+// A tally is what was compared.
+type tally struct{ epochs, rows, errors int }
+
+// compare runs one program.
+func compare(ctx context.Context, d *database, p *program.Program, sum *tally) error {
+	if err := d.reset(ctx, p); err != nil {
+		return err
+	}
+	tables, err := d.tables(ctx, p)
+	if err != nil {
+		return err
+	}
+	view, err := compile(p, tables)
+	if err != nil {
+		return fmt.Errorf("refused: %w\n%s", err, p.SQL)
+	}
+	m, err := newMaintained(view, p.Seed)
+	if err != nil {
+		return err
+	}
+	for n, tx := range p.Transactions {
+		if err := d.transact(ctx, tx); err != nil {
+			return err
+		}
+		ended, err := compareAnswers(ctx, d, p, tables, m, sum)
+		if err != nil {
+			return fmt.Errorf("after transaction %d, %s:\n%w\n%s\nkey %v", n, strings.Join(tx, "; "), err, p.SQL, p.Key)
+		}
+		if ended {
+			sum.errors++
+			return nil
+		}
+	}
+	return nil
+}
+
+// compareAnswers lets the view follow and asks both. It ends a program whose
+// query fails in the database, which the view has to do as well.
+func compareAnswers(ctx context.Context, d *database, p *program.Program, tables []*schema.Table, m *maintained, sum *tally) (ended bool, err error) {
+	now := map[string]map[string]schema.Row{}
+	for _, t := range tables {
+		if now[t.Name], err = d.contents(ctx, t); err != nil {
+			return false, err
+		}
+	}
+	want, refused := d.answer(ctx, strings.ReplaceAll(p.SQL, "src.public.", "public."))
+	followed := m.follow(ctx, now)
+	switch {
+	case refused != nil && followed != nil:
+		return true, nil
+	case refused != nil:
+		return true, fmt.Errorf("the database refuses, the view does not: %w", refused)
+	case followed != nil:
+		return false, errors.Join(errors.New("the view refuses, the database does not"), followed)
+	}
+	columns := m.view.Plan.Root.Columns()
+	var lines []string
+	for _, row := range want {
+		if p.Loose {
+			row = plain(row, columns)
+		}
+		lines = append(lines, show(row))
+	}
+	sum.epochs++
+	sum.rows += len(lines)
+	if diff := differences(lines, m.rows(p.Loose)); diff != "" {
+		return false, errors.New(diff)
+	}
+	return false, nil
+}
+
+// catalog resolves the names of a program's tables.
+type catalog []*schema.Table
+
+func compile(p *program.Program, tables []*schema.Table) (*sql.View, error) {
+	return sql.Compile(p.SQL, catalog(tables), sql.Options{Key: p.Key})
+}
+
+// Table finds a table of source src.
+func (c catalog) Table(source, schemaName, table string) (*schema.Table, error) {
+	for _, t := range c {
+		if source == "src" && t.Schema == schemaName && t.Name == table {
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no table %s.%s.%s", source, schemaName, table)
+}
+
+// View knows none.
+func (c catalog) View(string) (string, bool) { return "", false }

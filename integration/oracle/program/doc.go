@@ -1,0 +1,7 @@
+// Package program makes random programs for the oracle: tables, a view over
+// them, and transactions. Everything follows from a seed.
+//
+// What it makes lies inside what views support, and inside what has one answer:
+// every collecting aggregate is ordered to the end, text is ordered in C, floats
+// are sums of small binary fractions so that their order does not matter.
+package program
