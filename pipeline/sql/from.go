@@ -122,6 +122,9 @@ func innermost(err error) string {
 	return mendFirst + list[0].What
 }
 
+// mostScans bounds what views on views may come to.
+const mostScans = 1000
+
 // scan binds a table.
 func (b *binder) scan(t *syntax.Table) (rel, scope) {
 	source, space, name := t.Name[0].Text, t.Name[1].Text, t.Name[2].Text
@@ -132,7 +135,9 @@ func (b *binder) scan(t *syntax.Table) (rel, scope) {
 	if len(table.Key) == 0 {
 		b.fail(t.At(), codeName, "table "+path(t.Name)+" has no key", "give it a primary key, or name its `key` in the file")
 	}
-	b.q.scans++
+	if b.q.scans++; b.q.scans > mostScans {
+		b.fail(t.At(), syntax.CodeUnsupported, "the query reads tables more than 1000 times, each view and each query of WITH counted where it is named", "name each less often")
+	}
 	r := &scanRel{input: b.q.input(source, table)}
 	var columns []visible
 	for i := range table.Columns {

@@ -19,7 +19,7 @@ func (b *binder) keyed(t *term, at int, what string) {
 	if canKey(t.column("", true)) {
 		return
 	}
-	b.fail(at, syntax.CodeUnsupported, what+" of type "+t.typ.Name+" is not supported in views", "cast it: to text COLLATE \"C\", or an interval to its seconds with extract(epoch FROM …)")
+	b.fail(at, syntax.CodeUnsupported, what+" of type "+t.typ.Name+" is not supported in views", `cast it: (x)::text COLLATE "C"`)
 }
 
 // comparable refuses a term whose equality is not that of its bytes.

@@ -97,8 +97,8 @@ var refusals = []struct{ text, place, code, says string }{
 	{"SELECT stddev(total) AS s FROM shop.public.orders", "1:8", "SQL_UNSUPPORTED", "there are count"},
 	{"SELECT f.g(id) FROM shop.public.orders", "1:8", "SQL_UNSUPPORTED", "not Postgres's own"},
 	{"SELECT note FROM shop.public.orders GROUP BY note", "1:", "SQL_UNSUPPORTED", "cast it"},
-	{"SELECT DISTINCT span FROM crm.public.people", "1:1", "SQL_UNSUPPORTED", "extract(epoch"},
-	{"SELECT max(span) AS s FROM crm.public.people", "1:8", "SQL_UNSUPPORTED", "extract(epoch"},
+	{"SELECT DISTINCT doc FROM crm.public.people", "1:1", "SQL_UNSUPPORTED", "cast it"},
+	{"SELECT array_agg(id ORDER BY note) AS a FROM shop.public.orders", "1:30", "SQL_UNSUPPORTED", "cast it"},
 	{"SELECT 1 AS one", "1:1", "SQL_UNSUPPORTED", "without FROM"},
 	{"SELECT o.id FROM shop.public.orders o JOIN crm.public.people USING (id)", "1:69", "SQL_UNSUPPORTED", "write ON"},
 }

@@ -29,7 +29,7 @@ func (b *binder) nested(query *syntax.Query) (rel, []visible) {
 	for i := range query.With {
 		b.with(&query.With[i], len(outer))
 	}
-	r, columns := b.body(query.Body)
+	r, columns := b.body(query.Body, true)
 	b.ctes, b.aggs, b.where = outer, aggs, where
 	return r, columns
 }
@@ -47,24 +47,26 @@ func (b *binder) with(def *syntax.CTE, outer int) {
 	b.ctes = append(b.ctes[:len(b.ctes):len(b.ctes)], c)
 }
 
-func (b *binder) body(body syntax.Body) (rel, []visible) {
+// body binds a query. Unless settle is set, a column that is a literal without a
+// type keeps none: the other side of a UNION may give it one.
+func (b *binder) body(body syntax.Body, settle bool) (rel, []visible) {
 	switch x := body.(type) {
 	case *syntax.Query:
 		return b.nested(x)
 	case *syntax.Union:
 		return b.union(x)
 	}
-	return b.selection(body.(*syntax.Select))
+	return b.selection(body.(*syntax.Select), settle)
 }
 
 func (b *binder) union(u *syntax.Union) (rel, []visible) {
-	left, lc := b.body(u.Left)
-	right, rc := b.body(u.Right)
+	left, lc := b.body(u.Left, false)
+	right, rc := b.body(u.Right, false)
 	if len(lc) != len(rc) {
 		b.fail(u.Pos, codeType, "the queries of UNION have different numbers of columns: "+strconv.Itoa(len(lc))+" and "+strconv.Itoa(len(rc)), "")
 	}
 	r := &unionRel{}
-	lt, rt := b.refs(lc, u.Pos), b.refs(rc, u.Pos)
+	lt, rt := literals(left, b.refs(lc, u.Pos)), literals(right, b.refs(rc, u.Pos))
 	var columns []visible
 	for i := range lt {
 		both := b.common(u.Pos, []*term{lt[i], rt[i]})
@@ -92,6 +94,18 @@ func (b *binder) refs(columns []visible, at int) []*term {
 	return out
 }
 
+// literals puts the literals without a type themselves in place of the columns
+// that hold them.
+func literals(r rel, refs []*term) []*term {
+	m, ok := r.(*mapRel)
+	for i, t := range refs {
+		if ok && t.unknown() {
+			refs[i] = t.substitute(m.by())
+		}
+	}
+	return refs
+}
+
 // branch adds an input to a union, with its columns cast.
 func (b *binder) branch(r *unionRel, in rel, columns []visible, terms []*term) {
 	m := &mapRel{in: in, terms: terms}
@@ -116,7 +130,7 @@ func (b *binder) distinct(in rel, columns []visible, at int) (rel, []visible) {
 }
 
 // selection binds one SELECT.
-func (b *binder) selection(s *syntax.Select) (rel, []visible) {
+func (b *binder) selection(s *syntax.Select, settle bool) (rel, []visible) {
 	if len(s.From) == 0 {
 		b.fail(s.Pos, syntax.CodeUnsupported, "a SELECT without FROM is not supported in views", "name a table; constants can stand in the SELECT list beside its columns")
 	}
@@ -125,7 +139,7 @@ func (b *binder) selection(s *syntax.Select) (rel, []visible) {
 		b.where = "WHERE"
 		b.attempt(func() { r = &filterRel{in: r, preds: b.condition(&names, s.Where, "WHERE").conjuncts(nil)} })
 	}
-	items := b.items(&names, s)
+	items := b.items(&names, s, settle || s.Distinct)
 	b.giveUp()
 	r = b.grouped(&names, s, r, items)
 	b.giveUp()
@@ -144,12 +158,17 @@ type item struct {
 }
 
 // items binds the SELECT list, and gathers its aggregates.
-func (b *binder) items(names *scope, s *syntax.Select) []*item {
+func (b *binder) items(names *scope, s *syntax.Select, settle bool) []*item {
 	b.aggs = &aggregation{}
 	b.where = "the SELECT list"
 	var list []*item
 	for i := range s.Items {
 		b.attempt(func() { list = append(list, b.item(names, &s.Items[i])...) })
+	}
+	for _, it := range list {
+		if settle {
+			it.term = b.settled(it.term)
+		}
 	}
 	return list
 }
@@ -163,7 +182,7 @@ func (b *binder) item(names *scope, it *syntax.Item) []*item {
 		name = figure(it.X)
 	}
 	b.aggs.inside = false
-	return []*item{{name: name, term: b.settled(b.expr(names, it.X)), x: it.X}}
+	return []*item{{name: name, term: b.expr(names, it.X), x: it.X}}
 }
 
 func (b *binder) star(names *scope, star *syntax.Star) (list []*item) {
