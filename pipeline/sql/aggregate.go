@@ -74,7 +74,7 @@ const otherAggregates = ` any_value bit_and bit_or bit_xor corr covar_pop covar_
 
 func isAggregate(name string) bool {
 	_, ok := aggregateNamed(name)
-	return ok || strings.Contains(otherAggregates, " "+name+" ")
+	return ok || slices.Contains(strings.Fields(otherAggregates), name)
 }
 
 // aggregate binds an aggregate call and gives a reference to its result.

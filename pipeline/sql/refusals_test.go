@@ -95,6 +95,7 @@ var refusals = []struct{ text, place, code, says string }{
 
 	// What a plan has no operator for.
 	{"SELECT stddev(total) AS s FROM shop.public.orders", "1:8", "SQL_UNSUPPORTED", "there are count"},
+	{"SELECT jsonb_object_agg(id, total) AS s FROM shop.public.orders", "1:8", "SQL_UNSUPPORTED", "there are count"},
 	{"SELECT f.g(id) FROM shop.public.orders", "1:8", "SQL_UNSUPPORTED", "not Postgres's own"},
 	{"SELECT note FROM shop.public.orders GROUP BY note", "1:", "SQL_UNSUPPORTED", "cast it"},
 	{"SELECT DISTINCT doc FROM crm.public.people", "1:1", "SQL_UNSUPPORTED", "cast it"},

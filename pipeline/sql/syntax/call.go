@@ -1,6 +1,9 @@
 package syntax
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // call reads the arguments of a function and what stands behind them.
 func (p *parser) call(at place, name []Name) Expr {
@@ -139,8 +142,10 @@ func (p *parser) extract(c *Call) {
 const fieldWords = ` century day decade dow doy epoch hour isodow isoyear julian microseconds millennium milliseconds minute month quarter ` +
 	`second timezone timezone_hour timezone_minute week year `
 
+func isField(word string) bool { return slices.Contains(strings.Fields(fieldWords), word) }
+
 func (t *token) extractField() bool {
-	return t.kind == tokQuoted || t.kind == tokString || t.kind == tokName && strings.Contains(fieldWords, " "+t.text+" ")
+	return t.kind == tokQuoted || t.kind == tokString || t.kind == tokName && isField(t.text)
 }
 
 func (p *parser) position(c *Call) {

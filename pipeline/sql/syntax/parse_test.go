@@ -43,6 +43,7 @@ var accepted = []string{
 	"SELECT a FROM x JOIN y JOIN z ON y.a = z.a ON x.a = y.a",
 	"SELECT a IS NULL IS NOT NULL, a + NOT b, NOT a IS NULL, a = b IS NULL FROM v",
 	"SELECT a operator, b at FROM v",
+	"SELECT extract(quarter FROM a), extract(second FROM a), extract(minute FROM a), extract(timezone_hour FROM a), extract(\"week\" FROM a) FROM v",
 	"SELECT a!=b, a<-1, a@-1, a*-b FROM v",
 }
 

@@ -74,7 +74,7 @@ func (p *printer) grammatical(c *Call) {
 // field writes the field of EXTRACT.
 func field(x Expr) string {
 	text := x.(*Literal).Text
-	if strings.Contains(fieldWords, " "+text+" ") && !strings.Contains(text, " ") && text != "" {
+	if isField(text) {
 		return strings.ToUpper(text)
 	}
 	return QuoteString(text)
