@@ -46,6 +46,9 @@ func (d *decoder) check(c *Config) {
 	if c.Registry != nil {
 		d.checkRegistry(c)
 	}
+	for name, v := range c.Views {
+		v.text = d.texts[strings.Join([]string{"views", name, "sql"}, "\x00")]
+	}
 	for _, name := range sortedKeys(c.Sinks) {
 		d.checkSink(c, name, c.Sinks[name])
 	}

@@ -17,6 +17,7 @@ type decoder struct {
 	keys    []seen // every key that was read, in file order
 	seen    map[string]place
 	spelled map[string]string // overrides as they are written, by path and canonical name
+	texts   map[string]text   // where values of several lines stand, by path
 }
 
 // seen is a key that was read, for the checks behind decoding.

@@ -64,7 +64,6 @@ func TestEverySection(t *testing.T) {
 		"NOT_BUILT sources.shop.overrides.public.customers.columns",
 		"NOT_BUILT sources.shop.overrides.public.customers.on_table_error: resnapshot",
 		"NOT_BUILT sources.billing.mysql",
-		"NOT_BUILT views",
 		"NOT_BUILT sinks",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

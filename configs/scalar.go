@@ -49,7 +49,25 @@ func (d *decoder) scalar(n *node, v reflect.Value, s spot) {
 	if open {
 		d.page.show(n.at, n.text)
 	}
+	if s.tag.Get("yaml") == "sql" {
+		d.texts[strings.Join(s.path, "\x00")] = d.textOf(n)
+	}
 	d.parse(n, text, v, s, open)
+}
+
+// textOf notes where a value stands, and lets its lines be printed.
+func (d *decoder) textOf(n *node) text {
+	t := text{page: d.page, begins: n.at, block: n.block}
+	if !n.plain && !n.block {
+		t.begins.column++ // behind the quote
+	}
+	if n.block {
+		for i, line := range strings.Split(n.text, "\n") {
+			at := t.at(i+1, 1)
+			d.page.show(at, strings.TrimRight(line, "\r"))
+		}
+	}
+	return t
 }
 
 func (d *decoder) missingVariable(err error, n *node, s spot) {

@@ -29,6 +29,7 @@ type node struct {
 	at      place
 	text    string     // of a scalar
 	plain   bool       // the scalar stands without quotes on one line
+	block   bool       // the scalar is a block of lines that stand below, as they are
 	yaml    token.Type // what YAML takes a plain scalar for
 	entries []entry    // of a mapping
 	items   []*node    // of a sequence
@@ -322,7 +323,7 @@ func (c *converter) convert(n ast.Node, depth int) *node {
 	case *ast.AliasNode:
 		return c.alias(v, out, depth)
 	case *ast.LiteralNode:
-		out.kind, out.text = scalarNode, v.Value.Value
+		out.kind, out.text, out.block = scalarNode, v.Value.Value, v.Start.Type == token.LiteralType
 	case *ast.NullNode:
 		out.plain = v.Token.Type != token.ImplicitNullType
 	case ast.ScalarNode:

@@ -37,6 +37,8 @@ func (d *daemon) Status(ctx context.Context) api.Status {
 	st.Readers = d.watch.readers.Status()
 	st.Findings = d.findings.List()
 	st.Health = monitor.Judge(st.Sources)
+	st.Views = d.views.status()
+	st.JudgeViews(st.Views)
 	for _, p := range d.watch.stuck.List() {
 		st.Add(monitor.Reason{Component: "log", Light: monitor.Degraded, Problem: p})
 	}

@@ -62,6 +62,7 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	for _, name := range i.config.SourceNames() {
 		i.lookAtSource(ctx, name, databases[name])
 	}
+	i.lookAtViews(ctx)
 	i.lookAtCluster(ctx)
 	i.lookAtRegistry(ctx)
 	return nil

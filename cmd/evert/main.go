@@ -85,7 +85,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.PersistentFlags().StringVarP(&a.file, "config", "c", "./evert.yaml", "configuration file")
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml")
-	root.AddCommand(a.runVerb(), a.demoVerb(), a.initVerb(), a.checkVerb(), a.statusVerb(), a.tailVerb(), a.getVerb(), a.verifyVerb(), a.resetVerb(), a.schemasVerb(), a.versionVerb())
+	root.AddCommand(a.runVerb(), a.demoVerb(), a.initVerb(), a.checkVerb(), a.statusVerb(), a.tailVerb(), a.getVerb(), a.verifyVerb(), a.explainVerb(), a.resetVerb(), a.schemasVerb(), a.versionVerb())
 	root.SetHelpCommand(a.helpVerb())
 	for _, c := range root.Commands() {
 		c.Args = strict(c.Args)
@@ -135,6 +135,9 @@ func (a *app) json() bool { return a.output == "json" }
 // load reads the configuration.
 func (a *app) load() (*configs.Config, error) {
 	c, err := configs.Load(a.file, a.env)
+	if err == nil {
+		err = queryFaults(c)
+	}
 	if err != nil {
 		return nil, invalid(err)
 	}

@@ -57,6 +57,14 @@ func (t *topicLog) status() api.LogStatus {
 	return api.LogStatus{Kind: t.kind, Place: t.place, Cluster: t.cluster}
 }
 
+// identity tells this log from others, for states that are kept beside it.
+func (t *topicLog) identity() string {
+	if t.cluster != nil {
+		return t.cluster.ID
+	}
+	return t.kind
+}
+
 // index puts a key index over a log that has none of its own: capture fills
 // values from it that a source did not send (I5).
 func (t *topicLog) index(dir string, maxBytes int64) error {

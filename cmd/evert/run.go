@@ -54,6 +54,14 @@ import (
 //	                          │         monitor.Source ◄── prober, asks the server    │
 //	                          └───────────────┬───────────────────────────────────────┘
 //	                             watching: the disk, and who reads the topics
+//	  5b openViews ───────► per view:
+//	                          ┌─ maintaining ─────────────────────────────────────────┐
+//	                          │  supervise.Component                                  │
+//	                          │    └─ sql.Compile ─► view.Task ─► the log, its state  │
+//	                          │                         │ Look, Feed                  │
+//	                          │                         ▼                             │
+//	                          │                      query.Reader ◄── api             │
+//	                          └───────────────────────────────────────────────────────┘
 //	  6 listen ──────────────────► api: serve.http, serve.health, evert.sock; listener: serve.kafka
 //	  7 start ───────────────────► one goroutine per component, one per prober, one that watches
 //	  8 wait ────────────────────► SIGTERM, or all sources done, or the first failure
@@ -74,6 +82,7 @@ type daemon struct {
 	reads        *query.Reader // of views
 	shown        api.Views     // nil: there are none
 	comparing    sync.Mutex    // held by verify
+	views        *viewing      // the same; nil: there are none
 	servers      []server
 	kafka        *listener.Server // serve.kafka; nil if it is off
 	listen       []api.Address
@@ -143,7 +152,7 @@ func ofCluster(err error) error {
 // boot makes everything; nothing runs before its last step.
 func (d *daemon) boot(ctx context.Context) error {
 	d.prepare()
-	steps := []func(context.Context) error{d.own, d.openLog, d.openRegistry, d.openSources, d.listenAll}
+	steps := []func(context.Context) error{d.own, d.openLog, d.openRegistry, d.openSources, d.openViews, d.listenAll}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -307,7 +316,7 @@ func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
 		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats,
-		Cluster: d.topics.cluster, Stucks: d.watch.stuck, Registry: d.schemas},
+		Cluster: d.topics.cluster, Stucks: d.watch.stuck, Registry: d.schemas, Views: d.views.reports(), Meters: d.views.meters()},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests,
@@ -347,6 +356,7 @@ func (d *daemon) start(ctx context.Context) {
 	for _, c := range d.captures {
 		c.start(ctx)
 	}
+	d.views.start(ctx)
 	ctx, d.rest = context.WithCancel(ctx)
 	d.tasks.Go(func() { d.watch.run(ctx) })
 	if d.manager != nil {
@@ -364,6 +374,7 @@ func (d *daemon) wait(ctx context.Context) error {
 		for _, c := range d.captures {
 			c.wait()
 		}
+		d.views.caughtUp(ctx)
 	}()
 	select {
 	case <-ctx.Done():
@@ -398,6 +409,7 @@ func (d *daemon) drain() {
 	for _, c := range d.captures {
 		c.cancel()
 	}
+	d.views.cancel()
 	for _, c := range d.captures {
 		c.wait()
 	}
@@ -409,6 +421,7 @@ func (d *daemon) drain() {
 	}
 	d.servers = nil
 	d.reads.Close()
+	d.views.wait() // behind what reads them
 	d.log.Info("stopped")
 }
 
@@ -420,6 +433,7 @@ func (d *daemon) close() {
 	for _, s := range d.servers {
 		s.Stop(ctx)
 	}
+	d.views.close()
 	if d.topics != nil {
 		if err := d.topics.Close(); err != nil && !errors.Is(err, log.ErrClosed) {
 			d.log.Error("the log did not close well", "error", err)

@@ -88,7 +88,47 @@ func writeStatus(w io.Writer, s terminal.Style, st *api.Status) error {
 			return err
 		}
 	}
+	if err := writeViews(w, s, st.Views); err != nil {
+		return err
+	}
 	return writeReaders(w, s, st.Readers)
+}
+
+// writeViews prints the views, and what is wrong with them.
+func writeViews(w io.Writer, s terminal.Style, views []monitor.ViewStatus) error {
+	if len(views) == 0 {
+		return nil
+	}
+	t := terminal.Table{Indent: "  ", Style: s, Header: []string{"VIEW", "STATE", ">EPOCH", ">BEHIND", ">ROWS CHANGED", ">STATE SIZE"}}
+	for i := range views {
+		v := &views[i]
+		behind := terminal.Duration(time.Duration(v.LagSeconds * float64(time.Second)))
+		if v.BehindTransactions == 0 {
+			behind = "nothing"
+		}
+		t.Add(v.Name, viewStateText(s, v), terminal.Count(int64(v.Epoch)), behind, terminal.Count(int64(v.Totals.RowsOut)), terminal.Bytes(v.StateBytes))
+	}
+	fmt.Fprintln(w)
+	if err := t.Write(w); err != nil {
+		return err
+	}
+	for i := range views {
+		if p := views[i].Problem; p != nil {
+			fmt.Fprintf(w, "  view %s: %s\n  mend: %s\n", views[i].Name, s.Red(p.Text), p.Mend)
+		}
+	}
+	return nil
+}
+
+func viewStateText(s terminal.Style, v *monitor.ViewStatus) string {
+	text := stateText(s, v.State)
+	if h := v.Hydration; h != nil {
+		text += fmt.Sprintf(" %.0f%%", 100*h.Ratio)
+		if h.LeftSeconds > 0 {
+			text += ", " + terminal.Duration(time.Duration(h.LeftSeconds*float64(time.Second))) + " left"
+		}
+	}
+	return text
 }
 
 func diskText(d *monitor.DiskStatus) string {

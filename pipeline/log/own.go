@@ -16,6 +16,12 @@ var ErrLost = errors.New("ownership went to another process")
 // has to. fn's context ends with ErrLost when the ownership is taken away: it
 // is released only after fn has returned (O04).
 func Own(ctx context.Context, l Log, group, topic string, standby func(), fn func(context.Context) error) error {
+	return OwnFenced(ctx, l, group, topic, standby, func(ctx context.Context, _ func() Generation) error { return fn(ctx) })
+}
+
+// OwnFenced is Own for one whose commits are fenced by the ownership: generation
+// gives what Inputs want.
+func OwnFenced(ctx context.Context, l Log, group, topic string, standby func(), fn func(ctx context.Context, generation func() Generation) error) error {
 	if _, err := l.Admin().Ensure(ctx, TopicSpec{Name: topic, Partitions: 1, Compact: true}); err != nil {
 		return err
 	}
@@ -30,7 +36,7 @@ func Own(ctx context.Context, l Log, group, topic string, standby func(), fn fun
 	if err := awaitOwnership(ctx, m); err != nil {
 		return err
 	}
-	return whileOwner(ctx, m, fn)
+	return whileOwner(ctx, m, func(ctx context.Context) error { return fn(ctx, m.Generation) })
 }
 
 // awaitOwnership waits for the assignment; what is revoked before it comes is

@@ -91,7 +91,20 @@ func (t *Task) newest() (target, error) {
 	if held != nil {
 		return target{}, nil
 	}
+	t.display.behind(t.behind(next.cuts), t.Now())
 	return next, t.assign(next.cuts)
+}
+
+// behind counts what lies between the state and a vector.
+func (t *Task) behind(next Vector) (b Behind) {
+	for source, cut := range next {
+		have := t.at[source]
+		b.Transactions += cut.Resume.At.Seq - have.Resume.At.Seq
+		for tp, end := range cut.Offsets {
+			b.Records += end - have.Offsets[tp]
+		}
+	}
+	return b
 }
 
 // hold tells once that the view is held, and once that it is no more.

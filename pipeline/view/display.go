@@ -59,6 +59,14 @@ type Status struct {
 	Held     *pipeline.Refusal // why it is frozen
 	Progress Progress          // of the epoch that is read; of the hydration
 	Shown    *Shown            // nil: nothing can be read
+	Behind   Behind            // of what the sources committed
+}
+
+// Behind is how much of what the sources committed is not shown yet.
+type Behind struct {
+	Transactions uint64
+	Records      int64     // of the table topics, about: offsets have gaps
+	Since        time.Time // when it last was nothing; zero while it is
 }
 
 // display is what others see of a view; the task changes it.
@@ -176,6 +184,19 @@ func (d *display) commit(p *place, shown Shown, apply func() error) (before *pla
 		d.place, d.shown, d.status.Phase = p, shown, Following
 	})
 	return before, err
+}
+
+// behind notes how far the sources are ahead.
+func (d *display) behind(b Behind, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if b.Since = d.status.Behind.Since; b.Since.IsZero() {
+		b.Since = now
+	}
+	if b.Transactions == 0 && b.Records == 0 {
+		b.Since = time.Time{}
+	}
+	d.status.Behind = b
 }
 
 // drift shows later positions of the same rows.

@@ -194,12 +194,13 @@ func (e *epoch) commit(ctx context.Context) error {
 	return e.writer.Commit(ctx, e.fence())
 }
 
-// fence is what the epoch consumed, under the generation of who owns the view.
+// fence is the generation of who owns the view, which holds the partition of its
+// frontier and nothing else; what the epoch consumed stands in the frontier record.
 func (e *epoch) fence() *log.Inputs {
 	if e.Generation == nil {
 		return nil
 	}
-	return &log.Inputs{Generation: e.Generation(), Offsets: e.next.Offsets()}
+	return &log.Inputs{Generation: e.Generation(), Offsets: log.Offsets{{Topic: e.frontierTopic()}: int64(e.own.Number)}}
 }
 
 // apply takes the epoch into the state, which the log has, and shows it.
@@ -216,6 +217,7 @@ func (e *epoch) apply() error {
 		err = t.told.sorter.Close()
 		t.told = nil
 	}
+	t.display.behind(Behind{}, e.Now())
 	t.tell(e, anew)
 	return errors.Join(err, t.switched(before))
 }

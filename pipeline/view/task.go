@@ -190,6 +190,7 @@ func (t *Task) isIdle(next Vector) bool {
 func (t *Task) drift(next Vector) error {
 	t.at = next
 	t.display.drift(next, t.Now())
+	t.display.behind(Behind{}, t.Now())
 	if t.Events.Drifted != nil {
 		t.Events.Drifted(t.display.shown)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -62,7 +63,7 @@ func (h Handlers) healthz(w http.ResponseWriter, r *http.Request) {
 }
 
 // readyz is 200 while something of what is served is readable; 503 when nothing
-// is, with ?strict=1 when anything is not well, or when the ?source= is not.
+// is, with ?strict=1 when anything is not well, or when the ?source= or ?view= is not.
 func (h Handlers) readyz(w http.ResponseWriter, r *http.Request) {
 	st := h.Daemon.Status(r.Context())
 	health := st.Health
@@ -73,6 +74,15 @@ func (h Handlers) readyz(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		health = monitor.Judge(of)
+	}
+	if name := r.URL.Query().Get("view"); name != "" {
+		i := slices.IndexFunc(st.Views, func(v monitor.ViewStatus) bool { return v.Name == name })
+		if i < 0 {
+			WriteProblem(w, &pipeline.Refusal{Code: CodeNoSuchView, What: "there is no view " + strconv.Quote(name), Mend: "GET /v1/views"})
+			return
+		}
+		health = monitor.Health{Light: monitor.OK, Reasons: []monitor.Reason{}}
+		health.JudgeViews(st.Views[i : i+1])
 	}
 	strict, _ := strconv.ParseBool(r.URL.Query().Get("strict"))
 	code := http.StatusOK

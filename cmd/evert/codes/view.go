@@ -39,6 +39,16 @@ func ofView() []Entry {
 			Mend: "`evert status` says how far the copy is, or why the table has stopped.",
 		},
 		{
+			Code: "VIEW_WAITS", Passing: true,
+			Text: "A table that the view reads is not captured yet, so that its columns are not known. The view begins by itself when its source has written the table's schemas.",
+			Mend: "`evert status` says how far the source is. If the table is not among those that it captures, list it under the source's tables, or correct its name in the view's sql.",
+		},
+		{
+			Code: "VIEW_KEY_UNPROVEN",
+			Text: "Nothing in the view's query proves that its key identifies a row: neither the keys of its tables nor a GROUP BY. If two rows of the result ever share a key, the view stops.",
+			Mend: "Name columns that identify a row under the view's key, or group by them in its sql.",
+		},
+		{
 			Code: "VIEW_KEY_CHANGED",
 			Text: "The view's key has other columns or types than its topic is keyed by. The key of a topic never changes: records of one row would no longer share a key.",
 			Mend: "Give the view another name in the file. The old topic stays as it is for who reads it.",

@@ -23,6 +23,9 @@ type Collector struct {
 	Registry     *Registry     // may be nil
 
 	Kafka func() (st listener.Stats, ok bool) // what serve.kafka served; may be nil
+
+	Views  func() []ViewStatus // nil: there are none
+	Meters []*View             // theirs
 }
 
 // Describe lists the metrics.
@@ -41,6 +44,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range kafkaGauges() {
 		ch <- g.desc
 	}
+	c.describeViews(ch)
 }
 
 // Collect reads what there is.
@@ -52,7 +56,9 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- s.commits
 		ch <- s.deliveries
 	}
-	light, full := Judge(all).Light, c.LogFull != nil && c.LogFull()
+	health := Judge(all)
+	c.collectViews(ch, &health)
+	light, full := health.Light, c.LogFull != nil && c.LogFull()
 	if len(c.Stucks.List()) > 0 {
 		light = worse(light, Degraded)
 	}

@@ -51,7 +51,14 @@ func everything(t *testing.T) *Collector {
 	schemas.Holds(func() (int, int) { return 3, 4 })
 	schemas.Served("GET /subjects", 200)
 	schemas.Asked(200, time.Second)
-	return &Collector{Registry: &schemas, Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,
+	totals := NewView("totals")
+	totals.Epoch(ViewEpoch{RowsIn: 3, RowsOut: 2, Took: time.Second, StateBytes: 100})
+	views := func() []ViewStatus {
+		s := totals.Status()
+		s.Hydration = &Hydration{Rows: 1, Ratio: .5}
+		return []ViewStatus{s}
+	}
+	return &Collector{Views: views, Meters: []*View{totals}, Registry: &schemas, Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,
 		Kafka:   func() (listener.Stats, bool) { return listener.Stats{Connections: 1, Records: 7}, true },
 		Cluster: &ClusterStatus{TransactionVersion: 2}, Stucks: &Stucks{}}
 }
@@ -162,7 +169,7 @@ func labelsOf(m *dto.Metric) map[string]string {
 
 // X08 a metric's labels are few, and no value of a row gets among them.
 func TestMetricsHoldNoRows(t *testing.T) {
-	allowed := map[string]bool{"source": true, "state": true, "status": true, "table": true, "component": true, "health": true, "version": true, "group": true, "edge": true, "of": true, "route": true, "class": true}
+	allowed := map[string]bool{"source": true, "state": true, "status": true, "table": true, "component": true, "health": true, "version": true, "group": true, "edge": true, "of": true, "route": true, "class": true, "view": true}
 	for _, f := range gather(t, everything(t)) {
 		for _, m := range f.GetMetric() {
 			for name := range labelsOf(m) {

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/sql"
+	"github.com/evertdb/evert/pipeline/sql/syntax"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// codeViewWaits: a table of the view is not captured yet; it passes.
+const codeViewWaits pipeline.Code = "VIEW_WAITS"
+
+// A viewPlan is a view's query as it was compiled for the tables of a moment.
+type viewPlan struct {
+	*sql.View
+	hash   string
+	topics []string // of the plan's inputs
+}
+
+// planView compiles a view for the tables as the registry has them now.
+func planView(ctx context.Context, c *configs.Config, r registry.Registry, name string) (*viewPlan, error) {
+	known := &tablesKnown{ctx: ctx, config: c, registry: r}
+	return compileView(c, known, name)
+}
+
+// compileView compiles a view over a catalog. Its errors stand at their places in
+// the file.
+func compileView(c *configs.Config, known *tablesKnown, name string) (*viewPlan, error) {
+	v := c.Views[name]
+	compiled, err := sql.Compile(v.SQL, known, sql.Options{Name: name, Key: v.Key, Indexes: v.Indexes})
+	switch {
+	case known.failed != nil:
+		return nil, known.failed
+	case len(known.missing) > 0:
+		return nil, &pipeline.Refusal{Code: codeViewWaits, Where: "view " + name, What: "table " + known.missing[0] + " is not captured yet, so that its columns are not known",
+			Mend: "evert status   # how far the source is, and whether it captures the table"}
+	case err != nil:
+		return nil, placed(c, v, err)
+	}
+	p := &viewPlan{View: compiled, hash: hex.EncodeToString(compiled.Hash[:16])}
+	for _, in := range compiled.Plan.Inputs {
+		p.topics = append(p.topics, tableTopic(c, in.Source, in.Table.Schema, in.Table.Name))
+	}
+	return p, nil
+}
+
+// placed puts the errors of a query where they stand in the file.
+func placed(c *configs.Config, v *configs.View, err error) error {
+	var list syntax.Errors
+	if !errors.As(err, &list) {
+		return err
+	}
+	all := make([]error, len(list))
+	for i, e := range list {
+		all[i] = v.Fault(c, e.Line, e.Column, e.Code, e.What, e.Mend)
+	}
+	return errors.Join(all...)
+}
+
+// tablesKnown are the tables that the registry has schemas of, and the views of
+// the file.
+type tablesKnown struct {
+	ctx      context.Context
+	config   *configs.Config
+	registry registry.Registry
+	missing  []string // tables that a source would capture, and has not yet
+	failed   error    // why the registry could not be asked
+	found    map[string]*schema.Table
+}
+
+// View implements sql.Catalog.
+func (k *tablesKnown) View(name string) (text string, ok bool) {
+	v, ok := k.config.Views[name]
+	if !ok {
+		return "", false
+	}
+	return v.SQL, true
+}
+
+// Table implements sql.Catalog.
+func (k *tablesKnown) Table(source, schemaName, name string) (*schema.Table, error) {
+	if _, ok := k.config.Sources[source]; !ok {
+		return nil, fmt.Errorf("there is no source %s; there are %v", source, k.config.SourceNames())
+	}
+	topic := tableTopic(k.config, source, schemaName, name)
+	if t := k.found[topic]; t != nil {
+		return t, nil
+	}
+	t, err := k.read(topic)
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		full := source + "." + schema.QuotePart(schemaName) + "." + schema.QuotePart(name)
+		k.missing = append(k.missing, full)
+		return nil, fmt.Errorf("table %s is not captured yet", full)
+	case err != nil:
+		k.failed = fmt.Errorf("look up the columns of %s: %w", topic, err)
+		return nil, k.failed
+	}
+	if k.found == nil {
+		k.found = map[string]*schema.Table{}
+	}
+	k.found[topic] = t
+	return t, nil
+}
+
+// read rebuilds a table from the newest schemas of its topic.
+func (k *tablesKnown) read(topic string) (*schema.Table, error) {
+	_, value, err := k.registry.Latest(k.ctx, topic+"-value")
+	if err != nil {
+		return nil, err
+	}
+	_, key, err := k.registry.Latest(k.ctx, topic+"-key")
+	if err != nil {
+		return nil, err
+	}
+	codec, err := avro.ParseCodec(key, value)
+	if err != nil {
+		return nil, err
+	}
+	t := *codec.Table()
+	t.Key = slices.Clone(t.Key)
+	return &t, nil
+}
+
+// tableTopic names the topic of a table of a source.
+func tableTopic(c *configs.Config, source, schemaName, name string) string {
+	if own := tableTopicOf(c, source, tableName{schemaName, name}).Name; own != "" {
+		return own
+	}
+	return log.TableTopic(c.Sources[source].TopicPrefix, schemaName, name)
+}

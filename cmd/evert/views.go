@@ -1,0 +1,370 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/supervise"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/state/spill"
+	"github.com/evertdb/evert/pipeline/state/store"
+	"github.com/evertdb/evert/pipeline/view"
+	"github.com/evertdb/evert/pipeline/view/local"
+	"github.com/evertdb/evert/pipeline/view/query"
+)
+
+// viewing is what all views of a daemon share.
+//
+//	limits.memory ─┬─ an eighth: blocks of states that were read
+//	               ├─ an eighth: what is sorted before it spills to data_dir/spill
+//	               └─ a sixteenth: one group of a join or an aggregate
+type viewing struct {
+	shared  *store.Shared
+	pool    *spill.Pool
+	group   int64
+	byName  map[string]*maintaining
+	running []*maintaining
+}
+
+// openViews makes the views of the file; nothing runs yet.
+func (d *daemon) openViews(context.Context) (err error) {
+	if len(d.config.Views) == 0 {
+		return nil
+	}
+	memory := int64(d.config.Limits.Memory)
+	v := &viewing{shared: store.NewShared(memory/8, stateFiles), group: memory / 16, byName: map[string]*maintaining{}}
+	d.views = v
+	if v.pool, err = spill.Open(filepath.Join(d.config.DataDir, "spill"), spill.Options{Memory: memory / 8, Disk: int64(d.config.Limits.SpillBytes)}); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.config.Views)) {
+		m := d.newView(name)
+		v.byName[name], v.running = m, append(v.running, m)
+	}
+	d.shown = v
+	return d.reportLeft()
+}
+
+// stateFiles is how many files of states are open at one time.
+const stateFiles = 500
+
+// Names implements api.Views.
+func (v *viewing) Names() []string { return slices.Sorted(maps.Keys(v.byName)) }
+
+// View implements api.Views.
+func (v *viewing) View(name string) (query.View, bool) {
+	m, ok := v.byName[name]
+	return m, ok
+}
+
+// The rest may be called with a nil v: there are no views.
+
+// close frees what the views shared; they have ended.
+func (v *viewing) close() {
+	if v != nil {
+		v.shared.Close()
+	}
+}
+
+func (v *viewing) all() []*maintaining {
+	if v == nil {
+		return nil
+	}
+	return v.running
+}
+
+func (v *viewing) start(ctx context.Context) {
+	for _, m := range v.all() {
+		m.start(ctx)
+	}
+}
+
+func (v *viewing) cancel() {
+	for _, m := range v.all() {
+		m.cancel()
+	}
+}
+
+func (v *viewing) wait() {
+	for _, m := range v.all() {
+		m.wait()
+	}
+}
+
+// meters and reports are for the metrics.
+func (v *viewing) meters() (all []*monitor.View) {
+	for _, m := range v.all() {
+		all = append(all, m.meter)
+	}
+	return all
+}
+
+func (v *viewing) reports() func() []monitor.ViewStatus {
+	if v == nil {
+		return nil
+	}
+	return v.status
+}
+
+// caughtUp waits until every view shows what its sources have committed, or has
+// stopped.
+func (v *viewing) caughtUp(ctx context.Context) {
+	for _, m := range v.all() {
+		m.caughtUp(ctx)
+	}
+}
+
+// status gives how every view is.
+func (v *viewing) status() (all []monitor.ViewStatus) {
+	if v == nil {
+		return nil
+	}
+	for _, m := range v.running {
+		all = append(all, m.status())
+	}
+	return all
+}
+
+// maintaining is one view and what watches over it. One goroutine, live, owns
+// the component; others ask.
+type maintaining struct {
+	daemon   *daemon
+	name     string
+	config   *configs.View
+	log      *slog.Logger
+	folder   *local.Folder
+	feed     *query.Feed
+	meter    *monitor.View
+	cancel   context.CancelFunc
+	finished chan struct{}
+
+	mu         sync.Mutex
+	task       *view.Task // nil until the query was compiled once
+	hash       string     // its version
+	reading    *local.Reading
+	generation func() log.Generation
+	problem    *pipeline.Refusal // why it does not run; nil while it does
+	person     bool              // until somebody mends that
+	moved      chan struct{}     // closed when any of it, or of the task's, changes
+}
+
+// feedKept is how long changes are held when the last follower has gone.
+const feedKept = time.Minute
+
+func (d *daemon) newView(name string) *maintaining {
+	m := &maintaining{daemon: d, name: name, config: d.config.Views[name], log: d.log.With("view", name), cancel: func() {}, finished: make(chan struct{}),
+		feed: query.NewFeed(int(d.config.Limits.StreamBytes), feedKept), moved: make(chan struct{}), meter: monitor.NewView(name)}
+	m.folder = &local.Folder{
+		Dir: filepath.Join(d.config.DataDir, "views", name), NewSorter: d.views.pool.NewSorter,
+		Identity: store.Identity{Deployment: d.config.Name, View: name, Log: d.topics.identity()},
+		Options: store.Options{Shared: d.views.shared, Events: store.Events{Trouble: func(text string) { m.log.Warn("state: " + text) },
+			Full: func(full bool) { m.log.Warn("the disk of the view's state is full, or has room again", "full", full) }}},
+		Other: func(why error) { m.log.Warn("a state that is of something else is removed", "why", why.Error()) },
+	}
+	return m
+}
+
+// start runs the component until ctx ends or cancel is called.
+func (m *maintaining) start(ctx context.Context) {
+	ctx, m.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(m.finished)
+		if err := m.component().Supervise(ctx); err != nil {
+			m.daemon.fail(err)
+		}
+		m.change(func() { m.problem, m.person = nil, false })
+		if task := m.present(); task != nil {
+			if err := task.Close(); err != nil {
+				m.log.Error("the view's state did not close well", "error", err)
+			}
+		}
+	}()
+}
+
+func (m *maintaining) wait() { <-m.finished }
+
+// How long is waited between two tries: a table that is not captured yet is seen
+// soon, and what a person has to mend is not tried in a loop (R09).
+const (
+	viewRetry   = 250 * time.Millisecond
+	viewLongest = 30 * time.Second
+)
+
+func (m *maintaining) component() *supervise.Component {
+	return &supervise.Component{
+		Run: m.run, Backoff: supervise.Backoff{Min: viewRetry, Max: viewLongest}, Person: needsPerson,
+		FailFast: m.daemon.flags.failFast,
+		Events:   supervise.Events{Starting: func(int) { m.meter.Starting() }, Failed: m.failed},
+	}
+}
+
+// run maintains the view while this daemon owns it, and stands by while another
+// does (R08).
+func (m *maintaining) run(ctx context.Context) error {
+	group, frontier := viewOwnership(m.daemon.config, m.name)
+	return log.OwnFenced(ctx, m.daemon.topics, group, frontier, m.meter.StandingBy, m.maintain)
+}
+
+// viewOwnership gives the group and the topic by which a view is owned.
+func viewOwnership(c *configs.Config, name string) (group, frontier string) {
+	return "evert." + c.Name + ".view." + name, view.FrontierTopic(c.Name, name)
+}
+
+// maintain compiles the query for the tables as they are now, and runs the task
+// of that version.
+func (m *maintaining) maintain(ctx context.Context, generation func() log.Generation) error {
+	m.meter.Owning()
+	plan, err := m.awaitPlan(ctx)
+	if err != nil {
+		return err
+	}
+	task, err := m.taskOf(plan)
+	if err != nil {
+		return err
+	}
+	m.change(func() { m.generation = generation })
+	return task.Run(ctx)
+}
+
+// tablesPoll is how often is looked whether a source has captured a table.
+const tablesPoll = 500 * time.Millisecond
+
+// awaitPlan compiles the query, and waits for tables that are not captured yet.
+func (m *maintaining) awaitPlan(ctx context.Context) (*viewPlan, error) {
+	told := ""
+	for {
+		p, err := planView(ctx, m.daemon.config, m.daemon.registry, m.name)
+		if pipeline.CodeOf(err) != codeViewWaits {
+			return p, err
+		}
+		if told != err.Error() {
+			told = err.Error()
+			m.waits(err, tablesPoll, false)
+			m.log.Info("the view waits for a table", "error", told)
+		}
+		select {
+		case <-time.After(tablesPoll):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// waits notes why the view does not run.
+func (m *maintaining) waits(err error, wait time.Duration, person bool) *monitor.Problem {
+	p := monitor.ProblemOf(err, time.Now())
+	m.meter.Failed(p, wait, person)
+	m.change(func() {
+		m.person, m.problem = person, &pipeline.Refusal{Code: p.Code, Where: "view " + m.name, What: p.Text, Mend: p.Mend}
+	})
+	return p
+}
+
+// taskOf gives the task of a version: that of the run before, if it is the same.
+func (m *maintaining) taskOf(p *viewPlan) (*view.Task, error) {
+	m.mu.Lock()
+	task, hash := m.task, m.hash
+	m.mu.Unlock()
+	if task != nil && hash == p.hash {
+		return task, nil
+	}
+	if task != nil {
+		m.log.Info("the view's definition or its tables changed; the new version is built beside the old one")
+		m.change(func() { m.task, m.reading = nil, nil })
+		if err := task.Close(); err != nil {
+			return nil, err
+		}
+	}
+	task, err := m.newTask(p)
+	if err != nil {
+		return nil, err
+	}
+	m.change(func() {
+		m.task, m.hash, m.reading = task, p.hash, &local.Reading{Task: task, Of: m.folder.Shape}
+	})
+	go m.forward(task)
+	return task, nil
+}
+
+func (m *maintaining) newTask(p *viewPlan) (*view.Task, error) {
+	d := m.daemon
+	engine, err := local.NewEngine(p.Plan, dataflow.Env{NewSorter: d.views.pool.NewSorter, MaxGroup: d.views.group})
+	if err != nil {
+		return nil, err
+	}
+	table := view.Table(d.config.Name, m.name, p.Plan)
+	if err := m.folder.Describe(p.hash, table, p.Plan.Indexes); err != nil {
+		return nil, err
+	}
+	shape, err := query.NewShape(table.Columns, table.Key, p.Plan.Indexes)
+	if err != nil {
+		return nil, err
+	}
+	limits := view.Limits{Interval: m.config.EpochInterval}
+	if k := d.config.Kafka; k != nil {
+		limits.Timeout = k.TransactionTimeout / 2
+	}
+	return view.New(view.Config{
+		Deployment: d.config.Name, Name: m.name, Plan: p.Plan, Hash: p.hash, Topics: p.topics, Log: d.topics, Registry: d.registry,
+		Engine: engine, States: m.folder, Partitions: m.config.Partitions, Limits: limits, Events: local.Follow(m.feed, shape, m.events()),
+		Generation: m.fence, Holding: d.topics.holding,
+	}), nil
+}
+
+// fence is the generation of the present ownership.
+func (m *maintaining) fence() log.Generation {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.generation()
+}
+
+// change changes what others see, and wakes those who wait for that.
+func (m *maintaining) change(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+	close(m.moved)
+	m.moved = make(chan struct{})
+}
+
+// forward tells of a task's moves as of the view's, while it is the view's.
+func (m *maintaining) forward(task *view.Task) {
+	for {
+		moved := task.Moved()
+		if m.present() != task {
+			return
+		}
+		select {
+		case <-moved:
+			m.change(func() {})
+		case <-m.finished:
+			return
+		}
+	}
+}
+
+func (m *maintaining) present() *view.Task {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.task
+}
+
+func (m *maintaining) failed(err error, wait time.Duration) {
+	person := needsPerson(err)
+	p := m.waits(err, wait, person)
+	level := slog.LevelWarn
+	if person {
+		level = slog.LevelError
+	}
+	m.log.Log(context.Background(), level, "the view does not get on and will be tried again; what it shows stays", "error", p.Text, "code", string(p.Code),
+		"mend", p.Mend, "retry_in", wait.Round(time.Millisecond).String())
+}
