@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -18,7 +17,7 @@ type Epoch struct {
 	s      *Store
 	base   *Snapshot
 	reads  cursors
-	got    io.Closer // of the last Get
+	points points
 	batch  *pebble.Batch
 	files  *files // instead of the batch, once it was full
 	broken error  // what a write failed with
@@ -47,7 +46,7 @@ func (s *Store) Begin() (*Epoch, error) {
 	if s.batch == nil {
 		s.batch = s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(retainedBytes))
 	}
-	s.open = &Epoch{s: s, base: base, batch: s.batch, reads: cursors{s: s, from: base.at}}
+	s.open = &Epoch{s: s, base: base, batch: s.batch, reads: cursors{s: s, from: base.at}, points: points{s: s, from: base.at}}
 	return s.open, nil
 }
 
@@ -57,27 +56,7 @@ const retainedBytes = 4 << 20
 // Get gives the value of key as the epoch found it; it is valid until the next
 // call.
 func (e *Epoch) Get(key []byte) (value []byte, ok bool, err error) {
-	if err := e.release(); err != nil {
-		return nil, false, e.s.check(err)
-	}
-	value, done, err := e.base.at.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, e.s.check(err)
-	}
-	e.got = done
-	return value, true, nil
-}
-
-func (e *Epoch) release() error {
-	if e.got == nil {
-		return nil
-	}
-	got := e.got
-	e.got = nil
-	return got.Close()
+	return e.points.get(key)
 }
 
 // Scan goes over the keys from low, inclusive, to high, exclusive, as the epoch
@@ -193,7 +172,7 @@ func (e *Epoch) Discard() error {
 	if e.base == nil {
 		return nil
 	}
-	err := e.s.check(errors.Join(e.release(), e.reads.close()))
+	err := e.s.check(errors.Join(e.points.close(), e.reads.close()))
 	if e.files != nil {
 		err = errors.Join(err, e.files.drop())
 	}
