@@ -2,7 +2,6 @@ package scalar
 
 import (
 	"bytes"
-	"math"
 	"unicode/utf8"
 
 	"github.com/evertdb/evert/pipeline/scalar/fault"
@@ -192,104 +191,6 @@ func filler(fill []byte, n int) []byte {
 	return append(out, fill[:offsetOf(fill, n%size)]...)
 }
 
-// parts are functions that give a part of a text, or its place.
-func parts() []overload {
-	list := []overload{
-		binary("left", Text, Int4, Text, func(v, n schema.Value) (schema.Value, error) { return text(leftOf(v.Ref(), n.Int())), nil }),
-		binary("right", Text, Int4, Text, func(v, n schema.Value) (schema.Value, error) { return text(rightOf(v.Ref(), n.Int())), nil }),
-		needing(BytesCollation, many("split_part", []ID{Text, Text, Int4}, Text, splitPart))[0],
-		needing(BytesCollation, binary("strpos", Text, Text, Int4, place))[0],
-		needing(BytesCollation, binary("position", Text, Text, Int4, place))[0],
-		binary("position", Bytea, Bytea, Int4, func(v, part schema.Value) (schema.Value, error) {
-			return schema.Int(int64(bytes.Index(v.Ref(), part.Ref()) + 1)), nil
-		}),
-		needing(BytesCollation, binary("starts_with", Text, Text, Bool, startsWith))[0],
-		needing(BytesCollation, binary("^@", Text, Text, Bool, startsWith))[0],
-	}
-	for _, name := range [...]string{"substring", "substr"} {
-		for _, id := range [...]ID{Text, Bytea} {
-			list = append(list,
-				binary(name, id, Int4, id, func(v, from schema.Value) (schema.Value, error) {
-					return substring(id, v, from.Int(), 1<<40)
-				}),
-				many(name, []ID{id, Int4, Int4}, id, func(v []schema.Value) (schema.Value, error) {
-					return substring(id, v[0], v[1].Int(), v[2].Int())
-				}))
-		}
-	}
-	return list
-}
-
-// substring counts from 1; what lies before counts for the length.
-func substring(id ID, v schema.Value, from, size int64) (schema.Value, error) {
-	if size < 0 {
-		return schema.Null(), fault.New("22011", "negative substring length not allowed")
-	}
-	start, end := max(from, 1)-1, max(from+size-1, 0)
-	b := v.Ref()
-	if id == Bytea {
-		n := int64(len(b))
-		return schema.Bytes(b[min(start, n):max(min(end, n), min(start, n))]), nil
-	}
-	b = b[offsetOf(b, int(min(start, int64(len(b))))):]
-	return text(b[:offsetOf(b, int(min(max(end-start, 0), int64(len(b)))))]), nil
-}
-
-// leftOf gives the first n characters, or all but the last -n.
-func leftOf(b []byte, n int64) []byte {
-	if n < 0 {
-		n = max(int64(utf8.RuneCount(b))+n, 0)
-	}
-	return b[:offsetOf(b, int(n))]
-}
-
-// rightOf gives the last n characters, or all but the first -n.
-func rightOf(b []byte, n int64) []byte {
-	skip := -n
-	if n == math.MinInt32 {
-		return b // Postgres negates it in 32 bits
-	}
-	if n >= 0 {
-		skip = max(int64(utf8.RuneCount(b))-n, 0)
-	}
-	return b[offsetOf(b, int(skip)):]
-}
-
-func place(v, part schema.Value) (schema.Value, error) {
-	at := bytes.Index(v.Ref(), part.Ref())
-	if at < 0 {
-		return schema.Int(0), nil
-	}
-	return schema.Int(int64(utf8.RuneCount(v.Ref()[:at])) + 1), nil
-}
-
-func startsWith(v, part schema.Value) (schema.Value, error) {
-	return truth(bytes.HasPrefix(v.Ref(), part.Ref()))
-}
-
-// splitPart gives field n of a text, counted from the end if n is negative.
-func splitPart(v []schema.Value) (schema.Value, error) {
-	b, sep, n := v[0].Ref(), v[1].Ref(), v[2].Int()
-	if n == 0 {
-		return schema.Null(), fault.Parameter("field position must not be zero")
-	}
-	var fields [][]byte
-	switch {
-	case len(b) == 0:
-	case len(sep) == 0:
-		fields = [][]byte{b}
-	default:
-		fields = bytes.Split(b, sep)
-	}
-	if n < 0 {
-		n += int64(len(fields)) + 1
-	}
-	if n < 1 || n > int64(len(fields)) {
-		return text([]byte{}), nil
-	}
-	return text(fields[n-1]), nil
-}
-
 // rewrites change characters.
 func rewrites() []overload {
 	return []overload{
@@ -408,44 +309,4 @@ func chr(v schema.Value) (schema.Value, error) {
 		return schema.Null(), fault.New("54000", "requested character not valid for encoding")
 	}
 	return text(utf8.AppendRune(nil, rune(n))), nil
-}
-
-// cases change letters of ASCII, which is what they do under collation C.
-func cases() []overload {
-	return needing(CCollation,
-		unary("upper", Text, Text, func(v schema.Value) (schema.Value, error) { return text(upperASCII(v.Ref())), nil }),
-		unary("lower", Text, Text, func(v schema.Value) (schema.Value, error) { return text(lowerASCII(v.Ref())), nil }),
-		unary("initcap", Text, Text, func(v schema.Value) (schema.Value, error) { return text(initcap(v.Ref())), nil }))
-}
-
-func upperASCII(b []byte) []byte {
-	out := bytes.Clone(b)
-	for i, c := range out {
-		if c >= 'a' && c <= 'z' {
-			out[i] = c - 'a' + 'A'
-		}
-	}
-	return out
-}
-
-func lowerASCII(b []byte) []byte {
-	out := bytes.Clone(b)
-	for i, c := range out {
-		if c >= 'A' && c <= 'Z' {
-			out[i] = c - 'A' + 'a'
-		}
-	}
-	return out
-}
-
-func initcap(b []byte) []byte {
-	out := lowerASCII(b)
-	inside := false
-	for i, c := range out {
-		if !inside && c >= 'a' && c <= 'z' {
-			out[i] = c - 'a' + 'A'
-		}
-		inside = c >= 'a' && c <= 'z' || isDigit(c)
-	}
-	return out
 }

@@ -323,18 +323,16 @@ func splitSecond(name string, d decimal.Decimal) float64 {
 		fraction := rest / perSecond
 		return whole + fraction
 	}
-	scaled, fraction := whole*1000, rest/1000
-	return scaled + fraction
+	return float64(whole*1000) + rest/1000
 }
 
-// seconds adds an interval's parts, as doubles.
+// seconds adds an interval's parts, as doubles. Here and elsewhere a product that
+// goes into a sum is converted, which keeps compilers from rounding the two at
+// once.
 func (i Interval) seconds() float64 {
 	const day = 86_400.0
 	sum := float64(i.Micros) / perSecond
-	years := 365.25 * day * float64(i.Months/12)
-	sum += years
-	months := 30 * day * float64(i.Months%12)
-	sum += months
-	days := day * float64(i.Days)
-	return sum + days
+	sum += float64(365.25 * day * float64(i.Months/12))
+	sum += float64(30 * day * float64(i.Months%12))
+	return sum + float64(day*float64(i.Days))
 }

@@ -73,7 +73,7 @@ func build(months, days, micros int64, ok bool) (Interval, error) {
 // Mul is i · f. Fractions of months go to days of 30 to the month, fractions of
 // days to microseconds, as doubles have them.
 func (i Interval) Mul(f float64) (Interval, error) {
-	return i.times(func(n float64) float64 { return n * f })
+	return i.times(func(n float64) float64 { return float64(n * f) })
 }
 
 // Div is i / f.
@@ -96,10 +96,9 @@ func (i Interval) times(by func(float64) float64) (Interval, error) {
 	if math.Abs(seconds) >= secondsPerDay {
 		more := math.Trunc(seconds / secondsPerDay)
 		wholeDays += more
-		seconds -= more * secondsPerDay
+		seconds -= float64(more * secondsPerDay)
 	}
-	seconds *= perSecond
-	micros = math.RoundToEven(micros + seconds)
+	micros = math.RoundToEven(micros + float64(seconds*perSecond))
 	if !fits64(micros) {
 		return i, outOfRange()
 	}

@@ -269,7 +269,7 @@ func (p *spanReader) addMonths(n, times int64) {
 
 // fractionDays gives whole days of a fraction of a unit, and the rest as time.
 func (p *spanReader) fractionDays(frac float64, days int64) {
-	frac *= float64(days)
+	frac = float64(frac * float64(days))
 	whole := math.Trunc(frac)
 	p.days += int64(whole)
 	p.fractionMicros(frac-whole, perDay)
@@ -277,7 +277,7 @@ func (p *spanReader) fractionDays(frac float64, days int64) {
 
 // fractionMicros rounds halves away from zero, past the half only.
 func (p *spanReader) fractionMicros(frac float64, unit int64) {
-	frac *= float64(unit)
+	frac = float64(frac * float64(unit))
 	whole := math.Trunc(frac)
 	switch rest := frac - whole; {
 	case rest > 0.5:
