@@ -362,14 +362,15 @@ func (s *values) everyArg(order []Order) []Order {
 }
 
 // looksDifferent reports whether equal values of a column may have different
-// bytes.
+// bytes, as 1.0 and 1.00, 0 and −0, a month and 30 days have.
 func looksDifferent(c schema.Column) bool {
-	t := c.Type
-	switch t.Kind {
+	switch c.Type.Kind {
+	case schema.KindBool, schema.KindInt, schema.KindBytes, schema.KindDate, schema.KindTime, schema.KindTimestamp, schema.KindUUID:
+		return false
 	case schema.KindDecimal:
-		return t.Scale < 0
-	case schema.KindFloat, schema.KindJSON, schema.KindArray:
-		return true
+		return c.Type.Scale < 0
+	case schema.KindText:
+		return c.Collation.Pad
 	}
-	return c.Collation.Pad
+	return true
 }

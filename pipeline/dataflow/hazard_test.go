@@ -325,3 +325,30 @@ func TestNoDeltaWithoutADifference(t *testing.T) {
 		t.Errorf("a maximum that stays gives %d deltas", out)
 	}
 }
+
+// A month is 30 days to GROUP BY, and to a join.
+func TestIntervalsThatAreEqual(t *testing.T) {
+	t.Parallel()
+	span := schema.Type{Kind: schema.KindInterval, Name: "interval"}
+	p := planOf(nil, []int{0}, tableOf("t", 1, column("id", integer), column("s", span)))
+	p.Root = aggregateOf(scanOf(p, 0), []int{1}, agg(Count, -1, integer))
+	for _, order := range [][]int64{{1, 2}, {2, 1}} {
+		w := newWorld(t, p)
+		for _, id := range order {
+			if err := w.open().Upsert(0, schema.Row{schema.Int(id), schema.Interval(int32(id-1), int32(60-30*id), 0)}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.tryFinish(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(w.result) != 1 {
+			t.Errorf("R14: %d groups", len(w.result))
+		}
+		for _, row := range w.result {
+			if months, _, _ := row[0].Interval(); months != 0 || row[1].Int() != 2 {
+				t.Errorf("R14: the group shows %d months, and %d rows", months, row[1].Int())
+			}
+		}
+	}
+}
