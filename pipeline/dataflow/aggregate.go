@@ -243,7 +243,7 @@ func (a *aggregation) add(d *deltas) error {
 			continue
 		}
 		if err := s.acc.add(v, d.weight); err != nil {
-			return err
+			return groupError(s.agg, err)
 		}
 	}
 	if len(a.sets) == 0 {
@@ -283,7 +283,7 @@ func (a *aggregation) work(t *Epoch) ([]byte, error) {
 	for i := range a.slots {
 		v, err := a.slots[i].value(columnOf(old, n+i))
 		if err != nil {
-			return nil, aggError(a.slots[i].agg, err)
+			return nil, groupError(a.slots[i].agg, err)
 		}
 		a.result[n+i] = v
 	}

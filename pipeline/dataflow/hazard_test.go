@@ -2,12 +2,15 @@ package dataflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 )
 
@@ -323,6 +326,29 @@ func TestNoDeltaWithoutADifference(t *testing.T) {
 	}
 	if out := w.engine.nodes[1].out; out != 0 {
 		t.Errorf("a maximum that stays gives %d deltas", out)
+	}
+}
+
+// A sum that does not fit stops the view, and goes on when it fits again.
+func TestSumOutOfRange(t *testing.T) {
+	t.Parallel()
+	narrow := schema.Type{Kind: schema.KindInt, Name: "integer", Bits: 32}
+	p := planOf(nil, nil, tableOf("t", 1, column("id", integer), column("v", narrow)))
+	p.Root = aggregateOf(scanOf(p, 0), nil, agg(Sum, 1, integer))
+	w := newWorld(t, p)
+	row := func(id, v int64) schema.Row { return schema.Row{schema.Int(id), schema.Int(v)} }
+	if err := errors.Join(w.open().Upsert(0, row(1, math.MaxInt64)), w.open().Upsert(0, row(2, 1))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.tryFinish(); pipeline.CodeOf(err) != codeExpression {
+		t.Fatalf("a sum out of range is %v", err)
+	}
+	w.begun = false // nothing was applied
+	if err := errors.Join(w.open().Upsert(0, row(1, math.MaxInt64)), w.open().Upsert(0, row(2, 1)), w.open().Upsert(0, row(3, -5))); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.tryFinish(); err != nil || len(got) != 1 || got[0] != ": nothing → 9223372036854775803" {
+		t.Errorf("a sum that fits at the end is %q, %v", got, err)
 	}
 }
 

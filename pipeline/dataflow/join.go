@@ -83,7 +83,7 @@ func (j *join) ofUnchanged(t *Epoch) error {
 	if j.right.changed.empty() {
 		return nil
 	}
-	return j.left.unchanged(t, j.group, func(l *item) (bool, error) {
+	return j.left.unchanged(t, j.group, false, func(l *item) (bool, error) {
 		var before, after bool
 		err := j.right.eachChanged(func(r *item) (bool, error) {
 			ok, err := j.pair(t, l, r)
@@ -103,7 +103,7 @@ func (j *join) ofUnchanged(t *Epoch) error {
 
 // staysMatched reports whether a left row that stays has a match that does.
 func (j *join) staysMatched(t *Epoch, l *item) (found bool, err error) {
-	err = j.right.unchanged(t, j.group, func(r *item) (bool, error) {
+	err = j.right.unchanged(t, j.group, true, func(r *item) (bool, error) {
 		found, err = j.matches(l, r)
 		return !found, err
 	})

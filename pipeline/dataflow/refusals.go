@@ -25,6 +25,17 @@ func exprError(e Expr, err error) error {
 	}
 }
 
+// groupError is SQL's error of an aggregate.
+func groupError(agg *Agg, err error) error {
+	if pipeline.CodeOf(err) != "" {
+		return err
+	}
+	return &pipeline.Refusal{
+		Code: codeExpression, What: fmt.Sprintf("the aggregate %s has no value for a group", agg.Text), Err: err,
+		Mend: "cast the argument to a type that holds the result, as numeric, or correct the rows in the source",
+	}
+}
+
 // notUnique says that a view's key does not identify its rows.
 func notUnique(p *Plan) error {
 	return &pipeline.Refusal{

@@ -49,7 +49,7 @@ func (s *side) each(t *Epoch, group []byte, do func(*item) (bool, error)) error 
 	if err := s.eachChanged(do); err != nil {
 		return err
 	}
-	return s.unchanged(t, group, do)
+	return s.unchanged(t, group, true, do)
 }
 
 func (s *side) eachChanged(do func(*item) (bool, error)) error { return eachOf(&s.changed, do) }
@@ -64,8 +64,9 @@ func eachOf(b *bag, do func(*item) (bool, error)) error {
 	return w.close()
 }
 
-// unchanged gives the rows that the key had and keeps.
-func (s *side) unchanged(t *Epoch, group []byte, do func(*item) (bool, error)) error {
+// unchanged gives the rows that the key had and keeps. again says that they may
+// be asked for once more.
+func (s *side) unchanged(t *Epoch, group []byte, again bool, do func(*item) (bool, error)) error {
 	if t.fresh {
 		return nil
 	}
@@ -76,18 +77,19 @@ func (s *side) unchanged(t *Epoch, group []byte, do func(*item) (bool, error)) e
 		return err
 	}
 	w := s.changed.walk()
-	r := reading{s: s, skip: &w, skipping: w.next(), do: do}
+	r := reading{s: s, skip: &w, skipping: w.next(), again: again, do: do}
 	err := errors.Join(s.a.each(t, group, r.row), w.close())
-	s.known = err == nil && !s.tooBig && !r.stopped
+	s.known = err == nil && again && !s.tooBig && !r.stopped
 	return err
 }
 
-// reading passes on a key's rows as the state has them, and keeps them if they
-// fit.
+// reading passes on a key's rows as the state has them, and keeps them for the
+// next time if they fit.
 type reading struct {
 	s        *side
 	skip     *walk // over the rows that changed
 	skipping bool
+	again    bool
 	do       func(*item) (bool, error)
 	it       item
 	stopped  bool
@@ -111,14 +113,14 @@ func (r *reading) row(id, row []byte, weight int64) (bool, error) {
 
 func (r *reading) item(id, row []byte, weight int64) (*item, error) {
 	kept := &r.s.stayed
-	if !r.s.tooBig && kept.held+cost(id, row) <= kept.limit {
+	if r.again && !r.s.tooBig && kept.held+cost(id, row) <= kept.limit {
 		if err := kept.add(id, row, weight, weight); err != nil {
 			return nil, err
 		}
 		it := &kept.items[len(kept.items)-1]
 		return it, r.s.a.form.check(it.row)
 	}
-	if !r.s.tooBig {
+	if r.again && !r.s.tooBig {
 		r.s.tooBig = true
 		if err := kept.reset(); err != nil {
 			return nil, err

@@ -2,9 +2,11 @@ package dataflow_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/state/spill"
 	"github.com/evertdb/evert/pipeline/state/store"
 	"github.com/evertdb/evert/schema"
 )
@@ -52,6 +54,35 @@ func BenchmarkSteady(b *testing.B) {
 	b.ReportMetric(per(all.Reads), "reads/change")
 	b.ReportMetric(per(all.Writes), "writes/change")
 	b.ReportMetric(per(all.Changes), "docs/change")
+}
+
+// BenchmarkFillOnDisk fills a view of documents on disk, with sorters that share
+// 64 MiB. EVERT_ROWS is the number of rows of all tables.
+func BenchmarkFillOnDisk(b *testing.B) {
+	rows := dataflow.Size(130_000)
+	c := dataflow.NewCrowd(1, rows)
+	pool, err := spill.Open(b.TempDir(), spill.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := dataflow.New(dataflow.OrderDocuments(), dataflow.Env{NewSorter: pool.NewSorter, MaxGroup: 64 << 20, Workers: 2})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := store.Open(b.TempDir(), store.Identity{}, store.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, err = step(s, e, true, func(t *dataflow.Epoch) error {
+			return c.Tables(func(input int, row schema.Row) error { return t.Upsert(input, row) })
+		})
+		if err = errors.Join(err, s.Close()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(pool.Stats().Runs)/float64(b.N), "spilled-runs/op")
 }
 
 // step is one epoch over the store.

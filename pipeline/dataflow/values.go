@@ -410,7 +410,10 @@ func (s *values) tell(payload []byte, weight int64) error {
 	if err := s.form.read(payload, &s.payload); err != nil {
 		return err
 	}
-	return s.acc.add(s.payload[0], weight)
+	if err := s.acc.add(s.payload[0], weight); err != nil {
+		return groupError(s.agg, err)
+	}
+	return nil
 }
 
 // end takes what is left of a group.

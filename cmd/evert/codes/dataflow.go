@@ -15,7 +15,7 @@ func ofDataflow() []Entry {
 		},
 		{
 			Code: "VIEW_EXPRESSION",
-			Text: "An expression of the view has no value for a row, as in a division by zero or a number out of range. Postgres would refuse the query; the view keeps what it had and stops.",
+			Text: "An expression of the view has no value for a row, or an aggregate none for a group, as in a division by zero or a number out of range. Postgres would refuse the query; the view keeps what it had and stops.",
 			Mend: "Guard the expression with CASE or NULLIF, or correct the row in the source.",
 		},
 		{
