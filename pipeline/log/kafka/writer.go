@@ -97,13 +97,18 @@ func (w *Writer) fence(ctx context.Context) error {
 	return w.log.unsettled(ctx, w.id, producer)
 }
 
+// linger is how long a batch is filled while nobody flushes. A client that sends
+// at once puts a few records each into the five requests that a broker may have
+// under way, and all that Limits allow into the next, and then waits for that one.
+const linger = 5 * time.Millisecond
+
 func (w *Writer) options() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.TransactionalID(w.id),
 		kgo.TransactionTimeout(w.log.cfg.TransactionTimeout),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerLinger(0),
+		kgo.ProducerLinger(linger),
 		kgo.ProduceRequestTimeout(silence),
 		kgo.MaxBufferedRecords(w.log.cfg.Limits.WriteRecords + 1), // room bounds, and waits with the caller's context
 		kgo.ProducerBatchMaxBytesFn(w.limits.of),
