@@ -57,8 +57,10 @@
 // log is read back: a value that may have been cut is not trusted when an unknown
 // one is filled, and one that lies in pieces is put together.
 //
-// limits.value_bytes bounds what is written, not what is held: the decoder of
-// the source has the whole row in memory before anything here sees it.
+// limits.value_bytes bounds what is written, and what is made of a row here: one
+// with a larger text, byte string or JSON is not encoded to find that out. It
+// does not bound what is held: the source has the message that brought a row, and
+// the row, in memory before anything here sees it.
 //
 // # Unknown values
 //

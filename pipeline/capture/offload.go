@@ -67,7 +67,7 @@ func (s *Sink) choose(o *outgoing) (moved []int, rest bool) {
 	slices.SortStableFunc(at, func(a, b int) int {
 		return cmp.Compare(len(o.e.After[b].Ref()), len(o.e.After[a].Ref()))
 	})
-	over := len(o.value) - s.room(o.tab, o.key, o.headers)
+	over := o.size - s.room(o.tab, o.key, o.headers)
 	for _, i := range at {
 		size := len(o.e.After[i].Ref())
 		gain := size - len(placeholder) - offloadNote - len(o.tab.topic) - 2*len(o.tab.Columns[i].Name)

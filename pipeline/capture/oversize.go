@@ -35,7 +35,7 @@ type Oversize struct {
 	Table   *schema.Table
 	Topic   string
 	KeyHash uint32 // CRC-32 of the record's key: the key itself is a row's value
-	Bytes   int    // of the record's value, had it been written
+	Bytes   int    // of the record's value, had it been written; about, if one value of the row was too large by itself
 	Limit   int
 	Policy  Policy
 }
@@ -83,13 +83,37 @@ func (s *Sink) anyLarge(row schema.Row) bool {
 	return false
 }
 
-// An outgoing event is on its way into its topic.
+// hopeless reports whether no record takes a row, however it is encoded: texts,
+// byte strings and JSON are in a record as they are.
+func (s *Sink) hopeless(row schema.Row) bool {
+	for i := range row {
+		if movable(row[i].Kind()) && len(row[i].Ref()) > s.ValueBytes {
+			return true
+		}
+	}
+	return false
+}
+
+// most is more than a row takes in a record of the table.
+func (s *Sink) most(tab *table, row schema.Row) int {
+	n := s.envelope(tab)
+	for i := range row {
+		if n += 48 + len(row[i].Ref()); !movable(row[i].Kind()) {
+			n += len(row[i].Ref())
+		}
+	}
+	return n
+}
+
+// An outgoing event is on its way into its topic. A row that no record takes is
+// not encoded: it may be as large as memory.
 type outgoing struct {
 	tab     *table
 	c       *pipeline.Change
 	e       *avro.Event
 	key     []byte
-	value   []byte
+	value   []byte // nil if it was not encoded
+	size    int    // of value, or more than it would have
 	headers []log.Header
 }
 
@@ -97,28 +121,39 @@ type outgoing struct {
 // is too large. The old row goes first: it is what a change came from, no reader
 // needs it, and the new row stays whole (I5).
 func (s *Sink) put(ctx context.Context, o *outgoing) error {
-	var err error
-	if o.value, err = s.value(o.tab, o.e); err != nil {
+	if fits, err := s.encode(o); err != nil {
 		return err
-	}
-	if s.fits(o.tab, o.e, o.key, o.value, o.headers) {
+	} else if fits {
 		s.add(o.tab, o.c, o.key, o.value, o.headers)
 		return s.forgetOld(ctx, o)
 	}
-	size := len(o.value)
+	size := o.size
 	if o.e.Before != nil {
 		o.e.Before = nil
 		o.headers = append(o.headers, jsonHeader(log.CutHeader, []log.Cut{{Row: "before"}}))
-		if o.value, err = s.value(o.tab, o.e); err != nil {
+		if fits, err := s.encode(o); err != nil {
 			return err
-		}
-		if s.fits(o.tab, o.e, o.key, o.value, o.headers) {
+		} else if fits {
 			s.oversize(o, size, o.tab.policy)
 			s.add(o.tab, o.c, o.key, o.value, o.headers)
 			return s.forgetOld(ctx, o)
 		}
 	}
 	return s.follow(ctx, o, size)
+}
+
+// encode encodes an event, and reports whether it may go so. One that is hopeless
+// is left alone.
+func (s *Sink) encode(o *outgoing) (fits bool, err error) {
+	if s.hopeless(o.e.Before) || s.hopeless(o.e.After) {
+		o.value, o.size = nil, s.most(o.tab, o.e.Before)+s.most(o.tab, o.e.After)
+		return false, nil
+	}
+	if o.value, err = s.value(o.tab, o.e); err != nil {
+		return false, err
+	}
+	o.size = len(o.value)
+	return s.fits(o.tab, o.e, o.key, o.value, o.headers), nil
 }
 
 // forgetOld is forget for a row; that of a delete follows its tombstone.

@@ -81,6 +81,11 @@ func (s *Sink) deadLetter(ctx context.Context, o *outgoing) error {
 	}
 	tp := log.TopicPartition{Topic: topic, Partition: s.partition(o.tab, o.key)}
 	headers := append(s.headers(o.c, nil), log.Header{Key: log.ReasonHeader, Value: []byte(codeTooLarge)}, log.Header{Key: log.TopicHeader, Value: []byte(o.tab.topic)})
+	if o.value == nil {
+		if o.value, err = s.value(o.tab, o.e); err != nil {
+			return err
+		}
+	}
 	at, err := s.pieces(ctx, tp, limit, o.value, headers, func(int) []byte { return o.key })
 	if err != nil {
 		return err

@@ -234,9 +234,16 @@ func (s *Sink) flushRecords(ctx context.Context) error {
 	return nil
 }
 
+// arenaKept is the most memory of encoded rows that is held from batch to batch,
+// in bytes.
+const arenaKept = 16 << 20
+
 // recycle takes back the memory of records that were appended. Keys and values
 // of one change may be needed past flushRecords, never past the batch.
 func (s *Sink) recycle() {
+	if cap(s.arena) > arenaKept {
+		s.arena = nil // of a row that seldom comes
+	}
 	s.arena, s.scratch.packed = s.arena[:0], s.scratch.packed[:0]
 	s.scratch.stored.Reset()
 }

@@ -134,10 +134,18 @@ func (r *messageReader) fill(n int) error {
 	return err
 }
 
-// makeRoom grows step by step, so that a length alone reserves no gigabyte.
+// believedBytes is how much of a message has to be there until its length is
+// believed: to double further would hold a large one one and a half times.
+const believedBytes = 4 << 20
+
+// makeRoom grows step by step at first, so that a length alone reserves no
+// gigabyte.
 func (r *messageReader) makeRoom(n int) {
 	into := r.buf
-	if n > len(r.buf) {
+	switch {
+	case n > len(r.buf) && len(r.buf) >= believedBytes:
+		into = make([]byte, n)
+	case n > len(r.buf):
 		into = make([]byte, min(n, max(2*len(r.buf), messageBufferBytes)))
 	}
 	r.hi = copy(into, r.buf[r.lo:r.hi])
