@@ -1,0 +1,98 @@
+package view_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/kafka"
+	"github.com/evertdb/evert/pipeline/view"
+)
+
+// newKafkaWorld is a world on a cluster in this process.
+func newKafkaWorld(t *testing.T) *world {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "100000000000"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	l, err := kafka.Open(t.Context(), kafka.Config{Brokers: c.ListenAddrs(), Deployment: "test", RetryFor: 2 * time.Second, SessionTimeout: 6 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return newWorldOn(t, l)
+}
+
+// TestKafka tells a view's way on a cluster: epochs of two sources, a restart, a
+// truncated table, a large epoch in parts, a lost state.
+func TestKafka(t *testing.T) {
+	t.Parallel()
+	w := newKafkaWorld(t)
+	w.config.Limits.Rows = 3
+	w.config.Partitions = 3
+	shop, billing := w.sources["shop"], w.sources["billing"]
+	w.begin()
+	for id := range 8 {
+		shop.commit(put(customers, customer(id, "c")), put(orders, amount(id, id, 5)))
+	}
+	w.start()
+	w.check()
+	billing.commit(put(payments, amount(20, 1, 3)))
+	shop.commit(truncate(orders), put(orders, amount(30, 2, 7)), remove(customers, customer(5, "c")))
+	w.check()
+	w.stop()
+	billing.commit(put(payments, amount(21, 2, 4)))
+	w.start()
+	w.check()
+	w.stop()
+	w.disk.states = map[string]*contents{}
+	w.start()
+	w.check()
+}
+
+// TestFence tells that a view which lost its ownership commits nothing: not by
+// the writer that the next owner fenced, and not by a generation that is over.
+func TestFence(t *testing.T) {
+	for name, world := range map[string]func(*testing.T) *world{
+		"R08 embedded log": func(t *testing.T) *world { return newWorld(t) },
+		"R08 cluster":      newKafkaWorld,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := world(t)
+			w.begin()
+			owned, lost := make(chan struct{}), make(chan error, 1)
+			ctx, leave := context.WithCancel(context.Background())
+			go func() {
+				lost <- log.OwnFenced(ctx, w.log, "view", view.FrontierTopic("test", "totals"), nil, func(ctx context.Context, g func() log.Generation) error {
+					w.config.Generation = func() log.Generation { return g() }
+					close(owned)
+					<-ctx.Done()
+					return nil
+				})
+			}()
+			<-owned
+			w.start()
+			w.check()
+			w.sources["shop"].commit(put(customers, customer(1, "Ada")))
+			w.check()
+			leave() // the ownership ends, and the view does not hear of it
+			if err := <-lost; err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			at := w.frontier().Number
+			w.sources["shop"].commit(put(customers, customer(2, "Bo")))
+			if err := w.fails(); !errors.Is(err, log.ErrFenced) {
+				t.Fatalf("ended with %v", err)
+			}
+			if now := w.frontier().Number; now != at {
+				t.Errorf("a view without its ownership committed record %d behind %d", now, at)
+			}
+		})
+	}
+}
