@@ -144,6 +144,9 @@ func (b *binder) bindAggregate(s *scope, x *syntax.Call, fn dataflow.AggFunc, na
 // typedAggregate settles the argument and the type of the result.
 func (b *binder) typedAggregate(x *syntax.Call, a *agg, name string, args []*term) (schema.Type, collation) {
 	arg := args[0]
+	if arg.unknown() {
+		arg = b.untyped(x, a, name, arg)
+	}
 	switch a.fn {
 	case dataflow.Min, dataflow.Max:
 		return b.extreme(x, a, name, b.settled(arg))
@@ -159,7 +162,7 @@ func (b *binder) typedAggregate(x *syntax.Call, a *agg, name string, args []*ter
 		if a.arg.typ.Elem != nil || scalar.Identify(&a.arg.typ) == scalar.None {
 			b.fail(x.At(), syntax.CodeUnsupported, "array_agg of "+a.arg.typ.Name+" is not supported in views", "write jsonb_agg")
 		}
-		typ := scalar.ArrayOf(a.arg.typ)
+		typ := scalar.ArrayOf(unmodified(a.arg.typ))
 		return typ, resultCollation(&typ, a.arg.coll)
 	case dataflow.JSONAgg, dataflow.JSONBAgg:
 		typ, convert := scalar.JSON, "to_json"
@@ -173,6 +176,25 @@ func (b *binder) typedAggregate(x *syntax.Call, a *agg, name string, args []*ter
 		return typ.Type(), collation{}
 	}
 	return b.summed(x, a, name, arg)
+}
+
+// untyped settles a literal without a type, if one function takes it.
+func (b *binder) untyped(x *syntax.Call, a *agg, name string, arg *term) *term {
+	switch a.fn {
+	case dataflow.Sum, dataflow.Avg, dataflow.ArrayAgg, dataflow.JSONAgg, dataflow.JSONBAgg:
+		b.fail(x.At(), codeType, "function "+name+"(unknown) is not unique", "write a cast: "+arg.sql+"::text, or the type that is meant")
+	case dataflow.BoolAnd, dataflow.BoolOr:
+		return b.coerce(arg, scalar.Bool.Type(), scalar.Implicit)
+	}
+	return b.settled(arg)
+}
+
+// unmodified is a type without its modifiers, which aggregates do not keep.
+func unmodified(t schema.Type) schema.Type {
+	if id := scalar.Identify(&t); id != scalar.Enum && !id.IsArray() {
+		return id.Type()
+	}
+	return t
 }
 
 // summed is count, sum, avg, bool_and and bool_or.
@@ -201,11 +223,7 @@ func (b *binder) extreme(x *syntax.Call, a *agg, name string, arg *term) (schema
 	b.need(scalar.CCollation, arg.coll, arg.at, name)
 	a.arg = arg
 	b.keyed(arg, x.At(), name)
-	typ := arg.typ
-	if id != scalar.Enum && !id.IsArray() && id != scalar.Varchar {
-		typ = id.Type()
-	}
-	return typ, arg.coll
+	return unmodified(arg.typ), arg.coll
 }
 
 // orders settles the order of an aggregate that shows one.

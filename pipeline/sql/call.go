@@ -56,7 +56,10 @@ func (b *binder) nullIf(at int, args []*term) *term {
 	if err != nil {
 		b.failWith(at, err)
 	}
-	first := b.coerce(args[0], f.Args[0], scalar.Implicit)
+	first := args[0]
+	if !scalar.IsSame(first.typ, f.Args[0]) {
+		first = b.coerce(first, f.Args[0], scalar.Implicit)
+	}
 	equal := b.apply(at, "=", args[0], args[1])
 	null := constant(first.typ, schema.Null(), at)
 	return &term{op: opCase, typ: first.typ, coll: first.coll, args: []*term{equal, null, first}, at: at}

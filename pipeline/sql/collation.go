@@ -92,7 +92,7 @@ func (b *binder) need(n scalar.Need, c collation, at int, what string) {
 	switch {
 	case n == scalar.NoCollation || c.strength == none:
 	case c.strength == conflict:
-		b.fail(at, codeType, "the collation of "+what+" is not settled: its columns have different ones", `write x COLLATE "C"`)
+		b.fail(at, codeInexact, "the collation of "+what+" is not settled: its columns have different ones", `write x COLLATE "C"`)
 	case n == scalar.BytesCollation && !c.Deterministic:
 		b.fail(at, codeInexact, what+" compares texts under collation "+quoteName(c.Name)+", which is not deterministic: texts of different bytes may be equal",
 			`write x COLLATE "C" on both sides`)

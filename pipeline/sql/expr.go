@@ -133,14 +133,14 @@ func (b *binder) coerce(t *term, to schema.Type, in scalar.Context) *term {
 		next.typ = to
 		return &next
 	}
-	if t.op == opConst && t.val.IsNull() {
-		return withText(constant(to, schema.Null(), t.at), t)
-	}
-	b.refuseZone(t, to)
 	f, err := scalar.Cast(t.typ, to, in)
 	if err != nil {
 		b.failWith(t.at, err)
 	}
+	if t.op == opConst && t.val.IsNull() {
+		return withText(constant(to, schema.Null(), t.at), t)
+	}
+	b.refuseZone(t, to)
 	cast := &term{op: opCall, typ: to, fn: &f, args: []*term{t}, at: t.at, sql: t.sql}
 	cast.coll = resultCollation(&to, t.coll)
 	folded := cast.fold()
