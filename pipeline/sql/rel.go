@@ -142,7 +142,8 @@ func (r *joinRel) keys(q *query) (sets [][]colID) {
 func (ps pairs) without(set, fixed []colID) []colID {
 	return slices.DeleteFunc(slices.Clone(set), func(c colID) bool {
 		return slices.ContainsFunc(ps, func(p pair) bool {
-			return p.right.op == opColumn && p.right.col == c && p.left.op == opColumn && slices.Contains(fixed, p.left.col)
+			l, r, ok := p.columns()
+			return ok && r == c && slices.Contains(fixed, l)
 		})
 	})
 }
@@ -154,10 +155,11 @@ const mostSets = 16
 func (ps pairs) variants(sets [][]colID) [][]colID {
 	for i := 0; i < len(sets) && len(sets) < mostSets; i++ {
 		for _, p := range ps {
-			if p.left.op != opColumn || p.right.op != opColumn {
+			l, r, ok := p.columns()
+			if !ok {
 				continue
 			}
-			for _, swap := range [][2]colID{{p.left.col, p.right.col}, {p.right.col, p.left.col}} {
+			for _, swap := range [][2]colID{{l, r}, {r, l}} {
 				at := slices.Index(sets[i], swap[0])
 				next := slices.Clone(sets[i])
 				if at < 0 || slices.Contains(next, swap[1]) {
@@ -204,14 +206,22 @@ type pair struct{ left, right *term }
 
 type pairs []pair
 
-// columns are the plain columns of either side.
+// columns are the two columns that an equality makes one; ok is false if it is of
+// other terms.
+func (p pair) columns() (left, right colID, ok bool) {
+	left, l := p.left.source()
+	right, r := p.right.source()
+	return left, right, l && r
+}
+
+// columns are those of either side that an equality fixes.
 func (ps pairs) columns() (left, right []colID) {
 	for _, p := range ps {
-		if p.left.op == opColumn {
-			left = append(left, p.left.col)
+		if c, ok := p.left.source(); ok {
+			left = append(left, c)
 		}
-		if p.right.op == opColumn {
-			right = append(right, p.right.col)
+		if c, ok := p.right.source(); ok {
+			right = append(right, c)
 		}
 	}
 	return left, right

@@ -173,3 +173,33 @@ func (t *term) bracketed() string {
 
 // isTrue reports whether t is the constant TRUE.
 func (t *term) isTrue() bool { return t.op == opConst && scalar.True(t.val) }
+
+// source is the column that t's value settles: t is it, or a cast of it that gives
+// different values for different ones.
+func (t *term) source() (colID, bool) {
+	switch {
+	case t.op == opColumn:
+		return t.col, true
+	case t.op != opCall || len(t.args) != 1 || t.args[0].op != opColumn:
+		return 0, false
+	case t.fn.Name != scalar.Identify(&t.typ).String() || !widens(&t.args[0].typ, &t.typ):
+		return 0, false
+	}
+	return t.args[0].col, true
+}
+
+// widens reports whether the cast from one type to the other loses nothing.
+func widens(from, to *schema.Type) bool {
+	a, b := scalar.Identify(from), scalar.Identify(to)
+	switch a {
+	case scalar.Int2:
+		return b == scalar.Int4 || b == scalar.Int8 || b == scalar.Numeric
+	case scalar.Int4:
+		return b == scalar.Int8 || b == scalar.Numeric
+	case scalar.Int8:
+		return b == scalar.Numeric && to.Precision < 0
+	case scalar.Date:
+		return b == scalar.Timestamp
+	}
+	return false
+}
