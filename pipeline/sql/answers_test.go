@@ -29,6 +29,7 @@ var shapes = []string{
 	"SELECT o.id, t.n, t.s FROM shop.public.orders o LEFT JOIN (SELECT count(*) AS n, sum(qty) AS s FROM shop.public.lines) AS t ON o.total > 1",
 	"SELECT customer_id, vip, count(*) AS n FROM shop.public.orders o JOIN shop.public.customers c ON c.id = o.id GROUP BY customer_id, c.vip HAVING bool_and(c.vip) IS NOT FALSE AND customer_id < 4",
 	"SELECT o.id, o.total, o.state, count(l.line) AS n, sum(l.price * l.qty) AS v FROM shop.public.orders o LEFT JOIN shop.public.lines l ON l.order_id = o.id GROUP BY o.id",
+	"SELECT o.id, c.id AS cid, o.note, o.note ->> 'a' AS a, c.mail, count(l.line) AS n FROM shop.public.orders o LEFT JOIN shop.public.customers c ON c.id = o.customer_id LEFT JOIN shop.public.lines l ON l.order_id = o.id GROUP BY o.id, c.id HAVING o.note IS NOT NULL OR c.id > 2",
 	"SELECT DISTINCT state, total > 2 AS big FROM shop.public.orders WHERE state <> 'x'",
 	"SELECT q.s, count(*) AS n FROM (SELECT state AS s FROM shop.public.orders UNION ALL SELECT sku FROM shop.public.lines UNION ALL SELECT NULL FROM shop.public.customers) AS q GROUP BY q.s",
 	"SELECT id FROM shop.public.orders WHERE id > 1 UNION SELECT order_id + 1 FROM shop.public.lines WHERE qty > 1",
@@ -291,8 +292,8 @@ func disturb(t *testing.T, conn *pgx.Conn, r *rand.Rand) {
 		for _, s := range []string{
 			fmt.Sprintf("INSERT INTO customers VALUES (%d, %s, %s, %s, %s, 'm') ON CONFLICT (id) DO UPDATE SET (name, city, vip, code) = (excluded.name, excluded.city, excluded.vip, excluded.code)",
 				r.IntN(6), word(), word(), maybe("true"), word()),
-			fmt.Sprintf("INSERT INTO orders VALUES (%d, %s, %s, %s, %s, NULL, NULL, %s) ON CONFLICT (id) DO UPDATE SET (customer_id, total, state, mood) = (excluded.customer_id, excluded.total, excluded.state, excluded.mood)",
-				r.IntN(8), number(5), decimal(), word(), day(), maybe("'"+[]string{"sad", "ok", "happy"}[r.IntN(3)]+"'")),
+			fmt.Sprintf("INSERT INTO orders VALUES (%d, %s, %s, %s, %s, NULL, %s, %s) ON CONFLICT (id) DO UPDATE SET (customer_id, total, state, note, mood) = (excluded.customer_id, excluded.total, excluded.state, excluded.note, excluded.mood)",
+				r.IntN(8), number(5), decimal(), word(), day(), maybe("jsonb_build_object('a', "+number(3)+")"), maybe("'"+[]string{"sad", "ok", "happy"}[r.IntN(3)]+"'")),
 			fmt.Sprintf("INSERT INTO lines VALUES (%d, %d, %s, %s, %s, 1) ON CONFLICT (order_id, line) DO UPDATE SET (sku, qty, price) = (excluded.sku, excluded.qty, excluded.price)",
 				r.IntN(8), r.IntN(3), word(), number(4), maybe(fmt.Sprintf("%d.5", r.IntN(3)))),
 			fmt.Sprintf("INSERT INTO people VALUES (md5('%d')::uuid, %s, NULL, %s, %s) ON CONFLICT (id) DO UPDATE SET (age, span) = (excluded.age, excluded.span)",

@@ -37,10 +37,11 @@ func (b *binder) grouped(names *scope, s *syntax.Select, in rel, items []*item) 
 		b.attempt(func() { preds = b.overGroups(g, having).conjuncts(nil) })
 	}
 	b.settle(g)
+	r := b.fetch(g)
 	if having == nil {
-		return g
+		return r
 	}
-	return &filterRel{in: g, preds: preds}
+	return &filterRel{in: r, preds: preds}
 }
 
 // groupTerm is what GROUP BY x means: an output column by its number; a column of
@@ -123,6 +124,9 @@ func (b *binder) overGroups(g *aggRel, t *term) *term {
 		if !b.depends(g, x) {
 			b.fail(x.at, codeGroup, "column "+quoteName(x.sql)+" must stand in GROUP BY or inside an aggregate", "add it to GROUP BY, or write min("+x.sql+")")
 		}
+		if !x.coll.Deterministic && x.coll.strength != none || !canKey(x.column("", true)) {
+			return b.fetched(g, x)
+		}
 		b.group(g, x)
 		return b.q.ref(g.group[len(g.group)-1], x.at, x.sql)
 	})
@@ -145,20 +149,28 @@ func (b *binder) depends(g *aggRel, x *term) bool {
 	return len(key) > 0 && found == len(key)
 }
 
-// keyOf finds the key of a scan.
+// keyOf gives the key of a scan.
 func (b *binder) keyOf(r rel, table int) []colID {
+	if scan := b.scanOf(r, table); scan != nil {
+		return scan.keys(b.q)[0]
+	}
+	return nil
+}
+
+// scanOf finds the reading of a table by its number.
+func (b *binder) scanOf(r rel, table int) *scanRel {
 	switch r := r.(type) {
 	case *scanRel:
 		if b.q.columns[r.columns[0]].table == table {
-			return r.keys(b.q)[0]
+			return r
 		}
 	case *filterRel:
-		return b.keyOf(r.in, table)
+		return b.scanOf(r.in, table)
 	case *joinRel:
-		if key := b.keyOf(r.left, table); key != nil {
-			return key
+		if scan := b.scanOf(r.left, table); scan != nil {
+			return scan
 		}
-		return b.keyOf(r.right, table)
+		return b.scanOf(r.right, table)
 	}
 	return nil
 }

@@ -53,6 +53,7 @@ type aggRel struct {
 	terms []*term // what is grouped by
 	aggs  []*agg
 	grand bool
+	late  []*lateRel // only while it is bound
 }
 
 // A unionRel puts rows of several relations together.

@@ -80,3 +80,15 @@ view by ()
     #3 map total, state, ','  rows may repeat
       #4 filter total >= 1 AND total <= 2 + 3  unique (id)
         #5 scan shop.public.orders (id, total, state)  unique (id)
+----
+SELECT o.id, o.note, count(l.line) AS n FROM shop.public.orders o LEFT JOIN shop.public.lines l ON l.order_id = o.id GROUP BY o.id HAVING o.note IS NOT NULL
+----
+view by (id)
+#1 map o.id AS id, o.note AS note, count(l.line) AS n  unique (id)
+  #2 filter o.note IS NOT NULL  unique (id)
+    #3 left join (id) = (id)  unique (id)
+      #4 group by (id); count(l.line)  unique (id)
+        #5 left join (id) = (order_id)  unique (id, line)
+          #6 scan shop.public.orders (id, note)  unique (id)
+          #7 scan shop.public.lines (order_id, line)  unique (order_id, line)
+      #6 again
