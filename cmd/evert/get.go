@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +14,10 @@ import (
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/state/store"
+	"github.com/evertdb/evert/pipeline/view/local"
+	"github.com/evertdb/evert/pipeline/view/query"
 )
 
 // getFlags are how a row is asked for.
@@ -29,9 +34,9 @@ func (a *app) getVerb() *cobra.Command {
 		Short: "Print one row of a view",
 		Long: `Print the row of a view with a key: one argument for each key column, in key order,
 written as Postgres prints it. \N is NULL; a text that is backslashes and then one N
-takes one backslash more. The row comes from the daemon that runs for this file, or from
-the one at --server, which takes the token from serve.token of the file, or from
-$EVERT_TOKEN. With --wait-for SOURCE:POSITION it contains what was committed before that:
+takes one backslash more. The row comes from the daemon that runs for this file; without
+one, from the data directory, as the view showed it last; or from the daemon at --server,
+which takes the token from serve.token of the file, or from $EVERT_TOKEN. With --wait-for SOURCE:POSITION it contains what was committed before that:
 on Postgres, SELECT pg_current_wal_insert_lsn() behind the commit.`,
 		Args:              cobra.MinimumNArgs(2),
 		ValidArgsFunction: first(a.viewNames),
@@ -57,15 +62,7 @@ func (a *app) viewNames() (names []string) {
 }
 
 func (a *app) get(view string, key []string, flags *getFlags) error {
-	client, err := a.clientOf(flags.server)
-	if err != nil {
-		return err
-	}
-	wait := url.Values{"wait_for": flags.waitFor}
-	if flags.timeout > 0 {
-		wait.Set("timeout", flags.timeout.String())
-	}
-	answer, err := client.Row(a.ctx, view, key, wait)
+	answer, err := a.askRow(view, key, flags)
 	if err != nil {
 		return err
 	}
@@ -77,6 +74,58 @@ func (a *app) get(view string, key []string, flags *getFlags) error {
 		return e.Encode(answer)
 	}
 	return a.writeRow(answer)
+}
+
+// askRow asks a daemon. If none runs for the file, and nobody waits for one, it
+// reads what the view showed last.
+func (a *app) askRow(view string, key []string, flags *getFlags) (*api.Row, error) {
+	client, err := a.clientOf(flags.server)
+	if pipeline.CodeOf(err) == codeNoDaemon && len(flags.waitFor) == 0 {
+		return a.restingRow(view, key, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	wait := url.Values{"wait_for": flags.waitFor}
+	if flags.timeout > 0 {
+		wait.Set("timeout", flags.timeout.String())
+	}
+	return client.Row(a.ctx, view, key, wait)
+}
+
+// restingRow reads a row from the data directory.
+func (a *app) restingRow(name string, key []string, noDaemon error) (*api.Row, error) {
+	config, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if config.Views[name] == nil {
+		return nil, api.NoView(name)
+	}
+	rest, err := a.rest(a.ctx, config, "get", false)
+	if err != nil {
+		return nil, err
+	}
+	defer rest.close()
+	why := &pipeline.Refusal{Code: codeNoDaemon, What: "no daemon runs: this is what the view showed last", Mend: "evert run"}
+	v, err := restingView(config, rest.topics, name).Rest(why)
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		return nil, noDaemon
+	}
+	defer v.Close()
+	answer, err := query.NewReader(query.Config{}).Row(a.ctx, name, v, key, query.Wait{})
+	if err != nil {
+		return nil, err
+	}
+	return api.RowOf(&answer), nil
+}
+
+// restingView is where the states of a view lie.
+func restingView(c *configs.Config, topics *topicLog, name string) *local.Folder {
+	return &local.Folder{Dir: filepath.Join(c.DataDir, "views", name), Identity: store.Identity{Deployment: c.Name, View: name, Log: topics.identity()}}
 }
 
 // clientOf asks the daemon at a URL, or the one of the file.

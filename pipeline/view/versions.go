@@ -23,18 +23,27 @@ func (t *Task) showVersion(hash string) bool {
 	if err != nil {
 		return false
 	}
-	had, err := parseRecord(s.Progress())
-	at, failed := parseVector(had.Resume.State)
-	if err != nil || failed != nil {
+	shown, err := ShownOf(hash, s.Progress())
+	if err != nil {
 		_ = s.Close()
 		return false
 	}
-	shown := Shown{Version: hash, Epoch: had.Number + 1, At: at, Time: t.Now(), Old: true}
+	shown.Time, shown.Old = t.Now(), true
 	t.display.change(func() { t.display.place, t.display.shown = &place{state: s}, shown })
 	if t.Events.Showing != nil {
 		t.Events.Showing(shown)
 	}
 	return true
+}
+
+// ShownOf says what the state of a version shows, by its progress.
+func ShownOf(hash string, progress []byte) (Shown, error) {
+	had, err := parseRecord(progress)
+	if err != nil {
+		return Shown{}, err
+	}
+	at, err := parseVector(had.Resume.State)
+	return Shown{Version: hash, Epoch: had.Number + 1, At: at}, err
 }
 
 // old are the versions beside the present one.

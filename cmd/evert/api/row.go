@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/evertdb/evert/pipeline/view/query"
 )
 
 // A Row is the answer to a read of one row.
@@ -17,6 +19,18 @@ type Row struct {
 	Epoch    uint64          `json:"epoch"`
 	AsOf     *time.Time      `json:"as_of,omitempty"`
 	Stale    *Staleness      `json:"stale,omitempty"`
+}
+
+// RowOf is the answer of a reader of one's own.
+func RowOf(a *query.Answer) *Row {
+	r := &Row{Row: a.Rows[0], Position: a.Epoch.At.String(), Epoch: a.Epoch.Number}
+	if !a.Epoch.Time.IsZero() {
+		r.AsOf = &a.Epoch.Time
+	}
+	if a.Stale != nil {
+		r.Stale = &Staleness{Code: a.Stale.Code, Detail: detailOf(a.Stale), Mend: a.Stale.Mend}
+	}
+	return r
 }
 
 // A Field is one column of a row.

@@ -88,9 +88,14 @@ func (h Handlers) named(w http.ResponseWriter, r *http.Request) (name string, v 
 		v, ok = h.Views.View(name)
 	}
 	if !ok {
-		WriteProblem(w, &pipeline.Refusal{Code: CodeNoSuchView, What: "there is no view " + strconv.Quote(name), Mend: "GET /v1/views"})
+		WriteProblem(w, NoView(name))
 	}
 	return name, v, ok
+}
+
+// NoView says that there is no view of a name.
+func NoView(name string) error {
+	return &pipeline.Refusal{Code: CodeNoSuchView, What: "there is no view " + strconv.Quote(name), Mend: "GET /v1/views"}
 }
 
 // DescribeView says how a view is.
