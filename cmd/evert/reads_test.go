@@ -41,6 +41,12 @@ views:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return restarted(t, file)
+}
+
+// restarted starts a daemon over a file, as it is.
+func restarted(t *testing.T, file string) (client *api.Client, same string, end func()) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -51,8 +57,9 @@ views:
 	}()
 	end = func() { stop(); <-ended }
 	t.Cleanup(end)
-	awaitStreaming(t, filepath.Join(dir, "d"))
-	client, err := api.Dial(t.Context(), datadir.SocketPath(filepath.Join(dir, "d")))
+	dir := filepath.Join(filepath.Dir(file), "d")
+	awaitStreaming(t, dir)
+	client, err := api.Dial(t.Context(), datadir.SocketPath(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,6 +78,9 @@ func (f *follower) begin(ctx context.Context, last string) error {
 			f.at = at
 			return nil
 		}
+		if shown, err := f.shows(at); shown || err != nil {
+			return err
+		}
 	}
 	if last != "" {
 		if err := f.reset("the changes since the last event are not held any more"); err != nil {
@@ -85,6 +88,21 @@ func (f *follower) begin(ctx context.Context, last string) error {
 		}
 	}
 	return f.rows(ctx)
+}
+
+// shows goes on at an epoch that is shown just now, and that the feed may not have
+// heard of yet: a daemon that starts over the state of before.
+func (f *follower) shows(at Epoch) (bool, error) {
+	snap, err := f.view.Snapshot()
+	if snap == nil || err != nil {
+		return false, err
+	}
+	defer snap.Close()
+	if now := snap.Epoch(); now.Version == at.Version && now.Number == at.Number {
+		f.at = now
+		return true, f.epoch()
+	}
+	return false, nil
 }
 
 func (f *follower) reset(why string) error {

@@ -29,6 +29,14 @@ type mirror struct {
 	block   chan struct{}        // if not nil, row events wait for it
 }
 
+// unheard is a view with another feed than that of its epochs.
+type unheard struct {
+	*querytest.View
+	feed *query.Feed
+}
+
+func (u unheard) Feed() *query.Feed { return u.feed }
+
 var errEnough = errors.New("enough")
 
 func (m *mirror) emit(e query.Event) error {
@@ -134,6 +142,16 @@ func TestFollowing(t *testing.T) {
 			if other.equal(t, r, v); other.resets != 1 {
 				t.Errorf("%s: %d resets", last, other.resets)
 			}
+		}
+	})
+	t.Run("a daemon that has just begun over the same state", func(t *testing.T) {
+		fresh := newView(t, customers(t))
+		fresh.Step(at(4), hundred(4))
+		begun := query.NewFeed(1<<20, time.Hour) // it has heard nothing
+		other := newMirror()
+		other.last, other.stop = "0000000000000007-4", func(m *mirror) bool { return m.place == "s:4" }
+		if err := r.Follow(t.Context(), "v", unheard{fresh, begun}, other.last, query.Wait{}, other.emit); err != errEnough || len(other.rows) != 0 || other.resets != 0 {
+			t.Errorf("%v, %d rows, %d resets", err, len(other.rows), other.resets)
 		}
 	})
 	t.Run("an epoch that is too large", func(t *testing.T) {
