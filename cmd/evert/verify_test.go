@@ -29,7 +29,11 @@ func ran(ctx context.Context, args ...string) (stdout, stderr string, code int) 
 // TestVerifyUnderLoad compares a table with its topic again and again while
 // transactions commit, roll back and stay open for a while: every time, at one
 // exact position, all rows are equal.
-func TestVerifyUnderLoad(t *testing.T) {
+func TestVerifyUnderLoad(t *testing.T) { verifyUnderLoad(t, "") }
+
+// verifyUnderLoad does so with a file that says more.
+func verifyUnderLoad(t *testing.T, more string) {
+	t.Helper()
 	const seed, clients, rounds = 11, 3, 6
 	url := pg.Database(t)
 	db := connection(t, url)
@@ -38,7 +42,7 @@ func TestVerifyUnderLoad(t *testing.T) {
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "evert.yaml")
-	text := fmt.Sprintf("name: loaded\ndata_dir: %s/d\nserve: {http: none}\nlogging: {level: error}\nsources: {shop: {postgres: {url: %q, tables: [public.account]}}}\n", dir, url)
+	text := fmt.Sprintf("name: loaded\ndata_dir: %s/d\nserve: {http: none}\nlogging: {level: error}\nsources: {shop: {postgres: {url: %q, tables: [public.account]}}}\n%s", dir, url, more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,8 @@ type verifying struct {
 	tell    func(api.VerifyProgress)
 	pin     *postgres.Pin
 	report  api.Verified
+	cut     log.Offsets // of the topic that is compared
+	cutAt   time.Time   // no later than it was committed
 	doing   string
 	rows    int64 // of it so far
 	told    time.Time
@@ -160,6 +162,7 @@ func (v *verifying) pinned(ctx context.Context, at func(cut pipeline.Position) e
 	v.step("waiting for capture to come to " + v.pin.Native())
 	bounded, cancel = context.WithTimeout(ctx, cutPatience)
 	defer cancel()
+	v.cutAt = time.Now()
 	cut, err := g.reached(bounded)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return v.refuse("capture did not come to the place of the snapshot within "+cutPatience.String(), "evert status   # says what keeps it; then try again")
@@ -178,13 +181,9 @@ func (v *verifying) refuse(what, mend string) error {
 // readTo opens a reader of a topic's rows up to the newest cut, which stays
 // readable as long as the reader is open.
 func (v *verifying) readTo(ctx context.Context, topic string, cut pipeline.Position) (log.Reader, log.TableState, error) {
-	fold, err := log.ReadFrontier(ctx, v.topics, log.FrontierTopic(v.config.Name, v.capture.name))
+	f, err := v.frontierAt(ctx, cut)
 	if err != nil {
 		return nil, log.TableState{}, err
-	}
-	f, ok := fold.Frontier()
-	if !ok || f.Resume.At != cut {
-		return nil, log.TableState{}, v.refuse("the frontier is not where capture said", "try again")
 	}
 	state := f.Tables[topic]
 	if state.State != log.OK {
@@ -205,11 +204,35 @@ func (v *verifying) readTo(ctx context.Context, topic string, cut pipeline.Posit
 		return r, state, err
 	}
 	r.Limit(to)
+	v.cut = to
 	if len(from) == 0 {
 		_ = r.Close()
 		return nil, state, nil
 	}
 	return r, state, nil
+}
+
+// frontierAt reads the frontier that capture has committed: a cluster shows it to
+// readers a moment later, and capture writes no other meanwhile.
+func (v *verifying) frontierAt(ctx context.Context, cut pipeline.Position) (*log.Frontier, error) {
+	ctx, cancel := context.WithTimeout(ctx, cutPatience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		fold, err := log.ReadFrontier(ctx, v.topics, log.FrontierTopic(v.config.Name, v.capture.name))
+		if err != nil {
+			return nil, err
+		}
+		if f, ok := fold.Frontier(); ok && f.Resume.At == cut {
+			return f, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, v.refuse("the frontier did not come to where capture says it is", "evert status")
+		}
+	}
 }
 
 // topicRows adds the rows of a topic; r is nil if it has none.
@@ -223,7 +246,7 @@ func (v *verifying) topicRows(ctx context.Context, s dataflow.Sorter, columns *c
 	for {
 		f, err := r.Next(ctx, 2000)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return v.stillSound(ctx)
 		}
 		if err != nil {
 			return err
@@ -239,6 +262,17 @@ func (v *verifying) topicRows(ctx context.Context, s dataflow.Sorter, columns *c
 			v.count()
 		}
 	}
+}
+
+// stillSound refuses a comparison for which the topic was read so long that what
+// lies below its cut may have been compacted away meanwhile, because of records
+// above it (K16).
+func (v *verifying) stillSound(ctx context.Context) error {
+	sound, err := v.topics.Admin().Sound(ctx, v.cut, v.cutAt)
+	if err != nil || sound {
+		return err
+	}
+	return v.refuse("reading the topic took longer than it keeps what was overwritten (min.compaction.lag.ms)", "raise min.compaction.lag.ms of the topic, or compare when less is written")
 }
 
 // topicSide turns records into rows with the database's columns.
