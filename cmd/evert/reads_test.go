@@ -181,6 +181,13 @@ func TestReadYourWrites(t *testing.T) {
 		if out, said, code = ran(t.Context(), "tail", "-c", file, "owners", "--until-end", "-o", "json"); code != 0 || !strings.Contains(out, `"topic":"reading.views.owners"`) {
 			t.Errorf("exit %d: %s%s", code, out, said)
 		}
+		exec("ALTER PUBLICATION evert_reading_shop SET (publish = 'insert')") // so that the view misses something
+		exec("UPDATE account SET balance = balance + 7 WHERE id = 7")
+		exec("ALTER PUBLICATION evert_reading_shop SET (publish = 'insert, update, delete, truncate')")
+		out, said, code = ran(t.Context(), "verify", "-c", file, "owners")
+		if code != exitDiffers || !strings.Contains(out, `differing  {"owner":"o7"}`) || strings.Contains(out, "2007") {
+			t.Errorf("a view that differs: exit %d: %s%s", code, out, said)
+		}
 		end()
 		last, said, code := ran(t.Context(), "get", "-c", file, "owners", "o3", "-o", "json")
 		if code != 0 || !strings.Contains(last, `"code":"NO_DAEMON"`) || !strings.Contains(last, `"owner":"o3"`) {
