@@ -74,6 +74,10 @@ func special(name string, place int, t *schema.Type) []string {
 		return []string{"hex", "base64", "escape", "HEX", "none"}
 	case name == "decode":
 		return []string{"6162", "YWI=", `a\b\001`, "61 62", "abc", "YW I=", "=", "YWJj", ""}
+	case name == "to_char":
+		if id == Text {
+			return strings.Split(formats, "\n")
+		}
 	case name == "chr":
 		return []string{"65", "0", "228", "8364", "55296", "1114111", "1114112", "-1"}
 	case name == "translate" && place > 0:
@@ -118,6 +122,41 @@ func special(name string, place int, t *schema.Type) []string {
 	}
 	return nil
 }
+
+// formats are templates of to_char, one a line.
+const formats = `YYYY-MM-DD
+YYYY-MM-DD HH24:MI:SS
+FMYYYY FMMM FMDD FMHH24
+HH:MI:SS.MS AM
+hh12:mi:ss.us p.m.
+DDDth of Y,YYY, DDth Month YYYY
+Day, Mon DD
+FMDay, FMMonth FMDDth
+DAY DY MON MONTH
+day dy mon month
+Dy Mon D ID
+IYYY-IW-ID IDDD
+WW W Q CC J
+YYY YY Y IYY IY I
+FF1 FF2 FF3 FF4 FF5 FF6
+FMMS FMUS FMFF2
+SSSS SSSSS
+YYYY BC B.C. ad a.d.
+"quoted YYYY" YYYY \"x
+"a\"b" MI
+yyyyy mmm ddd hh24mi
+Text é DD
+DTH MMth HHTH
+A.M. am PM
+FM
+FMx
+Q-Qth
+FMCC FMWW FMIW FMDDD FMYY FMIDDD
+YYYY"
+qtr" Q
+ID IY I J
+MSth USTH FF3th
+iyyy"W"iw`
 
 func isRegex(name string) bool {
 	return strings.Contains(name, "~") && !strings.Contains(name, "~~") || strings.HasPrefix(name, "regexp_") || name == "substring"

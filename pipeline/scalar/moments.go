@@ -127,6 +127,7 @@ func calendarOverloads() []overload {
 			many("date_bin", []ID{Interval, id, id}, id, func(v []schema.Value) (schema.Value, error) {
 				return stampOrError(temporal.Bin(temporal.Of(v[0]), v[1].Int(), v[2].Int()))
 			}),
+			overload{name: "to_char", args: []ID{id, Text}, result: Text, make: toChar},
 			unary("isfinite", id, Bool, func(v schema.Value) (schema.Value, error) { return truth(!temporal.IsInfinite(v.Int())) }))
 	}
 	list = append(list,
@@ -143,6 +144,21 @@ func calendarOverloads() []overload {
 		unary("isfinite", Interval, Bool, func(schema.Value) (schema.Value, error) { return truth(true) }),
 		unary("to_timestamp", Float8, Timestamptz, func(v schema.Value) (schema.Value, error) { return stampOrError(temporal.FromEpoch(v.Float())) }))
 	return append(append(list, fieldOverloads()...), append(append(makeOverloads(), makeIntervals()...), zoneOverloads()...)...)
+}
+
+// toChar writes a timestamp by a template; NULL for an infinity.
+func toChar([]schema.Type, *schema.Type) (evalFunc, error) {
+	compile := remembered(temporal.CompileFormat)
+	return func(v []schema.Value) (schema.Value, error) {
+		if temporal.IsInfinite(v[0].Int()) || len(v[1].Ref()) == 0 {
+			return schema.Null(), nil
+		}
+		f, err := compile(v[1].Ref())
+		if err != nil {
+			return schema.Null(), err
+		}
+		return text(f.Append(nil, v[0].Int())), nil
+	}, nil
 }
 
 // fieldOverloads are EXTRACT, whose result is exact, and date_part, whose is a

@@ -47,7 +47,7 @@ func refusals() map[string][2]string {
 			"pg_backend_pid inet_client_addr txid_current pg_current_xact_id pg_sleep pg_typeof", itsOwnState, dropIt},
 		{"exp ln log log10 power pow cbrt ||/ sin cos tan cot asin acos atan atan2 sind cosd tand cotd asind acosd atand atan2d sinh cosh tanh asinh " +
 			"acosh atanh erf erfc gamma lgamma ^", lastDigit, atSource},
-		{"to_char to_number to_date", settings, "cast to text, or use extract() and lpad() to build the text"},
+		{"to_number to_date", settings, "cast to text, or use extract() and lpad() to build the text"},
 		{"quote_ident", "which words it quotes depends on the server's version", "write the quotes with || and replace()"},
 		{"format", "its rules have not been reproduced", "use || and concat()"},
 		{"to_tsvector to_tsquery plainto_tsquery websearch_to_tsquery phraseto_tsquery ts_rank @@", "it depends on a text search configuration",
@@ -76,6 +76,8 @@ func refusedByType(name string, args []schema.Type) *Refused {
 	switch {
 	case name == "age" && len(args) == 1:
 		return &Refused{Name: name, Why: "with one argument it counts from the current date", Mend: "write age(a, b)"}
+	case name == "to_char" && len(args) == 2 && category(Identify(&args[0])) != 'D':
+		return &Refused{Name: name, Why: settings, Mend: "cast to text, or use round(), replace() and lpad() to build the text"}
 	case name == "to_timestamp" && len(args) == 2:
 		return &Refused{Name: name, Why: settings, Mend: "cast the text to timestamp"}
 	}
