@@ -15,7 +15,7 @@ func jsonMakers() []overload {
 		{name: "to_json", args: []ID{anyElement}, result: JSON, make: jsonMaker(toOne, false)},
 		{name: "jsonb_build_array", rest: anyType, result: JSONB, loose: true, make: jsonMaker(toArray, true)},
 		{name: "json_build_array", rest: anyType, result: JSON, loose: true, make: jsonMaker(toArray, false)},
-		{name: "jsonb_build_object", rest: anyType, result: JSONB, loose: true, make: jsonMaker(toObject, true)},
+		{name: "jsonb_build_object", rest: anyType, result: JSONB, loose: true, make: objectMaker},
 		{name: "json_build_object", rest: anyType, result: JSON, loose: true, make: jsonMaker(toObject, false)},
 	}
 }
@@ -106,6 +106,8 @@ func AppendJSON(dst []byte, t *schema.Type, v schema.Value) []byte {
 		return appendNumber(dst, t, v)
 	case schema.KindJSON:
 		return append(dst, v.Ref()...)
+	case schema.KindText:
+		return jsonb.AppendString(dst, v.Ref())
 	case schema.KindTimestamp, schema.KindDate:
 		return appendISO(dst, t, v)
 	case schema.KindArray:
