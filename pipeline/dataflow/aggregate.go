@@ -28,6 +28,7 @@ type aggregation struct {
 	slots      []slot
 	reps       []*values // of group columns whose equal values may look different; by place, or nil
 	sets       []*values
+	lowest     bool // one of sets is for the least value
 	deltas     run
 
 	picked schema.Row // scratch of take
@@ -157,8 +158,23 @@ func (a *aggregation) load(t *Epoch, group []byte) error {
 			}
 		}
 	}
+	return a.start(t)
+}
+
+// start goes to the group with all values.
+func (a *aggregation) start(t *Epoch) error {
+	var old schema.Row
+	if a.at.old != nil && a.lowest {
+		if err := a.form.read(a.at.old, &a.row); err != nil {
+			return err
+		}
+		old = a.row
+	}
 	for _, s := range a.sets {
-		s.start(t, at.key[collectionBytes:], at.old != nil)
+		s.start(t, a.at.key[collectionBytes:], a.at.old != nil)
+		if s.mode == least {
+			s.recall(old)
+		}
 	}
 	return nil
 }

@@ -244,6 +244,7 @@ func (c *compiler) aggregate(n *Aggregate, v, in *vertex) error {
 	for i, col := range n.Group {
 		if looksDifferent(cols[col]) {
 			a.reps[i] = &values{mode: least, args: []int{col}, form: formOf(cols[col : col+1]), filter: -1, what: "group"}
+			a.reps[i].low.column = i
 			c.keep(a, a.reps[i], -1)
 		}
 	}
@@ -271,6 +272,7 @@ func (c *compiler) slot(a *aggregation, i int, cols []schema.Column) (err error)
 		if s.set, err = newValues(agg, cols, s.acc, a.max); err != nil {
 			return err
 		}
+		s.set.low.column = len(a.node.Group) + i
 		c.keep(a, s.set, i)
 	}
 	a.slots = append(a.slots, s)
@@ -282,6 +284,7 @@ func (c *compiler) keep(a *aggregation, s *values, place int) {
 	s.collection = c.e.collection(GroupValues, place, a.vertex, places(len(a.node.Group)))
 	s.own.make = c.e.env.NewSorter
 	a.sets = append(a.sets, s)
+	a.lowest = a.lowest || s.mode == least
 }
 
 // place gives the place of a column in what deltas carry.

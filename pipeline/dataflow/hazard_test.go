@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -374,6 +377,51 @@ func TestIntervalsThatAreEqual(t *testing.T) {
 		for _, row := range w.result {
 			if months, _, _ := row[0].Interval(); months != 0 || row[1].Int() != 2 {
 				t.Errorf("R14: the group shows %d months, and %d rows", months, row[1].Int())
+			}
+		}
+	}
+}
+
+// The least value goes, and behind the next one there are changes still.
+func TestLeastGoesAndMoreChanges(t *testing.T) {
+	t.Parallel()
+	p := planOf(nil, nil, tableOf("t", 1, column("id", integer), column("v", integer)))
+	p.Root = aggregateOf(scanOf(p, 0), nil, agg(Min, 1, integer), agg(Max, 1, integer))
+	w := newWorld(t, p)
+	for v := range int64(6) {
+		w.upsert(0, schema.Row{schema.Int(v), schema.Int(v)})
+	}
+	w.finish()
+	w.delete(0, schema.Row{schema.Int(0)})
+	for _, v := range []int64{2, 4, 5} { // once more
+		w.upsert(0, schema.Row{schema.Int(10 + v), schema.Int(v)})
+	}
+	if got := strings.Join(w.finish(), "; "); got != ": 0 5 → 1 5" {
+		t.Errorf("R19: told is %q", got)
+	}
+	if err := same(w.state, w.refilled()); err != nil {
+		t.Errorf("R19: %v", err)
+	}
+}
+
+// Operators ask no clock and roll no dice.
+func TestNoClock(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range f.Imports {
+			if p := i.Path.Value; p == `"time"` || strings.HasPrefix(p, `"math/rand`) {
+				t.Errorf("R20: %s imports %s", file, p)
 			}
 		}
 	}

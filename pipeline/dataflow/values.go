@@ -47,7 +47,8 @@ type values struct {
 	touched bool
 	c       Cursor // over the entries as the epoch found them
 	ahead   bool
-	done    bool // first: the least value is known
+	low     lowest
+	done    bool // least: it is known
 	found   []byte
 	id      []byte // of the lots being gathered
 	lots    []lot
@@ -56,6 +57,7 @@ type values struct {
 	scratch []byte // the payload at hand
 	before  []byte // the entry at hand as the epoch found it
 	after   []byte // and as it becomes
+	scan    []byte
 }
 
 // A mode is what the values are kept for.
@@ -197,6 +199,9 @@ func (s *values) change() error {
 	if err := s.upTo(s.key); err != nil {
 		return err
 	}
+	if s.mode == least && s.toLowest() > 0 {
+		s.keepLowest()
+	}
 	prior, err := s.prior()
 	if err != nil {
 		return err
@@ -211,6 +216,11 @@ func (s *values) change() error {
 	if err := s.turn(first); err != nil {
 		return err
 	}
+	if s.mode == least && !s.done && s.toLowest() == 0 {
+		if err := s.seek(); err != nil {
+			return err
+		}
+	}
 	s.lots = s.lots[:0]
 	s.bytes.reset()
 	return nil
@@ -222,7 +232,7 @@ func (s *values) touch() error {
 		return nil
 	}
 	s.touched = true
-	if !s.existed || s.mode == distinct {
+	if !s.existed || s.mode != all {
 		return nil
 	}
 	c, err := s.t.r.Scan(s.key[:s.group], tuple.PrefixEnd(nil, s.key[:s.group]))
@@ -261,9 +271,9 @@ func (s *values) upTo(key []byte) error {
 func (s *values) prior() ([]byte, error) {
 	s.before = s.before[:0]
 	switch {
-	case !s.existed:
+	case !s.existed, s.mode == least && s.toLowest() < 0:
 		return nil, nil
-	case s.mode == distinct || s.done:
+	case s.mode == distinct, s.mode == least && (s.c == nil || s.done):
 		v, ok, err := s.t.r.Get(s.key)
 		if ok {
 			s.before = append(s.before, v...)
@@ -422,6 +432,9 @@ func (s *values) end() error {
 		if err := s.change(); err != nil {
 			return err
 		}
+	}
+	if s.touched {
+		s.keepLowest()
 	}
 	if err := s.upTo(nil); err != nil {
 		return err
