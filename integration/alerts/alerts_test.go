@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -49,7 +48,7 @@ func TestComponentDownAndSlotAtRisk(t *testing.T) {
 	l.fires(butTheDisk, sourceDown)
 
 	s.SQL("neighbour", "INSERT INTO busy SELECT repeat('x', 1000) FROM generate_series(1, 40000)")
-	kept := ask[int64](s, "SELECT (pg_current_wal_lsn() - restart_lsn)::bigint >> 20 FROM pg_replication_slots WHERE database = current_database()")
+	kept := scene.Ask[int64](s, "SELECT (pg_current_wal_lsn() - restart_lsn)::bigint >> 20 FROM pg_replication_slots WHERE database = current_database()")
 	s.SQL("neighbour", fmt.Sprintf("ALTER SYSTEM SET max_slot_wal_keep_size = '%dMB'", kept+5), "SELECT pg_reload_conf()")
 	l.await("a slot near its limit", func(values map[string]float64) bool {
 		retained, _ := value(values, "evert_source_retained_bytes")
@@ -71,24 +70,10 @@ func TestComponentDownAndSlotAtRisk(t *testing.T) {
 	l.fires(butTheDisk, daemonDown)
 }
 
-// ask gives the one value of a query.
-func ask[T any](s *scene.Scene, sql string) (value T) {
-	s.Helper()
-	conn, err := pgx.Connect(s.Context(), s.URL())
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer conn.Close(s.Context())
-	if err := conn.QueryRow(s.Context(), sql).Scan(&value); err != nil {
-		s.Fatalf("%s: %v", sql, err)
-	}
-	return value
-}
-
 // catchesUp waits until all that is committed now is in the topics.
 func catchesUp(s *scene.Scene, d *harness.Daemon) {
 	s.Helper()
-	end := harness.LSN(ask[string](s, "SELECT pg_current_wal_insert_lsn()::text"))
+	end := harness.LSN(scene.Ask[string](s, "SELECT pg_current_wal_insert_lsn()::text"))
 	d.AwaitStatus("catching up", func(st harness.Status) bool { return harness.LSN(st.Position) >= end })
 }
 

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/integration/harness/scene"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
@@ -76,21 +74,7 @@ func checkMemoryBelow(t *testing.T, d *harness.Daemon, most int64) {
 // sender gives the backend that streams to us, 0 if there is none.
 func sender(s *scene.Scene) int {
 	s.Helper()
-	return ask[int](s, "SELECT coalesce((SELECT active_pid FROM pg_replication_slots WHERE database = current_database()), 0)")
-}
-
-// ask gives the one value of a query.
-func ask[T any](s *scene.Scene, sql string) (value T) {
-	s.Helper()
-	conn, err := pgx.Connect(s.Context(), s.URL())
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer conn.Close(s.Context())
-	if err := conn.QueryRow(s.Context(), sql).Scan(&value); err != nil {
-		s.Fatalf("%s: %v", sql, err)
-	}
-	return value
+	return scene.Ask[int](s, "SELECT coalesce((SELECT active_pid FROM pg_replication_slots WHERE database = current_database()), 0)")
 }
 
 // mostLines is how much a fault may log: a storm is far above.
@@ -118,6 +102,6 @@ func caughtUp(lsn string) func(harness.Status) bool {
 // goesOn waits until the daemon has everything that is committed now.
 func goesOn(s *scene.Scene, d *harness.Daemon) {
 	s.Helper()
-	now := ask[string](s, "SELECT pg_current_wal_insert_lsn()::text")
+	now := scene.Ask[string](s, "SELECT pg_current_wal_insert_lsn()::text")
 	d.AwaitStatus("catching up by itself to "+now, caughtUp(now))
 }

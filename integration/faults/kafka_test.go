@@ -111,7 +111,7 @@ func TestStandBy(t *testing.T) {
 // now: whichever it is that captures.
 func eitherGoesOn(s *scene.Scene, daemons ...*harness.Daemon) {
 	s.Helper()
-	done := caughtUp(ask[string](s, "SELECT pg_current_wal_insert_lsn()::text"))
+	done := caughtUp(scene.Ask[string](s, "SELECT pg_current_wal_insert_lsn()::text"))
 	timeout := time.After(harness.Patience)
 	for {
 		for _, d := range daemons {

@@ -10,6 +10,7 @@ import (
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/integration/harness/check"
 	"github.com/evertdb/evert/integration/harness/proxy"
+	"github.com/evertdb/evert/integration/harness/scene"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
@@ -106,7 +107,7 @@ func TestIdleBesideBusyNeighbour(t *testing.T) {
 	timeout := time.After(harness.Patience)
 	for {
 		s.SQL("neighbour", "CHECKPOINT")
-		kept := ask[int64](s, "SELECT (pg_current_wal_lsn() - restart_lsn)::bigint FROM pg_replication_slots WHERE database = current_database()")
+		kept := scene.Ask[int64](s, "SELECT (pg_current_wal_lsn() - restart_lsn)::bigint FROM pg_replication_slots WHERE database = current_database()")
 		if kept < mostRetained/4 {
 			break
 		}
@@ -116,7 +117,7 @@ func TestIdleBesideBusyNeighbour(t *testing.T) {
 		case <-time.After(20 * time.Millisecond): // the period of asking
 		}
 	}
-	if wrote := ask[int64](s, "SELECT (pg_current_wal_lsn() - '0/0')::bigint"); wrote < mostRetained {
+	if wrote := scene.Ask[int64](s, "SELECT (pg_current_wal_lsn() - '0/0')::bigint"); wrote < mostRetained {
 		t.Fatalf("the neighbour wrote only %d MiB", wrote>>20)
 	}
 	stop := s.Traffic()

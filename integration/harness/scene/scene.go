@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/integration/harness/check"
 	"github.com/evertdb/evert/integration/harness/workload"
@@ -118,6 +120,20 @@ func tables() []string {
 		names = append(names, t.Name)
 	}
 	return names
+}
+
+// Ask gives the one value of a query.
+func Ask[T any](s *Scene, sql string) (value T) {
+	s.Helper()
+	conn, err := pgx.Connect(s.Context(), s.URL())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(s.Context()))
+	if err := conn.QueryRow(s.Context(), sql).Scan(&value); err != nil {
+		s.Fatalf("%s: %v", sql, err)
+	}
+	return value
 }
 
 // MustEnd stops a daemon as SIGTERM does, catches up and compares.
