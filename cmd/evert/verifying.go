@@ -144,6 +144,9 @@ func (v *verifying) tableOf(ctx context.Context, topic string) (*schema.Table, e
 // pinned holds capture at the place of a snapshot of the database, and calls at
 // with the cut that the log has there.
 func (v *verifying) pinned(ctx context.Context, at func(cut pipeline.Position) error) error {
+	if !v.capture.monitor.Status().Ready {
+		return v.refuse("its tables are not copied yet, or it does not run", "evert status   # says how far it is")
+	}
 	g := v.capture.gate
 	if !g.hold() {
 		return v.refuse("another comparison holds the source", "wait for its end")
