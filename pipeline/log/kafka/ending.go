@@ -60,12 +60,12 @@ func (w *Writer) awaitEnding(ctx context.Context) error {
 	defer cancel()
 	w.ending.mu.Lock()
 	defer w.ending.mu.Unlock()
-	for w.ending.next != nil && w.log.settles {
+	for n := 1; w.ending.next != nil && w.log.settles; n++ {
 		done, err := w.endingOnce(ctx)
 		if done || !passes(err) {
 			return err
 		}
-		if wait(ctx, settlePeriod) != nil {
+		if wait(ctx, settlePause(n, err)) != nil {
 			return fmt.Errorf("the cluster has not ended the last transaction of %s: %w", w.id, context.Cause(ctx))
 		}
 	}

@@ -49,12 +49,12 @@ func (l *Log) settle(ctx context.Context, id string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RetryFor)
 	defer cancel()
-	for {
+	for n := 1; ; n++ {
 		done, err := l.settleOnce(ctx, id)
 		if done || !passes(err) {
 			return err
 		}
-		if wait(ctx, settlePeriod) != nil {
+		if wait(ctx, settlePause(n, err)) != nil {
 			return fmt.Errorf("the cluster has not ended the last transaction of %s: %w", id, errors.Join(err, context.Cause(ctx)))
 		}
 	}
@@ -94,6 +94,15 @@ func (l *Log) unsettled(ctx context.Context, id string, producer int64) error {
 		return err
 	}
 	return undecided(id, hidden[0])
+}
+
+// settlePause is the wait behind the nth look: a cluster that does not answer is
+// not asked a hundred times a second.
+func settlePause(n int, err error) time.Duration {
+	if err != nil {
+		return backoff(n)
+	}
+	return settlePeriod
 }
 
 // passes reports whether it is worth asking again: what the cluster says while it
