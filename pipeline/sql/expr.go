@@ -182,6 +182,7 @@ func (b *binder) apply(at int, name string, args ...*term) *term {
 	}
 	coll := b.mergeAll(cast)
 	b.need(f.Needs, coll, at, describe(name))
+	b.constantRegex(at, name, &f, cast)
 	t := &term{op: opCall, typ: f.Result, fn: &f, args: cast, at: at}
 	t.coll = resultCollation(&f.Result, coll)
 	return t.fold()
