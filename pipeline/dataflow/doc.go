@@ -59,6 +59,19 @@
 // an epoch depends on the rows alone, never on the epochs in which they came
 // (R14): the tests compare it byte by byte.
 //
+// An aggregate's scalars (count, sum, avg, bool_and, bool_or) lie in its group's
+// entry; min and max know their first value from the result row there, and look
+// for the next one only when it goes; string_agg and its like go over all values
+// of the group whenever one changes.
+//
+// # What runs when
+//
+// Steps (tables, joins, aggregates, the output) run one after the other, each
+// over all its deltas; Map, Filter and Union run within the step before. An epoch
+// that fills an empty view reads nothing, so there the steps that share no rows
+// and no node run beside each other, if Env.Workers says so. The bytes are the
+// same.
+//
 // # Values that are equal and look different
 //
 // 1.0 and 1.00 are one group, and one of a DISTINCT. Postgres shows whichever it
