@@ -72,9 +72,9 @@
 //
 // Logarithms, exponentials, powers and trigonometry are refused: their last digit
 // belongs to the C library. Regular expressions are those whose answer does not
-// depend on which alternative is tried first (package pattern). to_char writes
-// timestamps, not numbers, and no localized names; format(), SIMILAR TO and
-// jsonpath are refused. Texts of dates and timestamps are read in ISO 8601's order
+// depend on which alternative is tried first (package pattern). to_char has no
+// localized names and no zones, and of numbers the patterns 9 0 , . and FM; format(),
+// SIMILAR TO and jsonpath are refused. Texts of dates and timestamps are read in ISO 8601's order
 // only, and zones other than UTC as fixed offsets only (package temporal). What a
 // function makes is bounded at 64 MiB of text. Float sums are exact and rounded
 // once, where Postgres's depend on the order of the rows (package aggregate).

@@ -13,7 +13,7 @@ func drawText(rng *rand.Rand, name string, place int, t *schema.Type) string {
 	if rng.IntN(12) == 0 {
 		return "NULL"
 	}
-	if list := special(name, place, t); list != nil && rng.IntN(8) > 0 {
+	if list := special(rng, name, place, t); list != nil && rng.IntN(8) > 0 {
 		return list[rng.IntN(len(list))]
 	}
 	id := Identify(t)
@@ -48,7 +48,7 @@ func drawArray(rng *rand.Rand, t *schema.Type) string {
 }
 
 // special are texts that a function's argument is worth trying with.
-func special(name string, place int, t *schema.Type) []string {
+func special(rng *rand.Rand, name string, place int, t *schema.Type) []string {
 	switch id := Identify(t); {
 	case name == "make_interval" && id == Int4:
 		return []string{"0", "1", "-3", "1000"}
@@ -74,7 +74,15 @@ func special(name string, place int, t *schema.Type) []string {
 		return []string{"hex", "base64", "escape", "HEX", "none"}
 	case name == "decode":
 		return []string{"6162", "YWI=", `a\b\001`, "61 62", "abc", "YW I=", "=", "YWJj", ""}
+	case name == "to_char" && id == Numeric:
+		return strings.Fields("0 0.0 0.1 -0.1 0.05 -0.004 1 -1 12 485 -485 1234.5 -1234.567 999.995 1000000 12345678.9 0.5 -0.5 99.999 10.10 100 NaN")
 	case name == "to_char":
+		if id == Text && rng.IntN(3) == 0 {
+			return []string{randomTemplate(rng, numberParts), randomTemplate(rng, timeParts)}
+		}
+		if id == Text && rng.IntN(2) == 0 {
+			return strings.Split(numberFormats, "\n")
+		}
 		if id == Text {
 			return strings.Split(formats, "\n")
 		}
@@ -157,6 +165,76 @@ qtr" Q
 ID IY I J
 MSth USTH FF3th
 iyyy"W"iw`
+
+// Parts that random templates of to_char are made of.
+const (
+	numberParts = `9 9 9 0 0 , . FM x - "q" é`
+	timeParts   = `YYYY YYY YY Y Y,YYY IYYY IY I MM MONTH Month month Mon DD DDD D Dth ID IDDD DAY Day dy HH HH12 HH24 hh24 MI SS SSSS MS US FF3 AM p.m. BC a.d.
+		Q WW W IW CC J FM TH th - : / , . "T" x mi ss yyyy dd ddth`
+)
+
+func randomTemplate(rng *rand.Rand, parts string) string {
+	list := strings.Fields(parts)
+	var b strings.Builder
+	for range 1 + rng.IntN(7) {
+		b.WriteString(list[rng.IntN(len(list))])
+		if rng.IntN(6) == 0 {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+// numberFormats are templates of to_char for numbers, one a line.
+const numberFormats = `999
+9
+0
+000
+9990
+0999
+9,999
+9,999,999
+0,000
+999.99
+990.99
+990.00
+FM999
+FM999.99
+FM990.00
+FM9,999,990.00
+FM9990.09
+FM0
+FM9
+FM9.9
+FM.99
+.99
+.00
+99.
+FM99.
+9.9.9
+999,999,999.99
+FM999,999,999,999
+000,000.000
+FM000,000.000
+"USD" 999.99
+x999x
+99 99
+FM90.909
+9099
+FM9099.9099
+9,
+,9
+FM,9
+9.,9
+FM9.,9
+"a\"b"9
+99%
+-99
+0.0
+FM0.9
+FM09.90
+99,99.99,99
+é9`
 
 func isRegex(name string) bool {
 	return strings.Contains(name, "~") && !strings.Contains(name, "~~") || strings.HasPrefix(name, "regexp_") || name == "substring"

@@ -58,9 +58,32 @@ func numericScales() []overload {
 			x, err := decimalOf(v)
 			return numeric(x.Trunc(int(n.Int()))), err
 		}),
+		{name: "to_char", args: []ID{Numeric, Text}, result: Text, make: numberFormat},
+		{name: "to_char", args: []ID{Int4, Text}, result: Text, make: numberFormat},
+		{name: "to_char", args: []ID{Int8, Text}, result: Text, make: numberFormat},
 		unary("scale", Numeric, Int4, scaleOf(decimal.Decimal.Scale)),
 		unary("min_scale", Numeric, Int4, scaleOf(decimal.Decimal.MinScale)),
 	}
+}
+
+// numberFormat makes to_char of numbers.
+func numberFormat(args []schema.Type, _ *schema.Type) (evalFunc, error) {
+	compile := remembered(decimal.CompileFormat)
+	whole := args[0].Kind == schema.KindInt
+	return func(v []schema.Value) (schema.Value, error) {
+		f, err := compile(v[1].Ref())
+		if err != nil {
+			return schema.Null(), err
+		}
+		d := decimal.Int(v[0].Int())
+		if !whole {
+			if d, err = decimalOf(v[0]); err != nil {
+				return schema.Null(), err
+			}
+		}
+		out, err := f.Append(nil, d)
+		return orNull(text(out), err)
+	}, nil
 }
 
 func scaleOf(f func(decimal.Decimal) int) func(schema.Value) (schema.Value, error) {

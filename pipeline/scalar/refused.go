@@ -76,8 +76,8 @@ func refusedByType(name string, args []schema.Type) *Refused {
 	switch {
 	case name == "age" && len(args) == 1:
 		return &Refused{Name: name, Why: "with one argument it counts from the current date", Mend: "write age(a, b)"}
-	case name == "to_char" && len(args) == 2 && category(Identify(&args[0])) != 'D':
-		return &Refused{Name: name, Why: settings, Mend: "cast to text, or use round(), replace() and lpad() to build the text"}
+	case name == "to_char" && len(args) == 2 && (category(Identify(&args[0])) == 'T' || Identify(&args[0]) == Float4 || Identify(&args[0]) == Float8):
+		return &Refused{Name: name, Why: settings, Mend: "cast the number to numeric, or use extract() and lpad() to build the text"}
 	case name == "to_timestamp" && len(args) == 2:
 		return &Refused{Name: name, Why: settings, Mend: "cast the text to timestamp"}
 	}

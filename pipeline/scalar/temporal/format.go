@@ -106,7 +106,8 @@ func (f *Format) Append(dst []byte, micros2000 int64) []byte {
 		}
 		start := len(dst)
 		dst = it.append(dst, c)
-		if it.ordinal != "" {
+		if it.ordinal != "" && isDigit(dst[len(dst)-1]) { // behind a word it is left out
+
 			dst = append(dst, ordinalOf(dst[start:], it.ordinal)...)
 		}
 	}
