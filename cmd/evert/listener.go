@@ -24,16 +24,30 @@ func (d *daemon) listenRegistry(ctx context.Context, faces api.Handlers) error {
 		return nil
 	}
 	d.schemas.Holds(schemas.Size)
-	return d.listenOn(ctx, "registry", d.config.Serve.Registry, observed(faces.Registry(rest.Handler(schemas)), d.schemas.Served), d.config.Serve.TLS)
+	return d.listenOn(ctx, "registry", d.config.Serve.Registry, observed(faces.Registry(routed(rest.Handler(schemas))), d.schemas.Served), d.config.Serve.TLS)
 }
 
+// routeKey is under which a request carries a string for the route that it came
+// to: who passes a request on may do so with a copy of it.
+type routeKey struct{}
+
 // observed tells of each request's route, "" if none was reached, and the status
-// of its answer.
+// of its answer. routed has to stand before the routes.
 func observed(next http.Handler, served func(route string, status int)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &counting{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(c, r)
-		served(r.Pattern, c.status)
+		c, route := &counting{ResponseWriter: w, status: http.StatusOK}, ""
+		next.ServeHTTP(c, r.WithContext(context.WithValue(r.Context(), routeKey{}, &route)))
+		served(route, c.status)
+	})
+}
+
+// routed notes the route that a request came to, for observed.
+func routed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if route, ok := r.Context().Value(routeKey{}).(*string); ok {
+			*route = r.Pattern
+		}
 	})
 }
 
