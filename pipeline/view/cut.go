@@ -109,7 +109,7 @@ func (t *Task) behind(next Vector) (b Behind) {
 
 // hold tells once that the view is held, and once that it is no more.
 func (t *Task) hold(why *pipeline.Refusal) {
-	if t.display.hold(why) && t.Events.Held != nil {
+	if t.display.hold(why, t.Now()) && t.Events.Held != nil {
 		t.Events.Held(why)
 	}
 }

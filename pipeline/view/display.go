@@ -66,7 +66,7 @@ type Status struct {
 type Behind struct {
 	Transactions uint64
 	Records      int64     // of the table topics, about: offsets have gaps
-	Since        time.Time // when it last was nothing; zero while it is
+	Since        time.Time // when it last was nothing, or when the view was held; zero while it follows
 }
 
 // display is what others see of a view; the task changes it.
@@ -231,7 +231,7 @@ func (d *display) hydrating() {
 }
 
 // hold notes why the view is held, and reports whether that is news.
-func (d *display) hold(why *pipeline.Refusal) (news bool) {
+func (d *display) hold(why *pipeline.Refusal, now time.Time) (news bool) {
 	d.mu.Lock()
 	had := d.status.Held
 	d.mu.Unlock()
@@ -240,6 +240,9 @@ func (d *display) hold(why *pipeline.Refusal) (news bool) {
 	}
 	d.change(func() {
 		d.status.Held = why
+		if why != nil && d.status.Behind.Since.IsZero() {
+			d.status.Behind.Since = now
+		}
 		switch {
 		case d.status.Phase == Hydrating:
 		case why != nil:

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // The states of a view that a source does not have.
@@ -34,7 +36,7 @@ type ViewStatus struct {
 	Hydration          *Hydration `json:"hydration,omitempty"`
 	BehindTransactions uint64     `json:"behind_transactions"` // that its sources committed and it does not show
 	BehindRecords      int64      `json:"behind_records"`      // of its table topics, about
-	LagSeconds         float64    `json:"lag_seconds"`         // since it last showed everything
+	LagSeconds         float64    `json:"lag_seconds"`         // since it last showed everything, or is held
 	StateBytes         int64      `json:"state_bytes"`
 	EpochP50Seconds    float64    `json:"epoch_p50_seconds,omitempty"`
 	EpochP99Seconds    float64    `json:"epoch_p99_seconds,omitempty"`
@@ -56,8 +58,15 @@ type Hydration struct {
 	LeftSeconds float64 `json:"left_seconds,omitempty"`
 }
 
-// Up reports whether the view runs, or stands by.
+// codeViewWaits: a view waits for a table that is not captured yet.
+const codeViewWaits pipeline.Code = "VIEW_WAITS"
+
+// Up reports whether the view runs, stands by, or waits for a table that is not
+// captured yet: then its source is what it waits for.
 func (s *ViewStatus) Up() bool {
+	if s.Problem != nil && s.Problem.Code == codeViewWaits {
+		return true
+	}
 	return s.State != Starting && s.State != Waiting && s.State != Refused && s.State != Stopped
 }
 
@@ -220,7 +229,7 @@ func viewGauges() []viewGauge {
 		counter("restarts_total", "Times the view was begun anew after a failure.", func(s *ViewStatus) uint64 { return s.Restarts }),
 		level("ready", "1 when the view can be read, else 0.", func(s *ViewStatus) (float64, bool) { return bit(s.Ready), true }),
 		level("state_bytes", "Bytes that the view's state occupies.", func(s *ViewStatus) (float64, bool) { return float64(s.StateBytes), true }),
-		level("lag_seconds", "Seconds since the view last showed everything that its sources committed; 0 while it does.", func(s *ViewStatus) (float64, bool) { return s.LagSeconds, true }),
+		level("lag_seconds", "Seconds since the view last showed everything that its sources committed, or since it is held; 0 while it follows.", func(s *ViewStatus) (float64, bool) { return s.LagSeconds, true }),
 		level("behind_transactions", "Source transactions that are committed to the log and not shown by the view.", func(s *ViewStatus) (float64, bool) { return float64(s.BehindTransactions), true }),
 		level("behind_records", "Records of table topics that the view has not read, about.", func(s *ViewStatus) (float64, bool) { return float64(s.BehindRecords), true }),
 		level("hydration_ratio", "Read share of what fills the view's state, 0 to 1; absent when it is filled.", func(s *ViewStatus) (float64, bool) {
