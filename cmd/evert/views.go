@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
@@ -43,7 +44,7 @@ func (d *daemon) openViews(context.Context) (err error) {
 	memory := int64(d.config.Limits.Memory)
 	v := &viewing{shared: store.NewShared(memory/8, stateFiles), group: memory / 16, byName: map[string]*maintaining{}}
 	d.views = v
-	if v.pool, err = spill.Open(filepath.Join(d.config.DataDir, "spill"), spill.Options{Memory: memory / 8, Disk: int64(d.config.Limits.SpillBytes)}); err != nil {
+	if v.pool, err = spill.Open(datadir.SpillPath(d.config.DataDir, "views.tmp"), spill.Options{Memory: memory / 8, Disk: int64(d.config.Limits.SpillBytes)}); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.config.Views)) {
