@@ -93,7 +93,7 @@ func (q *query) pruneGroups(r *aggRel, n need) rel {
 		if !n[a.id] {
 			continue
 		}
-		a = q.total(a, r.in)
+		a = q.total(a, r)
 		next.aggs = append(next.aggs, a)
 		terms = append(terms, a.terms()...)
 	}
@@ -117,20 +117,24 @@ func (a *agg) terms() []*term {
 
 // total makes the order of an aggregate total: by what identifies a row of its
 // input, or else by its arguments.
-func (q *query) total(a *agg, in rel) *agg {
+func (q *query) total(a *agg, r *aggRel) *agg {
 	if !a.tie {
 		return a
 	}
 	next := *a
 	next.tie = false
 	next.order = slices.Clone(a.order)
-	set, ok := smallest(in.keys(q))
+	set, ok := smallest(r.in.keys(q))
 	if !ok {
 		set = columnsOf(a.terms()...)
 	}
 	for _, id := range set {
 		t := q.ref(id, 0, q.columns[id].name)
-		if !slices.ContainsFunc(next.order, func(k orderKey) bool { return same(k.term, t) }) && canKey(t.column("", true)) {
+		isT := func(have *term) bool { return same(have, t) }
+		if slices.ContainsFunc(r.terms, isT) || slices.ContainsFunc(next.order, func(k orderKey) bool { return isT(k.term) }) {
+			continue // it is one within the group, or stands there already
+		}
+		if canKey(t.column("", true)) {
 			next.order = append(next.order, orderKey{term: t})
 		}
 	}

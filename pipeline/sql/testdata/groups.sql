@@ -92,3 +92,35 @@ view by (id)
           #6 scan shop.public.orders (id, note)  unique (id)
           #7 scan shop.public.lines (order_id, line)  unique (order_id, line)
       #6 again
+----
+SELECT c.id AS customer_id, c.name, c.city, count(o.id) AS orders, coalesce(sum(o.total), 0) AS spent,
+       jsonb_agg(jsonb_build_object('id', o.id, 'total', o.total) ORDER BY o.id)
+         FILTER (WHERE o.id IS NOT NULL) AS history
+FROM shop.public.customers c LEFT JOIN shop.public.orders o ON o.customer_id = c.id
+GROUP BY c.id, c.name, c.city
+----
+view by (customer_id)
+#1 map c.id AS customer_id, c.name AS name, c.city AS city, count(o.id) AS orders, COALESCE(sum(o.total), 0) AS spent, jsonb_agg(jsonb_build_object('id', o.id, 'total', o.total) ORDER BY o.id) FILTER (WHERE o.id IS NOT NULL) AS history  unique (customer_id)
+  #2 group by (c.id, c.name, c.city); count(o.id); sum(o.total); jsonb_agg(jsonb_build_object('id', o.id, 'total', o.total) ORDER BY o.id) FILTER (WHERE o.id IS NOT NULL) {order: o.id}  unique (id, name, city)
+    #3 map c.id, c.name, c.city, o.id, o.total, jsonb_build_object('id', o.id, 'total', o.total), o.id IS NOT NULL  unique (c.id, o.id)
+      #4 left join (id) = (customer_id)  unique (id, id)
+        #5 scan shop.public.customers (id, name, city)  unique (id)
+        #6 scan shop.public.orders (id, customer_id, total)  unique (id)
+----
+WITH doc AS (
+  SELECT order_id, jsonb_agg(jsonb_build_object('line', line, 'sku', sku, 'qty', qty) ORDER BY line) AS lines
+  FROM shop.public.lines GROUP BY order_id)
+SELECT o.id, jsonb_build_object('id', o.id, 'customer', c.name, 'lines', coalesce(d.lines, '[]')) AS document
+FROM shop.public.orders o JOIN shop.public.customers c ON c.id = o.customer_id LEFT JOIN doc d ON d.order_id = o.id
+----
+view by (id)
+#1 map o.id AS id, jsonb_build_object('id', o.id, 'customer', c.name, 'lines', COALESCE(d.lines, '[]')) AS document  unique (id)
+  #2 left join (id) = (order_id)  unique (id)
+    #3 map id, name  unique (id)
+      #4 join (customer_id) = (id)  unique (id)
+        #5 scan shop.public.orders (id, customer_id)  unique (id)
+        #6 scan shop.public.customers (id, name)  unique (id)
+    #7 map order_id, jsonb_agg(jsonb_build_object('line', line, 'sku', sku, 'qty', qty) ORDER BY line) AS lines  unique (order_id)
+      #8 group by (order_id); jsonb_agg(jsonb_build_object('line', line, 'sku', sku, 'qty', qty) ORDER BY line) {order: line}  unique (order_id)
+        #9 map order_id, jsonb_build_object('line', line, 'sku', sku, 'qty', qty), line  unique (order_id, line)
+          #10 scan shop.public.lines (order_id, line, sku, qty)  unique (order_id, line)
