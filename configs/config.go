@@ -77,7 +77,7 @@ type Limits struct {
 	// Memory for the block cache of the embedded log.
 	LogCacheBytes Size `yaml:"log_cache_bytes" default:"8MiB" min:"1MiB" max:"1TiB"`
 	// Bytes written to the log and not yet acknowledged by it.
-	WriteBytes Size `yaml:"write_bytes" default:"64MiB" min:"1MiB" max:"64GiB"`
+	WriteBytes Size `yaml:"write_bytes" default:"32MiB" min:"1MiB" max:"64GiB"`
 	// Bytes that one fetch from the log may return.
 	FetchBytes Size `yaml:"fetch_bytes" default:"16MiB" min:"64KiB" max:"1GiB"`
 	// HTTP requests in progress at one time; more are answered with 503.

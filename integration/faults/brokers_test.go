@@ -79,7 +79,7 @@ func (s *threesome) stories() []brokerStory {
 
 // unacknowledged is limits.write_bytes: what a cluster that does not answer may
 // leave in our hands.
-const unacknowledged = 64 << 20
+const unacknowledged = 32 << 20
 
 // complaint accepts a line of the log that is more than information.
 func complaint(line string) bool { return !strings.Contains(line, `"level":"INFO"`) }

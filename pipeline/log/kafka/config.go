@@ -72,7 +72,7 @@ const (
 // Limits bound buffers. Each is per writer or reader.
 type Limits struct {
 	WriteRecords int // records not yet acknowledged; 50,000
-	WriteBytes   int // keys, values and headers not yet acknowledged; 64 MiB
+	WriteBytes   int // keys, values and headers not yet acknowledged; 32 MiB
 	ReadBytes    int // one fetch response of one broker, compressed; 16 MiB
 }
 
@@ -98,7 +98,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.RetryFor, 30*time.Second)
 	setDefault(&c.DialTimeout, 10*time.Second)
 	setDefault(&c.Limits.WriteRecords, 50_000)
-	setDefault(&c.Limits.WriteBytes, 64<<20)
+	setDefault(&c.Limits.WriteBytes, 32<<20)
 	setDefault(&c.Limits.ReadBytes, 16<<20)
 	return c
 }
