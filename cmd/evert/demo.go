@@ -169,8 +169,16 @@ func (s *show) summary(took time.Duration) demo.Summary {
 	if !s.filled && sum.Source.State == monitor.Streaming {
 		sum.Copied = sum.Source.Since.Sub(s.daemon.began)
 	}
-	sum.Transactions, sum.Changes = s.traffic.Count()
+	sum.Transactions, sum.Changes = s.committed()
 	return sum
+}
+
+// committed counts what was done in the shop, by its people and by the client that
+// reads its own writes.
+func (s *show) committed() (transactions, changes int64) {
+	transactions, changes = s.traffic.Count()
+	own := s.own.Count()
+	return transactions + own.Commits, changes + own.Changes
 }
 
 // heldMemory is what the Go runtime has of the machine's memory, in bytes.

@@ -47,7 +47,7 @@ func (s *show) watch(ctx context.Context, began time.Time) {
 func (s *show) frame() demo.Frame {
 	status := s.daemon.Status(s.ctx)
 	f := demo.Frame{Now: time.Now(), Source: status.Sources[0], Look: s.look(demo.Look{Views: status.Views})}
-	f.Transactions, f.Changes = s.traffic.Count()
+	f.Transactions, f.Changes = s.committed()
 	return f
 }
 

@@ -30,10 +30,12 @@ type OwnWrites struct {
 
 // Reads is how such reads went.
 type Reads struct {
-	Good   int64         // contained their write
-	Missed int64         // answered without it: there must be none
-	Late   int64         // were not answered in time
-	Median time.Duration // from the commit to the answer, of the newest good ones
+	Commits int64         // of the client
+	Changes int64         // rows changed in them
+	Good    int64         // reads that contained their write
+	Missed  int64         // that were answered without it: there must be none
+	Late    int64         // that were not answered in time
+	Median  time.Duration // from the commit to the answer, of the newest good ones
 }
 
 // OwnCustomer is the one who orders.
@@ -88,22 +90,33 @@ func (o *OwnWrites) Once(ctx context.Context) error {
 
 // round replaces the order of the round before by another, and reads.
 func (o *OwnWrites) round(ctx context.Context, c *pgx.Conn, before int64) (id int64, err error) {
+	changed := int64(1)
 	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "DELETE FROM orders WHERE id = $1", before); err != nil {
+		tag, err := tx.Exec(ctx, "DELETE FROM orders WHERE id = $1", before)
+		if err != nil {
 			return err
 		}
+		changed += tag.RowsAffected()
 		return tx.QueryRow(ctx, "INSERT INTO orders (customer_id, total) VALUES ($1::text::bigint, 4.20) RETURNING id", OwnCustomer).Scan(&id)
 	})
 	if err != nil {
 		return id, err
 	}
 	committed := time.Now()
+	o.committed(changed)
 	var position string
 	if err := c.QueryRow(ctx, "SELECT 'shop:' || pg_current_wal_insert_lsn()").Scan(&position); err != nil {
 		return id, err
 	}
 	row, err := o.Read(ctx, OwnCustomer, position)
 	return id, o.count(row, err, id, before, time.Since(committed))
+}
+
+func (o *OwnWrites) committed(changed int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen.Commits++
+	o.seen.Changes += changed
 }
 
 // count counts an answer.

@@ -82,7 +82,7 @@ func TestOwnWritesOnPostgres(t *testing.T) {
 	if err := o.Run(run); err != nil {
 		t.Fatal(err)
 	}
-	if got := o.Count(); got.Good != 9 || got.Missed != 1 || got.Late != 0 {
+	if got := o.Count(); got.Good != 9 || got.Missed != 1 || got.Late != 0 || got.Commits != 10 || got.Changes != 19 {
 		t.Errorf("%+v of %d reads", got, reads.Load())
 	}
 }
