@@ -25,7 +25,7 @@ import (
 
 // viewing is what all views of a daemon share.
 //
-//	limits.memory ─┬─ an eighth: blocks of states that were read
+//	limits.memory ─┬─ a quarter: blocks of states that were read
 //	               ├─ an eighth: what is sorted before it spills to data_dir/spill
 //	               └─ a sixteenth: one group of a join or an aggregate
 type viewing struct {
@@ -42,7 +42,7 @@ func (d *daemon) openViews(context.Context) (err error) {
 		return nil
 	}
 	memory := int64(d.config.Limits.Memory)
-	v := &viewing{shared: store.NewShared(memory/8, stateFiles), group: memory / 16, byName: map[string]*maintaining{}}
+	v := &viewing{shared: store.NewShared(memory/4, stateFiles), group: memory / 16, byName: map[string]*maintaining{}}
 	d.views = v
 	if v.pool, err = spill.Open(datadir.SpillPath(d.config.DataDir, "views.tmp"), spill.Options{Memory: memory / 8, Disk: int64(d.config.Limits.SpillBytes)}); err != nil {
 		return err
@@ -310,7 +310,7 @@ func (m *maintaining) newTask(p *viewPlan) (*view.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits := view.Limits{Interval: m.config.EpochInterval, State: int64(d.config.Limits.ViewStateBytes)}
+	limits := view.Limits{Interval: m.config.EpochInterval}
 	if k := d.config.Kafka; k != nil {
 		limits.Timeout = k.TransactionTimeout / 2
 	}

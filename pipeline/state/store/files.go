@@ -33,9 +33,11 @@ type table struct {
 	bytes int64
 }
 
-// tableBytes is when a table is full. Files of a half-written epoch do not go
+// tableBytes is when a table is full. A table has one filter, which is read as a
+// whole: that of a large table does not stay in a small cache, and then each get
+// reads it from the disk. Files of a half-written epoch do not go
 // through the wrapper that waits: whoever writes them can come again.
-const tableBytes = 32 << 20
+const tableBytes = 8 << 20
 
 func newFiles(s *Store) *files { return &files{s: s, open: map[uint16]*table{}} }
 

@@ -37,8 +37,8 @@ func (s *Store) options() *pebble.Options {
 		},
 	}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
-	o.TargetFileSizes[0] = 4 << 20
 	for i := range o.Levels {
+		o.TargetFileSizes[i] = tableBytes // Pebble's own are twice as large on each level
 		o.Levels[i].BlockSize = 8 << 10
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
 		o.Levels[i].FilterType = pebble.TableFilter
