@@ -48,6 +48,7 @@ func (d *decoder) check(c *Config) {
 	}
 	for name, v := range c.Views {
 		v.text = d.texts[strings.Join([]string{"views", name, "sql"}, "\x00")]
+		v.key = d.at("views", name, "key")
 	}
 	for _, name := range sortedKeys(c.Sinks) {
 		d.checkSink(c, name, c.Sinks[name])

@@ -147,9 +147,13 @@ type problems struct {
 func (ps *problems) add(at place, c code, what, mend string) {
 	at.line, at.column = max(at.line, 1), max(at.column, 1)
 	p := &Problem{Line: at.line, Column: at.column}
-	p.Where = ps.file + ":" + strconv.Itoa(at.line) + ":" + strconv.Itoa(at.column)
+	p.Where = placeText(ps.file, at)
 	p.Code, p.What, p.Mend = c, what, mend
 	ps.list = append(ps.list, p)
+}
+
+func placeText(file string, at place) string {
+	return file + ":" + strconv.Itoa(at.line) + ":" + strconv.Itoa(at.column)
 }
 
 // err gives what was gathered, in file order and each mistake once, with the

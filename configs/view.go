@@ -20,8 +20,12 @@ type View struct {
 	// Partitions of the view's topic, when it is made; keys never move to others later.
 	Partitions int `yaml:"partitions" default:"1" min:"1" max:"10000"`
 
-	text text // where SQL stands
+	text text  // where SQL stands
+	key  place // where Key does
 }
+
+// KeyAt gives where the view's key stands, as file:line:column of the file.
+func (v *View) KeyAt(c *Config) string { return placeText(c.file, v.key) }
 
 // Fault makes the error of something wrong with the view's SQL, as file:line:column
 // of the file; line and column are those of the text, from 1.

@@ -134,7 +134,8 @@ sources:
       tables: [public.*]
 
 serve: {http: "127.0.0.1:0", registry: "127.0.0.1:0", kafka: "127.0.0.1:0"}
-`
+
+` + demo.Views
 
 func (s *show) file(name string) string { return filepath.Join(s.dir, name) }
 

@@ -45,8 +45,9 @@ func (s *show) watch(ctx context.Context, began time.Time) {
 }
 
 func (s *show) frame() demo.Frame {
-	f := demo.Frame{Now: time.Now(), Source: s.daemon.Status(s.ctx).Sources[0]}
-	f.Transactions, f.Changes = s.traffic.Count()
+	status := s.daemon.Status(s.ctx)
+	f := demo.Frame{Now: time.Now(), Source: status.Sources[0], Look: s.look(demo.Look{Views: status.Views})}
+	f.Transactions, f.Changes = s.committed()
 	return f
 }
 
@@ -61,13 +62,16 @@ func (s *show) suggest() {
 	s.list(append([][2]string{
 		{"evert tail public.orders", "changes, as they come"},
 		{"evert tail public.customers --until-end -o json", "a topic, decoded"},
+		{"evert get customer_orders " + demo.OwnCustomer, "a row of a view, as it is now"},
+		{"evert explain customer_orders", "how it is kept current"},
+		{"evert verify customer_orders", "compared with its SQL, under traffic"},
 		{"evert status", "how far everything is"},
 	}, s.doors()...))
 	stop := "Ctrl-C ends the demo"
 	if s.span > 0 {
 		stop = "It ends after " + terminal.Duration(s.span)
 	}
-	fmt.Fprintf(s.out, "%s\n\n", st.Dim(stop+", compares every topic with its table, and cleans up."))
+	fmt.Fprintf(s.out, "%s\n\n", st.Dim(stop+", compares every topic with its table and every view with its SQL, and cleans up."))
 }
 
 // onPath finds a program as a shell does; empty if it does not.
@@ -85,7 +89,10 @@ func (s *show) doors() (out [][2]string) {
 		}
 		switch l.Name {
 		case "http":
-			out = append(out, [2]string{"curl " + bare + "/metrics", "for Prometheus"})
+			out = append(out,
+				[2]string{"curl " + bare + "/v1/views/revenue/rows", "all rows of a view, of one cut"},
+				[2]string{"curl -N " + bare + "/v1/views/revenue/changes", "then every change, as it comes"},
+				[2]string{"curl " + bare + "/metrics", "for Prometheus"})
 		case "registry":
 			out = append(out, [2]string{"curl " + bare + "/subjects", "the schemas, as a registry"})
 		case "kafka":
@@ -104,7 +111,7 @@ func (s *show) list(commands [][2]string) {
 			t.Add(st.Cyan(c[0]))
 			continue
 		}
-		t.Add(st.Cyan(fmt.Sprintf("%-47s", c[0])), st.Dim(c[1]))
+		t.Add(st.Cyan(fmt.Sprintf("%-50s", c[0])), st.Dim(c[1]))
 	}
 	_ = t.Write(s.out)
 }
@@ -114,7 +121,7 @@ func (s *show) sayGoodbye() {
 	st := s.style(s.out)
 	if s.keep != "" {
 		fmt.Fprintf(s.out, "\n%s cd %s\n", st.Bold("Kept, and goes on with the next demo:"), s.dir)
-		s.list([][2]string{{"evert status", "without a daemon"}, {"evert tail shop.public.orders --until-end", "the topics lie in data"}})
+		s.list([][2]string{{"evert status", "without a daemon"}, {"evert get customer_orders " + demo.OwnCustomer, "as it was last"}, {"evert tail shop.public.orders --until-end", "the topics lie in data"}})
 	}
 	fmt.Fprintf(s.out, "\n%s\n", st.Bold("Now your own database:"))
 	s.list([][2]string{

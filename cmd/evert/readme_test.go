@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evertdb/evert/cmd/evert/demo"
 	"github.com/evertdb/evert/configs"
 )
 
-// TestReadmeIsTrue loads the file that the README shows and looks for the verbs
-// that it names.
+// TestReadmeIsTrue loads the file that the README shows, finds its view among the
+// demo's, which are compared with Postgres, and looks for the verbs that it names.
 func TestReadmeIsTrue(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -23,6 +24,10 @@ func TestReadmeIsTrue(t *testing.T) {
 	env := func(name string) (string, bool) { return "postgres://evert@localhost/shop", name == "SHOP_URL" }
 	if _, err := configs.Parse("README.md", file[1], env); err != nil {
 		t.Errorf("the README's file: %v", err)
+	}
+	view := regexp.MustCompile("(?s)```yaml\nviews:\n(.*?)```").FindSubmatch(text)
+	if view == nil || !strings.Contains(demo.Views, regexp.MustCompile(` +# .*`).ReplaceAllString(string(view[1]), "")) {
+		t.Error("the README's view is not one of the demo's")
 	}
 	root := (&app{ctx: t.Context(), in: strings.NewReader(""), out: t.Output(), err: t.Output(), env: env}).root()
 	for _, verb := range regexp.MustCompile(`\./evert ([a-z]+)`).FindAllSubmatch(text, -1) {

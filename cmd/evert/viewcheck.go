@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -89,12 +90,31 @@ func (i *inspection) lookAtViews(ctx context.Context) {
 			continue
 		}
 		if !p.KeyKnown {
-			i.add("", pipeline.Found(pipeline.Warns, pipeline.Refusal{Code: codeViewKeyGuess, Where: "view " + name,
-				What: "nothing in the query proves that its key identifies a row; the view stops if two rows share one",
-				Mend: "name the columns that do under views." + name + ".key, or group by them"}))
+			i.add("", keyGuessed(i.config, name, p.View))
 		}
 		i.add("", pipeline.Good("view "+name, "its query holds for the tables as they are"))
 	}
+}
+
+// keyGuessed warns of a key that the query does not prove, with one that it does
+// if there is one.
+func keyGuessed(c *configs.Config, name string, v *sql.View) pipeline.Finding {
+	columns, mend := v.Plan.Root.Columns(), "add the columns that identify a row to views."+name+".key, or group by the key in its sql"
+	if sets := v.Plan.Root.Unique(); len(sets) > 0 {
+		known := slices.MinFunc(sets, func(a, b []int) int { return len(a) - len(b) })
+		mend = "key: " + columnList(columns, known) + "   # identifies a row; or group by the present key in the view's sql"
+	}
+	return pipeline.Found(pipeline.Warns, pipeline.Refusal{Code: codeViewKeyGuess, Where: c.Views[name].KeyAt(c),
+		What: "nothing in the query proves that " + columnList(columns, v.Plan.Key) + " identifies a row of view " + name + ", which stops if two rows share it", Mend: mend})
+}
+
+// columnList writes columns as the file does.
+func columnList(columns []schema.Column, of []int) string {
+	names := make([]string, len(of))
+	for i, c := range of {
+		names[i] = columns[c].Name
+	}
+	return "[" + strings.Join(names, ", ") + "]"
 }
 
 // codeViewKeyGuess warns of a key that is not known to be one.

@@ -310,7 +310,7 @@ func (m *maintaining) newTask(p *viewPlan) (*view.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits := view.Limits{Interval: m.config.EpochInterval}
+	limits := view.Limits{Interval: m.config.EpochInterval, State: int64(d.config.Limits.ViewStateBytes)}
 	if k := d.config.Kafka; k != nil {
 		limits.Timeout = k.TransactionTimeout / 2
 	}

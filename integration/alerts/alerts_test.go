@@ -181,6 +181,53 @@ func TestReaderFallsBehind(t *testing.T) {
 	})
 }
 
+// A row on which the query fails stops a view, which does not show what its
+// sources commit; without it the view catches up by itself.
+func TestViewBehind(t *testing.T) {
+	t.Parallel()
+	tool(t)
+	w := suite.NewWorld(t, pgtest.Start(t, pgtest.Options{}), fmt.Sprintf("behind_%x", harness.Seed(t)&0xffffff))
+	w.Options = harness.Options{Source: "commit_interval: 10ms\nidle_interval: 100ms\n", More: `views:
+  shares:
+    key: [id]
+    sql: SELECT id, 100 / parts AS share FROM db.public.cakes
+`}
+	w.SQL(w.Database, "CREATE TABLE cakes (id int PRIMARY KEY, parts int NOT NULL)", "ALTER TABLE cakes OWNER TO capture", "INSERT INTO cakes VALUES (1, 4)")
+	w.Run()
+	l := newTimeline(t, w.Data())
+	l.await("a view that follows", showing(1))
+	l.watch(6 * time.Minute)
+	l.fires(butTheDisk)
+
+	w.SQL(w.Database, "INSERT INTO cakes VALUES (2, 0)")
+	l.await("a view that has stopped and is behind", func(values map[string]float64) bool {
+		up, _ := value(values, `evert_component_up{component="view shares"`)
+		lag, _ := value(values, aged)
+		return up == 0 && lag > 0
+	})
+	l.watch(4 * time.Minute)
+	l.fires(butTheDisk) // it may mend itself
+	l.watch(2 * time.Minute)
+	l.fires(butTheDisk, viewDown)
+	l.watch(5 * time.Minute) // it is old from the fifth minute on, and has been for five
+	l.fires(butTheDisk, viewDown, viewBehind)
+
+	w.SQL(w.Database, "UPDATE cakes SET parts = 5 WHERE id = 2")
+	l.await("a view that has caught up", showing(2))
+	l.watch(30 * time.Second)
+	l.fires(butTheDisk)
+}
+
+// showing waits for a view that runs, is not behind, and has changed so many rows.
+func showing(rows float64) func(map[string]float64) bool {
+	return func(values map[string]float64) bool {
+		up, _ := value(values, `evert_component_up{component="view shares"`)
+		lag, known := value(values, aged)
+		out, _ := value(values, "evert_view_rows_out_total{")
+		return known && up == 1 && lag == 0 && out == rows
+	}
+}
+
 // keep sets how long a topic keeps its tombstones.
 func keep(t *testing.T, admin *kadm.Client, topic string, span time.Duration) {
 	t.Helper()

@@ -6,5 +6,5 @@
 // A Timeline is what a Prometheus that scrapes every 15 seconds would hold. Each
 // column is a scrape of the daemon, taken as fast as it answers: the numbers are
 // real, only the clock between them is not, so that `for: 5m` does not take five
-// minutes. Rules are evaluated by Prometheus's own code.
+// minutes; an age of minutes grows by that clock, once it has begun. Rules are evaluated by Prometheus's own code.
 package alerts

@@ -42,11 +42,12 @@ type timeline struct {
 	*testing.T
 	data    string // the daemon's data directory
 	series  map[string][]string
+	ages    map[string]time.Duration // of the timeline, since an age is not 0
 	columns int
 }
 
 func newTimeline(t *testing.T, data string) *timeline {
-	return &timeline{T: t, data: data, series: map[string][]string{}}
+	return &timeline{T: t, data: data, series: map[string][]string{}, ages: map[string]time.Duration{}}
 }
 
 // watch scrapes for so long a time of the timeline.
@@ -72,6 +73,9 @@ func (l *timeline) scrape() map[string]float64 {
 	}
 	for name, v := range values {
 		l.pad(name)
+		if strings.HasPrefix(name, aged) {
+			v = l.grown(name, v)
+		}
 		l.series[name] = append(l.series[name], strconv.FormatFloat(v, 'g', -1, 64))
 	}
 	l.columns++
@@ -79,6 +83,22 @@ func (l *timeline) scrape() map[string]float64 {
 		l.pad(name)
 	}
 	return values
+}
+
+// aged counts the seconds since something, and its alert waits for more of them
+// than a test has.
+const aged = "evert_view_lag_seconds{"
+
+// grown adds to an age the time that passed on the timeline, and not for the
+// daemon, since the age began.
+func (l *timeline) grown(name string, v float64) float64 {
+	if v == 0 {
+		delete(l.ages, name)
+		return 0
+	}
+	sum := v + l.ages[name].Seconds()
+	l.ages[name] += interval
+	return sum
 }
 
 // pad marks where a series has no sample; the first of them ends it, as
@@ -196,6 +216,8 @@ const (
 	daemonDown   = `{alertname="EvertComponentDown"}`
 	logDown      = `{alertname="EvertComponentDown",component="log"}`
 	diskFilling  = `{alertname="EvertDiskFilling"}`
+	viewDown     = `{alertname="EvertComponentDown",component="view shares"}`
+	viewBehind   = `{alertname="EvertViewBehind"}`
 	readerBehind = `{alertname="EvertReaderFallsBehind"}`
 )
 
@@ -220,5 +242,10 @@ func TestTimelineReadsScrapes(t *testing.T) {
 	l.pad("s")
 	if !slices.Equal(l.series["s"], []string{"1", "stale", "_", "_"}) {
 		t.Errorf("a series that ends: %v", l.series["s"])
+	}
+	for i, age := range []struct{ real, want float64 }{{0, 0}, {2, 2}, {2.5, 17.5}, {3, 33}, {0, 0}, {1, 1}} {
+		if got := l.grown("age", age.real); got != age.want {
+			t.Errorf("scrape %d: an age of %v became %v, want %v", i, age.real, got, age.want)
+		}
 	}
 }

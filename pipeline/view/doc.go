@@ -61,6 +61,14 @@
 // Columns of the topic outside the key are nullable, whatever the query says, so
 // that columns can come and go without a registry's refusal.
 //
+// # The size of a state
+//
+// Joins and groups keep what may match or change later, so a state grows with its
+// tables (I9). Its size is looked at when it was taken up and after each epoch:
+// above the limit the view stops by itself, alone, and shows the last epoch (R17).
+// A single epoch can go beyond, by what its rows need. What compaction has yet to
+// free counts: a view that it brings below the limit goes on at the next try.
+//
 // # What stops a view
 //
 // A record that cannot be read, a column that the plan needs and that is gone or

@@ -28,6 +28,8 @@ const (
 	CodeKey pipeline.Code = "VIEW_KEY_CHANGED"
 	// CodeTooLarge: a row of the view is larger than its topic takes.
 	CodeTooLarge pipeline.Code = "VIEW_ROW_TOO_LARGE"
+	// CodeState: the state occupies more than it may (R17).
+	CodeState pipeline.Code = "VIEW_STATE_LIMIT"
 	// CodeSchema: the registry does not take the view's schema.
 	CodeSchema pipeline.Code = "VIEW_SCHEMA_REFUSED"
 )
@@ -65,6 +67,11 @@ func (t *Task) tooLarge(n int) error {
 	return &pipeline.Refusal{Code: CodeTooLarge, Where: "topic " + t.output.topic,
 		What: fmt.Sprintf("a row of the view takes %d bytes, and the topic at most %d", n, t.output.maxBytes),
 		Mend: "change views." + t.Name + ".sql so that its rows are smaller; or raise max.message.bytes of the topic"}
+}
+
+func (t *Task) stateTooLarge(n int64) error {
+	return &pipeline.Refusal{Code: CodeState, Where: "view " + t.Name, What: fmt.Sprintf("its state occupies %d bytes, and limits.view_state_bytes is %d", n, t.Limits.State),
+		Mend: "raise limits.view_state_bytes, if the disk has the room, and restart; or change views." + t.Name + ".sql so that it keeps less: fewer rows and columns, aggregates instead of rows"}
 }
 
 func (t *Task) topicReplaced(what string) error {

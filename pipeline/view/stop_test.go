@@ -145,6 +145,37 @@ func TestSQLFails(t *testing.T) {
 	}
 }
 
+// A state that outgrows its limit stops its view, which shows the epoch it has;
+// with a higher limit it goes on.
+func TestStateLimit(t *testing.T) {
+	t.Run("R17 a state beyond its limit", func(t *testing.T) {
+		w := newWorld(t)
+		w.config.Limits.State = 4 // the toy's state counts its rows: two for each customer
+		w.begin()
+		shop := w.sources["shop"]
+		shop.commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
+		w.start()
+		w.check() // as much as it may
+		shop.commit(put(customers, customer(3, "Cy")))
+		grown := w.expect(w.seqs())
+		for range 2 { // each Run finds it so, and takes no epoch more
+			err := <-w.done
+			if pipeline.CodeOf(err) != view.CodeState || !strings.Contains(err.Error(), "occupies 6 bytes, and limits.view_state_bytes is 4") {
+				t.Fatalf("ended with %v", err)
+			}
+			if got := w.shows(); got != grown {
+				t.Fatalf("shows\n%s\nwant\n%s", got, grown)
+			}
+			shop.commit(put(customers, customer(4, "Di")))
+			w.again()
+		}
+		w.fails()
+		w.config.Limits.State = 100
+		w.start()
+		w.check()
+	})
+}
+
 type failing struct{ view.Engine }
 
 func (f failing) Begin(r dataflow.Reader, w dataflow.Writer) (view.Epoch, error) {

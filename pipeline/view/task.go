@@ -42,6 +42,7 @@ type Limits struct {
 	Rows       int           // a commit has at most this many rows; 100,000
 	Bytes      int           // and this many bytes; 32 MiB
 	Timeout    time.Duration // and is open for at most this long: half the transaction timeout; 30 s
+	State      int64         // bytes that the state may occupy, whatever compaction has yet to free; 0: without bound
 	Patience   time.Duration // how long reading may stand still before is asked who is in the way; 10 s
 }
 
@@ -149,6 +150,9 @@ func (t *Task) live(ctx context.Context, stop context.CancelFunc) error {
 	defer t.scout(ctx)()
 	defer stop() // before the scouts are waited for
 	for {
+		if n := t.place.state.Bytes(); t.Limits.State > 0 && n > t.Limits.State {
+			return t.stateTooLarge(n)
+		}
 		next, err := t.await(ctx)
 		if err != nil {
 			return err

@@ -59,6 +59,11 @@ func ofView() []Entry {
 			Mend: "Make the rows smaller in the view's sql: aggregate less into one row. Or raise max.message.bytes of the view's topic.",
 		},
 		{
+			Code: "VIEW_STATE_LIMIT",
+			Text: "The state of the view occupies more disk than limits.view_state_bytes allows. Joins and groups keep what may match later, so a state grows with its tables. The view stops, alone, and shows its last epoch.",
+			Mend: "Raise limits.view_state_bytes, if the disk has the room, and restart. Or let the view's sql keep less: fewer rows and columns, aggregates instead of rows; `evert explain VIEW` shows what its state keeps.",
+		},
+		{
 			Code: "VIEW_SCHEMA_REFUSED",
 			Text: "The registry does not take the schema of the view's rows: a column changed its type in a way that readers of the topic could not follow, or nothing may be registered.",
 			Mend: "Give the view another name in the file; or register the schema, or lower the compatibility level of the subject, in the registry.",

@@ -27,6 +27,7 @@ type Frame struct {
 	Source       monitor.SourceStatus
 	Transactions int64 // of the traffic
 	Changes      int64
+	Look
 }
 
 // width is that of the drawing.
@@ -45,6 +46,7 @@ func (s *Screen) Next(f Frame) string {
 	} else {
 		s.streaming(&b, f)
 	}
+	s.views(&b, &f.Look)
 	if p := f.Source.Problem; p != nil {
 		fmt.Fprintf(&b, "  %s\n", st.Red(p.Text))
 	}
@@ -143,5 +145,5 @@ func Line(f Frame, began time.Time) string {
 	}
 	return fmt.Sprintf("%s  %s  %s records in %d topics  %s transactions captured of %s  %s", clock(f.Now.Sub(began)), f.Source.State,
 		terminal.Count(rows), len(f.Source.Tables), terminal.Count(int64(f.Source.Totals.Transactions)), terminal.Count(f.Transactions),
-		Latency(terminal.Style{}, f.Source.Latency))
+		Latency(terminal.Style{}, f.Source.Latency)) + viewsLine(&f.Look)
 }

@@ -22,22 +22,8 @@ type Summary struct {
 	Memory       int64         // that the process holds, in bytes; 0 if it is not known
 	Source       monitor.SourceStatus
 	Results      []Result
-}
-
-// Differ counts the rows in which topics and tables differ.
-func (s *Summary) Differ() (n int64) {
-	for _, r := range s.Results {
-		n += r.Differ
-	}
-	return n
-}
-
-// Twice counts the records that a topic holds a second time.
-func (s *Summary) Twice() (n int64) {
-	for _, r := range s.Results {
-		n += r.Twice
-	}
-	return n
+	Views        []ViewResult
+	Own          Reads
 }
 
 // A fact is one line of the summary below its table.
@@ -49,6 +35,9 @@ func (s *Summary) String() string {
 	lines = append(lines, s.Style.Bold("evert demo")+"  "+s.Style.Dim(s.Head), "")
 	lines = append(lines, s.table()...)
 	lines = append(lines, "")
+	if len(s.Views) > 0 {
+		lines = append(append(lines, s.viewTable()...), "")
+	}
 	facts := s.facts()
 	for _, f := range facts {
 		lines = append(lines, fmt.Sprintf("%s  %s", s.Style.Dim(fmt.Sprintf("%-15s", f.name)), f.value))
@@ -77,6 +66,10 @@ func (s *Summary) narrow(facts []fact) string {
 		fit(s.mark(&r)+" "+s.Style.Bold(r.Topic), "")
 		fit(terminal.Count(r.Records)+" records, "+terminal.Count(r.Rows)+" rows", "  ")
 	}
+	for _, v := range s.Views {
+		fit(s.markOf(v.Differ)+" view "+s.Style.Bold(v.Name), "")
+		fit(terminal.Count(v.Rows)+" rows", "  ")
+	}
 	b.WriteByte('\n')
 	for _, f := range facts {
 		fit(s.Style.Dim(f.name), "")
@@ -99,7 +92,14 @@ func (s *Summary) facts() []fact {
 	if s.Memory > 0 {
 		out = append(out, fact{"memory", terminal.Bytes(s.Memory) + s.Style.Dim(", one process, the log inside it")})
 	}
-	return append(out, fact{"exactly once", s.once()}, fact{"topics = tables", s.verdict()})
+	if s.Own != (Reads{}) {
+		out = append(out, fact{"own writes", s.Own.text(s.Style)})
+	}
+	out = append(out, fact{"exactly once", s.once()}, fact{"topics = tables", s.verdict()})
+	if len(s.Views) > 0 {
+		out = append(out, fact{"views = SQL", s.viewVerdict()})
+	}
+	return out
 }
 
 func (s *Summary) copied() (n int64) {
@@ -131,9 +131,11 @@ func (s *Summary) verdict() string {
 	return s.Style.Green("✓ all "+terminal.Count(rows)+" rows equal") + s.Style.Dim(", every topic folded by key")
 }
 
-func (s *Summary) mark(r *Result) string {
-	if r.Differ > 0 {
-		return s.Style.Red(fmt.Sprintf("✗ %s differ", terminal.Count(r.Differ)))
+func (s *Summary) mark(r *Result) string { return s.markOf(r.Differ) }
+
+func (s *Summary) markOf(differ int64) string {
+	if differ > 0 {
+		return s.Style.Red(fmt.Sprintf("✗ %s differ", terminal.Count(differ)))
 	}
 	return s.Style.Green("✓")
 }

@@ -20,13 +20,16 @@ func summary() Summary {
 		Results: []Result{
 			{Topic: "shop.public.customers", Records: 5179, Rows: 5030, Copied: 5000},
 			{Topic: "shop.public.order_lines", Records: 40910, Rows: 40514, Copied: 40000},
-		}}
+		},
+		Views: []ViewResult{{Name: "customer_orders", Rows: 5030}, {Name: "revenue", Rows: 5}},
+		Own:   Reads{Good: 12, Median: 53800 * time.Microsecond}}
 }
 
 // What a reader sees, wide, narrow, and when something is wrong.
 func TestSummary(t *testing.T) {
 	wrong := summary()
 	wrong.Results[0].Differ, wrong.Results[1].Twice = 3, 2
+	wrong.Views[1].Differ, wrong.Own.Missed = 1, 2
 	narrow := summary()
 	narrow.Columns = 44
 	wide := summary()
@@ -46,6 +49,25 @@ func TestSummary(t *testing.T) {
 	want, err := os.ReadFile("testdata/summary.txt")
 	if err != nil || b.String() != string(want) {
 		t.Errorf("the summary is not as in testdata (%v); see it, then run with -update:\n%s", err, &b)
+	}
+}
+
+// Whatever is wrong is an error, and nothing else is.
+func TestSummaryWrong(t *testing.T) {
+	for what, spoil := range map[string]func(*Summary){
+		"topics and the tables":      func(s *Summary) { s.Results[1].Differ = 1 },
+		"topics twice":               func(s *Summary) { s.Results[0].Twice = 1 },
+		"views and their SQL":        func(s *Summary) { s.Views[0].Differ = 1 },
+		"the write that they waited": func(s *Summary) { s.Own.Missed = 1 },
+	} {
+		s := summary()
+		if err := s.Wrong(); err != nil {
+			t.Fatalf("nothing is wrong: %v", err)
+		}
+		spoil(&s)
+		if err := s.Wrong(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

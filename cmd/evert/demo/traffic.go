@@ -82,7 +82,7 @@ func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("traffic: %w", err)
+	return fmt.Errorf("the shop: %w", err)
 }
 
 // A person uses one connection. What is random comes from the seed; what the
