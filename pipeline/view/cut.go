@@ -25,7 +25,7 @@ const soundPoll = time.Second
 // await waits for a sound vector later than the present one, and for the pace.
 func (t *Task) await(ctx context.Context) (target, error) {
 	for {
-		next, err := t.newest()
+		next, err := t.newest(ctx)
 		if err != nil {
 			return target{}, err
 		}
@@ -67,7 +67,7 @@ func (t *Task) sleep(ctx context.Context, d time.Duration) error {
 }
 
 // newest is the vector of the newest cuts; none while the view is held.
-func (t *Task) newest() (target, error) {
+func (t *Task) newest(ctx context.Context) (target, error) {
 	next := target{cuts: Vector{}, written: map[string]time.Time{}}
 	var held *pipeline.Refusal
 	for _, source := range slices.Sorted(maps.Keys(t.scouts)) {
@@ -92,7 +92,7 @@ func (t *Task) newest() (target, error) {
 		return target{}, nil
 	}
 	t.display.behind(t.behind(next.cuts), t.Now())
-	return next, t.assign(next.cuts)
+	return next, t.assign(ctx, next.cuts)
 }
 
 // behind counts what lies between the state and a vector.
@@ -215,11 +215,31 @@ func (t *Task) isSound(ctx context.Context, next target) (bool, error) {
 	return true, nil
 }
 
+// checkPartitions refuses a topic with partitions that its source's frontier does
+// not speak of: keys would have moved to where nobody reads (R12). A source that
+// runs finds that out by itself, and holds the view.
+func (t *Task) checkPartitions(ctx context.Context, next Vector) error {
+	for _, in := range t.inputs {
+		infos, err := t.Log.Admin().Topics(ctx, in.topic)
+		if err != nil {
+			return err
+		}
+		known := len(next[in.Source].Tables[in.topic].From)
+		if len(infos) == 1 && len(infos[0].Ends) != known {
+			return t.partitioned(in, len(infos[0].Ends), known)
+		}
+	}
+	return nil
+}
+
 // assign sets the reader of rows to where the state ends, once the tables of
 // next are known.
-func (t *Task) assign(next Vector) error {
+func (t *Task) assign(ctx context.Context, next Vector) error {
 	if t.rows != nil {
 		return nil
+	}
+	if err := t.checkPartitions(ctx, next); err != nil {
+		return err
 	}
 	from := log.Offsets{}
 	for source, cut := range next {

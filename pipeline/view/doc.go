@@ -69,6 +69,13 @@
 // A single epoch can go beyond, by what its rows need. What compaction has yet to
 // free counts: a view that it brings below the limit goes on at the next try.
 //
+// # Partitions
+//
+// A task reads all partitions of all its tables, so tables that are joined need
+// neither as many partitions as each other nor the same partitioner. What the rows
+// of a table need is that a key stays where it is: a topic whose number of
+// partitions is not the one that its source writes stops the view (R12).
+//
 // # What stops a view
 //
 // A record that cannot be read, a column that the plan needs and that is gone or

@@ -3,18 +3,29 @@ package view_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 	"github.com/evertdb/evert/pipeline/view"
+	"github.com/evertdb/evert/schema"
 )
 
 // newKafkaWorld is a world on a cluster in this process.
 func newKafkaWorld(t *testing.T) *world {
+	w, _ := kafkaWorld(t)
+	return w
+}
+
+func kafkaWorld(t *testing.T) (*world, *kadm.Client) {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "100000000000"}))
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +36,63 @@ func newKafkaWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return newWorldOn(t, l)
+	raw, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(raw.Close)
+	return newWorldOn(t, l), kadm.NewClient(raw)
+}
+
+// Tables need not lie in as many partitions as each other; a number that changes
+// under a view stops it.
+func TestPartitions(t *testing.T) {
+	t.Parallel()
+	w, admin := kafkaWorld(t)
+	shop := w.sources["shop"]
+	t.Run("R12 joined tables lie in different numbers of partitions", func(t *testing.T) {
+		w.spread("billing", 3)
+		w.begin()
+		for id := range 20 {
+			shop.commit(put(customers, customer(id, "c")))
+			w.sources["billing"].commit(put(payments, amount(100+id, id, id)))
+		}
+		w.start()
+		w.check()
+		w.stop()
+	})
+	t.Run("R12 a topic is given another partition", func(t *testing.T) {
+		shop.commit(put(orders, amount(1, 1, 5)))
+		topic := topicOf("shop", orders)
+		if _, err := admin.CreatePartitions(t.Context(), 1, topic); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		for range 2 { // each Run comes to the same end
+			err := w.ended()
+			if pipeline.CodeOf(err) != view.CodePartitions || !strings.Contains(err.Error(), topic+": it has 2 partitions, and source shop writes 1") {
+				t.Fatalf("ended with %v", err)
+			}
+			if seq := w.task.Status().Shown.At["shop"].Resume.At.Seq; seq != shop.seq-1 {
+				t.Fatalf("it shows transaction %d of %d, want the one before", seq, shop.seq)
+			}
+			w.again()
+		}
+		w.fails()
+	})
+}
+
+// spread makes a source write the topics of its tables in so many partitions; it
+// has not begun.
+func (w *world) spread(name string, partitions int) {
+	w.t.Helper()
+	s := w.sources[name]
+	s.sink.Close()
+	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Partitions: partitions} }
+	s.sink = capture.New(s.config)
+	if _, err := s.sink.Open(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // TestKafka tells a view's way on a cluster: epochs of two sources, a restart, a

@@ -18,6 +18,9 @@ const (
 	CodeSQL pipeline.Code = "VIEW_SQL"
 	// CodeInputGone: a topic that the view reads does not exist any more (R23).
 	CodeInputGone pipeline.Code = "VIEW_INPUT_GONE"
+	// CodePartitions: the topic of a table has more or fewer partitions than its
+	// source writes (R12).
+	CodePartitions pipeline.Code = "VIEW_INPUT_PARTITIONS"
 	// CodeInputBack: a source's frontier went back (R05).
 	CodeInputBack pipeline.Code = "VIEW_INPUT_BACK"
 	// CodeTopic: the view's topic is not the one its frontier speaks of.
@@ -48,6 +51,12 @@ func poison(r *log.Record, err error) error {
 func (t *Task) inputGone(topic, what string) error {
 	return &pipeline.Refusal{Code: CodeInputGone, Where: "topic " + topic, What: what,
 		Mend: "evert status   # whether the source still captures the table; a table that was renamed needs its new name in views." + t.Name + ".sql"}
+}
+
+func (t *Task) partitioned(in *input, has, known int) error {
+	return &pipeline.Refusal{Code: CodePartitions, Where: "topic " + in.topic,
+		What: fmt.Sprintf("it has %d partitions, and source %s writes %d: somebody changed their number", has, in.Source, known),
+		Mend: fmt.Sprintf("delete the topic, or set topic.partitions of the table to %d in the file; then copy the tables again: evert reset %s --resnapshot --yes", has, in.Source)}
 }
 
 func (t *Task) inputBack(source, what string) error {

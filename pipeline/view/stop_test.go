@@ -159,7 +159,7 @@ func TestStateLimit(t *testing.T) {
 		shop.commit(put(customers, customer(3, "Cy")))
 		grown := w.expect(w.seqs())
 		for range 2 { // each Run finds it so, and takes no epoch more
-			err := <-w.done
+			err := w.ended()
 			if pipeline.CodeOf(err) != view.CodeState || !strings.Contains(err.Error(), "occupies 6 bytes, and limits.view_state_bytes is 4") {
 				t.Fatalf("ended with %v", err)
 			}

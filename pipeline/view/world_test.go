@@ -179,9 +179,17 @@ func (w *world) kill() {
 // fails waits until the view stops by itself, and gives why.
 func (w *world) fails() error {
 	w.t.Helper()
+	err := w.ended()
+	w.close()
+	return err
+}
+
+// ended waits until a Run of the view ends by itself, and gives why; the task is
+// there for another.
+func (w *world) ended() error {
+	w.t.Helper()
 	select {
 	case err := <-w.done:
-		w.close()
 		return err
 	case <-time.After(30 * time.Second):
 		w.t.Fatal("the view does not stop")

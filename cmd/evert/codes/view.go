@@ -24,6 +24,11 @@ func ofView() []Entry {
 			Mend: "`evert status` says whether the source captures the table. A table or source that was renamed needs its new name in the view's sql.",
 		},
 		{
+			Code: "VIEW_INPUT_PARTITIONS",
+			Text: "A table topic that the view reads has another number of partitions than its source writes: somebody changed it. Keys that move to another partition lose the order of their changes, so the view stops before it reads more, and shows what it had. Tables that a view joins may have different numbers of partitions.",
+			Mend: "Delete the topic, or set topic.partitions of the table in the file to what the topic has; then copy the source's tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
 			Code: "VIEW_INPUT_BACK",
 			Text: "The frontier of a source lies before what the view has read: committed records of the log are gone, as after a restore of an old copy. The view would go back in time, so it stops.",
 			Mend: "Copy the source's tables again: `evert reset SOURCE --resnapshot --yes`. The view is built anew by itself.",
