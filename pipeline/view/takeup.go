@@ -10,15 +10,12 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 )
 
-// takeUp opens the state and finds out what it is worth:
+// takeUp finds out what the open state is worth:
 //
 //	                    ┌─ nothing, or of another history, or ahead ─► hydrate: said = the whole topic
 //	state's progress ───┤
 //	                    └─ of this history ─► go on: said = the topic behind it; nothing, as a rule
 func (t *Task) takeUp(ctx context.Context) error {
-	if err := t.openState(); err != nil {
-		return err
-	}
 	infos, err := t.Log.Admin().Topics(ctx, t.output.topic)
 	if err != nil {
 		return err

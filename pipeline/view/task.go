@@ -141,6 +141,9 @@ func (t *Task) once(ctx context.Context) error {
 // live is the straight line of a view: take up the state, then an epoch after
 // the other.
 func (t *Task) live(ctx context.Context, stop context.CancelFunc) error {
+	if err := t.openState(); err != nil { // first: when open refuses, an earlier version is shown
+		return err
+	}
 	if err := t.open(ctx); err != nil {
 		return err
 	}

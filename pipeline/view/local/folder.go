@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
@@ -27,6 +28,8 @@ type Folder struct {
 	Options   store.Options
 	NewSorter func() (dataflow.Sorter, error)
 	Other     func(why error) // a state of something else was removed; may be nil
+
+	described atomic.Pointer[string] // the version that Describe told of last
 }
 
 var _ view.States = (*Folder)(nil)
@@ -83,10 +86,14 @@ func (f *Folder) Versions() ([]string, error) {
 	return all, err
 }
 
-// Remove deletes a version.
+// Remove deletes a version. What the rows of the one described last look like
+// stays: it is removed to be built anew, and is shown then.
 func (f *Folder) Remove(hash string) error {
 	if err := store.Remove(f.version(hash), f.Options); err != nil {
 		return err
+	}
+	if d := f.described.Load(); d != nil && *d == hash {
+		return nil
 	}
 	if err := os.Remove(f.version(hash) + shapeEnding); !errors.Is(err, fs.ErrNotExist) {
 		return err

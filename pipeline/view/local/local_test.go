@@ -60,9 +60,15 @@ func TestVersions(t *testing.T) {
 	if got := progressOf(t, f, "aa"); got != "one" {
 		t.Errorf("version aa is at %q", got)
 	}
-	if err := f.Describe("aa", &schema.Table{Schema: "views", Name: "v", Columns: columns, Key: []int{0}}, nil); err != nil {
+	describe(t, f, "aa")
+	if err := f.Remove("aa"); err != nil { // to build it anew
 		t.Fatal(err)
 	}
+	if _, err := f.Shape("aa"); err != nil {
+		t.Errorf("the version that is built anew cannot be shown: %v", err)
+	}
+	commit(t, f, "aa", "three")
+	describe(t, f, "bb")
 	if all, err := f.Versions(); err != nil || !slices.Equal(all, []string{"aa", "bb"}) {
 		t.Errorf("versions %v, %v", all, err)
 	}
@@ -70,12 +76,19 @@ func TestVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, err := os.ReadDir(f.Dir)
-	if err != nil || len(list) != 1 || list[0].Name() != "bb" {
+	if err != nil || len(list) != 2 || list[0].Name() != "bb" || list[1].Name() != "bb.shape" {
 		t.Errorf("after the removal there is %v, %v", list, err)
 	}
 }
 
 // A state that was copied from another deployment is not taken for ours.
+func describe(t *testing.T, f *Folder, hash string) {
+	t.Helper()
+	if err := f.Describe(hash, &schema.Table{Schema: "views", Name: "v", Columns: columns, Key: []int{0}}, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestOtherState(t *testing.T) {
 	t.Run("R06 wrong state directory", func(t *testing.T) {
 		theirs, ours := folder(t, "other"), folder(t, "shop")

@@ -38,6 +38,7 @@ func (f *Folder) Describe(hash string, t *schema.Table, indexes [][]int) error {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return err
 	}
+	f.described.Store(&hash)
 	return os.WriteFile(f.version(hash)+shapeEnding, b, 0o600)
 }
 
