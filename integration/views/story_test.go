@@ -93,7 +93,7 @@ func (s *story) same(view string) {
 	s.Helper()
 	s.streaming(view)
 	position := "db:" + s.ask("SELECT pg_current_wal_insert_lsn()::text")
-	answer := s.await("/v1/views/"+view+"/rows?limit=1000&timeout=30s&wait_for="+url.QueryEscape(position))
+	answer := s.await("/v1/views/" + view + "/rows?limit=1000&timeout=30s&wait_for=" + url.QueryEscape(position))
 	want := s.ask("SELECT coalesce(json_agg(q), '[]')::text FROM (" + strings.ReplaceAll(s.views[view], "db.public.", "public.") + ") AS q")
 	var body struct {
 		Rows []map[string]json.RawMessage `json:"rows"`
