@@ -47,6 +47,7 @@ type Options struct {
 	Tables   string               // a YAML list; [public.*] if empty
 	Source   string               // YAML of the source beside postgres, one `key: value` a line
 	Postgres string               // YAML of the source's postgres section
+	Sources  string               // YAML of further sources, indented by two
 	More     string               // YAML at the top level
 	DataDir  string               // Dir/data if empty
 	DataRef  string               // how the file says that; DataDir itself if empty
@@ -130,7 +131,7 @@ logging: {level: info, format: json}
     postgres:
       url: {{.URL}}
       tables: {{.Tables}}
-{{.Postgres}}{{.Source}}serve: {http: "{{.HTTP}}"}
+{{.Postgres}}{{.Source}}{{.Sources}}serve: {http: "{{.HTTP}}"}
 {{.More}}`))
 
 // Write writes evert.yaml and gives its path.
@@ -148,7 +149,7 @@ func (w *World) Write() string {
 		"Name": w.Deployment(), "Data": orElse(o.DataRef, w.Data()), "HTTP": orElse(o.HTTP, "none"), "Brokers": strings.Join(o.Brokers, ", "),
 		"Session": orElse(o.Session, "2s"), "Copies": strconv.Itoa(min(3, max(1, len(o.Brokers)))), "Kafka": o.Kafka,
 		"URL": w.urlAt(address), "Tables": orElse(o.Tables, `["public.*"]`),
-		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "More": o.More,
+		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "Sources": o.Sources, "More": o.More,
 	})
 	if err != nil {
 		w.Fatal(err)

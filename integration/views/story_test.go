@@ -23,8 +23,10 @@ import (
 type story struct {
 	*harness.World
 	daemon *harness.Daemon
-	views  map[string]string // the SQL of each
-	extra  map[string]string // and its other settings
+	views  map[string]string       // the SQL of each
+	extra  map[string]string       // and its other settings
+	waits  string                  // further sources that a read waits for
+	oracle func(sql string) string // what the database is asked instead of a view's SQL
 }
 
 const brisk = "commit_interval: 10ms\nidle_interval: 100ms\nreconnect_max: 1s\n"
@@ -33,7 +35,8 @@ const brisk = "commit_interval: 10ms\nidle_interval: 100ms\nreconnect_max: 1s\n"
 func newStory(t *testing.T, server *pgserver.Server, o harness.Options) *story {
 	t.Helper()
 	seed := harness.Seed(t)
-	s := &story{World: suite.NewWorld(t, server, fmt.Sprintf("story_%x", seed&0xffffffff)), views: map[string]string{}, extra: map[string]string{}}
+	s := &story{World: suite.NewWorld(t, server, fmt.Sprintf("story_%x", seed&0xffffffff)), views: map[string]string{}, extra: map[string]string{},
+		oracle: func(sql string) string { return strings.ReplaceAll(sql, "db.public.", "public.") }}
 	o.Source = orBrisk(o.Source)
 	s.Options = o
 	s.SQL(s.Database,
@@ -92,9 +95,13 @@ func (s *story) end() {
 func (s *story) same(view string) {
 	s.Helper()
 	s.streaming(view)
-	position := "db:" + s.ask("SELECT pg_current_wal_insert_lsn()::text")
-	answer := s.await("/v1/views/" + view + "/rows?limit=1000&timeout=30s&wait_for=" + url.QueryEscape(position))
-	want := s.ask("SELECT coalesce(json_agg(q), '[]')::text FROM (" + strings.ReplaceAll(s.views[view], "db.public.", "public.") + ") AS q")
+	lsn := url.QueryEscape(s.ask("SELECT pg_current_wal_insert_lsn()::text"))
+	wait := "&wait_for=db:" + lsn
+	if s.waits != "" {
+		wait += "&wait_for=" + s.waits + ":" + lsn // of the same server
+	}
+	answer := s.await("/v1/views/" + view + "/rows?limit=1000&timeout=30s" + wait)
+	want := s.ask("SELECT coalesce(json_agg(q), '[]')::text FROM (" + s.oracle(s.views[view]) + ") AS q")
 	var body struct {
 		Rows []map[string]json.RawMessage `json:"rows"`
 	}
