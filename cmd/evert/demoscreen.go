@@ -26,6 +26,7 @@ func (s *show) watch(ctx context.Context, began time.Time) {
 	defer tick.Stop()
 	for before := int64(0); ; {
 		frame := s.frame()
+		screen.Rows = terminal.Rows(s.out)
 		if frame.Changes > 0 {
 			s.rates = append(s.rates, float64(frame.Changes-before)/every.Seconds())
 			before = frame.Changes

@@ -60,8 +60,10 @@ func (s *show) look(views demo.Look) demo.Look {
 func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err error) {
 	s.tell("comparing every view with its SQL in Postgres")
 	s.daemon.views.caughtUp(ctx)
+	s.daemon.comparing.Lock() // after a person's `evert verify`
+	defer s.daemon.comparing.Unlock()
 	for _, name := range demo.ViewNames() {
-		found, err := s.daemon.Verify(ctx, name, func(api.VerifyProgress) {})
+		found, err := s.daemon.verify(ctx, name, func(api.VerifyProgress) {})
 		if err != nil {
 			return nil, fmt.Errorf("view %s: %w", name, err)
 		}

@@ -59,11 +59,16 @@ type verifying struct {
 
 // Verify implements api.Daemon.
 func (d *daemon) Verify(ctx context.Context, name string, tell func(api.VerifyProgress)) (*api.Verified, error) {
-	v := &verifying{daemon: d, name: name, tell: tell, report: api.Verified{Name: name, Exact: true}}
 	if !d.comparing.TryLock() {
 		return nil, &pipeline.Refusal{Code: codeVerify, Where: name, What: "another comparison is going on", Mend: "wait for its end"}
 	}
 	defer d.comparing.Unlock()
+	return d.verify(ctx, name, tell)
+}
+
+// verify compares; the caller holds comparing.
+func (d *daemon) verify(ctx context.Context, name string, tell func(api.VerifyProgress)) (*api.Verified, error) {
+	v := &verifying{daemon: d, name: name, tell: tell, report: api.Verified{Name: name, Exact: true}}
 	began := time.Now()
 	err := v.run(ctx)
 	v.report.Seconds = time.Since(began).Seconds()

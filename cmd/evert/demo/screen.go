@@ -14,6 +14,7 @@ type Screen struct {
 	Style    terminal.Style
 	Head     string // what runs where
 	Began    time.Time
+	Rows     int           // of the terminal; 0 is without end
 	Interval time.Duration // between two calls of Next
 
 	before  map[string]uint64

@@ -9,7 +9,8 @@ import (
 	"github.com/evertdb/evert/cmd/evert/terminal"
 )
 
-// views draws the views, the rows of one of them, and how own writes are read.
+// views draws the views, the rows of one of them if there is room, and how own
+// writes are read. A drawing that is higher than the terminal could not be drawn anew.
 func (s *Screen) views(b *strings.Builder, l *Look) {
 	if len(l.Views) == 0 {
 		return
@@ -26,7 +27,9 @@ func (s *Screen) views(b *strings.Builder, l *Look) {
 			fmt.Fprintf(b, "  %s\n", s.Style.Red(p.Text))
 		}
 	}
-	s.revenue(b, l.Revenue)
+	if above := strings.Count(b.String(), "\n"); s.Rows == 0 || above+len(l.Revenue)+2 <= s.Rows {
+		s.revenue(b, l.Revenue)
+	}
 	fmt.Fprintf(b, "  %s  %s\n", s.Style.Dim(fmt.Sprintf("%-16s", "own writes")), l.Own.text(s.Style))
 }
 
@@ -36,14 +39,13 @@ func (s *Screen) revenue(b *strings.Builder, rows []Taking) {
 	for _, r := range rows {
 		most = max(most, r.Revenue)
 	}
-	t := terminal.Table{Header: []string{"", "", ">", ">", ""}, Indent: "  "}
+	t := terminal.Table{Indent: "  "}
 	name := "revenue"
 	for _, r := range rows {
 		t.Add(s.Style.Dim(fmt.Sprintf("%-16s", name)), fmt.Sprintf("%-10s", r.Status), fmt.Sprintf("%7s orders", terminal.Count(r.Orders)),
 			fmt.Sprintf("%10s", terminal.Count(int64(r.Revenue))), s.Style.Cyan(terminal.Bar(r.Revenue/most, 14)))
 		name = ""
 	}
-	t.Header = nil
 	_ = t.Write(b)
 }
 

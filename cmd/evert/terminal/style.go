@@ -48,3 +48,13 @@ func Columns(w io.Writer) int {
 	}
 	return 80
 }
+
+// Rows is the height of the terminal behind w, 24 if it is none.
+func Rows(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if _, rows := size(f); rows > 0 {
+			return rows
+		}
+	}
+	return 24
+}
