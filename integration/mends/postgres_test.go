@@ -100,12 +100,24 @@ func ofTables() []story {
 			},
 		},
 		{
+			code: "PG_TABLE_RENAMED", what: "and renamed back", tables: []string{"t", "u"}, arrange: tableRenamed,
+		},
+		{
+			code: "PG_TABLE_RENAMED", what: "and copied again", tables: []string{"t", "u_new"}, other: true, arrange: tableRenamed,
+		},
+		{
 			code: "SCHEMA_INCOMPATIBLE", what: "a column of another type", first: []pipeline.Code{"PG_TABLE_CHANGED"}, arrange: func(s *stage) {
 				s.caughtUp()
 				s.own("ALTER TABLE t ALTER COLUMN v TYPE int USING id", "INSERT INTO t VALUES (4, 44)")
 			},
 		},
 	}
+}
+
+func tableRenamed(s *stage) {
+	s.own("CREATE TABLE u (id int PRIMARY KEY)", "INSERT INTO u VALUES (1), (2)")
+	s.caughtUp()
+	s.own("ALTER TABLE u RENAME TO u_new", "INSERT INTO u_new VALUES (3)")
 }
 
 // ofSlots are stories of the slot and of the place in it.

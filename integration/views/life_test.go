@@ -146,5 +146,12 @@ func TestWhatTheDatabaseDoes(t *testing.T) {
 		s.start()
 		everything(t)
 	})
+	t.Run("R23 a table under a view is renamed", func(t *testing.T) {
+		s.SQL(s.Database, "ALTER TABLE other RENAME TO others", "INSERT INTO others VALUES (4000, 1)")
+		s.sourceCode("PG_TABLE_RENAMED")
+		s.SQL(s.Database, "ALTER TABLE others RENAME TO other", "INSERT INTO other VALUES (2000, 2)")
+		s.start()
+		everything(t)
+	})
 	s.end()
 }

@@ -171,6 +171,18 @@ func (s *story) code(view, code string) {
 	s.health(view, func(h health) bool { return h.Problem != nil && h.Problem.Code == code })
 }
 
+// sourceCode waits until a source has a problem with that code.
+func (s *story) sourceCode(code string) {
+	s.Helper()
+	s.awaitThat("/v1/status", func(a harness.Answer) bool {
+		var status struct {
+			Sources []harness.Status `json:"sources"`
+		}
+		return a.Status == 200 && a.Decode(&status) == nil &&
+			slices.ContainsFunc(status.Sources, func(of harness.Status) bool { return of.Problem != nil && of.Problem.Code == code })
+	})
+}
+
 // streaming waits until the present definition of the view is the one that is
 // shown.
 func (s *story) streaming(view string) {

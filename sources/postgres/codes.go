@@ -36,6 +36,7 @@ const (
 	CodeState           pipeline.Code = "PG_STATE"
 	CodeTableAdded      pipeline.Code = "PG_TABLE_ADDED"
 	CodeTableChanged    pipeline.Code = "PG_TABLE_CHANGED"
+	CodeTableRenamed    pipeline.Code = "PG_TABLE_RENAMED"
 	CodeValue           pipeline.Code = "PG_VALUE"
 	CodeArrayShape      pipeline.Code = "PG_ARRAY_SHAPE"
 	CodeSpillFull       pipeline.Code = "PG_SPILL_FULL"
@@ -90,6 +91,7 @@ func Codes() map[pipeline.Code]string {
 		CodeState:            "The stored state of the source cannot be read.",
 		CodeTableAdded:       "A table came into the publication after the snapshot; its earlier rows were never copied.",
 		CodeTableChanged:     "A table was changed in a way that its earlier rows do not follow.",
+		CodeTableRenamed:     "A captured table was renamed or moved to another schema, so that its rows would go on in another topic without the earlier ones.",
 		CodeValue:            "A value is not what its type prints.",
 		CodeSpillFull:        "Transactions that the server sends before their commit need more disk than limits.spill_bytes allows.",
 		CodeArrayShape:       "An array has several dimensions or a lower bound other than 1.",

@@ -69,11 +69,11 @@ func unpackKept(packed []byte) (kept, error) {
 	if len(packed) == 0 {
 		return nil, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxKeptBytes))
+	r, err := openKept(packed)
 	if err != nil {
 		return nil, errKept
 	}
-	out, r := kept{}, keptReader{b: b}
+	out := kept{}
 	for len(r.b) > 0 {
 		oid := uint32(r.uint())
 		columns := []shapeColumn{}
@@ -86,6 +86,12 @@ func unpackKept(packed []byte) (kept, error) {
 		return nil, errKept
 	}
 	return out, nil
+}
+
+// openKept reads what deflated wrote.
+func openKept(packed []byte) (keptReader, error) {
+	b, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxKeptBytes))
+	return keptReader{b: b}, err
 }
 
 // A keptReader takes fields off the front; what does not fit sets bad.

@@ -142,16 +142,17 @@ func (s *Source) compare(was state) error {
 // captured now. One that is left out from here on misses changes, and counts as
 // never copied when it comes back.
 func (s *Source) captured(was state) state {
-	k := kept{}
+	k, called := kept{}, names{}
 	was.Tables, was.Part = nil, nil
 	for _, sh := range s.shapes {
 		was.Tables = append(was.Tables, sh.oid)
+		called[sh.oid] = TableName{sh.table.Schema, sh.table.Name}
 		if k[sh.oid] = was.kept[sh.oid]; k[sh.oid] == nil {
 			k[sh.oid] = sh.columns
 		}
 	}
 	slices.Sort(was.Tables)
-	return was.keep(k)
+	return was.keep(k).call(called)
 }
 
 func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
@@ -164,16 +165,23 @@ func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
 
 // lookUp answers the assembler: the shape of rows that a Relation message
 // announces, nil for tables that are not captured. before is what its earlier rows
-// were written under, nil if there are none.
+// were written under, nil if there are none. A table that was renamed is refused
+// as long as it is not renamed back.
 func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) {
 	name := TableName{string(m.Namespace), string(m.Name)}
 	if before == nil && !s.initial.holds(m.ID) {
 		s.passOver(m.ID, name)
 		return nil, nil
 	}
+	if known, ok := s.initial.names[m.ID]; ok {
+		name = known // whatever it was called at this place of the log
+	}
+	if before == nil && !s.config.captures(name) {
+		return nil, nil // left out by the configuration since it was copied
+	}
 	var out *shape
 	err := s.whileAlive(func(ctx context.Context) (err error) {
-		out, err = s.catalog.shapeFromRelation(ctx, m, before)
+		out, err = s.catalog.shapeFromRelation(ctx, m, name, before)
 		return err
 	})
 	if err == nil && out == nil {

@@ -186,18 +186,21 @@ func (s *shape) keyCarried(m *pgoutput.RelationMessage) bool {
 
 // shapeFromRelation makes the shape that a Relation message announces. The
 // message has names and types of its own time; the rest comes from the catalog
-// of now, by name. A table that was dropped since gives nil.
-func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) {
-	info, err := cat.table(ctx, m.ID)
+// of now, by name. name is that of the table's earlier rows. A table that was dropped since gives nil.
+func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, name TableName, before []shapeColumn) (*shape, error) {
+	all, err := loadTables(ctx, cat.side)
 	if err != nil {
 		return nil, err
 	}
-	name := TableName{string(m.Namespace), string(m.Name)}
+	info := withOID(all, m.ID)
 	if info == nil {
 		return nil, nil // dropped since
 	}
 	if info.TableName != name {
-		return nil, cat.changed(name, "it was renamed after this place of the log was written, to "+info.Schema+"."+info.Name)
+		return nil, cat.config.renamed(name, info.TableName, all)
+	}
+	if err := describe(ctx, cat.side, []*tableInfo{info}); err != nil {
+		return nil, err
 	}
 	ts, err := loadTypes(ctx, cat.side, typeOIDs(m))
 	if err != nil {
@@ -342,18 +345,14 @@ func (cat *catalog) nextVersion(oid uint32) uint32 {
 	return cat.versions[oid]
 }
 
-// table reads one table by OID; nil if it is gone.
-func (cat *catalog) table(ctx context.Context, oid uint32) (*tableInfo, error) {
-	all, err := loadTables(ctx, cat.side)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range all {
+// withOID finds a table; nil if it is gone.
+func withOID(tables []*tableInfo, oid uint32) *tableInfo {
+	for _, t := range tables {
 		if t.oid == oid {
-			return t, describe(ctx, cat.side, []*tableInfo{t})
+			return t
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // clone copies a Relation message out of the reader's buffer.

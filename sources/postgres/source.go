@@ -165,6 +165,9 @@ func (s *Source) problems(from pipeline.Resume, was state) []error {
 	if isFresh(from) {
 		return slices.Concat(s.unready(), problems, s.leftover(was))
 	}
+	if renamed := s.renamings(was); len(renamed) > 0 {
+		return renamed // what its new name lacks is not a second problem
+	}
 	s.keepCopied(was.holds)
 	problems = slices.Concat(s.facts.serverRefusals(&s.config, s.facts.slot == nil), s.chosen.refusals,
 		s.facts.publicationRefusals(&s.config, s.chosen, false), problems)
@@ -227,6 +230,9 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 		s.a.partOf = *was.Part
 	}
 	s.a.keep(s.captured(was))
+	if was.names == nil { // stored before names were
+		s.initial.names = s.a.state.names
+	}
 	s.a.settle()
 	s.durableAt.Store(uint64(at))
 	return nil

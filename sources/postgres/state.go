@@ -21,9 +21,11 @@ type state struct {
 	Point       string   `json:"point,omitempty"`   // the slot's consistent point
 	Tables      []uint32 `json:"tables,omitempty"`  // OIDs of the tables copied, ascending
 	Columns     []byte   `json:"columns,omitempty"` // kept, packed
+	Names       []byte   `json:"names,omitempty"`   // names, packed
 	Part        *txID    `json:"part,omitempty"`    // the transaction of Resume.Rows
 
-	kept kept // Columns, read
+	kept  kept  // Columns, read
+	names names // Names, read
 }
 
 // A txID tells a transaction from every other of its server.
@@ -48,6 +50,9 @@ func decodeState(b []byte) (state, error) {
 	if err == nil {
 		s.kept, err = unpackKept(s.Columns)
 	}
+	if err == nil {
+		s.names, err = unpackNames(s.Names)
+	}
 	if err != nil {
 		return s, &pipeline.Refusal{Code: CodeState, What: "the stored state of the source cannot be read", Err: err}
 	}
@@ -57,6 +62,12 @@ func decodeState(b []byte) (state, error) {
 // keep gives s with what the tables look like now.
 func (s state) keep(k kept) state {
 	s.kept, s.Columns = k, k.pack()
+	return s
+}
+
+// call gives s with the names that its tables go under.
+func (s state) call(n names) state {
+	s.names, s.Names = n, n.pack()
 	return s
 }
 

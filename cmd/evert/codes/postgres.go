@@ -39,6 +39,7 @@ func ofPostgres() []Entry {
 		{Code: "PG_STATE", Mend: again},
 		{Code: "PG_TABLE_ADDED", Mend: again},
 		{Code: "PG_TABLE_CHANGED", Mend: again},
+		{Code: "PG_TABLE_RENAMED", Text: "No row is lost: what the table gets under its new name is captured once it is renamed back.", Mend: "Rename it back with the statement that the message shows; or copy the tables again: `evert reset SOURCE --resnapshot --yes`."},
 		{Code: "PG_VALUE", Mend: "Report it with the type of the column; until then leave the table out with exclude_tables."},
 		{Code: "PG_ARRAY_SHAPE", Text: "Arrays in topics have one dimension, from 1 on.", Mend: "Store the array in one dimension or as jsonb, or leave the table out with exclude_tables."},
 		{Code: "PG_PARTITION", Mend: "Name the root in tables; or let the publication send changes under the root's name, with the statement that the message shows."},

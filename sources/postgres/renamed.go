@@ -1,0 +1,104 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// names are those that the captured tables' rows were handed over under, by OID.
+// They lie in Resume.State: a table keeps its OID when it is renamed or moved to
+// another schema, and its rows would go on in another topic, without those of
+// before (I8). It is immutable.
+type names map[uint32]TableName
+
+// pack writes n, tables by OID, compressed:
+//
+//	{ oid uvarint · length uvarint · schema · length uvarint · name }
+func (n names) pack() []byte {
+	if len(n) == 0 {
+		return nil
+	}
+	var b []byte
+	for _, oid := range slices.Sorted(maps.Keys(n)) {
+		b = binary.AppendUvarint(b, uint64(oid))
+		for _, s := range []string{n[oid].Schema, n[oid].Name} {
+			b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+		}
+	}
+	return deflated(b)
+}
+
+var errNames = errors.New("the names of its tables are damaged")
+
+// unpackNames reads what pack wrote.
+func unpackNames(packed []byte) (names, error) {
+	if len(packed) == 0 {
+		return nil, nil
+	}
+	r, err := openKept(packed)
+	if err != nil {
+		return nil, errNames
+	}
+	out := names{}
+	for len(r.b) > 0 {
+		oid := uint32(r.uint())
+		out[oid] = TableName{Schema: r.text(), Name: r.text()}
+	}
+	if r.bad {
+		return nil, errNames
+	}
+	return out, nil
+}
+
+// renamings refuses tables that the catalog has under another name than their
+// rows were handed over under, if the configuration wants either. What matches no
+// pattern under its new name would else be forgotten without a word.
+func (s *Source) renamings(was state) (all []error) {
+	for _, t := range s.facts.tables {
+		before, known := was.names[t.oid]
+		if known && before != t.TableName && (s.config.captures(before) || s.config.captures(t.TableName)) {
+			all = append(all, s.config.renamed(before, t.TableName, s.facts.tables))
+		}
+	}
+	return all
+}
+
+func (c *Config) captures(name TableName) bool {
+	wanted, _ := c.wants(name)
+	return wanted
+}
+
+// renamed refuses a table that goes on under another name. Rows that it got
+// meanwhile are not lost when it is renamed back: they are of its OID. It cannot
+// be if one of the tables has its name now.
+func (c *Config) renamed(before, now TableName, tables []*tableInfo) *pipeline.Refusal {
+	mend := renameBack(before, now) + "\nor " + c.ResetCommand
+	if slices.ContainsFunc(tables, func(t *tableInfo) bool { return t.TableName == before }) {
+		mend = c.ResetCommand
+	}
+	return &pipeline.Refusal{
+		Code: CodeTableRenamed, Where: before.Schema + "." + before.Name,
+		What: "it was renamed to " + now.Schema + "." + now.Name + ": its topic would get no more rows, and one of the new name would lack those of before",
+		Mend: mend,
+	}
+}
+
+// renameBack is in one line, so that nobody sees a step of it.
+func renameBack(before, now TableName) string {
+	var sql string
+	if now.Schema != before.Schema {
+		sql = "ALTER TABLE " + now.sql() + " SET SCHEMA " + QuoteIdent(before.Schema) + ";"
+		now.Schema = before.Schema
+	}
+	if now.Name == before.Name {
+		return sql
+	}
+	if sql != "" {
+		sql += " "
+	}
+	return sql + "ALTER TABLE " + now.sql() + " RENAME TO " + QuoteIdent(before.Name) + ";"
+}
