@@ -137,14 +137,14 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
-// fill commits n rows under keys that repeat after distinct ones.
-func fill(b *testing.B, w log.Writer, tp log.TopicPartition, n, distinct int) {
+// fill commits n rows of a size; the key of row i is i*step modulo n.
+func fill(b *testing.B, w log.Writer, tp log.TopicPartition, n, size, step int) {
 	b.Helper()
-	recs := rows(tp, make([]byte, 180))
+	recs := rows(tp, make([]byte, size))
 	ctx := context.Background()
 	for i := 0; i < n; i += len(recs) {
 		for j := range recs {
-			binary.BigEndian.PutUint64(recs[j].Key[4:], uint64((i+j)*7919%distinct))
+			binary.BigEndian.PutUint64(recs[j].Key[4:], uint64((i+j)*step%n))
 		}
 		if err := w.Append(ctx, recs...); err != nil {
 			b.Fatal(err)
@@ -160,7 +160,7 @@ func BenchmarkRead(b *testing.B) {
 	l := openBench(b)
 	w, tp := benchWriter(b, l)
 	const n = 200_000
-	fill(b, w, tp, n, n)
+	fill(b, w, tp, n, 180, 7919)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for read := 0; read < b.N; {
@@ -186,20 +186,78 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkLatest finds random keys among 200,000.
+// orders are those in which rows are looked up: in the order of their keys and
+// offsets, as by a DELETE of a whole table; in that of their offsets, by keys all
+// over the index; and all over the topic.
+var orders = []struct {
+	name       string
+	fill, look int
+}{{"growing", 1, 1}, {"scattered", 7919, 7919}, {"random", 1, 104729}}
+
+// BenchmarkLatest finds keys among 200,000, in rows of two sizes.
 func BenchmarkLatest(b *testing.B) {
+	for _, o := range orders {
+		for _, size := range []int{20, 180} {
+			b.Run(fmt.Sprintf("%s/%dB", o.name, size), func(b *testing.B) { latest(b, size, o.fill, o.look) })
+		}
+	}
+}
+
+func latest(b *testing.B, size, stored, look int) {
 	l := openBench(b)
 	w, tp := benchWriter(b, l)
 	const n = 200_000
-	fill(b, w, tp, n, n)
+	fill(b, w, tp, n, size, stored)
 	x := w.(log.Index)
 	key := append([]byte{0, 0, 0, 1}, make([]byte, 8)...)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
-		binary.BigEndian.PutUint64(key[4:], uint64(i*104729%n))
+		binary.BigEndian.PutUint64(key[4:], uint64(i*look%n))
 		if _, _, ok, err := x.Latest(context.Background(), tp, key); err != nil || !ok {
 			b.Fatal(ok, err)
 		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "keys/s")
+}
+
+// BenchmarkDelete is what a capture does for a DELETE of 200,000 rows of which
+// the source sends the keys only: each row's newest record is found, and a
+// tombstone appended, all in one commit.
+func BenchmarkDelete(b *testing.B) {
+	for _, size := range []int{20, 180} {
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+			const n = 200_000
+			for range b.N {
+				b.StopTimer()
+				l := openBench(b)
+				w, tp := benchWriter(b, l)
+				fill(b, w, tp, n, size, 1)
+				b.StartTimer()
+				deleteAll(b, w, tp, n)
+				b.StopTimer()
+				l.Close()
+			}
+			b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// deleteAll deletes the keys below n in one commit.
+func deleteAll(b *testing.B, w log.Writer, tp log.TopicPartition, n int) {
+	b.Helper()
+	ctx := context.Background()
+	tombstone := rows(tp, nil)[0]
+	for i := range n {
+		binary.BigEndian.PutUint64(tombstone.Key[4:], uint64(i))
+		if _, _, ok, err := w.(log.Index).Latest(ctx, tp, tombstone.Key); err != nil || !ok {
+			b.Fatal(ok, err)
+		}
+		if err := w.Append(ctx, tombstone); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Commit(ctx, nil); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -64,7 +64,10 @@
 // allocate; the rest is Pebble (a third the memtable, a third flushes and
 // compaction, a third the kernel's writes). Blocks of 16, 32 and 64 KiB cost the
 // same. One row and its commit on an idle log: 0.4 ms. Reading: 0.3 µs a record.
-// Latest: 65 µs cold. Memory: three memtables of 16 MiB, 8 MiB of cache, 6 MiB
-// of batches, and in large commits 16 MiB of loads in the memtables' stead; the
-// benchmark's process peaks at 107 MiB.
+// Latest: 65 µs cold; in the order of the records, which a DELETE of many rows
+// has, 8 µs of processor time, nearly all of them the seek in the index. Memory:
+// three memtables of 16 MiB, 8 MiB of cache, 6 MiB of batches, and in large
+// commits 16 MiB of loads in the memtables' stead; the benchmark's process peaks
+// at 107 MiB. A writer that uses Latest keeps up to 32 blocks, 1 MiB as a rule
+// and 2 MiB at most, beside their marks.
 package embedded

@@ -19,6 +19,7 @@ type finder struct {
 	keys    [][]byte
 	arena   []byte
 	headers []log.Header
+	recent  recent
 }
 
 // remember notes that a key has a record that is not stored yet, for Latest.
@@ -50,8 +51,9 @@ func (w *Writer) indexed(tp log.TopicPartition) (p *partition, visible int64, er
 	return p, visible, nil
 }
 
-// Latest finds the newest record of a key; see log.Index. It costs two seeks,
-// and a Flush if the key's newest record may not be stored yet.
+// Latest finds the newest record of a key; see log.Index. It costs two seeks, one
+// if the record lies in a block that was read of late (see recent), and a Flush
+// if the key's newest record may not be stored yet.
 func (w *Writer) Latest(ctx context.Context, tp log.TopicPartition, key []byte) (value []byte, offset int64, ok bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -114,41 +116,36 @@ func (w *Writer) newest(p *partition, key []byte, visible int64) (value []byte, 
 
 // fetch copies the value of the record at an offset, if it is one of key.
 func (w *Writer) fetch(p *partition, key []byte, offset int64) (value []byte, ok bool, err error) {
+	f := &w.found
+	if b := f.recent.block(p.id, offset); b != nil {
+		return f.find(b, key, offset)
+	}
 	it, err := w.log.blocks(p, offset)
 	if err != nil {
 		return nil, false, err
 	}
 	if it.First() {
-		value, ok, err = w.find(it.Value(), key, offset)
+		var b *located
+		if b, err = f.recent.keep(p.id, lastOf(it.Key()), it.Value()); err == nil {
+			value, ok, err = f.find(b, key, offset)
+		}
 	}
 	return value, ok, errors.Join(err, it.Close())
 }
 
-func (w *Writer) find(block, key []byte, offset int64) ([]byte, bool, error) {
-	info, rest, err := parseBlock(block)
-	if err != nil {
+// find copies the value of the record at an offset of a block, if it is one of
+// key.
+func (f *finder) find(b *located, key []byte, offset int64) (value []byte, ok bool, err error) {
+	var r log.Record
+	f.headers, ok, err = b.record(offset, &r, f.headers[:0])
+	if !ok || err != nil || !bytes.Equal(r.Key, key) {
 		return nil, false, err
 	}
-	var r log.Record
-	s := newScanner(info, rest)
-	for ok := true; ok; {
-		w.found.headers, ok = s.record(&r, w.found.headers[:0])
-		if !ok || r.Offset < offset {
-			continue
-		}
-		if r.Offset > offset || !bytes.Equal(r.Key, key) {
-			return nil, false, nil
-		}
-		if r.Value == nil {
-			return nil, true, nil
-		}
-		w.found.value = append(w.found.value[:0], r.Value...)
-		return w.found.value[:len(r.Value):len(r.Value)], true, nil
+	if r.Value == nil {
+		return nil, true, nil
 	}
-	if s.failed {
-		err = errBlock
-	}
-	return nil, false, err
+	f.value = append(f.value[:0], r.Value...)
+	return f.value[:len(r.Value):len(r.Value)], true, nil
 }
 
 // Stale finds keys whose newest record is old; see log.Index. It reads the
