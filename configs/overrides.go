@@ -13,6 +13,18 @@ func Captures(tables, exclude []TablePattern, schema, table string) bool {
 	return slices.ContainsFunc(tables, match) && !slices.ContainsFunc(exclude, match)
 }
 
+// Patterns gives the source's tables and exclude_tables, and the section of the
+// file that they stand in.
+func (s *Source) Patterns() (section string, tables, exclude []TablePattern) {
+	switch {
+	case s.Postgres != nil:
+		return "postgres", s.Postgres.Tables, s.Postgres.ExcludeTables
+	case s.MySQL != nil:
+		return "mysql", s.MySQL.Tables, s.MySQL.ExcludeTables
+	}
+	return "", nil, nil
+}
+
 // For gives what holds for one table: the source's policies, and over them every
 // override that matches, field by field, the more exact pattern last. An exact
 // part is more exact than any pattern, and a pattern with more literal text than

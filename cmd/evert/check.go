@@ -22,7 +22,7 @@ func (a *app) checkVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check the file, and with --connect every server",
-		Long: `Check the file. With --connect also ask every server, this machine, the log and the
+		Long: `Check the file, and what can be known of its views without their tables. With --connect also ask every server, this machine, the log and the
 registry for all that would keep a source from starting, or will hurt later: settings,
 rights, keys, retention, positions. Each finding comes with the exact SQL, command or
 setting that mends it. Nothing is changed.
@@ -50,7 +50,7 @@ type checked struct {
 }
 
 func (a *app) check(flags checkFlags) error {
-	config, err := a.load()
+	config, err := a.loadWith(viewFaults)
 	if err != nil {
 		return a.reportInvalid(err)
 	}

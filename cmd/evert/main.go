@@ -133,10 +133,13 @@ func (a *app) outputFlag(c *cobra.Command) {
 func (a *app) json() bool { return a.output == "json" }
 
 // load reads the configuration.
-func (a *app) load() (*configs.Config, error) {
+func (a *app) load() (*configs.Config, error) { return a.loadWith(queryFaults) }
+
+// loadWith reads the configuration; faults are those of its views.
+func (a *app) loadWith(faults func(*configs.Config) error) (*configs.Config, error) {
 	c, err := configs.Load(a.file, a.env)
 	if err == nil {
-		err = queryFaults(c)
+		err = faults(c)
 	}
 	if err != nil {
 		return nil, invalid(err)

@@ -21,12 +21,28 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-// queryFaults are all mistakes of the views' SQL that need no table to be seen,
-// each at its place in the file.
+// queryFaults are the texts of views that cannot be read, each mistake at its
+// place in the file. Nothing starts with one.
 func queryFaults(c *configs.Config) error {
+	return faultsOfViews(c, func(_ string, v *configs.View) error {
+		_, err := syntax.Parse(v.SQL)
+		return err
+	})
+}
+
+// viewFaults are all mistakes of the views that need no table to be seen. A
+// daemon starts with those that queryFaults does not have; their view stops alone.
+func viewFaults(c *configs.Config) error {
+	return faultsOfViews(c, func(name string, v *configs.View) error {
+		return sql.Inspect(v.SQL, fileNames{c}, sql.Options{Name: name, Key: v.Key, Indexes: v.Indexes})
+	})
+}
+
+// faultsOfViews places what look says of every view.
+func faultsOfViews(c *configs.Config, look func(name string, v *configs.View) error) error {
 	var all configs.Errors
 	for _, name := range slices.Sorted(maps.Keys(c.Views)) {
-		if _, err := syntax.Parse(c.Views[name].SQL); err != nil {
+		if err := look(name, c.Views[name]); err != nil {
 			all = append(all, faultsOf(placed(c, c.Views[name], err))...)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -72,32 +73,68 @@ func placed(c *configs.Config, v *configs.View, err error) error {
 type tablesKnown struct {
 	ctx      context.Context
 	config   *configs.Config
-	registry registry.Registry
-	missing  []string // tables that a source would capture, and has not yet
-	failed   error    // why the registry could not be asked
+	registry registry.Registry // nil: found is all that there is
+	missing  []string          // tables that a source would capture, and has not yet
+	failed   error             // why the registry could not be asked
 	found    map[string]*schema.Table
 }
 
-// View implements sql.Catalog.
-func (k *tablesKnown) View(name string) (text string, ok bool) {
-	v, ok := k.config.Views[name]
+// fileNames are the names that the file alone allows.
+type fileNames struct{ config *configs.Config }
+
+// View implements sql.Names.
+func (n fileNames) View(name string) (text string, ok bool) {
+	v, ok := n.config.Views[name]
 	if !ok {
 		return "", false
 	}
 	return v.SQL, true
 }
 
+// Named implements sql.Names.
+func (n fileNames) Named(source, schemaName, name string) error {
+	s, ok := n.config.Sources[source]
+	if !ok {
+		return &sql.NoTable{What: "there is no source " + source, Mend: "write one of the file's sources: " + strings.Join(n.config.SourceNames(), ", ")}
+	}
+	section, tables, exclude := s.Patterns()
+	if configs.Captures(tables, exclude, schemaName, name) {
+		return nil
+	}
+	table, at := schema.QuotePart(schemaName)+"."+schema.QuotePart(name), "sources."+source+"."+section
+	mend := "add " + table + " to " + at + ".tables"
+	if configs.Captures(tables, nil, schemaName, name) {
+		mend = "take what matches " + table + " out of " + at + ".exclude_tables"
+	}
+	return &sql.NoTable{What: "source " + source + " does not capture table " + table, Mend: mend}
+}
+
+// View implements sql.Catalog.
+func (k *tablesKnown) View(name string) (text string, ok bool) {
+	return fileNames{k.config}.View(name)
+}
+
 // Table implements sql.Catalog.
 func (k *tablesKnown) Table(source, schemaName, name string) (*schema.Table, error) {
-	if _, ok := k.config.Sources[source]; !ok {
-		return nil, fmt.Errorf("there is no source %s; there are %v", source, k.config.SourceNames())
+	never := fileNames{k.config}.Named(source, schemaName, name)
+	if k.config.Sources[source] == nil {
+		return nil, never
 	}
 	topic := tableTopic(k.config, source, schemaName, name)
 	if t := k.found[topic]; t != nil {
 		return t, nil
 	}
+	if k.registry == nil && never == nil {
+		table := schema.QuotePart(schemaName) + "." + schema.QuotePart(name)
+		return nil, &sql.NoTable{What: "source " + source + " has no table " + table + " that can be captured", Mend: "create the table, or correct its name"}
+	}
+	if k.registry == nil {
+		return nil, never
+	}
 	t, err := k.read(topic)
 	switch {
+	case errors.Is(err, registry.ErrNotFound) && never != nil:
+		return nil, never
 	case errors.Is(err, registry.ErrNotFound):
 		full := source + "." + schema.QuotePart(schemaName) + "." + schema.QuotePart(name)
 		k.missing = append(k.missing, full)

@@ -39,7 +39,7 @@ type viewing struct {
 // openViews makes the views of the file; nothing runs yet.
 func (d *daemon) openViews(context.Context) (err error) {
 	if len(d.config.Views) == 0 {
-		return nil
+		return d.reportLeft()
 	}
 	memory := int64(d.config.Limits.Memory)
 	v := &viewing{shared: store.NewShared(memory/4, stateFiles), group: memory / 16, byName: map[string]*maintaining{}}

@@ -77,13 +77,18 @@ func isAggregate(name string) bool {
 	return ok || slices.Contains(strings.Fields(otherAggregates), name)
 }
 
+const mendAggregate = "there are count, sum, avg, min, max, bool_and, bool_or, string_agg, array_agg, json_agg and jsonb_agg"
+
+func noAggregate(name string) string {
+	return "the aggregate " + name + " is not supported in views"
+}
+
 // aggregate binds an aggregate call and gives a reference to its result.
 func (b *binder) aggregate(s *scope, x *syntax.Call, name string) *term {
 	fn, ok := aggregateNamed(name)
 	switch {
 	case !ok:
-		b.fail(x.At(), syntax.CodeUnsupported, "the aggregate "+name+" is not supported in views",
-			"there are count, sum, avg, min, max, bool_and, bool_or, string_agg, array_agg, json_agg and jsonb_agg")
+		b.fail(x.At(), syntax.CodeUnsupported, noAggregate(name), mendAggregate)
 	case b.aggs == nil:
 		b.fail(x.At(), codeGroup, "aggregates are not allowed in "+b.where, "put them into the SELECT list or HAVING, or into a query in FROM")
 	case b.aggs.inside:

@@ -10,7 +10,7 @@ import (
 func (b *binder) call(s *scope, x *syntax.Call) *term {
 	name := x.Name[len(x.Name)-1].Text
 	if len(x.Name) > 1 && x.Name[0].Text != "pg_catalog" {
-		b.fail(x.At(), syntax.CodeUnsupported, "the function "+path(x.Name)+" is not Postgres's own", "compute it into a column at the source")
+		b.fail(x.At(), syntax.CodeUnsupported, foreignFunction(x), mendForeign)
 	}
 	if x.Syntax == syntax.Plain && isAggregate(name) {
 		return b.aggregate(s, x, name)
@@ -63,4 +63,10 @@ func (b *binder) nullIf(at int, args []*term) *term {
 	equal := b.apply(at, "=", args[0], args[1])
 	null := constant(first.typ, schema.Null(), at)
 	return &term{op: opCase, typ: first.typ, coll: first.coll, args: []*term{equal, null, first}, at: at}
+}
+
+const mendForeign = "compute it into a column at the source"
+
+func foreignFunction(x *syntax.Call) string {
+	return "the function " + path(x.Name) + " is not Postgres's own"
 }

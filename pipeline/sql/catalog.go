@@ -21,7 +21,7 @@ const (
 // called by one goroutine.
 type Catalog interface {
 	// Table gives the present version of a table. An error says what there is
-	// instead; it becomes part of a sentence.
+	// instead; it becomes part of a sentence; a NoTable has a mend as well.
 	Table(source, schema, table string) (*schema.Table, error)
 	// View gives the SQL of a view; ok is false if there is none of that name.
 	View(name string) (text string, ok bool)

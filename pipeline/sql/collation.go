@@ -130,3 +130,18 @@ func columnOf(name string, typ schema.Type, c collation, nullable bool) schema.C
 	col.Collation.Pad = scalar.Identify(&typ).Elem() == scalar.BPChar
 	return col
 }
+
+// exactCollation reports whether a collation may be written.
+func exactCollation(name string) bool {
+	switch name {
+	case "C", "POSIX", "ucs_basic", defaultCollation:
+		return true
+	}
+	return false
+}
+
+const mendCollation = `write COLLATE "C"`
+
+func librariesCollation(name string) string {
+	return "collation " + quoteName(name) + " belongs to the server's libraries"
+}

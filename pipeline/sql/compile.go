@@ -64,7 +64,7 @@ func (b *binder) distinctColumns(columns []visible, parsed *syntax.Query) {
 	seen := map[string]bool{}
 	for _, c := range columns {
 		if seen[c.name] {
-			b.fail(parsed.Pos, codeName, "two columns of the result have the name "+quoteName(c.name), "rename one: … AS "+syntax.Quote(c.name+"2"))
+			b.fail(parsed.Pos, codeName, twiceNamed(c.name), mendTwice(c.name))
 		}
 		seen[c.name] = true
 	}
@@ -117,7 +117,7 @@ func (b *binder) keyColumn(v *View, name, what string) int {
 		}
 		return i
 	}
-	b.fail(0, codeViewKey, "`"+what+"` names "+quoteName(name)+", which the query does not give", near(name, all))
+	b.fail(0, codeViewKey, notGiven(name, what), near(name, all))
 	return 0
 }
 

@@ -303,10 +303,8 @@ func (b *binder) collate(s *scope, x *syntax.Collate) *term {
 		b.fail(x.At(), codeType, "collations are not supported by type "+t.typ.Name, "leave COLLATE out")
 	}
 	name := x.Name[len(x.Name)-1].Text
-	switch name {
-	case "C", "POSIX", "ucs_basic", defaultCollation:
-	default:
-		b.fail(x.At(), codeInexact, "collation "+quoteName(name)+" belongs to the server's libraries", `write COLLATE "C"`)
+	if !exactCollation(name) {
+		b.fail(x.At(), codeInexact, librariesCollation(name), mendCollation)
 	}
 	t.coll = collation{schema.Collation{Name: name, Deterministic: true}, explicit}
 	return &t

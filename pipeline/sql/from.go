@@ -72,7 +72,7 @@ func (b *binder) tableNamed(t *syntax.Table) (rel, scope) {
 	}
 	text, ok := b.q.catalog.View(name)
 	if !ok {
-		b.fail(t.At(), codeName, "there is no view "+quoteName(name)+", and no query of that name in WITH", "a table is named source.schema.table")
+		b.fail(t.At(), codeName, noView(name), mendView)
 	}
 	r, columns := b.expandView(t.At(), name, text)
 	return r, b.aliased(t.At(), t.Alias, name, columns)
@@ -94,7 +94,7 @@ const deepestViews = 50
 func (b *binder) expandView(at int, name, text string) (rel, []visible) {
 	switch {
 	case slices.Contains(b.q.views, name):
-		b.fail(at, codeName, "view "+quoteName(name)+" reads itself: "+strings.Join(append(b.q.views, name), " → "), "remove one of these")
+		b.fail(at, codeName, readsItself(name, append(b.q.views, name)), mendLoop)
 	case len(b.q.views) > deepestViews:
 		b.fail(at, syntax.CodeUnsupported, "more than 50 views on views", "join the tables directly")
 	}
@@ -130,7 +130,8 @@ func (b *binder) scan(t *syntax.Table) (rel, scope) {
 	source, space, name := t.Name[0].Text, t.Name[1].Text, t.Name[2].Text
 	table, err := b.q.catalog.Table(source, space, name)
 	if err != nil {
-		b.fail(t.At(), codeName, err.Error(), "")
+		what, mend := noTable(err)
+		b.fail(t.At(), codeName, what, mend)
 	}
 	if len(table.Key) == 0 {
 		b.fail(t.At(), codeName, "table "+path(t.Name)+" has no key", "give it a primary key, or name its `key` in the file")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/scalar"
 	"github.com/evertdb/evert/schema"
 )
@@ -30,11 +31,18 @@ func (b *binder) constantRegex(at int, name string, f *scalar.Func, args []*term
 	if !errors.As(err, &e) {
 		return
 	}
-	code := codeType
+	b.fail(pattern.at, regexCode(e), e.Text, mendRegex)
+}
+
+const mendRegex = "write another expression, or use LIKE, position, split_part or starts_with"
+
+// regexCode tells a regular expression that Postgres refuses too from one that
+// is not matched exactly.
+func regexCode(e *scalar.Error) pipeline.Code {
 	if e.State == unsupportedState {
-		code = codeInexact
+		return codeInexact
 	}
-	b.fail(pattern.at, code, e.Text, "write another expression, or use LIKE, position, split_part or starts_with")
+	return codeType
 }
 
 // unsupportedState is what package scalar says of a regular expression that it
@@ -42,14 +50,19 @@ func (b *binder) constantRegex(at int, name string, f *scalar.Func, args []*term
 const unsupportedState = "0A000"
 
 func isRegex(name string, args []*term) bool {
-	if len(args) < 2 || scalar.Identify(&args[1].typ) != scalar.Text {
+	return takesRegex(name, len(args)) && scalar.Identify(&args[1].typ) == scalar.Text
+}
+
+// takesRegex reports whether the second argument may be a regular expression.
+func takesRegex(name string, args int) bool {
+	if args < 2 {
 		return false
 	}
 	switch name {
 	case "~", "!~", "~*", "!~*":
 		return true
 	case "substring":
-		return len(args) == 2
+		return args == 2
 	}
 	return strings.HasPrefix(name, "regexp_")
 }

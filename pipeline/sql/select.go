@@ -132,7 +132,7 @@ func (b *binder) distinct(in rel, columns []visible, at int) (rel, []visible) {
 // selection binds one SELECT.
 func (b *binder) selection(s *syntax.Select, settle bool) (rel, []visible) {
 	if len(s.From) == 0 {
-		b.fail(s.Pos, syntax.CodeUnsupported, "a SELECT without FROM is not supported in views", "name a table; constants can stand in the SELECT list beside its columns")
+		b.fail(s.Pos, syntax.CodeUnsupported, withoutFrom, mendFrom)
 	}
 	r, names := b.from(s.From)
 	if s.Where != nil {

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/evertdb/evert/configs"
+)
+
+// A file without views has no states left either.
+func TestTheLastViewsStateIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	state := filepath.Join(dir, "views", "totals")
+	if err := os.MkdirAll(filepath.Join(state, "v1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d := &daemon{config: &configs.Config{Name: "till", DataDir: dir}, log: slog.New(slog.DiscardHandler)}
+	for range 2 { // the second time nothing is there
+		if err := d.openViews(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(state); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the state of a view that is not in the file stays: %v", err)
+		}
+	}
+}
