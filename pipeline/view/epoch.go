@@ -15,12 +15,11 @@ import (
 // epoch is one step of a view, from its vector to a later one.
 type epoch struct {
 	*Task
-	batch    Batch
-	next     Vector
-	own      log.Frontier // what the view's frontier says after it
-	in       int64        // rows read
-	out      int64        // rows changed
-	progress []byte       // the frontier record, in full: what the state is committed with
+	batch Batch
+	next  Vector
+	own   log.Frontier // what the view's frontier says after it
+	in    int64        // rows read
+	out   int64        // rows changed
 }
 
 // reader reads the state of before; an empty one is not read at all.

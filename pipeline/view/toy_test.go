@@ -304,7 +304,6 @@ type memBatch struct {
 	memView
 	s    *memState
 	puts map[string][]byte // nil: deleted
-	done bool
 }
 
 func (b *memBatch) Put(key, value []byte) error {

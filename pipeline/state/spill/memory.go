@@ -153,12 +153,3 @@ func (m *memory) merge(left, right []ref) {
 	}
 	copy(m.refs[len(out):], left) // what is left of right lies where it belongs
 }
-
-// bytes is what is accounted for.
-func (m *memory) bytes() int64 {
-	n := int64(cap(m.refs)) * refBytes
-	for _, p := range m.pieces {
-		n += int64(cap(p))
-	}
-	return n
-}

@@ -228,9 +228,8 @@ func TestWaiting(t *testing.T) {
 				t.Errorf("R22 while it fills: %v", err)
 			}
 			v.Step(at(3), hundred(3))
-			began := time.Now()
 			for timeout, want := range map[string]time.Duration{"": 10 * time.Second, "2s": 2 * time.Second, "1h": 10 * time.Second} {
-				began = time.Now()
+				began := time.Now()
 				_, err := read(r, v, "s:4", timeout)
 				if pipeline.CodeOf(err) != query.CodeTimeout || time.Since(began) != want || !strings.Contains(err.Error(), "the view is at s:3") {
 					t.Errorf("timeout %q after %s: %v", timeout, time.Since(began), err)
