@@ -298,7 +298,7 @@ func (m *viewRun) await(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	path := "/v1/views/" + m.view.Name + "/rows?limit=1&timeout=30s&wait_for=" + url.QueryEscape("db:"+at)
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(15 * time.Minute)
 	for {
 		answer, err := m.door.Get(ctx, path)
 		switch {
