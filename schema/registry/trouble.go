@@ -148,7 +148,9 @@ func isNoName(err error) bool {
 	return ok && d.IsNotFound
 }
 
-// isHangUp reports whether the other side ended the connection.
+// isHangUp reports whether the other side ended the connection. Which error that
+// becomes depends on when it is noticed.
 func isHangUp(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		strings.Contains(err.Error(), "server closed idle connection") // net/http has no type for it
 }
