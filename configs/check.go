@@ -276,24 +276,6 @@ func (d *decoder) checkWeb(c *Config, raw, password Secret, tls *TLS, insecure b
 	}
 }
 
-func (d *decoder) checkSink(c *Config, name string, s *Sink) {
-	kinds := 0
-	for _, kind := range []string{"opensearch", "bleve", "postgres"} {
-		if d.wrote("sinks", name, kind) {
-			kinds++
-		}
-	}
-	if kinds != 1 {
-		d.add(d.at("sinks", name), conflict, "sinks."+name+" must name exactly one of opensearch, bleve and postgres", "name the one to deliver to")
-	}
-	if o := s.OpenSearch; o != nil {
-		d.checkWeb(c, o.URL, o.Password, o.TLS, o.Insecure, "sinks", name, "opensearch")
-	}
-	if p := s.Postgres; p != nil {
-		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sinks", name, "postgres")
-	}
-}
-
 // checkServe keeps data from being served to other machines unguarded.
 func (d *decoder) checkServe(c *Config) {
 	s := &c.Serve

@@ -64,7 +64,8 @@ func TestEverySection(t *testing.T) {
 		"NOT_BUILT sources.shop.overrides.public.customers.columns",
 		"NOT_BUILT sources.shop.overrides.public.customers.on_table_error: resnapshot",
 		"NOT_BUILT sources.billing.mysql",
-		"NOT_BUILT sinks",
+		"NOT_BUILT sinks.customer_search.opensearch",
+		"NOT_BUILT sinks.customers_local.bleve",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("errors differ (-want +got):\n%s", diff)

@@ -16,7 +16,13 @@ type unbuilt struct {
 
 func unbuiltKeys() []unbuilt {
 	return []unbuilt{
-		{"sinks", nil, "nothing is delivered to sinks yet"},
+		{"sinks.*.opensearch", nil, "OpenSearch is not delivered to yet"},
+		{"sinks.*.bleve", nil, "no embedded index is kept yet"},
+		{"sinks.*.postgres", nil, "Postgres is not delivered to yet"},
+		{"sinks.*.webhook", nil, "webhooks are not called yet"},
+		{"sinks.*.files", nil, "files are not written yet"},
+		{"sinks.*.stdout", nil, "the standard output is not written to yet"},
+		{"sinks.*.on_reject", []string{"stop"}, "rejected rows are not kept yet"},
 		{"sources.*.mysql", nil, "MySQL and MariaDB are not captured yet"},
 		{"sources.*.transforms", nil, "changes are not transformed yet, and would be published as they are"},
 		{"sources.*.overrides.*.columns", nil, "columns are not masked or dropped yet, and would be published as they are"},

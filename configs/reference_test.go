@@ -228,6 +228,7 @@ func chosenExamples() map[string]string {
 		"Snapshot.MaxRate": "50MiB/s", "Override.Columns": "{email: {mask: redact}}", "Column.Key": `"${file:/run/secrets/pii}"`,
 		"Topic.Partitions": "12", "Topic.Cleanup": "compact", "Topic.Config": "{retention.ms: 604800000}", "Topics.Config": "{retention.ms: 604800000}",
 		"View.Key": "[customer_id]", "View.Indexes": "[[name], [spent]]", "View.SQL": "SELECT id AS customer_id, name FROM shop.public.customers",
+		"Webhook.URL": `"${HOOK_URL}"`, "Files.Path": "./out",
 		"Sink.From": "customer_orders", "OpenSearch.URL": `"https://search:9200"`, "OpenSearch.Index": "customers",
 		"OpenSearch.Password": `"${file:/run/secrets/search}"`, "PostgresSink.URL": `"${MART_URL}"`,
 		"PostgresSink.Password": `"${file:/run/secrets/mart}"`, "PostgresSink.Table": "public.customers",

@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -65,7 +66,11 @@ func generateSchema(t *testing.T) []byte {
 // fieldComments reads the comments above the fields of this package's structs.
 func fieldComments(t *testing.T) map[string]map[string]string {
 	out := map[string]map[string]string{}
-	for _, file := range []string{"config.go", "kafka.go", "source.go", "view.go", "serve.go"} {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

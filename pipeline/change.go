@@ -47,7 +47,9 @@ type Change struct {
 	After  schema.Row
 	Tx     *Tx    // shared by the changes of a transaction
 	Row    uint32 // the change's number within its transaction, from 0; counted over all tables, as Resume.Rows is
-	Offset uint64 // the change's own numeric place in the source's log (LSN), for provenance; 0 if none
+	Offset uint64 // the change's own numeric place in the source's log (LSN, a topic's offset), for provenance; 0 if none
+
+	Partition int32 // of the topic, where the source is one
 }
 
 // KeyChanged reports whether an update moved its row to another key.

@@ -13,3 +13,11 @@ func TestMemory(t *testing.T) {
 		return sinktest.Harness{New: m.New, Rows: m.Rows}
 	})
 }
+
+// TestMemoryTarget tells that the clauses of a target can be kept.
+func TestMemoryTarget(t *testing.T) {
+	sinktest.RunTarget(t, func(*testing.T) sinktest.TargetHarness {
+		m := sinktest.NewMemoryTarget()
+		return sinktest.TargetHarness{New: m.New, Rows: m.Rows, Powers: sinktest.Powers{Atomic: true, Fences: true, Versions: true, Beside: true}}
+	})
+}

@@ -183,8 +183,9 @@ var clauses = []struct {
 type story struct {
 	*testing.T
 	Harness
-	sink pipeline.Sink
-	seq  uint64
+	sink   pipeline.Sink
+	seq    uint64
+	offset uint64 // of the last change, in the topic it comes from
 }
 
 func (s *story) end() {
@@ -205,12 +206,18 @@ func (s *story) open() pipeline.Resume {
 		s.Fatal(err)
 	}
 	s.seq = from.At.Seq
+	s.offset = max(s.offset, s.seq<<16)
 	return from
 }
 
 func (s *story) write(changes ...pipeline.Change) {
 	s.Helper()
-	if err := s.sink.Write(context.Background(), batch(s.seq+1, changes...)); err != nil {
+	b := batch(s.seq+1, changes...)
+	for i := range b.Changes {
+		s.offset++
+		b.Changes[i].Offset = s.offset
+	}
+	if err := s.sink.Write(context.Background(), b); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -261,6 +268,9 @@ func change(op pipeline.Op, before, after schema.Row) pipeline.Change {
 func row(id int64, v string) schema.Row {
 	return schema.Row{schema.Int(id), schema.Text([]byte(v))}
 }
+
+func itemRow(id int64, v []byte) schema.Row { return schema.Row{schema.Int(id), schema.Text(v)} }
+func nullRow(id int64) schema.Row           { return schema.Row{schema.Int(id), schema.Null()} }
 
 func key(id int64) schema.Row { return schema.Row{schema.Int(id), schema.Unknown()} }
 

@@ -1,0 +1,57 @@
+package configs
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Sink is an outside system that a table or view is delivered to. Exactly one
+// of its kinds is set.
+type Sink struct {
+	// A view, or a table as <source>.<schema>.<table>.
+	From string `yaml:"from" format:"text" required:"true"`
+	// An OpenSearch or Elasticsearch index.
+	OpenSearch *OpenSearch `yaml:"opensearch"`
+	// An embedded full-text index, served over HTTP under the sink's name.
+	Bleve *Bleve `yaml:"bleve"`
+	// A table of a Postgres database.
+	Postgres *PostgresSink `yaml:"postgres"`
+	// An HTTP endpoint that is told of every change.
+	Webhook *Webhook `yaml:"webhook"`
+	// A folder of files.
+	Files *Files `yaml:"files"`
+	// The standard output.
+	Stdout *Stdout `yaml:"stdout"`
+
+	// What happens to a row that the system does not take: the sink stops, or it goes to the dead-letter topic and the sink goes on.
+	OnReject string `yaml:"on_reject" enum:"stop,dead_letter" default:"stop"`
+	// Under load a commit follows at most this often; an idle sink commits at once.
+	CommitInterval time.Duration `yaml:"commit_interval" default:"100ms" min:"1ms" max:"10m"`
+	// Rows of one commit. A sink that keeps transactions whole commits a larger one at its end.
+	MaxCommitRows int `yaml:"max_commit_rows" default:"10000" min:"1" max:"100000000"`
+	// Bytes of one commit, likewise.
+	MaxCommitBytes Size `yaml:"max_commit_bytes" default:"8MiB" min:"64KiB" max:"4GiB"`
+	// The longest pause between two attempts to reach the system; the first ones are short.
+	RetryMax time.Duration `yaml:"retry_max" default:"30s" min:"100ms" max:"1h"`
+}
+
+// sinkKinds are the keys that say which system a sink delivers to.
+func sinkKinds() []string {
+	return []string{"opensearch", "bleve", "postgres", "webhook", "files", "stdout"}
+}
+
+func (d *decoder) checkSink(c *Config, name string, s *Sink) {
+	kinds := sinkKinds()
+	written := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return !d.wrote("sinks", name, kind) })
+	if len(written) != 1 {
+		last := len(kinds) - 1
+		d.add(d.at("sinks", name), conflict, "sinks."+name+" must name exactly one of "+strings.Join(kinds[:last], ", ")+" and "+kinds[last], "name the one to deliver to")
+	}
+	if o := s.OpenSearch; o != nil {
+		d.checkWeb(c, o.URL, o.Password, o.TLS, o.Insecure, "sinks", name, "opensearch")
+	}
+	if p := s.Postgres; p != nil {
+		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sinks", name, "postgres")
+	}
+}

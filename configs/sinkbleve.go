@@ -1,0 +1,4 @@
+package configs
+
+// Bleve is an embedded full-text index.
+type Bleve struct{}

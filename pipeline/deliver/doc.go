@@ -1,0 +1,60 @@
+// Package deliver carries a table or a view from the log to an outside system.
+//
+//	topic, frontier ──► Source ──► transforms ──► Target ──► the outside system
+//	      ▲                                          │
+//	      └── position, kept by the system itself ◄──┘        (I1)
+//
+// It is a pipeline.Stage like capture, with the log as its source: the same
+// loop, the same order of write, commit and acknowledge.
+//
+// # What a Target gets
+//
+// Changes of the rows of one topic, in the order of the log per key (I4), each
+// with its own place: Change.Partition and Change.Offset are those of its record.
+// Op is Update for a row that is there now and Delete for one that is gone;
+// whether a row was there before is for the target to know, so every write is an
+// upsert, and a delete of nothing is nothing. Rows are whole (I5). There is no
+// Truncate: rows that became void mean that the target begins anew, see below.
+//
+// A commit place is a cut, between transactions of the source, where a target is
+// atomic (a SQL database); where it is not (a search index, which knows no
+// transactions) it may lie anywhere, and Resume.Rows is not 0 inside.
+// Resume.State is the Source's own: the cut, how far each partition was read, what
+// the target was made from. A target keeps the Resume as it is, bytes for bytes, in
+// one step with the effects where its system can do that, else behind them: all
+// that was written and not yet kept is written again after a crash, and every
+// effect is idempotent by its place.
+//
+// # Filling and beginning anew
+//
+// A target that holds nothing is filled from the topic's beginning. Meanwhile
+// Resume.At is zero, as in a snapshot, and what was written lies beside what
+// readers see; the first commit at a whole place (Resume.Whole) puts it in its
+// place, in one step:
+//
+//	a target is   Open gives                          what is written goes
+//	new           the zero Resume                     beside, and is not seen
+//	filling       At zero, State of the last commit   beside, and is not seen
+//	whole         At of the last commit               into what readers see
+//
+// What is held can become worthless: the topic has another incarnation or was
+// made anew, rows became void (TRUNCATE), the reader fell so far behind that
+// tombstones are gone (K17), the sink's definition changed, a column's new type
+// does not fit, or the target itself is gone or torn. Then Source or Target fail
+// with a Renewal; Run calls Renew on a new target, and fills it. Readers see the
+// old rows until the switch (R16).
+//
+// # Versions
+//
+// Where a system keeps a version with each document, it is Place.Version: higher
+// for every later record of a key, in one incarnation of the topic, whatever was
+// replayed or delayed by whom (S03). Another incarnation is never written into the
+// same index, so versions of two never meet.
+//
+// # Rows that the system does not take
+//
+// A target that is told by its system that one row is wrong (and not: that the
+// system is away, full or busy) hands it to Rejects, which either keeps it in the
+// sink's dead-letter topic, durably, and says go on, or says stop (I8). The rows
+// around it are not held back by it in the first case.
+package deliver
