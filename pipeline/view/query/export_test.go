@@ -11,8 +11,6 @@ const (
 
 func ParseValue(t *schema.Type, text string) (schema.Value, string) { return parseValue(t, text) }
 
-func AppendValue(dst []byte, t *schema.Type, v schema.Value) []byte { return appendValue(dst, t, v) }
-
 func (s *Shape) Column(name string) int { return s.column(name) }
 
 func (s *Shape) Encode(column int, v schema.Value) []byte { return s.encode(column, v) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/evertdb/evert/pipeline/document"
 	"github.com/evertdb/evert/pipeline/view/query"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -59,7 +60,7 @@ func TestPostgresWritesTheSameJSON(t *testing.T) {
 			if err := db.QueryRow(t.Context(), "SELECT to_json($1::text::"+c.t.Name+")::text", text).Scan(&want); err != nil {
 				t.Fatalf("%s %q: %v", c.t.Name, text, err)
 			}
-			if got := string(query.AppendValue(nil, &c.t, v)); !same(t, got, want) {
+			if got := string(document.AppendValue(nil, &c.t, v)); !same(t, got, want) {
 				t.Errorf("%s %q: %s, Postgres has %s", c.t.Name, text, got, want)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/evertdb/evert/pipeline/document"
 	"github.com/evertdb/evert/pipeline/state/tuple"
 	"github.com/evertdb/evert/schema"
 )
@@ -15,7 +16,9 @@ type Shape struct {
 	Key     []int   // the columns that identify a row, in key order
 	Indexes [][]int // the columns of each further order
 
-	keys   []schema.Column // those of Key
+	keys   []schema.Column   // those of Key
+	rows   *document.Encoder // of Columns
+	key    *document.Encoder // of keys
 	orders []order
 	values []*tuple.Key // by column: how one value of it is encoded; nil: not at all
 }
@@ -32,6 +35,7 @@ type order struct {
 func NewShape(columns []schema.Column, key []int, indexes [][]int) (*Shape, error) {
 	s := &Shape{Columns: columns, Key: key, Indexes: indexes, values: make([]*tuple.Key, len(columns))}
 	s.keys = s.pick(key)
+	s.rows, s.key = document.New(columns), document.New(s.keys)
 	for i, index := range append([][]int{nil}, indexes...) {
 		o := order{collection: uint16(i), columns: slices.Concat(index, key), own: len(index)}
 		compiled, err := tuple.NewKey(s.pick(o.columns), nil)
@@ -46,6 +50,12 @@ func NewShape(columns []schema.Column, key []int, indexes [][]int) (*Shape, erro
 	}
 	return s, nil
 }
+
+// AppendRow appends row as an object by column name; see package document.
+func (s *Shape) AppendRow(dst []byte, row schema.Row) []byte { return s.rows.Append(dst, row) }
+
+// AppendKey appends the values of a key as an object by column name.
+func (s *Shape) AppendKey(dst []byte, key schema.Row) []byte { return s.key.Append(dst, key) }
 
 func (s *Shape) pick(at []int) []schema.Column {
 	picked := make([]schema.Column, len(at))

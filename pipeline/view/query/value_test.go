@@ -3,6 +3,7 @@ package query_test
 import (
 	"testing"
 
+	"github.com/evertdb/evert/pipeline/document"
 	"github.com/evertdb/evert/pipeline/view/query"
 	"github.com/evertdb/evert/schema"
 )
@@ -49,29 +50,8 @@ func TestValues(t *testing.T) {
 		switch {
 		case how != "" && c.want != "":
 			t.Errorf("%s %q: refused: %s", c.t.Name, c.text, how)
-		case how == "" && c.want != string(query.AppendValue(nil, &c.t, v)):
-			t.Errorf("%s %q: %s, want %q", c.t.Name, c.text, query.AppendValue(nil, &c.t, v), c.want)
-		}
-	}
-}
-
-func TestJSONOfArraysAndDocuments(t *testing.T) {
-	ints := schema.Type{Kind: schema.KindArray, Name: "bigint[]", Elem: &typeInt}
-	one := schema.Array(schema.AppendArray(nil, schema.Int(1), schema.Null()))
-	for _, c := range []struct {
-		t    schema.Type
-		v    schema.Value
-		want string
-	}{
-		{ints, one, "[1,null]"},
-		{ints, schema.Array(schema.AppendArray(nil, one, one)), "[[1,null],[1,null]]"},
-		{ints, schema.Array(schema.AppendArray(nil)), "[]"},
-		{typeJSONB, schema.JSON([]byte("{\"a\":\n\t[1]}")), `{"a":  [1]}`},
-		{typeJSONB, schema.JSON([]byte("{broken")), `"{broken"`},
-		{typeInt, schema.Null(), "null"},
-	} {
-		if got := string(query.AppendValue(nil, &c.t, c.v)); got != c.want {
-			t.Errorf("%s, want %s", got, c.want)
+		case how == "" && c.want != string(document.AppendValue(nil, &c.t, v)):
+			t.Errorf("%s %q: %s, want %q", c.t.Name, c.text, document.AppendValue(nil, &c.t, v), c.want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package query
+package document
 
 import (
 	"bytes"
@@ -10,32 +10,8 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-// AppendRow appends row as an object by column name, as Postgres's to_json
-// writes its values. The text has no line ends: it can be an event's data.
-func (s *Shape) AppendRow(dst []byte, row schema.Row) []byte {
-	return appendObject(dst, s.Columns, row)
-}
-
-// AppendKey appends the values of a key as an object by column name.
-func (s *Shape) AppendKey(dst []byte, key schema.Row) []byte {
-	return appendObject(dst, s.keys, key)
-}
-
-func appendObject(dst []byte, columns []schema.Column, row schema.Row) []byte {
-	dst = append(dst, '{')
-	for i := range columns {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendText(dst, []byte(columns[i].Name))
-		dst = append(dst, ':')
-		dst = appendValue(dst, &columns[i].Type, row[i])
-	}
-	return append(dst, '}')
-}
-
-// appendValue writes one value.
-func appendValue(dst []byte, t *schema.Type, v schema.Value) []byte {
+// AppendValue appends v, a value of type t.
+func AppendValue(dst []byte, t *schema.Type, v schema.Value) []byte {
 	switch v.Kind() {
 	case schema.KindNull, schema.KindUnknown:
 		return append(dst, "null"...)
@@ -54,11 +30,11 @@ func appendValue(dst []byte, t *schema.Type, v schema.Value) []byte {
 	case schema.KindTimestamp:
 		return appendTimestamp(dst, t, v)
 	case schema.KindText:
-		return appendText(dst, v.Ref())
+		return AppendString(dst, v.Ref())
 	case schema.KindBytes:
-		return appendText(dst, t.AppendText(nil, v))
+		return AppendString(dst, t.AppendText(nil, v))
 	}
-	return append(t.AppendText(append(dst, '"'), v), '"') // all plain
+	return append(t.AppendText(append(dst, '"'), v), '"') // times and intervals: all plain
 }
 
 // appendNumber writes a number as it is, and what JSON has no number for as text.
@@ -73,7 +49,7 @@ func appendNumber(dst []byte, t *schema.Type, v schema.Value, special bool) []by
 // appendJSON embeds a JSON text. Line ends in it stand between its tokens.
 func appendJSON(dst, text []byte) []byte {
 	if !json.Valid(text) {
-		return appendText(dst, text)
+		return AppendString(dst, text)
 	}
 	start := len(dst)
 	dst = append(dst, text...)
@@ -99,7 +75,7 @@ func appendArray(dst []byte, t *schema.Type, v schema.Value) []byte {
 			dst = appendArray(dst, t, e) // a further dimension
 			continue
 		}
-		dst = appendValue(dst, elem, e)
+		dst = AppendValue(dst, elem, e)
 	}
 	return append(dst, ']')
 }
@@ -121,8 +97,9 @@ func appendTimestamp(dst []byte, t *schema.Type, v schema.Value) []byte {
 	return append(dst, '"')
 }
 
-// appendText writes a JSON string. Bytes that are not UTF-8 become U+FFFD.
-func appendText(dst, text []byte) []byte {
+// AppendString appends text as a JSON string. Bytes that are not UTF-8 become
+// U+FFFD. There are no line ends in it.
+func AppendString(dst, text []byte) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for len(text) > 0 {
