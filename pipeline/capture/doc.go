@@ -67,5 +67,5 @@
 // A value that the source did not send is filled from the old row, else from
 // the key's newest record in the log, which includes the open commit and so
 // earlier changes of the same transaction, else by reading the row again at the
-// source. If none of them has it, the source stops with UNKNOWN_VALUE (I5).
+// source. If none of them has it, the table stops with UNKNOWN_VALUE (I5, I8).
 package capture

@@ -222,46 +222,13 @@ func sumOf(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// stop ends a table, and nothing else (I8): none of its changes is written from
-// here on, and the frontier stays where it was for it, so that our readers see
-// no part of this transaction in it.
+// stop ends the table of a row that no record takes.
 func (s *Sink) stop(o *outgoing, size int) error {
-	state := s.next.Tables[o.tab.topic]
-	state.State = log.Stopped
-	s.next.Tables[o.tab.topic] = state
-	s.records = withoutTopic(s.records, o.tab.topic)
-	s.stopped(o.tab.topic, o.tab.Table, &pipeline.Refusal{
+	s.halt(o.tab.topic, o.tab.Table, &pipeline.Refusal{
 		Code:  codeTooLarge,
 		Where: fmt.Sprintf("table %s, key hash %08x", o.tab, crc32.ChecksumIEEE(o.key)),
 		What:  fmt.Sprintf("a row of %d bytes is above the %d that its topic takes, so the table has stopped", size, s.limit(o.tab)),
 		Mend:  "make the row smaller, raise limits.record_bytes and limits.value_bytes, or set on_oversize: truncate, offload or dead_letter for the table; then\nevert reset " + s.Source + " --resnapshot --yes",
 	})
 	return nil
-}
-
-func withoutTopic(records []log.Record, topic string) []log.Record {
-	kept := records[:0]
-	for _, r := range records {
-		if r.Topic != topic {
-			kept = append(kept, r)
-		}
-	}
-	return kept
-}
-
-func (s *Sink) stopped(topic string, t *schema.Table, why *pipeline.Refusal) {
-	if s.Events.Stopped != nil {
-		s.Events.Stopped(topic, t, why)
-	}
-}
-
-// isStopped reports whether a table is not written any more.
-func (s *Sink) isStopped(topic string) bool { return s.next.Tables[topic].State == log.Stopped }
-
-// stoppedBefore says that a table stopped in an earlier run, which knew why.
-func (s *Sink) stoppedBefore(topic string, t *schema.Table) {
-	s.stopped(topic, t, &pipeline.Refusal{
-		Code: codeStopped, Where: "topic " + topic, What: "its table stopped earlier, and its changes since then were not written",
-		Mend: "evert reset " + s.Source + " --resnapshot --yes",
-	})
 }

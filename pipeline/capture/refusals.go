@@ -7,4 +7,7 @@ const (
 	codeTooLarge pipeline.Code = "RECORD_TOO_LARGE"
 	codeStopped  pipeline.Code = "TABLE_STOPPED"
 	codeUnknown  pipeline.Code = "UNKNOWN_VALUE"
+
+	codeIncompatible pipeline.Code = "SCHEMA_INCOMPATIBLE"
+	codeKeyChanged   pipeline.Code = "KEY_CHANGED"
 )

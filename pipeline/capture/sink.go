@@ -130,7 +130,8 @@ func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
 		return err
 	}
 	for i := range b.Changes {
-		if err := s.change(ctx, &b.Changes[i]); err != nil {
+		c := &b.Changes[i]
+		if err := s.orHalt(c.Table, s.change(ctx, c)); err != nil {
 			return err
 		}
 	}

@@ -56,20 +56,29 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 	if err := s.own(ctx, tab.topic); err != nil {
 		return nil, err
 	}
-	if err := s.register(ctx, tab); err != nil {
-		return nil, err
+	why := s.register(ctx, tab)
+	if why != nil && !stopsTable(why) {
+		return nil, why
 	}
 	if older != nil {
 		tab.maxBytes = older.maxBytes
-		return tab, nil
-	}
-	if err := s.ensure(ctx, tab, want); err != nil {
+	} else if err := s.ensure(ctx, tab, want); err != nil {
 		return nil, err
 	}
-	if s.isStopped(tab.topic) {
+	switch {
+	case !s.isStopped(tab.topic) && why != nil:
+		s.halt(tab.topic, t, why)
+	case s.isStopped(tab.topic) && older == nil:
 		s.stoppedBefore(tab.topic, t)
 	}
 	return tab, nil
+}
+
+// stopsTable reports whether a schema is refused for good: its table cannot go on,
+// and the others can (K24).
+func stopsTable(err error) bool {
+	code := pipeline.CodeOf(err)
+	return code == codeIncompatible || code == codeKeyChanged
 }
 
 func (s *Sink) collision(topic string, a, b *schema.Table) error {
@@ -112,8 +121,8 @@ func (s *Sink) notRegistered(tab *table, part string, err error) error {
 	case !errors.Is(err, registry.ErrIncompatible):
 		return fmt.Errorf("register the %s schema: %w", part, err)
 	}
-	return &pipeline.Refusal{Code: "SCHEMA_INCOMPATIBLE", Where: "topic " + tab.topic, What: "the registry does not take its new " + part + " schema", Err: err,
-		Mend: "evert reset " + s.Source + " --yes   # begins its topics and their schemas anew; or lower the subject's compatibility level"}
+	return &pipeline.Refusal{Code: codeIncompatible, Where: "topic " + tab.topic, What: "the registry does not take its new " + part + " schema", Err: err,
+		Mend: "evert reset " + s.Source + " --yes   # begins its topics and their schemas anew; or lower the subject's compatibility level, then: evert reset " + s.Source + " --resnapshot --yes"}
 }
 
 // checkKey refuses another key schema than the topic has: it would move keys to
@@ -134,9 +143,9 @@ func (s *Sink) checkKey(ctx context.Context, tab *table) error {
 	if avro.Equal(text, tab.codec.KeySchema()) { // a registry may spell it anew
 		return nil
 	}
-	return &pipeline.Refusal{Code: "KEY_CHANGED", Where: "topic " + tab.topic,
+	return &pipeline.Refusal{Code: codeKeyChanged, Where: "topic " + tab.topic,
 		What: "the columns of the table's key, or their types, changed; the key schema of a topic never changes",
-		Mend: "evert reset " + s.Source + " --yes   # begins its topics anew; or restore the key"}
+		Mend: "evert reset " + s.Source + " --yes   # begins its topics anew; or restore the key, then: evert reset " + s.Source + " --resnapshot --yes"}
 }
 
 // ensure makes or verifies the topic and notes from where its rows count.

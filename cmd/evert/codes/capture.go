@@ -15,8 +15,8 @@ func ofCapture() []Entry {
 		},
 		{
 			Code: "KEY_CHANGED",
-			Text: "The key columns of a table are not those that its topic is keyed by. The key schema of a topic never changes: records of one row would no longer share a key.",
-			Mend: "Begin the topic anew: `evert reset SOURCE --yes`; or restore the key.",
+			Text: "The key columns of a table are not those that its topic is keyed by. The key schema of a topic never changes: records of one row would no longer share a key. The table stops alone.",
+			Mend: "Begin the topics anew: `evert reset SOURCE --yes`; or restore the key, then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
 			Code: "SCHEMA_UNREGISTERED",
@@ -25,8 +25,8 @@ func ofCapture() []Entry {
 		},
 		{
 			Code: "SCHEMA_INCOMPATIBLE",
-			Text: "A table changed in a way that the registry does not let its topic follow: readers of the new schema could not read the records of the old one. Nothing was written.",
-			Mend: "Begin the topics and their schemas anew: `evert reset SOURCE --yes`; or lower the compatibility level of the subject.",
+			Text: "A table changed in a way that the registry does not let its topic follow: readers of the new schema could not read the records of the old one. The table stops alone, before the first row of the new shape.",
+			Mend: "Begin the topics and their schemas anew: `evert reset SOURCE --yes`; or lower the compatibility level of the subject, then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
 			Code: "RECORD_TOO_LARGE",
@@ -40,7 +40,7 @@ func ofCapture() []Entry {
 		},
 		{
 			Code: "UNKNOWN_VALUE",
-			Text: "The source did not send a value (an unchanged large column), and neither the old row, nor the log, nor the database has it any more. A record in a compacted topic is a whole row, so it is not written with a gap (I5).",
+			Text: "The source did not send a value (an unchanged large column), and neither the old row, nor the log, nor the database has it any more. A record in a compacted topic is a whole row, so it is not written with a gap (I5): the table stops.",
 			Mend: "Set REPLICA IDENTITY FULL for the table, then copy it again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 	}
