@@ -1,9 +1,6 @@
 package sql
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"github.com/evertdb/evert/pipeline/dataflow"
@@ -32,7 +29,7 @@ func Compile(text string, catalog Catalog, o Options) (*View, error) {
 	if len(b.faults) > 0 {
 		return nil, b.faults
 	}
-	v.Hash = q.hash(v, &o)
+	v.Hash = q.hash(v)
 	return v, nil
 }
 
@@ -119,29 +116,4 @@ func (b *binder) keyColumn(v *View, name, what string) int {
 	}
 	b.fail(0, codeViewKey, notGiven(name, what), near(name, all))
 	return 0
-}
-
-// hash is over all that the rows depend on: the texts, the tables' shapes, the
-// key and the orders.
-func (q *query) hash(v *View, o *Options) (sum [32]byte) {
-	h := sha256.New()
-	put := func(s string) {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(s))))
-		h.Write([]byte(s))
-	}
-	put(v.Text)
-	for _, s := range q.depends {
-		put(s)
-	}
-	for _, in := range v.Plan.Inputs {
-		put(in.Source + " " + in.Table.String() + fmt.Sprint(in.Carry, in.Key))
-		for _, c := range in.Carry {
-			col := &in.Table.Columns[c]
-			put(fmt.Sprint(col.Name, col.Type.Name, col.Type.Labels, col.Collation, col.Nullable))
-		}
-	}
-	put(fmt.Sprint(v.Plan.Key, v.Plan.Indexes))
-	put(Explain(v.Plan))
-	h.Sum(sum[:0])
-	return sum
 }

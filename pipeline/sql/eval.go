@@ -16,6 +16,7 @@ type evaluator func(row schema.Row) (schema.Value, error)
 type compiled struct {
 	eval evaluator
 	text string
+	form string // says the same of two expressions that do the same, see canonical
 }
 
 // Eval gives the value for row.
@@ -26,7 +27,7 @@ func (c *compiled) String() string { return c.text }
 
 // expression compiles t for rows whose columns lie at these places.
 func (t *term) expression(at layout) dataflow.Expr {
-	return &compiled{eval: t.compile(at), text: t.text()}
+	return &compiled{eval: t.compile(at), text: t.text(), form: t.form(at)}
 }
 
 // A layout says where the columns of a row lie.
