@@ -3,21 +3,15 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
-	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/sql"
 	"github.com/evertdb/evert/pipeline/sql/syntax"
-	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/schema"
 )
 
@@ -135,74 +129,3 @@ func columnList(columns []schema.Column, of []int) string {
 
 // codeViewKeyGuess warns of a key that is not known to be one.
 const codeViewKeyGuess pipeline.Code = "VIEW_KEY_UNPROVEN"
-
-func (a *app) explainVerb() *cobra.Command {
-	return &cobra.Command{
-		Use:   "explain VIEW",
-		Short: "Show how a view is kept current",
-		Long: `Show how a view is kept current: its operators, what identifies the rows of each, the
-topics that it reads and writes, and what its state keeps. The tables' columns are asked
-of the servers. Operators are numbered; "again" is one whose rows go to several.`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: first(a.viewNames),
-		RunE: func(_ *cobra.Command, args []string) error { return a.explainView(args[0]) },
-	}
-}
-
-func (a *app) explainView(name string) error {
-	c, err := a.load()
-	if err != nil {
-		return err
-	}
-	if c.Views[name] == nil {
-		return usage(fmt.Errorf("there is no view %s in the file; there are %v", name, slices.Sorted(maps.Keys(c.Views))))
-	}
-	known, err := serversTables(a.ctx, c)
-	if err != nil {
-		return err
-	}
-	p, err := compileView(c, known, name)
-	if err != nil {
-		return invalid(err)
-	}
-	fmt.Fprint(a.out, sql.Explain(p.Plan))
-	fmt.Fprintf(a.out, "\nreads  %s\n", p.topics[0])
-	for _, topic := range p.topics[1:] {
-		fmt.Fprintf(a.out, "       %s\n", topic)
-	}
-	fmt.Fprintf(a.out, "writes %s, frontier %s\nversion %s\n\n", view.Topic(c.Name, name), view.FrontierTopic(c.Name, name), p.hash)
-	return a.explainState(name, c, p)
-}
-
-// explainState prints the collections of the state, and its size if a daemon
-// runs.
-func (a *app) explainState(name string, c *configs.Config, p *viewPlan) error {
-	engine, err := dataflow.New(p.Plan, dataflow.Env{NewSorter: func() (dataflow.Sorter, error) { return nil, errors.New("it only explains") }, MaxGroup: 1})
-	if err != nil {
-		return err
-	}
-	described := engine.Describe()
-	t := terminal.Table{Indent: "  ", Style: a.style(a.out), Header: []string{">COLLECTION", "HOLDS", "OF"}}
-	for _, l := range engine.Layout() {
-		t.Add(fmt.Sprint(l.Number), l.Kind.String(), described[l.Node])
-	}
-	if err := t.Write(a.out); err != nil {
-		return err
-	}
-	client, rest, err := a.daemonOr(a.ctx, c, "explain", false)
-	if rest != nil {
-		rest.close()
-	}
-	if err != nil || client == nil {
-		return nil //nolint:nilerr // the size is all that a daemon could add
-	}
-	st, err := client.Status(a.ctx)
-	if err != nil {
-		return err
-	}
-	for i := range st.Views {
-		if v := &st.Views[i]; v.Name == name {
-			fmt.Fprintf(a.out, "\nstate %s, epoch %d at %s\n", terminal.Bytes(v.StateBytes), v.Epoch, v.Position)
-		}
-	}
-	return nil
-}

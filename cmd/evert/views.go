@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/supervise"
@@ -65,6 +66,15 @@ func (v *viewing) Names() []string { return slices.Sorted(maps.Keys(v.byName)) }
 func (v *viewing) View(name string) (query.View, bool) {
 	m, ok := v.byName[name]
 	return m, ok
+}
+
+// Explain implements api.Views.
+func (v *viewing) Explain(name string) (*api.Explanation, error) {
+	m, ok := v.byName[name]
+	if !ok {
+		return nil, api.NoView(name)
+	}
+	return m.explain()
 }
 
 // The rest may be called with a nil v: there are no views.
@@ -151,6 +161,8 @@ type maintaining struct {
 	mu         sync.Mutex
 	task       *view.Task // nil until the query was compiled once
 	hash       string     // its version
+	plan       *viewPlan  // of that version
+	engine     *local.Engine
 	reading    *local.Reading
 	generation func() log.Generation
 	problem    *pipeline.Refusal // why it does not run; nil while it does
@@ -285,23 +297,24 @@ func (m *maintaining) taskOf(p *viewPlan) (*view.Task, error) {
 			return nil, err
 		}
 	}
-	task, err := m.newTask(p)
+	engine, err := local.NewEngine(p.Plan, dataflow.Env{NewSorter: m.daemon.views.pool.NewSorter, MaxGroup: m.daemon.views.group})
+	if err != nil {
+		return nil, err
+	}
+	task, err = m.newTask(p, engine)
 	if err != nil {
 		return nil, err
 	}
 	m.change(func() {
 		m.task, m.hash, m.reading = task, p.hash, &local.Reading{Task: task, Of: m.folder.Shape}
+		m.plan, m.engine = p, engine
 	})
 	go m.forward(task)
 	return task, nil
 }
 
-func (m *maintaining) newTask(p *viewPlan) (*view.Task, error) {
+func (m *maintaining) newTask(p *viewPlan, engine *local.Engine) (*view.Task, error) {
 	d := m.daemon
-	engine, err := local.NewEngine(p.Plan, dataflow.Env{NewSorter: d.views.pool.NewSorter, MaxGroup: d.views.group})
-	if err != nil {
-		return nil, err
-	}
 	table := view.Table(d.config.Name, m.name, p.Plan)
 	if err := m.folder.Describe(p.hash, table, p.Plan.Indexes); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ func (e *Engine) Describe() []string {
 	for i, v := range e.nodes {
 		var from []string
 		for _, in := range v.node.Inputs() {
-			from = append(from, fmt.Sprint(e.placeOf(in)))
+			from = append(from, fmt.Sprint(e.PlaceOf(in)))
 		}
 		lines[i] = e.describe(v.node)
 		if len(from) > 0 {
@@ -22,8 +22,9 @@ func (e *Engine) Describe() []string {
 	return lines
 }
 
-// placeOf is the place of a node's vertex, which all scans of an input share.
-func (e *Engine) placeOf(n Node) int {
+// PlaceOf is the place of a node among the engine's Nodes, which all scans of an
+// input share; -1 for a node of another plan.
+func (e *Engine) PlaceOf(n Node) int {
 	if s, ok := n.(*Scan); ok {
 		return e.inputs[s.Input].id
 	}

@@ -28,6 +28,7 @@ type join struct {
 func (j *join) reset() error { return errors.Join(j.left.drop(), j.right.drop()) }
 
 func (j *join) run(t *Epoch) error {
+	j.in = j.left.a.v.out + j.right.a.v.out // both have given all
 	if err := errors.Join(j.left.begin(), j.right.begin()); err != nil {
 		return err
 	}

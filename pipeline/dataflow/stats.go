@@ -11,6 +11,19 @@ type Stats struct {
 	Written int64      // bytes of keys and values
 }
 
+// Add adds what another epoch of the same engine did.
+func (s *Stats) Add(o *Stats) {
+	s.Rows, s.Changes = s.Rows+o.Rows, s.Changes+o.Changes
+	s.Reads, s.Read = s.Reads+o.Reads, s.Read+o.Read
+	s.Writes, s.Written = s.Writes+o.Writes, s.Written+o.Written
+	if s.Nodes == nil {
+		s.Nodes = make([]NodeStat, len(o.Nodes))
+	}
+	for i, n := range o.Nodes {
+		s.Nodes[i].In, s.Nodes[i].Out = s.Nodes[i].In+n.In, s.Nodes[i].Out+n.Out
+	}
+}
+
 // A NodeStat says how many deltas a node took and gave; Out over In is its
 // fan-out.
 type NodeStat struct{ In, Out int64 }

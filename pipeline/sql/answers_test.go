@@ -71,7 +71,7 @@ func TestAnswersAgainstPostgres(t *testing.T) {
 		for _, v := range views {
 			n, err := v.compare(t.Context(), conn)
 			if err != nil {
-				t.Fatalf("seed %d: %s\n%v\n%s", seed, v.text, err, Explain(v.view.Plan))
+				t.Fatalf("seed %d: %s\n%v\n%s", seed, v.text, err, explained(v.view.Plan))
 			}
 			rows += n
 		}

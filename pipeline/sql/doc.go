@@ -36,5 +36,5 @@
 //
 // The ORDER BY of string_agg, array_agg, json_agg and jsonb_agg is made total by
 // the columns that identify a row of what is aggregated, or by the arguments
-// themselves if nothing does. Postgres leaves that order open; Explain shows it.
+// themselves if nothing does. Postgres leaves that order open; explain shows it.
 package sql

@@ -8,47 +8,89 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-// Explain prints a plan as a tree: what each operator does, what identifies its
-// rows, and in which order aggregates see theirs. A node that feeds several others
-// is printed where it is met first, and named by its number afterwards.
-func Explain(p *dataflow.Plan) string {
+// An Operator is a node of a plan in words.
+type Operator struct {
+	Node   dataflow.Node
+	Does   string
+	Unique [][]string // sets of columns of which each identifies a row; none: rows may repeat
+	Inputs []int      // the operators it reads, by their places in the list
+}
+
+// Operators are the nodes of a plan, the root first and each before those that it
+// reads. One that feeds several others is there once.
+func Operators(p *dataflow.Plan) []Operator {
 	e := &explainer{plan: p, seen: map[dataflow.Node]int{}}
-	fmt.Fprintf(&e.b, "view by (%s)\n", columnNames(p.Root.Columns(), p.Key))
-	for _, index := range p.Indexes {
-		fmt.Fprintf(&e.b, "also by (%s)\n", columnNames(p.Root.Columns(), index))
-	}
-	e.node(p.Root, 0)
-	return e.b.String()
+	e.add(p.Root)
+	return e.list
 }
 
 type explainer struct {
 	plan *dataflow.Plan
-	b    strings.Builder
+	list []Operator
 	seen map[dataflow.Node]int
 }
 
-func (e *explainer) node(n dataflow.Node, depth int) {
-	indent := strings.Repeat("  ", depth)
-	if number, again := e.seen[n]; again {
-		fmt.Fprintf(&e.b, "%s#%d again\n", indent, number)
+// add adds a node and what it reads, and gives its place.
+func (e *explainer) add(n dataflow.Node) int {
+	if at, again := e.seen[n]; again {
+		return at
+	}
+	at := len(e.list)
+	e.seen[n] = at
+	o := Operator{Node: n, Does: e.describe(n)}
+	for _, set := range n.Unique() {
+		o.Unique = append(o.Unique, namesAt(n.Columns(), set))
+	}
+	e.list = append(e.list, o)
+	for _, in := range n.Inputs() {
+		e.list[at].Inputs = append(e.list[at].Inputs, e.add(in))
+	}
+	return at
+}
+
+// A Line is a line of a tree.
+type Line struct {
+	Operator int // place in the list; -1: it was shown before
+	Text     string
+}
+
+// Tree draws operators as a tree: what each does and what identifies its rows. One
+// that feeds several others is drawn where it is met first, and named by its number
+// afterwards.
+func Tree(list []Operator) []Line {
+	t := tree{list: list, seen: make([]bool, len(list))}
+	t.draw(0, "")
+	return t.lines
+}
+
+type tree struct {
+	list  []Operator
+	seen  []bool
+	lines []Line
+}
+
+func (t *tree) draw(at int, indent string) {
+	if t.seen[at] {
+		t.lines = append(t.lines, Line{-1, fmt.Sprintf("%s#%d again", indent, at+1)})
 		return
 	}
-	e.seen[n] = len(e.seen) + 1
-	fmt.Fprintf(&e.b, "%s#%d %s%s\n", indent, e.seen[n], e.describe(n), unique(n))
-	for _, in := range n.Inputs() {
-		e.node(in, depth+1)
+	t.seen[at] = true
+	o := &t.list[at]
+	t.lines = append(t.lines, Line{at, fmt.Sprintf("%s#%d %s%s", indent, at+1, o.Does, o.unique())})
+	for _, in := range o.Inputs {
+		t.draw(in, indent+"  ")
 	}
 }
 
-func unique(n dataflow.Node) string {
-	var sets []string
-	for _, set := range n.Unique() {
-		sets = append(sets, "("+columnNames(n.Columns(), set)+")")
-	}
-	if len(sets) == 0 {
+func (o *Operator) unique() string {
+	if len(o.Unique) == 0 {
 		return "  rows may repeat"
 	}
-	return "  unique " + strings.Join(sets, " ")
+	text := "  unique"
+	for _, set := range o.Unique {
+		text += " (" + strings.Join(set, ", ") + ")"
+	}
+	return text
 }
 
 func (e *explainer) describe(n dataflow.Node) string {
@@ -109,14 +151,19 @@ func grouping(n *dataflow.Aggregate) string {
 
 // columnNames lists columns by their place; all of them if at is nil.
 func columnNames(cols []schema.Column, at []int) string {
-	var list []string
-	for i := range cols {
-		if at == nil {
-			list = append(list, cols[i].Name)
+	if at == nil {
+		at = make([]int, len(cols))
+		for i := range at {
+			at[i] = i
 		}
 	}
-	for _, i := range at {
-		list = append(list, cols[i].Name)
+	return strings.Join(namesAt(cols, at), ", ")
+}
+
+func namesAt(cols []schema.Column, at []int) []string {
+	list := make([]string, len(at))
+	for i, c := range at {
+		list[i] = cols[c].Name
 	}
-	return strings.Join(list, ", ")
+	return list
 }

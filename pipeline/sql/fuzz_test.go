@@ -44,14 +44,14 @@ func sound(text string) error {
 		return nil
 	}
 	if err := fits(v.Plan.Root); err != nil {
-		return fmt.Errorf("%w\n%s", err, Explain(v.Plan))
+		return fmt.Errorf("%w\n%s", err, explained(v.Plan))
 	}
 	again, err := Compile(v.Text, shop(), Options{})
 	if err != nil {
 		return fmt.Errorf("the canonical text is refused: %w\n%s", err, v.Text)
 	}
 	if again.Hash != v.Hash {
-		return fmt.Errorf("the canonical text has another plan\n%s\n%s", Explain(v.Plan), Explain(again.Plan))
+		return fmt.Errorf("the canonical text has another plan\n%s\n%s", explained(v.Plan), explained(again.Plan))
 	}
 	return nil
 }

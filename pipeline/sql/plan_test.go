@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/evertdb/evert/pipeline/dataflow"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -55,7 +57,20 @@ func planned(file string) string {
 			b.WriteString(err.Error())
 			continue
 		}
-		b.WriteString(strings.TrimSuffix(Explain(v.Plan), "\n"))
+		b.WriteString(strings.TrimSuffix(explained(v.Plan), "\n"))
 	}
 	return strings.TrimSuffix(b.String(), "\n") + "\n"
+}
+
+// explained draws a plan.
+func explained(p *dataflow.Plan) string {
+	cols := p.Root.Columns()
+	text := "view by (" + strings.Join(namesAt(cols, p.Key), ", ") + ")\n"
+	for _, index := range p.Indexes {
+		text += "also by (" + strings.Join(namesAt(cols, index), ", ") + ")\n"
+	}
+	for _, line := range Tree(Operators(p)) {
+		text += line.Text + "\n"
+	}
+	return text
 }

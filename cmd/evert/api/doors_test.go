@@ -33,6 +33,7 @@ func rules() map[string]rule {
 		"GET /v1/status":                     {http: [3]int{401, 401, 200}, socket: 200},
 		"GET /v1/views":                      view,
 		"GET /v1/views/{view}":               view,
+		"GET /v1/views/{view}/plan":          view,
 		"GET /v1/views/{view}/rows":          view,
 		"GET /v1/views/{view}/rows/{key...}": view,
 		"GET /v1/views/{view}/changes":       view,

@@ -29,6 +29,7 @@ func (h Handlers) routes() []route {
 		{"GET /v1/status", onHTTP | onSocket, h.status},
 		{"GET /v1/views", onHTTP | onSocket, h.views},
 		{"GET /v1/views/{view}", onHTTP | onSocket, h.view},
+		{"GET /v1/views/{view}/plan", onHTTP | onSocket, h.plan},
 		{"GET /v1/views/{view}/rows", onHTTP | onSocket, h.rows},
 		{"GET /v1/views/{view}/rows/{key...}", onHTTP | onSocket, h.row},
 		{"GET /v1/views/{view}/changes", onHTTP | onSocket, h.changes},

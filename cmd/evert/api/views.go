@@ -18,6 +18,8 @@ type Views interface {
 	Names() []string
 	// View gives one; ok is false if there is none of that name.
 	View(name string) (v query.View, ok bool)
+	// Explain says how one is kept current, and what that came to so far.
+	Explain(name string) (*Explanation, error)
 }
 
 // A ViewStatus is how a view is, as /v1/views gives it.

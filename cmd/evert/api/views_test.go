@@ -29,6 +29,13 @@ func (m viewMap) View(name string) (query.View, bool) {
 	return v, ok
 }
 
+func (m viewMap) Explain(name string) (*Explanation, error) {
+	if name == "new" {
+		return nil, NotMaintained(name, nil)
+	}
+	return &Explanation{View: name, Version: "a1", Operators: []Operator{{Number: 1, Does: "scan"}}}, nil
+}
+
 // counting is a clock whose positions are numbers.
 type counting struct{}
 
@@ -114,6 +121,8 @@ func TestViewRoutes(t *testing.T) {
 		{"/v1/views/new/rows/1", 503, "10 of about 40 rows, 30s left"},
 		{"/v1/views/new/changes", 503, "VIEW_NOT_READY"},
 		{"/v1/views/nope", 404, "NO_SUCH_VIEW"},
+		{"/v1/views/nope/plan", 404, "NO_SUCH_VIEW"},
+		{"/v1/views/new/plan", 503, "VIEW_NOT_READY"},
 		{"/v1/views/nope/rows", 404, "NO_SUCH_VIEW"},
 		{"/v1/views/nope/rows/1", 404, "NO_SUCH_VIEW"},
 		{"/v1/views/nope/changes", 404, "NO_SUCH_VIEW"},

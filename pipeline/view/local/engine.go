@@ -11,8 +11,9 @@ import (
 // An Engine is dataflow's, as a view uses it.
 type Engine struct {
 	*dataflow.Engine
-	key []byte
-	row schema.Row
+	tally tally
+	key   []byte
+	row   schema.Row
 }
 
 var _ view.Engine = (*Engine)(nil)
@@ -32,13 +33,20 @@ func (e *Engine) Begin(r dataflow.Reader, w dataflow.Writer) (view.Epoch, error)
 	if err != nil {
 		return nil, err
 	}
-	return epoch{t}, nil
+	return epoch{t, e, r == nil}, nil
 }
 
-type epoch struct{ *dataflow.Epoch }
+type epoch struct {
+	*dataflow.Epoch
+	engine *Engine
+	fills  bool // an empty state
+}
 
 func (t epoch) Finish(ctx context.Context, emit func(dataflow.Change) error) error {
-	_, err := t.Epoch.Finish(ctx, emit)
+	did, err := t.Epoch.Finish(ctx, emit)
+	if err == nil {
+		t.engine.tally.add(&did, t.fills)
+	}
 	return err
 }
 
