@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/integration/promtool"
+	"github.com/evertdb/evert/sources/mysql/mysqlserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 )
 
 // prepare finds what the tests need and, when we are root on a Debian, installs
 // what is missing. Everybody else is told the one command.
 func prepare(ctx context.Context, r *report) (sum tally, err error) {
-	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, prepareKafka, preparePromtool, prepareSystemd, prepareClients, prepareKcat} {
+	for _, need := range []func(context.Context, *report) (tally, error){preparePostgres, prepareMariaDB, prepareKafka, preparePromtool, prepareSystemd, prepareClients, prepareKcat} {
 		t, needErr := need(ctx, r)
 		sum.add(t)
 		err = errors.Join(err, needErr)
@@ -36,6 +37,24 @@ func preparePostgres(ctx context.Context, r *report) (tally, error) {
 		}
 	}
 	fmt.Fprintf(r.out, "ok  Postgres %s in %s\n", b.Version, b.Dir)
+	return tally{passed: 1}, nil
+}
+
+// prepareMariaDB brings the programs alone: no service is started.
+func prepareMariaDB(ctx context.Context, r *report) (tally, error) {
+	b, err := mysqlserver.Find()
+	if err != nil {
+		if os.Geteuid() != 0 || !r.has("apt-get") {
+			return tally{}, cannot{err.Error(), mysqlserver.InstallHint}
+		}
+		if err := r.install(ctx, mysqlserver.Packages()...); err != nil {
+			return tally{failed: 1}, err
+		}
+		if b, err = mysqlserver.Find(); err != nil {
+			return tally{failed: 1}, err
+		}
+	}
+	fmt.Fprintf(r.out, "ok  MariaDB %s in %s\n", b.Version, b.Daemon)
 	return tally{passed: 1}, nil
 }
 
