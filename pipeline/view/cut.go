@@ -3,12 +3,12 @@ package view
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/intake"
 	"github.com/evertdb/evert/pipeline/log"
 )
 
@@ -71,21 +71,21 @@ func (t *Task) newest(ctx context.Context) (target, error) {
 	next := target{cuts: Vector{}, written: map[string]time.Time{}}
 	var held *pipeline.Refusal
 	for _, source := range slices.Sorted(maps.Keys(t.scouts)) {
-		r, err := t.scouts[source].report()
+		r, err := t.scouts[source].Report()
 		if err != nil {
-			return target{}, err
+			return target{}, t.stopped(err)
 		}
-		if !r.known {
+		if !r.Known {
 			return target{}, nil
 		}
-		if r.held != nil {
-			held = r.held
+		if r.Held != nil {
+			held = t.held(source, r.Held)
 			continue
 		}
-		if err := t.follows(source, &r.cut); err != nil {
-			return target{}, err
+		if err := t.follows(source, &r.Cut); err != nil {
+			return target{}, t.stopped(err)
 		}
-		next.cuts[source], next.written[source] = r.cut, r.written
+		next.cuts[source], next.written[source] = r.Cut, r.Written
 	}
 	t.hold(held)
 	if held != nil {
@@ -123,7 +123,7 @@ func (t *Task) follows(source string, cut *log.Frontier) error {
 	// What the view's topic says binds as much as what the state holds, which may
 	// be behind it; but not what it says of an earlier life of the source.
 	if said := t.floor(source); said != nil && said.Incarnation == cut.Incarnation {
-		if err := t.reaches(source, cut, said); err != nil {
+		if err := intake.Reaches(source, cut, said, "the view has read"); err != nil {
 			return err
 		}
 	}
@@ -131,28 +131,7 @@ func (t *Task) follows(source string, cut *log.Frontier) error {
 	if !ok {
 		return nil
 	}
-	if have.Incarnation != cut.Incarnation {
-		return t.rebuild(fmt.Sprintf("source %s began anew", source))
-	}
-	for topic, state := range have.Tables {
-		if now := cut.Tables[topic]; now.ID != state.ID && now.ID != "" && state.ID != "" {
-			return t.rebuild("topic " + topic + " was made anew")
-		}
-	}
-	return t.reaches(source, cut, &have)
-}
-
-// reaches refuses a cut below another one.
-func (t *Task) reaches(source string, cut, floor *log.Frontier) error {
-	if cut.Number < floor.Number {
-		return t.inputBack(source, fmt.Sprintf("its frontier is at number %d, and the view has read up to %d: committed records of the log are gone", cut.Number, floor.Number))
-	}
-	for tp, at := range floor.Offsets {
-		if now, ok := cut.Offsets[tp]; ok && now < at {
-			return t.inputBack(source, fmt.Sprintf("%s is cut at %d, and the view has read up to %d", tp, now, at))
-		}
-	}
-	return nil
+	return intake.Succeeds(source, cut, &have)
 }
 
 // floor is the cut that the view's topic stood at when it was opened, which any
@@ -185,18 +164,12 @@ func (t *Task) rowsMoved(next Vector) bool {
 			return true
 		}
 		for topic, state := range cut.Tables {
-			if isVoid(have.Tables[topic], state) {
+			if intake.IsVoid(have.Tables[topic], state) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// isVoid reports whether rows that were read became void: the table was
-// truncated, or made anew.
-func isVoid(had, has log.TableState) bool {
-	return had.Generation != has.Generation || !slices.Equal(had.From, has.From)
 }
 
 // isSound reports whether an epoch may end at next. The limits come first: on the
@@ -215,31 +188,17 @@ func (t *Task) isSound(ctx context.Context, next target) (bool, error) {
 	return true, nil
 }
 
-// checkPartitions refuses a topic with partitions that its source's frontier does
-// not speak of: keys would have moved to where nobody reads (R12). A source that
-// runs finds that out by itself, and holds the view.
-func (t *Task) checkPartitions(ctx context.Context, next Vector) error {
-	for _, in := range t.inputs {
-		infos, err := t.Log.Admin().Topics(ctx, in.topic)
-		if err != nil {
-			return err
-		}
-		known := len(next[in.Source].Tables[in.topic].From)
-		if len(infos) == 1 && len(infos[0].Ends) != known {
-			return t.partitioned(in, len(infos[0].Ends), known)
-		}
-	}
-	return nil
-}
-
 // assign sets the reader of rows to where the state ends, once the tables of
 // next are known.
 func (t *Task) assign(ctx context.Context, next Vector) error {
 	if t.rows != nil {
 		return nil
 	}
-	if err := t.checkPartitions(ctx, next); err != nil {
-		return err
+	for _, in := range t.inputs {
+		cut := next[in.Source]
+		if err := intake.Spreads(ctx, t.Log, in.topic, &cut); err != nil {
+			return t.stopped(err)
+		}
 	}
 	from := log.Offsets{}
 	for source, cut := range next {
@@ -259,9 +218,9 @@ func (t *Task) assign(ctx context.Context, next Vector) error {
 		return err
 	}
 	for _, in := range t.inputs {
-		clear(in.last)
+		clear(in.places.Last)
 		clear(in.missing)
 	}
-	t.rows = r
+	t.rows = &intake.Rows{Reader: r, Topics: slices.Collect(maps.Keys(t.byTopic)), Patience: t.Limits.Patience, Holding: t.Holding}
 	return nil
 }

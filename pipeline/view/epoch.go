@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/intake"
 	"github.com/evertdb/evert/pipeline/log"
 )
 
@@ -93,7 +94,7 @@ func (e *epoch) gather(ctx context.Context, run Epoch, next target) error {
 func (e *epoch) clear(run Epoch, had, has Vector) error {
 	for _, in := range e.inputs {
 		before, ok := had[in.Source]
-		if !ok || !isVoid(before.Tables[in.topic], has[in.Source].Tables[in.topic]) {
+		if !ok || !intake.IsVoid(before.Tables[in.topic], has[in.Source].Tables[in.topic]) {
 			continue
 		}
 		if err := run.Clear(in.place); err != nil {
@@ -121,16 +122,20 @@ const readBatch = 4000
 func (e *epoch) readTo(ctx context.Context, run Epoch, next Vector) error {
 	e.display.reading(e.at == nil, e.at.Offsets(), next.Offsets(), e.Now())
 	for {
-		f, err := e.nextRows(ctx)
+		f, err := e.rows.Next(ctx, readBatch)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return err
+			return e.stopped(err)
 		}
 		in := e.byTopic[f.Topic]
 		state := next[in.Source].Tables[in.topic]
-		d := delivery{task: e.Task, run: run, in: in, cut: next[in.Source], had: e.at[in.Source], from: state.From[f.Partition]}
+		d := delivery{task: e.Task, run: run, in: in, from: state.From[f.Partition]}
+		in.places.Incarnation, in.places.Since = next[in.Source].Incarnation, 0
+		if had := e.at[in.Source]; had.Incarnation == in.places.Incarnation {
+			in.places.Since = had.Resume.At.Seq
+		}
 		for i := range f.Records {
 			if err := d.take(ctx, &f.Records[i]); err != nil {
 				return err
@@ -139,28 +144,6 @@ func (e *epoch) readTo(ctx context.Context, run Epoch, next Vector) error {
 		e.in += int64(d.rows)
 		if p, tell := e.display.read(&f, e.Now()); tell && e.Events.Reading != nil {
 			e.Events.Reading(p)
-		}
-	}
-}
-
-// nextRows reads on, and asks who is in the way when nothing comes.
-func (e *epoch) nextRows(ctx context.Context) (log.Fetch, error) {
-	for {
-		bounded, cancel := context.WithTimeout(ctx, e.Limits.Patience)
-		f, err := e.rows.Next(bounded, readBatch)
-		cancel()
-		switch {
-		case errors.Is(err, log.ErrGap):
-			return f, e.rebuild("records that the view had not read are gone: it was away for longer than its topics keep tombstones")
-		case errors.Is(err, log.ErrNoTopic):
-			return f, e.inputGone("of a table", err.Error())
-		case err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
-			return f, err
-		}
-		for topic := range e.byTopic {
-			if err := e.Holding(ctx, topic); err != nil {
-				return f, err
-			}
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/intake"
 )
 
 // The refusals of a view. Each stops that view alone.
@@ -41,11 +41,31 @@ const (
 // missing, a code that is not one.
 var ErrDamaged = errors.New("the state is damaged")
 
-// poison refuses a record. It says where the record is, and nothing of it.
-func poison(r *log.Record, err error) error {
-	return &pipeline.Refusal{Code: CodePoison, Where: fmt.Sprintf("%s offset %d", r.TopicPartition, r.Offset),
-		What: "the record cannot be read, and without it the view would be wrong", Err: err,
-		Mend: "evert tail " + r.Topic + "   # shows what is there; then copy the table again: evert reset SOURCE --resnapshot --yes"}
+// stopped says what an error of reading means for the view, with words and a mend
+// for people.
+func (t *Task) stopped(err error) error {
+	var (
+		poison *intake.Poison
+		gone   *intake.Gone
+		anew   *intake.Anew
+		back   *intake.Back
+		spread *intake.Spread
+	)
+	switch {
+	case errors.As(err, &poison):
+		return &pipeline.Refusal{Code: CodePoison, Where: fmt.Sprintf("%s offset %d", poison.TopicPartition, poison.Offset),
+			What: "the record cannot be read, and without it the view would be wrong", Err: poison.Err,
+			Mend: "evert tail " + poison.Topic + "   # shows what is there; then copy the table again: evert reset SOURCE --resnapshot --yes"}
+	case errors.As(err, &gone):
+		return t.inputGone(gone.Topic, gone.What)
+	case errors.As(err, &anew):
+		return t.rebuild(anew.Why)
+	case errors.As(err, &back):
+		return t.inputBack(back.Source, back.What)
+	case errors.As(err, &spread):
+		return t.partitioned(spread)
+	}
+	return err
 }
 
 func (t *Task) inputGone(topic, what string) error {
@@ -53,10 +73,11 @@ func (t *Task) inputGone(topic, what string) error {
 		Mend: "evert status   # whether the source still captures the table; a table that was renamed needs its new name in views." + t.Name + ".sql"}
 }
 
-func (t *Task) partitioned(in *input, has, known int) error {
-	return &pipeline.Refusal{Code: CodePartitions, Where: "topic " + in.topic,
-		What: fmt.Sprintf("it has %d partitions, and source %s writes %d: somebody changed their number", has, in.Source, known),
-		Mend: fmt.Sprintf("delete the topic, or set topic.partitions of the table to %d in the file; then copy the tables again: evert reset %s --resnapshot --yes", has, in.Source)}
+func (t *Task) partitioned(s *intake.Spread) error {
+	source := t.byTopic[s.Topic].Source
+	return &pipeline.Refusal{Code: CodePartitions, Where: "topic " + s.Topic,
+		What: fmt.Sprintf("it has %d partitions, and source %s writes %d: somebody changed their number", s.Has, source, s.Known),
+		Mend: fmt.Sprintf("delete the topic, or set topic.partitions of the table to %d in the file; then copy the tables again: evert reset %s --resnapshot --yes", s.Has, source)}
 }
 
 func (t *Task) inputBack(source, what string) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/evertdb/evert/pipeline/intake"
 	"github.com/evertdb/evert/pipeline/log"
 )
 
@@ -112,22 +113,12 @@ func (t *Task) isOfPlan(at Vector) bool {
 }
 
 // isForgotten reports whether tombstones that the state has not seen may be gone
-// from a topic whose log does not tell (K17).
+// from a topic (K17).
 func (t *Task) isForgotten(ctx context.Context, at Vector) bool {
-	for _, in := range t.inputs {
+	return slices.ContainsFunc(t.inputs, func(in *input) bool {
 		cut := at[in.Source]
-		infos, err := t.Log.Admin().Topics(ctx, in.topic)
-		if err != nil || len(infos) == 0 || infos[0].Retention <= 0 || cut.Time.IsZero() {
-			continue // the reader says what is wrong
-		}
-		for p, ends := range infos[0].Ends {
-			next := cut.Offsets[log.TopicPartition{Topic: in.topic, Partition: int32(p)}]
-			if next < ends.Stable && t.Now().Sub(cut.Time) > infos[0].Retention*8/10 {
-				return true
-			}
-		}
-	}
-	return false
+		return intake.Forgets(ctx, t.Log, in.topic, &cut, t.Now())
+	})
 }
 
 // rebuild is an error that makes Run begin again with an empty state.

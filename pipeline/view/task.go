@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/intake"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema/registry"
 )
@@ -77,17 +78,17 @@ type Task struct {
 
 	// Of one Run, and owned by its goroutine:
 	writer   log.Writer
-	rows     log.Reader // of all tables
+	rows     *intake.Rows // of all tables
 	output   *output
-	scouts   map[string]*scout // by source
-	moved    chan struct{}     // a scout has news; capacity 1
-	at       Vector            // what the state holds, and idle sources beyond it; nil in an empty state
-	own      log.Frontier      // the view's newest frontier record; Number is that of the next if fresh
-	fresh    bool              // there is none yet
-	said     Vector            // of own when it was read
-	told     *told             // what the topic says and the state may not know; nil: nothing
-	began    time.Time         // when the last epoch did
-	recorded time.Time         // when the last commit was made
+	scouts   map[string]*intake.Follower // by source
+	moved    chan struct{}               // a scout has news; capacity 1
+	at       Vector                      // what the state holds, and idle sources beyond it; nil in an empty state
+	own      log.Frontier                // the view's newest frontier record; Number is that of the next if fresh
+	fresh    bool                        // there is none yet
+	said     Vector                      // of own when it was read
+	told     *told                       // what the topic says and the state may not know; nil: nothing
+	began    time.Time                   // when the last epoch did
+	recorded time.Time                   // when the last commit was made
 }
 
 // New makes a task; nothing happens before Run.
@@ -103,7 +104,7 @@ func New(c Config) *Task {
 	plant(&c) // wrong orders of the steps, in test builds
 	t := &Task{Config: c, byTopic: map[string]*input{}, display: newDisplay()}
 	for i := range c.Plan.Inputs {
-		in := newInput(&c.Plan.Inputs[i], i, c.Topics[i])
+		in := t.newInput(&c.Plan.Inputs[i], i, c.Topics[i])
 		t.inputs = append(t.inputs, in)
 		t.byTopic[in.topic] = in
 	}

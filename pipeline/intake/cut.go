@@ -1,0 +1,75 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// IsVoid reports whether rows of a table that were read became void: it was
+// truncated, or made anew.
+func IsVoid(had, has log.TableState) bool {
+	return had.Generation != has.Generation || !slices.Equal(had.From, has.From)
+}
+
+// Succeeds checks that cut may follow one that was read: another incarnation or
+// topic is an Anew, and nothing goes back (R05). Rows that became void are the
+// caller's to see.
+func Succeeds(source string, cut, had *log.Frontier) error {
+	if had.Incarnation != cut.Incarnation {
+		return &Anew{"source " + source + " began anew", true}
+	}
+	for topic, state := range had.Tables {
+		if now := cut.Tables[topic]; now.ID != state.ID && now.ID != "" && state.ID != "" {
+			return &Anew{"topic " + topic + " was made anew", true}
+		}
+	}
+	return Reaches(source, cut, had, "was read")
+}
+
+// Reaches refuses a cut below another one; was says who read that, as in "the
+// view has read".
+func Reaches(source string, cut, floor *log.Frontier, was string) error {
+	if cut.Number < floor.Number {
+		return &Back{source, fmt.Sprintf("its frontier is at number %d, and %s up to %d: committed records of the log are gone", cut.Number, was, floor.Number)}
+	}
+	for tp, at := range floor.Offsets {
+		if now, ok := cut.Offsets[tp]; ok && now < at {
+			return &Back{source, fmt.Sprintf("%s is cut at %d, and %s up to %d", tp, now, was, at)}
+		}
+	}
+	return nil
+}
+
+// Spreads refuses a topic with partitions that its source's frontier does not
+// speak of (R12). A source that runs finds that out by itself, and holds its
+// readers.
+func Spreads(ctx context.Context, l log.Log, topic string, cut *log.Frontier) error {
+	infos, err := l.Admin().Topics(ctx, topic)
+	if err != nil {
+		return err
+	}
+	if known := len(cut.Tables[topic].From); len(infos) == 1 && len(infos[0].Ends) != known {
+		return &Spread{topic, len(infos[0].Ends), known}
+	}
+	return nil
+}
+
+// Forgets reports whether tombstones behind a cut may be gone from a topic whose
+// log does not tell (K17).
+func Forgets(ctx context.Context, l log.Log, topic string, cut *log.Frontier, now time.Time) bool {
+	infos, err := l.Admin().Topics(ctx, topic)
+	if err != nil || len(infos) == 0 || infos[0].Retention <= 0 || cut.Time.IsZero() {
+		return false // the reader says what is wrong
+	}
+	for p, ends := range infos[0].Ends {
+		next := cut.Offsets[log.TopicPartition{Topic: topic, Partition: int32(p)}]
+		if next < ends.Stable && now.Sub(cut.Time) > infos[0].Retention*8/10 {
+			return true
+		}
+	}
+	return false
+}
