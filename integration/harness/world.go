@@ -134,12 +134,13 @@ logging: {level: info, format: json}
 {{.Postgres}}{{.Source}}{{.Sources}}serve: {http: "{{.HTTP}}"}
 {{.More}}`))
 
-// Write writes evert.yaml and gives its path.
+// Write writes evert.yaml, in one step for a daemon that is just reading it, and
+// gives its path.
 func (w *World) Write() string {
 	w.Helper()
 	o := w.Options
 	path := filepath.Join(w.Dir, "evert.yaml")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.CreateTemp(w.Dir, "evert.yaml.")
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -151,6 +152,9 @@ func (w *World) Write() string {
 		"URL": w.urlAt(address), "Tables": orElse(o.Tables, `["public.*"]`),
 		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "Sources": o.Sources, "More": o.More,
 	})
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
 	if err != nil {
 		w.Fatal(err)
 	}

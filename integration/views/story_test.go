@@ -160,6 +160,7 @@ func (s *story) awaitThat(path string, good func(harness.Answer) bool) harness.A
 type health struct {
 	Name    string `json:"name"`
 	State   string `json:"state"`
+	Epoch   uint64 `json:"epoch"`
 	Problem *struct {
 		Code string `json:"code"`
 	} `json:"problem"`

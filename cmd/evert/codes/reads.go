@@ -45,8 +45,8 @@ func ofReads() []Entry {
 		},
 		{
 			Code: "VIEW_NOT_READY", Passing: true,
-			Text: "The view has no rows that may be shown yet: it fills for the first time, and a part of it would be no state that the database ever had.",
-			Mend: "Ask again; the message and `GET /v1/views/VIEW` tell the progress.",
+			Text: "The view has no rows that may be shown yet: it fills for the first time, and a part of it would be no state that the database ever had. Or another daemon of the deployment keeps it current now, and this one shows what it last had.",
+			Mend: "Ask again, or the other daemon; the message and `GET /v1/views/VIEW` tell the progress.",
 		},
 		{
 			Code: "STREAM_TOO_SLOW",

@@ -88,6 +88,7 @@ type View struct {
 	state    State
 	since    time.Time
 	problem  *Problem
+	standing time.Time // since when another daemon may hold the view; zero while we do
 	attempts uint64
 	totals   ViewTotals
 	bytes    int64
@@ -117,10 +118,12 @@ func (v *View) Starting() {
 	}
 }
 
-// StandingBy notes that another daemon may hold the view.
+// StandingBy notes that another daemon may hold the view. When it does for longer
+// than our own turn may take, what was wrong here is its matter.
 func (v *View) StandingBy() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.standing = time.Now()
 	if v.problem == nil {
 		v.turn(Standby)
 	}
@@ -130,6 +133,7 @@ func (v *View) StandingBy() {
 func (v *View) Owning() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.standing = time.Time{}
 	if v.problem == nil {
 		v.turn(Streaming)
 	}
@@ -150,7 +154,7 @@ func (v *View) Failed(p *Problem, wait time.Duration, person bool) {
 	defer v.mu.Unlock()
 	retry := p.At.Add(wait)
 	p.Retry = &retry
-	v.problem = p
+	v.problem, v.standing = p, time.Time{}
 	v.turn(Waiting)
 	if person {
 		v.turn(Refused)
@@ -174,6 +178,9 @@ func (v *View) Status() ViewStatus {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s := ViewStatus{Name: v.name, State: v.state, Since: v.since, Problem: v.problem, Totals: v.totals, StateBytes: v.bytes}
+	if !v.standing.IsZero() && time.Since(v.standing) > turnTime {
+		s.State, s.Since, s.Problem = Standby, v.standing, nil
+	}
 	if v.attempts > 1 {
 		s.Restarts = v.attempts - 1
 	}
