@@ -26,6 +26,40 @@ type parser struct {
 // Parse reads the SELECT of a view. The error is an Errors, in the order of the
 // text.
 func Parse(text string) (q *Query, err error) {
+	err = parse(text, func(p *parser) { q = p.statement() })
+	if err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// ParseExpr reads one expression and nothing behind it. The error is an Errors.
+func ParseExpr(text string) (x Expr, err error) {
+	err = parse(text, func(p *parser) {
+		x = p.expr()
+		p.end("write one expression")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// ParseItem reads one entry of a SELECT list: an expression with or without a
+// name behind it, or *. The error is an Errors.
+func ParseItem(text string) (it Item, err error) {
+	err = parse(text, func(p *parser) {
+		it = p.item()
+		p.end("write one column, as in upper(name) AS name")
+	})
+	if err != nil {
+		return Item{}, err
+	}
+	return it, nil
+}
+
+// parse runs read over a text.
+func parse(text string, read func(p *parser)) (err error) {
 	p := parser{lexer: lexer{text: text}}
 	defer func() {
 		if thrown := recover(); thrown != nil {
@@ -33,16 +67,22 @@ func Parse(text string) (q *Query, err error) {
 			if !ok {
 				panic(thrown)
 			}
-			q, err = nil, append(p.said, s.err)
+			err = append(p.said, s.err)
 		}
 	}()
 	p.checkText()
 	p.advance()
-	q = p.statement()
+	read(&p)
 	if len(p.said) > 0 {
-		return nil, p.said
+		return p.said
 	}
-	return q, nil
+	return nil
+}
+
+func (p *parser) end(mend string) {
+	if p.tok.kind != tokEnd {
+		p.unexpected(mend)
+	}
 }
 
 func (p *parser) checkText() {
