@@ -76,11 +76,16 @@ func (d *decoder) checkSource(c *Config, name string, s *Source) {
 		d.checkURL(c, m.URL, m.Connect, m.Insecure, "sources", name, "mysql")
 		d.checkOverrides(s, name, m.Tables, m.ExcludeTables)
 	}
+	d.checkTransforms(s.Transforms, "sources", name, "transforms")
 	if strings.HasPrefix(s.TopicPrefix, "__evert") {
 		d.add(d.at("sources", name, "topic_prefix"), collision, path+".topic_prefix is reserved for internal topics", "choose another")
 	}
 	for _, p := range sortedOverrides(s) {
 		d.checkTopicConfig(s.Overrides[p].Topic.Config, "sources", name, "overrides", d.spelling(name, p), "topic", "config")
+		for _, column := range sortedKeys(s.Overrides[p].Columns) {
+			at := []string{"sources", name, "overrides", d.spelling(name, p), "columns", column}
+			d.checkColumn(d.at(at...), strings.Join(at, "."), s.Overrides[p].Columns[column])
+		}
 	}
 }
 

@@ -16,8 +16,9 @@ type decoder struct {
 	formats map[string]format
 	keys    []seen // every key that was read, in file order
 	seen    map[string]place
-	spelled map[string]string // overrides as they are written, by path and canonical name
-	texts   map[string]text   // where values of several lines stand, by path
+	spelled map[string]string  // overrides as they are written, by path and canonical name
+	steps   map[string][]place // where the elements of lists of transforms stand, by path
+	texts   map[string]text    // where values of several lines stand, by path
 }
 
 // seen is a key that was read, for the checks behind decoding.
@@ -75,7 +76,7 @@ func (d *decoder) value(n *node, v reflect.Value, s spot) {
 // isScalarType reports whether a field is written as a single value.
 func isScalarType(t reflect.Type) bool {
 	switch t {
-	case reflect.TypeFor[Secret](), reflect.TypeFor[TablePattern]():
+	case reflect.TypeFor[Secret](), reflect.TypeFor[TablePattern](), reflect.TypeFor[Text]():
 		return true
 	}
 	switch t.Kind() {
@@ -222,6 +223,9 @@ func (d *decoder) dictionary(n *node, v reflect.Value, s spot) {
 		d.note(below, e)
 		item := reflect.New(v.Type().Elem()).Elem()
 		d.value(e.value, item, below)
+		if column, ok := item.Interface().(*Column); ok && column != nil {
+			column.at = text{page: d.page, begins: e.at}
+		}
 		if item.Kind() != reflect.Pointer || e.value.kind == mappingNode {
 			v.SetMapIndex(key, item)
 		}
@@ -267,6 +271,9 @@ func (d *decoder) list(n *node, v reflect.Value, s spot) {
 		below := s
 		if item.at.line > 0 {
 			below.at = item.at
+		}
+		if v.Type() == reflect.TypeFor[[]Transform]() {
+			d.steps[s.name()] = append(d.steps[s.name()], below.at)
 		}
 		d.value(item, out.Index(i), below)
 	}

@@ -23,6 +23,8 @@ func printable(v reflect.Value) any {
 		return orNil(x.String())
 	case TablePattern:
 		return orNil(x.String())
+	case Text:
+		return orNil(x.Value)
 	case time.Duration:
 		return formatDuration(x)
 	case Size:

@@ -54,7 +54,7 @@ func parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	doc := parseDocument(data, ps)
 	c := &Config{file: name}
 	if doc.root != nil {
-		d := &decoder{problems: ps, page: doc.page, env: env, formats: formats(), seen: map[string]place{}, spelled: map[string]string{}, texts: map[string]text{}}
+		d := &decoder{problems: ps, page: doc.page, env: env, formats: formats(), seen: map[string]place{}, spelled: map[string]string{}, texts: map[string]text{}, steps: map[string][]place{}}
 		d.structure(doc.root, reflect.ValueOf(c).Elem(), spot{})
 		d.refuseUnbuilt()
 		d.complete(c)
@@ -86,6 +86,12 @@ func holdsSecret(v reflect.Value) bool {
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
 			if holdsSecret(v.MapIndex(key)) {
+				return true
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if holdsSecret(v.Index(i)) {
 				return true
 			}
 		}

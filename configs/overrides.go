@@ -71,3 +71,14 @@ func merged[V any](below, above map[string]V) map[string]V {
 	maps.Copy(out, above)
 	return out
 }
+
+// NamesColumn reports whether an override of this very table, and not only of a
+// pattern, says something of a column.
+func (s *Source) NamesColumn(schema, table, column string) bool {
+	for p, o := range s.Overrides {
+		if _, _, exact := p.Exact(); exact && p.Match(schema, table) && o.Columns[column] != nil {
+			return true
+		}
+	}
+	return false
+}

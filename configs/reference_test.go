@@ -97,7 +97,7 @@ func (r *keyPage) row(s *section, key string) refRow {
 func kindOf(t reflect.Type, tag reflect.StructTag) string {
 	names := map[reflect.Type]string{
 		reflect.TypeFor[time.Duration](): "duration", reflect.TypeFor[Size](): "size", reflect.TypeFor[Rate](): "rate",
-		reflect.TypeFor[Secret](): "secret", reflect.TypeFor[TablePattern](): "table", reflect.TypeFor[*Unbuilt](): "section",
+		reflect.TypeFor[Secret](): "secret", reflect.TypeFor[Text](): "text", reflect.TypeFor[TablePattern](): "table", reflect.TypeFor[*Unbuilt](): "section",
 	}
 	if name := names[t]; name != "" {
 		return name
@@ -201,7 +201,7 @@ func exampleFor(t reflect.Type, tag reflect.StructTag, field string) string {
 	case reflect.Slice:
 		return "[" + exampleFor(t.Elem(), tag, "") + "]"
 	case reflect.Map, reflect.Struct:
-		if t != reflect.TypeFor[Secret]() && t != reflect.TypeFor[TablePattern]() {
+		if t != reflect.TypeFor[Secret]() && t != reflect.TypeFor[TablePattern]() && t != reflect.TypeFor[Text]() {
 			return "" // has a table of its own
 		}
 	case reflect.Bool:
@@ -226,6 +226,8 @@ func chosenExamples() map[string]string {
 		"MySQL.URL": `"${BILLING_URL}"`, "MySQL.Password": `"${file:/run/secrets/billing}"`, "MySQL.ServerID": "4711",
 		"MySQL.Tables": "[billing.*]", "MySQL.ExcludeTables": "[billing.audit_*]",
 		"Snapshot.MaxRate": "50MiB/s", "Override.Columns": "{email: {mask: redact}}", "Column.Key": `"${file:/run/secrets/pii}"`,
+		"Source.Transforms": "[{filter: total > 0}]", "Sink.Transforms": "[{filter: total > 0}]", "Transform.Tables": "[public.orders]", "Transform.Filter": "status <> 'draft'", "Transform.Project": "[id, upper(name) AS name]",
+		"Transform.Map": "{gross: net * 1.08}", "Transform.Rename": "{nm: name}", "Transform.Mask": "{email: {mask: redact}}",
 		"Topic.Partitions": "12", "Topic.Cleanup": "compact", "Topic.Config": "{retention.ms: 604800000}", "Topics.Config": "{retention.ms: 604800000}",
 		"View.Key": "[customer_id]", "View.Indexes": "[[name], [spent]]", "View.SQL": "SELECT id AS customer_id, name FROM shop.public.customers",
 		"Webhook.URL": `"${HOOK_URL}"`, "Files.Path": "./out",

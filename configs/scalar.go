@@ -88,7 +88,7 @@ func looksSecret(text string) bool {
 // unquoted reports a plain word where text is needed that YAML readers take for
 // something else: the Norway problem. Settings of topics are text in any form.
 func (d *decoder) unquoted(n *node, t reflect.Type, s spot) bool {
-	if t.Kind() != reflect.String && t != reflect.TypeFor[TablePattern]() || !n.plain || len(s.path) > 1 && s.path[len(s.path)-2] == "config" {
+	if t.Kind() != reflect.String && t != reflect.TypeFor[TablePattern]() && t != reflect.TypeFor[Text]() || !n.plain || len(s.path) > 1 && s.path[len(s.path)-2] == "config" {
 		return false
 	}
 	switch n.yaml {
@@ -131,6 +131,10 @@ func (d *decoder) parse(n *node, text string, v reflect.Value, s spot, open bool
 			d.add(n.at, badTable, value+": "+err.Error(), tableMend)
 		}
 		v.Set(reflect.ValueOf(p))
+	case Text:
+		x := Text{at: d.textOf(n)}
+		d.text(n, text, value, reflect.ValueOf(&x).Elem().Field(0), s)
+		v.Set(reflect.ValueOf(x))
 	default:
 		d.text(n, text, value, v, s)
 	}

@@ -139,6 +139,8 @@ func (g *generator) typed(t reflect.Type, tag reflect.StructTag) object {
 		return object{}
 	case reflect.TypeFor[Secret]():
 		return object{"type": "string", "minLength": 1}
+	case reflect.TypeFor[Text]():
+		return g.text(tag)
 	case reflect.TypeFor[TablePattern]():
 		return orReference(object{"type": "string", "pattern": tableSchemaPattern})
 	case reflect.TypeFor[time.Duration]():

@@ -11,6 +11,8 @@ import (
 type Sink struct {
 	// A view, or a table as <source>.<schema>.<table>.
 	From string `yaml:"from" format:"text" required:"true"`
+	// What rows have to pass before they are delivered, step by step.
+	Transforms []Transform `yaml:"transforms"`
 	// An OpenSearch or Elasticsearch index.
 	OpenSearch *OpenSearch `yaml:"opensearch"`
 	// An embedded full-text index, served over HTTP under the sink's name.
@@ -42,6 +44,7 @@ func sinkKinds() []string {
 }
 
 func (d *decoder) checkSink(c *Config, name string, s *Sink) {
+	d.checkTransforms(s.Transforms, "sinks", name, "transforms")
 	kinds := sinkKinds()
 	written := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return !d.wrote("sinks", name, kind) })
 	if len(written) != 1 {

@@ -64,8 +64,8 @@ type Source struct {
 
 	// What differs for some tables, by table name or pattern. Several may match one table: the more exact one wins, field by field.
 	Overrides map[TablePattern]*Override `yaml:"overrides"`
-	// Stateless changes of changes, in this order.
-	Transforms *Unbuilt `yaml:"transforms"`
+	// What changes have to pass before they are written, step by step.
+	Transforms []Transform `yaml:"transforms"`
 }
 
 // Postgres is a Postgres database, version 12 or newer.
@@ -141,13 +141,20 @@ type Override struct {
 // A Column is what happens to one column, in every path: snapshot, stream,
 // before-images and dead letters.
 type Column struct {
-	// Replace the value.
-	Mask string `yaml:"mask" enum:"hmac-sha256,redact"`
+	// Hide the value. hmac-sha256: 64 hexadecimal digits, equal for equal values; redact: the word [redacted]; nullify: NULL; partial: * and the last characters. NULL stays NULL.
+	Mask string `yaml:"mask" enum:"hmac-sha256,redact,nullify,partial"`
 	// The key of hmac-sha256.
 	Key Secret `yaml:"key"`
+	// The characters that partial shows of a text that is at least twice as long.
+	Keep int `yaml:"keep" default:"4" min:"1" max:"1000"`
 	// Leave the column out.
 	Drop bool `yaml:"drop"`
+
+	at text // of its name
 }
+
+// At is where the column's name stands; its text is empty.
+func (c *Column) At() Text { return Text{at: c.at} }
 
 // A Topic is what differs for a table's topic.
 type Topic struct {

@@ -49,7 +49,21 @@ type Change struct {
 	Row    uint32 // the change's number within its transaction, from 0; counted over all tables, as Resume.Rows is
 	Offset uint64 // the change's own numeric place in the source's log (LSN, a topic's offset), for provenance; 0 if none
 
-	Partition int32 // of the topic, where the source is one
+	Partition int32    // of the topic, where the source is one
+	Headers   []Header // what a transform wants beside the row; most often none
+}
+
+// A Header is a named string of bytes beside a change.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// A TableStop says that a table cannot go on, and why: none of its changes is
+// written from this batch on (I8).
+type TableStop struct {
+	Table *schema.Table
+	Why   *Refusal
 }
 
 // KeyChanged reports whether an update moved its row to another key.
@@ -78,8 +92,12 @@ func (c *Change) KeyChanged() bool {
 // Tables announces tables: the first batch after Open names every captured
 // table, so that its topic exists also without rows, and later ones name new
 // shapes before their first row.
+//
+// Stopped are tables that a transform has given up: their changes are not among
+// those of this batch, nor of later ones.
 type Batch struct {
 	Tables  []*schema.Table
+	Stopped []TableStop
 	Changes []Change
 	End     *Resume
 	Bytes   int       // rough size of the rows, for bounds

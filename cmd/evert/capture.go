@@ -198,10 +198,17 @@ func (c *capturing) stage(ctx context.Context) error {
 	src := c.behindGate(c.database.Source())
 	c.put(src)
 	defer c.put(nil)
-	stage := &pipeline.Stage{
-		Source: refusing{src}, Sink: capture.New(c.sink(src, stop)), Limits: c.limits(), Events: c.events(src, stop),
+	chain, err := sourceChain(c.daemon.config, c.name)
+	if err != nil {
+		return err
 	}
-	err := stage.Run(ctx)
+	stage := &pipeline.Stage{
+		Source: refusing{src}, Sink: capture.New(c.sink(rereader(src, chain), stop)), Limits: c.limits(), Events: c.events(src, stop),
+	}
+	if chain != nil {
+		stage.Transforms = []pipeline.Transform{chain}
+	}
+	err = stage.Run(ctx)
 	if errors.Is(err, errCaughtUp) && len(c.stopped) > 0 {
 		return c.stopped[0]
 	}
@@ -246,12 +253,12 @@ func mark(err error) error {
 	return environment(err)
 }
 
-func (c *capturing) sink(src source, stop context.CancelCauseFunc) capture.Config {
+func (c *capturing) sink(reread func(context.Context, *pipeline.Change) (schema.Row, error), stop context.CancelCauseFunc) capture.Config {
 	s := c.daemon.config.Sources[c.name]
 	return capture.Config{
 		Deployment: c.daemon.config.Name, Source: c.name, Connector: c.kind.names, Prefix: s.TopicPrefix, Version: c.daemon.build.Version,
 		Log: c.daemon.topics, Registry: c.daemon.registry, Envelope: envelope(s.Envelope), Canonical: s.Partitioner == configs.PartitionerCanonical,
-		Topic: c.topic, Holding: c.daemon.topics.holding, Reread: src.Reread,
+		Topic: c.topic, Holding: c.daemon.topics.holding, Reread: reread,
 		RecordBytes: int(c.daemon.config.Limits.RecordBytes), ValueBytes: int(c.daemon.config.Limits.ValueBytes),
 		Events: capture.Events{
 			Filled: func(t *schema.Table, from string, n int) {
@@ -438,58 +445,4 @@ func (c *capturing) facts() (monitor.Facts, bool) {
 		return monitor.Facts{}, false
 	}
 	return present.Facts(), true
-}
-
-// patience is how long one turn of the prober may take.
-func (c *capturing) patience() time.Duration {
-	p := probeEvery + 10*time.Second
-	if pg := c.daemon.config.Sources[c.name].Postgres; pg != nil {
-		p += pg.ConnectTimeout
-	}
-	return p
-}
-
-// probe asks the server again and again, whatever the stage does (O12), and more
-// and more seldom for as long as it refuses us: many refusals may lock an account
-// (P36).
-func (c *capturing) probe(ctx context.Context) {
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	defer c.probes.rests()
-	pause, next := probeEvery, time.Now()
-	for {
-		c.probes.turned(time.Now())
-		if !time.Now().Before(next) {
-			pause = c.probeOnce(ctx, pause)
-			next = time.Now().Add(pause - probeEvery/2) // ticks are not exact
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-tick.C:
-			c.daemon.certificates.Remind(now)
-		}
-	}
-}
-
-// probeOnce asks the server, and gives how long to pause when before was the
-// pause until now.
-func (c *capturing) probeOnce(ctx context.Context, before time.Duration) time.Duration {
-	p, err := c.database.Probe(ctx, c.monitor.Position().At.Native)
-	if err == nil {
-		c.monitor.Probed(p)
-		return probeEvery
-	}
-	if ctx.Err() == nil {
-		c.monitor.ProbeFailed(err)
-	}
-	return pauseAfter(err, before)
-}
-
-// pauseAfter is how long to pause after a probe that failed.
-func pauseAfter(err error, before time.Duration) time.Duration {
-	if pipeline.CodeOf(err) == "" {
-		return probeEvery
-	}
-	return min(2*before, time.Minute)
 }

@@ -145,6 +145,9 @@ func (i *inspection) lookAtSource(ctx context.Context, name string, d database) 
 	}
 	i.add(name, r.found...)
 	i.tables[name] = r.tables
+	if err == nil {
+		i.lookAtTransforms(ctx, name, d)
+	}
 }
 
 // relay says how the daemon finds a source.

@@ -139,6 +139,9 @@ func (a *app) load() (*configs.Config, error) { return a.loadWith(queryFaults) }
 func (a *app) loadWith(faults func(*configs.Config) error) (*configs.Config, error) {
 	c, err := configs.Load(a.file, a.env)
 	if err == nil {
+		err = transformFaults(c)
+	}
+	if err == nil {
 		err = faults(c)
 	}
 	if err != nil {

@@ -90,6 +90,9 @@ func subjectsOfSource(ctx context.Context, c *configs.Config, name string) (all 
 	if err != nil {
 		return nil, err
 	}
+	if tables, err = writtenTables(c, name, tables); err != nil {
+		return nil, err
+	}
 	source := c.Sources[name]
 	for _, t := range tables {
 		topic := log.TableTopic(source.TopicPrefix, t.Schema, t.Name)

@@ -139,11 +139,20 @@ func (v *verifying) tableOf(ctx context.Context, topic string) (*schema.Table, e
 			if log.TableTopic(prefix, t.Schema, t.Name) == topic {
 				v.capture, v.source = c, source
 				v.report.Kind, v.report.Source = "table", c.name
-				return t, nil
+				return t, v.untouched(t)
 			}
 		}
 	}
 	return nil, &pipeline.Refusal{Code: codeVerify, Where: topic, What: "it is not the topic of a table that a source of this file captures now", Mend: "evert verify SCHEMA.TABLE   # as `evert status` lists them"}
+}
+
+// untouched refuses a table whose rows are not in the log as the database has them.
+func (v *verifying) untouched(t *schema.Table) error {
+	chain, err := sourceChain(v.config, v.capture.name)
+	if err != nil || chain == nil || !chain.Touches(t.Schema, t.Name) {
+		return err
+	}
+	return v.refuse("masks or transforms change the rows of table "+t.String()+", so that they are not those of the database", "evert verify SCHEMA.TABLE   # of a table that no transform is for")
 }
 
 // pinned holds capture at the place of a snapshot of the database, and calls at

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -31,6 +32,9 @@ func (v *verifying) view(ctx context.Context, shown query.View) error {
 	var ok bool
 	if v.source, ok = v.capture.database.(pinner); !ok {
 		return v.refuse("its database gives no snapshot with a known place", "verify its tables")
+	}
+	if chain, err := sourceChain(v.config, source); err != nil || chain != nil {
+		return cmp.Or(err, v.refuse("its source masks or transforms rows, so that the database's own are others", "evert verify SCHEMA.TABLE   # of a table that no transform is for"))
 	}
 	v.report.Kind, v.report.Source = "view", source
 	var snap query.Snapshot

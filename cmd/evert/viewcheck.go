@@ -43,6 +43,11 @@ func faultsOfViews(c *configs.Config, look func(name string, v *configs.View) er
 	if len(all) == 0 {
 		return nil
 	}
+	return sortedFaults(all)
+}
+
+// sortedFaults puts mistakes in the order of the file.
+func sortedFaults(all configs.Errors) configs.Errors {
 	slices.SortStableFunc(all, func(a, b *configs.Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 	return all
 }
@@ -76,6 +81,7 @@ func serversTables(ctx context.Context, c *configs.Config) (*tablesKnown, error)
 		if err != nil {
 			return nil, environment(fmt.Errorf("source %s: %w", name, err))
 		}
+		tables, _ = writtenTables(c, name, tables) // what keeps one from it is said of the source
 		for _, t := range tables {
 			k.found[tableTopic(c, name, t.Schema, t.Name)] = t
 		}

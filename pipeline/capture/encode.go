@@ -64,7 +64,7 @@ func (s *Sink) upsert(ctx context.Context, tab *table, c *pipeline.Change, op pi
 	if err != nil {
 		return err
 	}
-	o := outgoing{tab: tab, c: c, e: e, key: key, headers: headers}
+	o := outgoing{tab: tab, c: c, e: e, key: key, headers: beside(c, headers)}
 	return s.put(ctx, &o)
 }
 
@@ -75,7 +75,7 @@ func (s *Sink) delete(ctx context.Context, tab *table, c *pipeline.Change, heade
 	if err != nil {
 		return err
 	}
-	o := outgoing{tab: tab, c: c, key: key, headers: headers}
+	o := outgoing{tab: tab, c: c, key: key, headers: beside(c, headers)}
 	if s.Envelope == avro.Debezium {
 		o.e = s.event(tab, c, pipeline.Delete)
 		if o.e.Before, err = s.old(ctx, tab, c, key); err != nil {
@@ -87,6 +87,14 @@ func (s *Sink) delete(ctx context.Context, tab *table, c *pipeline.Change, heade
 	}
 	s.add(tab, c, key, nil, nil)
 	return s.forget(ctx, &o)
+}
+
+// beside puts the headers that a transform wants behind those of capture.
+func beside(c *pipeline.Change, headers []log.Header) []log.Header {
+	for _, h := range c.Headers {
+		headers = append(headers[:len(headers):len(headers)], log.Header{Key: h.Key, Value: h.Value})
+	}
+	return headers
 }
 
 // move is a change of key: the old key is deleted, then the new one created,

@@ -67,7 +67,7 @@ func (s *Sink) filled(ctx context.Context, tab *table, c *pipeline.Change) (sche
 	if row.Known() {
 		return row, nil
 	}
-	return s.reread(ctx, tab, row)
+	return s.reread(ctx, tab, c, row)
 }
 
 // trusted is a row of the log without the values that may have been cut.
@@ -208,9 +208,9 @@ func (s *Sink) codec(ctx context.Context, tab *table, id int) (*avro.Codec, erro
 
 // reread asks the source for the row as it is now. That row may be younger than
 // the change; the changes that made it so follow.
-func (s *Sink) reread(ctx context.Context, tab *table, row schema.Row) (schema.Row, error) {
+func (s *Sink) reread(ctx context.Context, tab *table, c *pipeline.Change, row schema.Row) (schema.Row, error) {
 	if s.Reread != nil {
-		now, err := s.Reread(ctx, tab.Table, row)
+		now, err := s.Reread(ctx, c)
 		if err != nil {
 			return nil, fmt.Errorf("read a row of %s again: %w", tab, err)
 		}

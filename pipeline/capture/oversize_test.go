@@ -318,7 +318,7 @@ func TestCutAgain(t *testing.T) {
 	onAll(t, capture.Truncate, func(t *testing.T, s *large) {
 		bio := words(3 * small)
 		there := true
-		s.config.Reread = func(context.Context, *schema.Table, schema.Row) (schema.Row, error) {
+		s.config.Reread = func(context.Context, *pipeline.Change) (schema.Row, error) {
 			if !there {
 				return nil, nil
 			}
@@ -415,7 +415,7 @@ func living(t *testing.T, s *large, topic string) map[string]bool {
 // A dead letter's row comes back with the first change that fits.
 func TestBuriedLife(t *testing.T) {
 	onAll(t, capture.DeadLetter, func(t *testing.T, s *large) {
-		s.config.Reread = func(context.Context, *schema.Table, schema.Row) (schema.Row, error) { return nil, nil }
+		s.config.Reread = func(context.Context, *pipeline.Change) (schema.Row, error) { return nil, nil }
 		s.open()
 		s.write(create(people, person(1, "Ada", "short")))
 		s.commit()

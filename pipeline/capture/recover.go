@@ -84,6 +84,9 @@ func (s *Sink) checkTopics(ctx context.Context, f *log.Frontier) error {
 		found[info.Name] = info
 	}
 	for topic, state := range f.Tables {
+		if state.State == log.Stopped && state.ID == "" {
+			continue // it was given up before it had a topic
+		}
 		info, ok := found[topic]
 		if !ok || info.ID != state.ID {
 			return s.topicGone(topic, ok)

@@ -22,10 +22,10 @@ type Config struct {
 	Log         log.Log
 	Registry    registry.Registry
 	Envelope    avro.Envelope
-	Canonical   bool                                                                 // partition by key bytes without the schema id
-	Topic       func(t *schema.Table) Topic                                          // per table; nil: all defaults
-	Reread      func(context.Context, *schema.Table, schema.Row) (schema.Row, error) // the row with this key, as it is now; may be nil
-	Holding     func(ctx context.Context, topic string) error                        // who else holds the stable end of a topic, as a refusal that passes; nil: nobody
+	Canonical   bool                                                        // partition by key bytes without the schema id
+	Topic       func(t *schema.Table) Topic                                 // per table; nil: all defaults
+	Reread      func(context.Context, *pipeline.Change) (schema.Row, error) // the row of this change, as it is now; may be nil
+	Holding     func(ctx context.Context, topic string) error               // who else holds the stable end of a topic, as a refusal that passes; nil: nobody
 	Events      Events
 	Now         func() time.Time // time.Now if nil
 	RecordBytes int              // the largest record; a topic may take less; DefaultRecordBytes if 0
@@ -126,6 +126,7 @@ func (s *Sink) Open(ctx context.Context) (pipeline.Resume, error) {
 func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
 	s.recycle()
 	s.at = s.Now()
+	s.giveUp(b.Stopped)
 	if err := s.announce(ctx, b.Tables); err != nil {
 		return err
 	}

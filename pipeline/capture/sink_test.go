@@ -204,8 +204,8 @@ func TestUnknown(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStory(t)
-			s.config.Reread = func(_ context.Context, _ *schema.Table, row schema.Row) (schema.Row, error) {
-				return person(int(row[0].Int()), "now", "again"), nil
+			s.config.Reread = func(_ context.Context, c *pipeline.Change) (schema.Row, error) {
+				return person(int(c.After[0].Int()), "now", "again"), nil
 			}
 			filled(s)
 			c.tell(s)

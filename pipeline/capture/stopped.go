@@ -31,6 +31,14 @@ func (s *Sink) orHalt(t *schema.Table, err error) error {
 	return nil
 }
 
+// giveUp stops tables that a transform has given up, also one whose topic was
+// never made: rows of it are missing from here on.
+func (s *Sink) giveUp(tables []pipeline.TableStop) {
+	for _, t := range tables {
+		s.halt(s.wanted(t.Table).Name, t.Table, t.Why)
+	}
+}
+
 func withoutTopic(records []log.Record, topic string) []log.Record {
 	kept := records[:0]
 	for _, r := range records {

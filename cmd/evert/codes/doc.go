@@ -33,7 +33,7 @@ func All() []Entry {
 	for code, text := range postgres.Codes() {
 		said[code] = text
 	}
-	all := slices.Concat(ofFile(), ofDaemon(), ofLog(), ofCapture(), ofView(), ofPostgres(), ofDataflow(), ofReads(), ofSQL(), ofState())
+	all := slices.Concat(ofFile(), ofDaemon(), ofLog(), ofCapture(), ofView(), ofPostgres(), ofDataflow(), ofReads(), ofSQL(), ofState(), ofTransforms())
 	for i := range all {
 		all[i].Text = strings.TrimSpace(said[all[i].Code] + " " + all[i].Text)
 	}
