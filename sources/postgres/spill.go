@@ -2,6 +2,9 @@ package postgres
 
 import (
 	"bufio"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +20,9 @@ import (
 // each (P26).
 //
 //	record = xid uint32 · length uint32 · place in the log uint64 · message
+//
+// A file is written under a key that only this process has, in memory: rows come
+// here before anything masks them, and what a mask hides lies on no disk (X12).
 //
 // Records are kept in the order of arrival. What a savepoint rolled back is not
 // cut out but remembered by its xid and left out when the transaction is read
@@ -38,6 +44,8 @@ type spilled struct {
 	bytes   int64 // that its blocks occupy
 	file    *os.File
 	written int64 // to file
+	cipher  cipher.Block
+	seal    cipher.Stream // of what is written next
 	aborted map[uint32]bool
 }
 
@@ -123,6 +131,9 @@ func (s *spill) largest() *spilled {
 func (s *spill) write(t *spilled) (err error) {
 	if t.file == nil {
 		t.file, err = os.OpenFile(filepath.Join(s.dir, fmt.Sprintf("%d.tx", t.xid)), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err == nil {
+			err = t.lock()
+		}
 		if err != nil {
 			return fmt.Errorf("spill a transaction: %w", err)
 		}
@@ -131,6 +142,7 @@ func (s *spill) write(t *spilled) (err error) {
 		if s.disk+int64(len(b)) > s.most { // I9
 			return s.full(t)
 		}
+		t.seal.XORKeyStream(b, b)
 		n, err := t.file.Write(b)
 		t.written, s.disk = t.written+int64(n), s.disk+int64(n)
 		if err != nil {
@@ -140,6 +152,22 @@ func (s *spill) write(t *spilled) (err error) {
 	s.release(t)
 	return nil
 }
+
+// lock makes the key of a file.
+func (t *spilled) lock() (err error) {
+	var key [16]byte
+	if _, err = rand.Read(key[:]); err != nil {
+		return err
+	}
+	if t.cipher, err = aes.NewCipher(key[:]); err == nil {
+		t.seal = t.stream()
+	}
+	return err
+}
+
+// stream is what a file is written and read with, from its beginning. One key
+// serves one file, so the counter may begin at zero.
+func (t *spilled) stream() cipher.Stream { return cipher.NewCTR(t.cipher, make([]byte, aes.BlockSize)) }
 
 // full stops the source at a transaction that has no room. Nothing of it was
 // handed over; with more room it is read again from its beginning.
@@ -237,7 +265,7 @@ func (t *spilled) eachInFile(f func(xid uint32, place lsn, msg []byte) error) er
 	if _, err := t.file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read a spilled transaction: %w", err)
 	}
-	r := bufio.NewReaderSize(t.file, spillBlockBytes)
+	r := bufio.NewReaderSize(cipher.StreamReader{S: t.stream(), R: t.file}, spillBlockBytes)
 	var head [spillHeaderBytes]byte
 	var msg []byte
 	for {
