@@ -26,7 +26,9 @@ func formats() map[string]format {
 	name := `^[a-z][a-z0-9_-]{0,40}$`
 	slot := `^[a-z0-9_]{1,63}$`
 	topic := `^[A-Za-z0-9._-]{1,200}$`
+	index := `^[a-z0-9][a-z0-9._-]{0,199}$`
 	setting := `^[a-z][a-z0-9.]{0,99}$`
+	indexSetting := `^[a-z][a-z0-9._]{0,99}$`
 	host := `^[^\s:/@?#]{1,253}$`
 	return map[string]format{
 		"name":       {match(name), "a name is a lower-case letter and up to 40 of a-z 0-9 _ -", "choose such a name", name, badName},
@@ -34,6 +36,8 @@ func formats() map[string]format {
 		"identifier": {isIdentifier, "an identifier is 1 to 63 bytes without control characters", "choose such a name", "", badName},
 		"column":     {isIdentifier, "a column is 1 to 63 bytes without control characters", "choose such a name", "", badName},
 		"topic":      {match(topic), "it is up to 200 of A-Z a-z 0-9 . _ -", "choose such a name", topic, badName},
+		"index":      {match(index), "an index is a lower-case letter or digit and up to 199 of a-z 0-9 . _ -", "choose such a name", index, badName},
+		"os-setting": {match(indexSetting), "an index setting is words of a-z 0-9 _ with dots between", "write one of the cluster's index settings, such as number_of_shards", indexSetting, badName},
 		"setting":    {match(setting), "a topic setting is words of a-z 0-9 with dots between", "write one of Kafka's topic settings, such as retention.ms", setting, badName},
 		"host":       {match(host), "it is the name of a host, without port", "write a host's name, such as db.example.com", host, badAddress},
 		"broker":     {isBroker, "it is not host:port with a port from 1 to 65535", "write an address such as kafka-1:9092", "", badAddress},

@@ -86,9 +86,9 @@ func looksSecret(text string) bool {
 }
 
 // unquoted reports a plain word where text is needed that YAML readers take for
-// something else: the Norway problem. Settings of topics are text in any form.
+// something else: the Norway problem. Settings of topics and indexes are text in any form.
 func (d *decoder) unquoted(n *node, t reflect.Type, s spot) bool {
-	if t.Kind() != reflect.String && t != reflect.TypeFor[TablePattern]() && t != reflect.TypeFor[Text]() || !n.plain || len(s.path) > 1 && s.path[len(s.path)-2] == "config" {
+	if t.Kind() != reflect.String && t != reflect.TypeFor[TablePattern]() && t != reflect.TypeFor[Text]() || !n.plain || len(s.path) > 1 && slices.Contains([]string{"config", "settings"}, s.path[len(s.path)-2]) {
 		return false
 	}
 	switch n.yaml {

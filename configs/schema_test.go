@@ -194,7 +194,7 @@ func (g *generator) dictionary(t reflect.Type, tag reflect.StructTag) object {
 		names["pattern"] = p
 	}
 	item := g.typed(t.Elem(), "")
-	if tag.Get("keys") == "setting" {
+	if keys := tag.Get("keys"); keys == "setting" || keys == "os-setting" {
 		item = object{"type": []string{"string", "number", "boolean"}}
 	}
 	out := object{"type": "object", "propertyNames": names, "additionalProperties": item}

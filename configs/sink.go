@@ -52,7 +52,7 @@ func (d *decoder) checkSink(c *Config, name string, s *Sink) {
 		d.add(d.at("sinks", name), conflict, "sinks."+name+" must name exactly one of "+strings.Join(kinds[:last], ", ")+" and "+kinds[last], "name the one to deliver to")
 	}
 	if o := s.OpenSearch; o != nil {
-		d.checkWeb(c, o.URL, o.Password, o.TLS, o.Insecure, "sinks", name, "opensearch")
+		d.checkOpenSearch(c, name, o)
 	}
 	if p := s.Postgres; p != nil {
 		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sinks", name, "postgres")

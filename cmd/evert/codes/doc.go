@@ -33,7 +33,8 @@ func All() []Entry {
 	for code, text := range postgres.Codes() {
 		said[code] = text
 	}
-	all := slices.Concat(ofFile(), ofDaemon(), ofLog(), ofCapture(), ofView(), ofPostgres(), ofDataflow(), ofReads(), ofSQL(), ofState(), ofTransforms())
+	all := slices.Concat(ofFile(), ofDaemon(), ofLog(), ofCapture(), ofView(), ofPostgres(), ofDataflow(), ofReads(), ofSQL(), ofState(), ofTransforms(),
+		ofOpenSearch())
 	for i := range all {
 		all[i].Text = strings.TrimSpace(said[all[i].Code] + " " + all[i].Text)
 	}

@@ -1,0 +1,211 @@
+package opensearch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/document"
+)
+
+// A bulk gathers operations: lines of JSON, at most one operation per document
+// that counts.
+//
+//	{"index":{"_id":"7","version":512,"version_type":"external"}}
+//	{"id":7,"name":"Ann"}
+//	{"delete":{"_id":"8","version":768,"version_type":"external"}}
+type bulk struct {
+	lines  []byte
+	ops    []op
+	newest map[uint64]int // by the hash of an id, its newest operation
+	seed   maphash.Seed
+	live   int // operations that count
+}
+
+// op is one operation: where its lines lie, and what of the topic it is.
+type op struct {
+	start, end       int
+	idStart, idEnd   int // of the id in the action, as it is written
+	version          int64
+	partition        int32
+	delete, outdated bool
+}
+
+func newBulk(seed maphash.Seed) *bulk { return &bulk{newest: map[uint64]int{}, seed: seed} }
+
+func (b *bulk) reset() {
+	b.lines, b.ops, b.live = b.lines[:0], b.ops[:0], 0
+	clear(b.newest)
+}
+
+// add begins an operation on the document id. What an operation before it does to
+// the same document no longer counts. The document's line, if any, is appended to
+// lines by the caller, who then calls end.
+func (b *bulk) add(id []byte, place deliver.Place, gone bool) {
+	o := op{start: len(b.lines), version: place.Version(), partition: place.Partition, delete: gone}
+	verb := `{"index":{"_id":`
+	if gone {
+		verb = `{"delete":{"_id":`
+	}
+	b.lines = append(b.lines, verb...)
+	o.idStart = len(b.lines)
+	b.lines = document.AppendString(b.lines, id)
+	o.idEnd = len(b.lines)
+	b.lines = append(b.lines, `,"version":`...)
+	b.lines = strconv.AppendInt(b.lines, o.version, 10)
+	b.lines = append(b.lines, `,"version_type":"external"}}`+"\n"...)
+	b.outdate(&o)
+	b.ops = append(b.ops, o)
+	b.live++
+}
+
+func (b *bulk) outdate(o *op) {
+	hash := maphash.Bytes(b.seed, b.lines[o.idStart:o.idEnd])
+	if at, ok := b.newest[hash]; ok {
+		if old := &b.ops[at]; bytes.Equal(b.lines[old.idStart:old.idEnd], b.lines[o.idStart:o.idEnd]) {
+			old.outdated = true
+			b.live--
+		}
+	}
+	b.newest[hash] = len(b.ops)
+}
+
+// end closes the operation that add began.
+func (b *bulk) end() { b.ops[len(b.ops)-1].end = len(b.lines) }
+
+// counted gives the operations that count, in order.
+func (b *bulk) counted() []*op {
+	list := make([]*op, 0, b.live)
+	for i := range b.ops {
+		if !b.ops[i].outdated {
+			list = append(list, &b.ops[i])
+		}
+	}
+	return list
+}
+
+// body gives the lines of some operations: those of the bulk itself where they lie
+// together.
+func (b *bulk) body(ops []*op) []byte {
+	first, last := ops[0], ops[len(ops)-1]
+	together := true
+	for i, o := range ops[1:] {
+		together = together && o.start == ops[i].end
+	}
+	if together {
+		return b.lines[first.start:last.end]
+	}
+	var out []byte
+	for _, o := range ops {
+		out = append(out, b.lines[o.start:o.end]...)
+	}
+	return out
+}
+
+// A verdict is what became of an operation.
+type verdict uint8
+
+const (
+	done    verdict = iota
+	kept            // done: the server has the same version or a newer one
+	again           // not now
+	refused         // not this row
+	gone            // there is no index
+	failed          // nothing that is known
+)
+
+// item is one operation of an answer.
+type item struct {
+	Status int      `json:"status"`
+	Error  *failure `json:"error"`
+}
+
+// bulkFields are what is asked for of an answer: the status of each operation, and
+// what is wrong with it.
+const bulkFields = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.type"
+
+// itemsOf reads the answer to so many operations. One that was torn, or tells of
+// more or fewer, is an error: nothing is known of any.
+func itemsOf(body []byte, ops int) ([]item, error) {
+	var told struct {
+		Items []map[string]item `json:"items"`
+	}
+	if err := json.Unmarshal(body, &told); err != nil {
+		return nil, fmt.Errorf("the answer is torn: %w", err)
+	}
+	if len(told.Items) != ops {
+		return nil, fmt.Errorf("the answer tells of %d operations, and %d were sent", len(told.Items), ops)
+	}
+	items := make([]item, ops)
+	for i, m := range told.Items {
+		for _, one := range m {
+			items[i] = one
+		}
+		if len(m) != 1 || items[i].Status == 0 {
+			return nil, fmt.Errorf("the answer does not tell of operation %d", i)
+		}
+	}
+	return items, nil
+}
+
+// judge says what became of an operation (S01).
+func (o *op) judge(it *item) verdict {
+	if it.Error == nil {
+		if it.Status < 300 || o.delete && it.Status == http.StatusNotFound {
+			return done // a delete of nothing is nothing
+		}
+		return failed
+	}
+	switch it.Error.Type {
+	case "version_conflict_engine_exception":
+		return o.conflict(it.Error.Reason)
+	case "index_not_found_exception", "invalid_index_name_exception", "index_closed_exception":
+		return gone
+	case "mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception", "parsing_exception", "x_content_parse_exception", "max_bytes_length_exceeded_exception":
+		return refused
+	case "illegal_argument_exception":
+		if strings.Contains(it.Error.Reason, "field") {
+			return refused // a term that is too long, say
+		}
+		return failed // a pipeline that is not there, say
+	}
+	if (&answer{status: it.Status}).busy() {
+		return again
+	}
+	return failed
+}
+
+// conflict: that the server has a version at least as high is what was wanted (S03):
+// one index holds one incarnation of the topic alone. Anything else is not.
+func (o *op) conflict(reason string) verdict {
+	_, rest, _ := strings.Cut(reason, "current version [")
+	text, _, ok := strings.Cut(rest, "]")
+	current, err := strconv.ParseInt(text, 10, 64)
+	if ok && err == nil && current < o.version {
+		return failed
+	}
+	return kept
+}
+
+// rejection tells of a row that the server does not take. The server's reason quotes
+// values; only a field's name is taken from it, and only if it is a column's.
+func (o *Options) rejection(p *op, why *failure, columns mapping) deliver.Rejection {
+	place := deliver.Place{Topic: o.Topic, Partition: p.partition, Offset: p.version>>8 - 1}
+	what := "the cluster does not take the row (" + why.Type + ")"
+	_, rest, _ := strings.Cut(why.Reason, "field [")
+	if field, _, ok := strings.Cut(rest, "]"); ok && columns[field] != nil {
+		what = fmt.Sprintf("the cluster does not take the row's %q (%s)", field, why.Type)
+	}
+	return deliver.Rejection{Place: place, Why: &pipeline.Refusal{
+		Code:  codeRow,
+		Where: fmt.Sprintf("index %s: %s/%d offset %d", o.Index, place.Topic, place.Partition, place.Offset),
+		What:  what,
+		Mend:  "correct the row or the field's opensearch.mapping, or write on_reject: dead_letter below the sink",
+	}}
+}
