@@ -1,0 +1,127 @@
+// Package event writes a delivered change as JSON: what sinks that tell of changes
+// (a webhook, files, the standard output) say, the same for each of them.
+//
+//	{"op":"upsert","key":{"id":7},"row":{"id":7,"name":"Ann"},
+//	 "from":"shop.public.customers","source":"shop","position":{"seq":812,"native":"0/1A2B"},
+//	 "place":{"topic":"shop.public.customers","partition":0,"offset":4711},
+//	 "incarnation":"9f86d081884c7d65","filling":false}
+//
+// It stands on one line. op is upsert, with the whole row, or delete, whose row is
+// null. Values are as in package document. place is the record's own in the log:
+// who has done what an event says keeps the highest offset of each partition, and
+// leaves out what is not above it. Offsets count within an incarnation of the
+// topic; another incarnation begins a new history, with every row again. filling
+// is true for the rows of a first fill: they were there before, and are no news.
+// native, source and incarnation are left out where they are not known.
+package event
+
+import (
+	"strconv"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/document"
+	"github.com/evertdb/evert/schema"
+)
+
+// An Origin says where the changes of a sink come from.
+type Origin struct {
+	Topic       string
+	From        string        // the view, or the table as the file names it
+	Source      string        // of a table; empty: a view
+	Incarnation func() string // of the topic, once it is known; nil: it is not told
+}
+
+// An Encoder writes events. One goroutine uses it.
+type Encoder struct {
+	origin    Origin
+	of        *schema.Table // whose rows are compiled
+	keys, row *document.Encoder
+	key       schema.Row
+	from      []byte // what stands between row and position
+}
+
+// New makes an encoder of events of one topic.
+func New(o Origin) *Encoder {
+	e := &Encoder{origin: o, from: document.AppendString([]byte(`,"from":`), []byte(o.From))}
+	if o.Source != "" {
+		e.from = document.AppendString(append(e.from, `,"source":`...), []byte(o.Source))
+	}
+	return e
+}
+
+// Append appends the event of a change, without a line end. filling says that the
+// row belongs to a first fill.
+func (e *Encoder) Append(dst []byte, c *pipeline.Change, filling bool) []byte {
+	e.compile(c.Table)
+	dst = e.AppendKey(append(dst, opOf(c)...), c)
+	dst = append(dst, `,"row":`...)
+	if c.After == nil {
+		dst = append(dst, "null"...)
+	} else {
+		dst = e.row.Append(dst, c.After)
+	}
+	dst = append(dst, e.from...)
+	dst = appendPosition(dst, c.Tx)
+	dst = e.appendPlace(dst, c)
+	return append(strconv.AppendBool(append(dst, `,"filling":`...), filling), '}')
+}
+
+// AppendKey appends the key of a change, as an object by column name.
+func (e *Encoder) AppendKey(dst []byte, c *pipeline.Change) []byte {
+	e.compile(c.Table)
+	e.key = c.Table.KeyOf(e.key[:0], rowOf(c))
+	return e.keys.Append(dst, e.key)
+}
+
+// compile makes the encoders of a table version that is new.
+func (e *Encoder) compile(t *schema.Table) {
+	if e.of == t {
+		return
+	}
+	columns := make([]schema.Column, len(t.Key))
+	for i, col := range t.Key {
+		columns[i] = t.Columns[col]
+	}
+	e.of, e.keys, e.row = t, document.New(columns), document.New(t.Columns)
+}
+
+// appendPlace appends where the record stands in the log.
+func (e *Encoder) appendPlace(dst []byte, c *pipeline.Change) []byte {
+	dst = document.AppendString(append(dst, `,"place":{"topic":`...), []byte(e.origin.Topic))
+	dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(c.Partition), 10)
+	dst = strconv.AppendUint(append(dst, `,"offset":`...), c.Offset, 10)
+	dst = append(dst, '}')
+	if e.origin.Incarnation == nil {
+		return dst
+	}
+	if name := e.origin.Incarnation(); name != "" {
+		dst = document.AppendString(append(dst, `,"incarnation":`...), []byte(name))
+	}
+	return dst
+}
+
+func appendPosition(dst []byte, tx *pipeline.Tx) []byte {
+	if tx == nil {
+		return dst
+	}
+	dst = strconv.AppendUint(append(dst, `,"position":{"seq":`...), tx.Position.Seq, 10)
+	if native := tx.Position.Native; native != "" {
+		dst = document.AppendString(append(dst, `,"native":`...), []byte(native))
+	}
+	return append(dst, '}')
+}
+
+func opOf(c *pipeline.Change) string {
+	if c.After == nil {
+		return `{"op":"delete","key":`
+	}
+	return `{"op":"upsert","key":`
+}
+
+// rowOf gives the row in which the key of a change stands.
+func rowOf(c *pipeline.Change) schema.Row {
+	if c.After == nil {
+		return c.Before
+	}
+	return c.After
+}
