@@ -1,0 +1,7 @@
+package webhook
+
+// For tests.
+var (
+	Signatures = signatures
+	Allowed    = allowed
+)
