@@ -9,7 +9,10 @@ import (
 
 // keyText gives the schema of t's keys and the cells of its fields.
 func keyText(t *schema.Table, o *Options, names []string) (string, []cell, error) {
-	d := dialect{envelope: o.Envelope, key: true}
+	return (&dialect{envelope: o.Envelope, key: true}).keyText(t, o, names)
+}
+
+func (d *dialect) keyText(t *schema.Table, o *Options, names []string) (string, []cell, error) {
 	fields, cells := make([]string, len(t.Key)), make([]cell, len(t.Key))
 	for i, col := range t.Key {
 		var err error
@@ -22,7 +25,10 @@ func keyText(t *schema.Table, o *Options, names []string) (string, []cell, error
 
 // rowText gives the record of t's rows and the cells of its fields.
 func rowText(t *schema.Table, o *Options, names []string) (string, []cell, error) {
-	d := dialect{envelope: o.Envelope}
+	return (&dialect{envelope: o.Envelope}).rowText(t, o, names)
+}
+
+func (d *dialect) rowText(t *schema.Table, o *Options, names []string) (string, []cell, error) {
 	fields, cells := make([]string, len(t.Columns)), make([]cell, len(t.Columns))
 	for i := range t.Columns {
 		var err error

@@ -1,0 +1,96 @@
+package files
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver/event"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+)
+
+// An encoder turns changes of one table version into the bytes of one file.
+type encoder interface {
+	// append adds a change. After an error nothing of it is there.
+	append(c *pipeline.Change, filling bool) error
+	// flush ends what is open: the bytes so far are a place to go on from.
+	flush() error
+	close() error
+}
+
+// pending are bytes of a file that are not written yet.
+type pending struct{ bytes []byte }
+
+func (p *pending) Write(b []byte) (int, error) {
+	p.bytes = append(p.bytes, b...)
+	return len(b), nil
+}
+
+// newEncoder begins a file, or with continued goes on with one.
+func (t *Target) newEncoder(table *schema.Table, name string, continued bool, to *pending) (encoder, error) {
+	if t.config.Format == JSONL {
+		return &lines{t.events, to}, nil
+	}
+	sum := sha256.Sum256([]byte(t.config.Owner + "/" + t.manifest.writing() + "/" + name))
+	c, err := avro.NewContainer(table, to, avro.ContainerOptions{Topic: t.config.Origin.Topic, Compression: t.config.Compression,
+		Sync: [16]byte(sum[:16]), Block: t.config.Block, Continued: continued})
+	return &blocks{Container: c}, err
+}
+
+// lines are events, a line each.
+type lines struct {
+	events *event.Encoder
+	to     *pending
+}
+
+func (l *lines) append(c *pipeline.Change, filling bool) error {
+	l.to.bytes = append(l.events.Append(l.to.bytes, c, filling), '\n')
+	return nil
+}
+
+func (l *lines) flush() error { return nil }
+func (l *lines) close() error { return nil }
+
+// blocks are those of an Avro container.
+type blocks struct {
+	*avro.Container
+	one avro.Delivered
+}
+
+func (b *blocks) append(c *pipeline.Change, filling bool) error {
+	b.one = avro.Delivered{Row: c.After, Key: c.After, Partition: c.Partition, Offset: int64(c.Offset), Filling: filling}
+	if c.After == nil {
+		b.one.Key = c.Before
+	}
+	if c.Tx != nil {
+		b.one.Seq, b.one.Native = c.Tx.Position.Seq, c.Tx.Position.Native
+	}
+	return b.Append(&b.one)
+}
+
+func (b *blocks) flush() error { return b.Flush() }
+func (b *blocks) close() error { return b.Close() }
+
+// shapeOf names what the rows of a table version are: a file holds one shape.
+func (t *Target) shapeOf(table *schema.Table) (string, error) {
+	if t.shaped == table {
+		return t.shape, nil
+	}
+	text := ""
+	if t.config.Format == Avro {
+		var err error
+		if text, err = avro.ContainerSchema(table, t.config.Origin.Topic); err != nil {
+			return "", err
+		}
+	} else {
+		for i := range table.Columns {
+			c := &table.Columns[i]
+			text += fmt.Sprintf("%q %q %v %v\n", c.Name, c.Type.Name, c.Type.Kind, table.IsKey(i))
+		}
+	}
+	sum := sha256.Sum256([]byte(text))
+	t.shaped, t.shape = table, hex.EncodeToString(sum[:8])
+	return t.shape, nil
+}
