@@ -29,6 +29,7 @@ func formats() map[string]format {
 	index := `^[a-z0-9][a-z0-9._-]{0,199}$`
 	setting := `^[a-z][a-z0-9.]{0,99}$`
 	indexSetting := `^[a-z][a-z0-9._]{0,99}$`
+	header := `^[A-Za-z][A-Za-z0-9-]{0,99}$`
 	host := `^[^\s:/@?#]{1,253}$`
 	return map[string]format{
 		"name":       {match(name), "a name is a lower-case letter and up to 40 of a-z 0-9 _ -", "choose such a name", name, badName},
@@ -39,6 +40,7 @@ func formats() map[string]format {
 		"index":      {match(index), "an index is a lower-case letter or digit and up to 199 of a-z 0-9 . _ -", "choose such a name", index, badName},
 		"os-setting": {match(indexSetting), "an index setting is words of a-z 0-9 _ with dots between", "write one of the cluster's index settings, such as number_of_shards", indexSetting, badName},
 		"setting":    {match(setting), "a topic setting is words of a-z 0-9 with dots between", "write one of Kafka's topic settings, such as retention.ms", setting, badName},
+		"header":     {match(header), "a header is letters, digits and -", "write the name of an HTTP header, such as Authorization", header, badName},
 		"host":       {match(host), "it is the name of a host, without port", "write a host's name, such as db.example.com", host, badAddress},
 		"broker":     {isBroker, "it is not host:port with a port from 1 to 65535", "write an address such as kafka-1:9092", "", badAddress},
 		"listen":     {isListen, "it is not host:port with a port from 0 to 65535, nor none", "write an address such as 127.0.0.1:8380, or none", "", badAddress},

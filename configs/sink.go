@@ -57,4 +57,10 @@ func (d *decoder) checkSink(c *Config, name string, s *Sink) {
 	if p := s.Postgres; p != nil {
 		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sinks", name, "postgres")
 	}
+	if w := s.Webhook; w != nil {
+		d.checkWebhook(c, name, w)
+	}
+	if f := s.Files; f != nil {
+		d.checkFiles(name, f)
+	}
 }

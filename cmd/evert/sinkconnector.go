@@ -75,7 +75,11 @@ type sinkConnector struct {
 // the file. A new one is a folder below sinks, a file beside this one, and a line
 // here; and the line of its key in configs/notbuilt.go goes.
 func sinkConnectors() map[string]sinkConnector {
-	return map[string]sinkConnector{}
+	return map[string]sinkConnector{
+		"files":   filesConnector(),
+		"stdout":  stdoutConnector(),
+		"webhook": webhookConnector(),
+	}
 }
 
 // connectorOf finds the connector of a sink.

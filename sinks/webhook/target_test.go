@@ -186,7 +186,9 @@ func TestAway(t *testing.T) {
 	e := newEndpoint(t)
 	c := e.config()
 	c.RetryFor = 20 * time.Millisecond
-	c.URL = func() (string, error) { return strings.Replace(e.URL, "http://", "http://user:hunter2@", 1) + "/hunter2", nil }
+	c.URL = func() (string, error) {
+		return strings.Replace(e.URL, "http://", "http://user:hunter2@", 1) + "/hunter2", nil
+	}
 	s := open(t, c)
 	e.Close()
 	if err := s.refuses(webhook.CodeAway); strings.Contains(err.Error(), "hunter2") {

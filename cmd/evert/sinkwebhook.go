@@ -1,0 +1,52 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/deliver/event"
+	"github.com/evertdb/evert/sinks/webhook"
+)
+
+func webhookConnector() sinkConnector {
+	return sinkConnector{
+		has:   func(s *configs.Sink) bool { return s.Webhook != nil },
+		shape: func(*configs.Sink) string { return "webhook" },
+		open:  func(p sinkPlace) (outlet, error) { return webhookOutlet{p}, nil },
+	}
+}
+
+// webhookOutlet is an HTTP endpoint that is told of changes.
+type webhookOutlet struct{ sinkPlace }
+
+// Target implements outlet.
+func (o webhookOutlet) Target() (deliver.Target, error) {
+	s := o.sink()
+	w := s.Webhook
+	tls, err := w.TLS.Build()
+	if err != nil {
+		return nil, err
+	}
+	return webhook.New(webhook.Config{
+		Name: o.name, Origin: o.origin(), URL: w.URL.Reveal, Secrets: w.Secrets, Headers: w.RevealHeaders, TLS: tls,
+		Format: webhook.Format(w.Format), MaxRows: w.MaxRows, MaxBytes: int(w.MaxBytes), InFlight: w.InFlight, LinkLocal: w.LinkLocal,
+		Timeout: w.Timeout, RetryMax: s.RetryMax, RetryFor: w.RetryFor, WaitMax: w.RetryAfterMax,
+		Keeper: o.keeper(), Rejects: o.rejects, Waiting: o.waiting,
+	}), nil
+}
+
+func (o webhookOutlet) waiting(why error, pause time.Duration) {
+	o.log.Warn("a request is sent again", "error", why, "in", pause.Round(time.Millisecond).String())
+}
+
+// origin says in each event where it comes from. The name of a view holds no dot.
+func (p sinkPlace) origin() event.Origin {
+	from := p.sink().From
+	source, _, table := strings.Cut(from, ".")
+	if !table {
+		source = ""
+	}
+	return event.Origin{Topic: p.topic, From: from, Source: source}
+}
