@@ -56,6 +56,8 @@ func (d *decoder) checkSink(c *Config, name string, s *Sink) {
 	}
 	if p := s.Postgres; p != nil {
 		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sinks", name, "postgres")
+		d.checkExact(p.Table, "sinks", name, "postgres", "table")
+		d.checkExact(p.Positions, "sinks", name, "postgres", "positions")
 	}
 	if w := s.Webhook; w != nil {
 		d.checkWebhook(c, name, w)

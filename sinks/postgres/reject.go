@@ -1,0 +1,304 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver"
+)
+
+// bisect tries all of n rows, and halves what the server refuses because of what a
+// row holds until it is one row, which goes to bad. Any other error ends it.
+func bisect(n int, try func(lo, hi int) error, bad func(i int, err error) error) error {
+	var half func(lo, hi int) error
+	half = func(lo, hi int) error {
+		err := try(lo, hi)
+		switch {
+		case !concernsRow(err):
+			return err
+		case hi-lo == 1:
+			return bad(lo, err)
+		}
+		mid := lo + (hi-lo)/2
+		if err := half(lo, mid); err != nil {
+			return err
+		}
+		return half(mid, hi)
+	}
+	if n == 0 {
+		return nil
+	}
+	return half(0, n)
+}
+
+// reject hands one row to whoever keeps rejected ones (I8).
+func (t *Target) reject(ctx context.Context, e *entry, err error) error {
+	return t.rejectAt(ctx, e.partition, int64(e.offset), t.step.keyOf(e), err)
+}
+
+func (t *Target) rejectAt(ctx context.Context, partition int32, offset int64, key []byte, err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	return t.config.Rejects.Reject(ctx, deliver.Rejection{
+		Place: deliver.Place{Topic: t.config.Topic, Partition: partition, Offset: offset},
+		Why:   t.why(pg, key),
+	})
+}
+
+// why says which row the server does not take, and by which rule. The key is shown
+// as a hash, and no value at all.
+func (t *Target) why(pg *pgconn.PgError, key []byte) *pipeline.Refusal {
+	what := "the server does not take the row with key hash " + hash(key) + ": " + reason(pg)
+	if c := t.columnOf(pg); c != "" {
+		what += ", column " + c
+	}
+	if pg.ConstraintName != "" {
+		what += ", constraint " + pg.ConstraintName
+	}
+	return t.config.refuse(CodeRow, what+" (SQLSTATE "+pg.Code+")",
+		"let the table take it (see the constraint or the column's type), or correct the row at the source; or set on_reject: dead_letter")
+}
+
+// stagedColumn is how COPY names a column of the temporary table; what follows in
+// the context is the value.
+var stagedColumn = regexp.MustCompile(`column c(\d+)`)
+
+// columnOf names the column that an error is about, if it says so.
+func (t *Target) columnOf(pg *pgconn.PgError) string {
+	if pg.ColumnName != "" {
+		return pg.ColumnName
+	}
+	if m := stagedColumn.FindStringSubmatch(pg.Where); m != nil {
+		if i, _ := strconv.Atoi(m[1]); i < len(t.layout.columns) {
+			return t.layout.columns[i].name
+		}
+	}
+	return ""
+}
+
+// reason words a SQLSTATE; the server's own message may quote the value.
+func reason(pg *pgconn.PgError) string {
+	switch pg.Code {
+	case "23502":
+		return "NULL in a column that is NOT NULL"
+	case "23503":
+		return "a foreign key has no such row"
+	case uniqueViolation:
+		return "another row has the same value where it has to be unique"
+	case "23514":
+		return "a check constraint does not hold"
+	case "23P01":
+		return "an exclusion constraint does not hold"
+	case "22003":
+		return "a number is out of range"
+	case "22001":
+		return "a text is too long"
+	case "22P02":
+		return "a value is none of its column's type, such as a label that an enum does not have"
+	case "22P05", "22021":
+		return `a character that the database cannot hold, such as \u0000`
+	case "P0001":
+		return "a trigger refuses it"
+	case "54000":
+		return "an index cannot hold a value as large"
+	}
+	return "it breaks a rule of the table"
+}
+
+// lastTable holds the last row of each key, numbered, while rows are told apart.
+const lastTable = "pg_temp.evert_last"
+
+// applyCarefully writes what is staged, and finds the rows that the server does
+// not take.
+func (t *Target) applyCarefully(ctx context.Context) error {
+	if t.step.staged == 0 {
+		return nil
+	}
+	return t.carefully(ctx, "SELECT * FROM "+t.last()+" l", t.active().TableName, t.merging())
+}
+
+// carefully writes the rows of a query, which are shaped as the temporary table's.
+func (t *Target) carefully(ctx context.Context, query string, into TableName, places bool) error {
+	n, err := t.number(ctx, query)
+	if err != nil {
+		return err
+	}
+	c := careful{Target: t, into: into, places: places}
+	if err := bisect(n, func(lo, hi int) error { return c.remove(ctx, lo, hi) }, c.note); err != nil {
+		return err
+	}
+	if err := bisect(n, func(lo, hi int) error { return c.put(ctx, lo, hi) }, c.note); err != nil {
+		return err
+	}
+	for before := 0; before != len(c.bad); {
+		before = len(c.bad)
+		if err := c.again(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.exchange(ctx); err != nil {
+		return err
+	}
+	return c.report(ctx)
+}
+
+// number makes lastTable of a query's rows, and counts them.
+func (t *Target) number(ctx context.Context, query string) (n int, err error) {
+	_, err = t.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; DROP TABLE IF EXISTS "+lastTable+"; CREATE TEMPORARY TABLE evert_last ON COMMIT DROP AS SELECT row_number() OVER (ORDER BY "+
+		t.stagedKey()+") AS r, q.* FROM ("+query+") q; CREATE UNIQUE INDEX ON pg_temp.evert_last (r)")
+	if err != nil {
+		return 0, err
+	}
+	return n, t.conn.QueryRow(ctx, "SELECT count(*) FROM "+lastTable).Scan(&n)
+}
+
+// A careful writes numbered rows, range by range.
+type careful struct {
+	*Target
+	into   TableName
+	places bool
+	bad    []badRow
+}
+
+type badRow struct {
+	number int
+	err    error
+}
+
+func (c *careful) note(i int, err error) error {
+	c.bad = append(c.bad, badRow{i, err})
+	return nil
+}
+
+func between(lo, hi int) string { return fmt.Sprintf("s.r > %d AND s.r <= %d", lo, hi) }
+
+func (c *careful) remove(ctx context.Context, lo, hi int) error {
+	return c.guarded(ctx, func() error {
+		for _, sql := range c.deleteStaged(lastTable, c.into, between(lo, hi)) {
+			if _, err := c.conn.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (c *careful) put(ctx context.Context, lo, hi int) error {
+	return c.guarded(ctx, func() error {
+		return c.applyFrom(ctx, lastTable, c.into, between(lo, hi), false, c.places)
+	})
+}
+
+// guarded undoes what f did if it fails, and nothing else.
+func (t *Target) guarded(ctx context.Context, f func() error) error {
+	if _, err := t.conn.Exec(ctx, "SAVEPOINT evert"); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		_, err = t.conn.Exec(ctx, "RELEASE SAVEPOINT evert")
+		return err
+	}
+	if _, undone := t.conn.Exec(ctx, "ROLLBACK TO SAVEPOINT evert"); undone != nil {
+		return errors.Join(undone, err)
+	}
+	return err
+}
+
+// again tries what was refused once more: a value that has to be unique may have
+// been that of a row that came later.
+func (c *careful) again(ctx context.Context) error {
+	was := c.bad
+	c.bad = nil
+	for _, b := range was {
+		err := c.put(ctx, b.number, b.number+1)
+		if err == nil {
+			err = c.remove(ctx, b.number, b.number+1)
+		}
+		if err != nil && !concernsRow(err) {
+			return err
+		}
+		if err != nil {
+			c.bad = append(c.bad, badRow{b.number, err})
+		}
+	}
+	return ctx.Err()
+}
+
+// exchange writes rows that have exchanged unique values: all of them go, and come
+// again. Where a foreign key would carry that on to other tables it is not done.
+func (c *careful) exchange(ctx context.Context) error {
+	var numbers []string
+	for _, b := range c.bad {
+		if sqlState(b.err) != uniqueViolation {
+			return nil
+		}
+		numbers = append(numbers, strconv.Itoa(b.number+1))
+	}
+	if len(numbers) < 2 {
+		return nil
+	}
+	var carried bool
+	err := c.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_constraint WHERE confrelid = $1::regclass AND confdeltype IN ('c', 'n', 'd'))", c.into.sql()).Scan(&carried)
+	if carried || err != nil {
+		return err
+	}
+	err = c.guarded(ctx, func() error { return c.replace(ctx, strings.Join(numbers, ", ")) })
+	if err == nil {
+		c.bad = nil
+	}
+	if concernsRow(err) {
+		return nil
+	}
+	return err
+}
+
+func (c *careful) replace(ctx context.Context, numbers string) error {
+	condition := "s.r IN (" + numbers + ")"
+	for _, sql := range c.deleteStaged(lastTable, c.into, condition) {
+		if _, err := c.conn.Exec(ctx, strings.Replace(sql, "WHERE s.g AND", "WHERE", 1)); err != nil {
+			return err
+		}
+	}
+	return c.applyFrom(ctx, lastTable, c.into, condition, false, c.places)
+}
+
+// report hands over what is left.
+func (c *careful) report(ctx context.Context) error {
+	for _, b := range c.bad {
+		var partition int32
+		var offset int64
+		var key []*string
+		sql := "SELECT p, o, ARRAY[" + strings.ReplaceAll(c.stagedKey(), ",", "::text,") + "::text] FROM " + lastTable + " WHERE r = $1"
+		if err := c.conn.QueryRow(ctx, sql, b.number+1).Scan(&partition, &offset, &key); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if err := c.rejectAt(ctx, partition, offset, packKey(key), b.err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packKey writes a key as a buffer holds it.
+func packKey(values []*string) (key []byte) {
+	for _, v := range values {
+		if v == nil {
+			key = binary.BigEndian.AppendUint32(key, null)
+			continue
+		}
+		key = append(binary.BigEndian.AppendUint32(key, uint32(len(*v))), *v...)
+	}
+	return key
+}

@@ -1,0 +1,296 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/schema"
+)
+
+// planFor prepares the table for rows of one shape, and says how they are written.
+func (t *Target) planFor(ctx context.Context, s *schema.Table) (*plan, error) {
+	if p := t.plans[s]; p != nil {
+		return p, nil
+	}
+	types, err := t.typesOf(ctx, s)
+	if err == nil && t.layout == nil {
+		err = t.refresh(ctx) // it may have been altered since Open
+	}
+	if err == nil && t.active() == nil {
+		err = t.create(ctx, s, types)
+	}
+	if err == nil {
+		err = t.evolve(ctx, s, types)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.newest = s
+	p := t.layout.plan(s)
+	t.plans[s] = p
+	return p, nil
+}
+
+// refresh describes the table that readers see anew.
+func (t *Target) refresh(ctx context.Context) error {
+	r, err := loadRelation(ctx, t.conn, t.config.Table)
+	if err != nil {
+		return err
+	}
+	if t.merging() && r == nil || t.filling && t.target == nil && r != nil {
+		return t.config.refuse(CodeBusy, "somebody made or dropped it a moment ago", "nothing has to be done here")
+	}
+	t.target = r
+	return nil
+}
+
+// typesOf gives the wanted type of each column.
+func (t *Target) typesOf(ctx context.Context, s *schema.Table) ([]string, error) {
+	out := make([]string, len(s.Columns))
+	for i := range s.Columns {
+		var err error
+		if out[i], err = t.types.of(ctx, &s.Columns[i].Type); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// create makes the table that rows go to: the fill, beside, or, where a topic
+// without any row became whole before its shape was known, the table itself.
+func (t *Target) create(ctx context.Context, s *schema.Table, types []string) (err error) {
+	name := t.config.Table
+	if t.filling {
+		name = fillName(name)
+	}
+	if err := t.notCaptured(ctx); err != nil {
+		return err
+	}
+	if err := t.usable(s); err != nil {
+		return err
+	}
+	if _, err := t.conn.Exec(ctx, t.createSQL(name, s, types)); err != nil {
+		return passing("make table "+name.String(), err)
+	}
+	r, err := loadRelation(ctx, t.conn, name)
+	if err != nil {
+		return err
+	}
+	if t.filling {
+		t.fill = r
+		return nil
+	}
+	t.target = r
+	_, err = t.conn.Exec(ctx, "UPDATE "+t.config.Positions.sql()+" SET relation = $1, created = true WHERE sink = $2 AND epoch = $3", r.oid, t.config.Name, t.epoch)
+	t.relation, t.created = r.oid, true
+	return passing("record table "+name.String(), err)
+}
+
+// The columns of a fill that say where a row came from; only one that is merged
+// has them.
+const (
+	partitionColumn = "__evert_partition"
+	offsetColumn    = "__evert_offset"
+)
+
+// createSQL makes a table of the wanted types; a fill that will be merged has
+// the types of the table that is there, as long as they are not ours to change.
+func (t *Target) createSQL(name TableName, s *schema.Table, types []string) string {
+	var columns []string
+	nullable := false
+	for i, c := range s.Columns {
+		typ, notNull := types[i], s.IsKey(i) && !c.Nullable
+		if has := t.has(c.Name); has != nil && !t.created {
+			typ, notNull = has.typ, has.notNull
+		}
+		nullable = nullable || s.IsKey(i) && !notNull
+		columns = append(columns, quoteIdent(c.Name)+" "+typ+notNullSQL(notNull))
+	}
+	if t.merging() {
+		columns = append(columns, quoteIdent(partitionColumn)+" int", quoteIdent(offsetColumn)+" bigint")
+	}
+	key := quoteAll(keyNames(s))
+	if !nullable {
+		return fmt.Sprintf("CREATE TABLE %s (%s, PRIMARY KEY (%s))", name.sql(), strings.Join(columns, ", "), key)
+	}
+	return fmt.Sprintf("CREATE TABLE %s (%s); CREATE UNIQUE INDEX %s ON %s (%s) NULLS NOT DISTINCT",
+		name.sql(), strings.Join(columns, ", "), quoteIdent(indexName(name, "key")), name.sql(), key)
+}
+
+func notNullSQL(notNull bool) string {
+	if notNull {
+		return " NOT NULL"
+	}
+	return ""
+}
+
+// indexName names an index of a table within what Postgres keeps of a name.
+func indexName(n TableName, suffix string) string {
+	base := n.Name
+	if len(base)+1+len(suffix) > maxName {
+		base = strings.ToValidUTF8(base[:maxName-len(suffix)-10], "") + "_" + hash([]byte(n.Name))[:8]
+	}
+	return base + "_" + suffix
+}
+
+// has is a column of the table that readers see; nil if there is no such column.
+func (t *Target) has(name string) *relationColumn {
+	if t.target == nil {
+		return nil
+	}
+	return t.target.column(name)
+}
+
+// usable refuses a table that cannot be kept equal to the topic, whatever the rows.
+func (t *Target) usable(s *schema.Table) error {
+	r, c := t.target, &t.config
+	if r == nil {
+		return t.keyable(s)
+	}
+	switch {
+	case r.kind != "r" && r.kind != "p":
+		return c.refuse(CodeShape, "it is not a table", "name another table")
+	case !r.uniqueOver(keyNames(s), false):
+		return c.refuse(CodeKey, "no index makes the key of the topic unique in it", "ALTER TABLE "+r.sql()+" ADD UNIQUE ("+quoteAll(keyNames(s))+");")
+	}
+	for i, col := range s.Columns {
+		has := r.column(col.Name)
+		switch {
+		case has == nil && !t.created:
+			return c.refuse(CodeShape, "it has no column "+col.Name, "ALTER TABLE "+r.sql()+" ADD COLUMN "+quoteIdent(col.Name)+" text;   -- or the type that it should have")
+		case has != nil && has.generated:
+			return c.refuse(CodeShape, "column "+col.Name+" is computed by the server, and the topic has one of that name", "ALTER TABLE "+r.sql()+" ALTER COLUMN "+quoteIdent(col.Name)+" DROP EXPRESSION;")
+		case has != nil && s.IsKey(i) && !has.notNull && !r.uniqueOver(keyNames(s), true):
+			return c.nullableKey(r, col.Name)
+		}
+	}
+	for _, has := range r.columns {
+		if s.Column(has.name) < 0 && has.notNull && !has.filled && !has.generated {
+			return c.refuse(CodeShape, "column "+has.name+" is NOT NULL without a default, and the topic has no such column", "ALTER TABLE "+r.sql()+" ALTER COLUMN "+quoteIdent(has.name)+" DROP NOT NULL;")
+		}
+	}
+	return nil
+}
+
+// keyable refuses a key that may be NULL where no index can tell NULL from NULL.
+func (t *Target) keyable(s *schema.Table) error {
+	for _, i := range s.Key {
+		if s.Columns[i].Nullable && t.serverVersion() < nullsNotDistinctVersion {
+			return t.config.refuse(CodeKey, "key column "+s.Columns[i].Name+" may be NULL, which takes a unique index NULLS NOT DISTINCT, of Postgres 15",
+				"coalesce the column to a value in the view; or deliver to a server of version 15 or newer")
+		}
+	}
+	return nil
+}
+
+// serverVersion is the server's, as in server_version_num.
+func (t *Target) serverVersion() int {
+	var major int
+	_, _ = fmt.Sscanf(t.conn.PgConn().ParameterStatus("server_version"), "%d", &major)
+	return major * 10000
+}
+
+func (c *Config) nullableKey(r *relation, column string) error {
+	return c.refuse(CodeKey, "its key column "+column+" may be NULL, and its index takes each NULL for another",
+		"ALTER TABLE "+r.sql()+" ALTER COLUMN "+quoteIdent(column)+" SET NOT NULL;")
+}
+
+// evolve brings the table that rows go to, and the layout, to a new shape. Each
+// statement may be run again.
+func (t *Target) evolve(ctx context.Context, s *schema.Table, types []string) error {
+	if !t.filling {
+		if err := t.usable(s); err != nil {
+			return err
+		}
+	}
+	r := t.active()
+	var alter []string
+	for i, c := range s.Columns {
+		has := r.column(c.Name)
+		switch {
+		case has == nil && t.older(s): // dropped since
+		case has == nil:
+			alter = append(alter, "ADD COLUMN IF NOT EXISTS "+quoteIdent(c.Name)+" "+types[i])
+		case !t.ours() || fits(has.typ, types[i]) || t.older(s):
+		case widens(has.typ, types[i]):
+			alter = append(alter, "ALTER COLUMN "+quoteIdent(c.Name)+" TYPE "+types[i])
+		default:
+			return &deliver.Renewal{Why: t.config.where() + ": column " + c.Name + " became " + types[i]}
+		}
+	}
+	alter = append(alter, t.shed(s)...)
+	if alter != nil {
+		if _, err := t.conn.Exec(ctx, "ALTER TABLE "+r.sql()+" "+strings.Join(alter, ", ")); err != nil {
+			return passing("change table "+r.String(), err)
+		}
+		fresh, err := loadRelation(ctx, t.conn, r.TableName)
+		if err != nil {
+			return err
+		}
+		*r = *fresh
+	}
+	return t.extend(ctx, s)
+}
+
+// ours reports whether the columns of the table that rows go to are ours to change.
+func (t *Target) ours() bool { return t.filling && t.target == nil || t.created }
+
+// older reports whether a shape came before the newest one that was seen: rows of
+// both may be read in turn, from two partitions.
+func (t *Target) older(s *schema.Table) bool { return t.newest != nil && s.Version < t.newest.Version }
+
+// shed lets go of columns that a shape does not have any more: they may be NULL
+// from now on, or are dropped if that is wanted. Columns of an older shape stay
+// in the layout, and their rows are written with them.
+func (t *Target) shed(s *schema.Table) (alter []string) {
+	if t.newest == nil || t.older(s) || !t.ours() {
+		return nil
+	}
+	for _, c := range t.newest.Columns {
+		has := t.active().column(c.Name)
+		if has == nil || s.Column(c.Name) >= 0 {
+			continue
+		}
+		if t.config.DropColumns && !slices.Contains(t.shedding, c.Name) {
+			t.shedding = append(t.shedding, c.Name)
+		}
+		if has.notNull {
+			alter = append(alter, "ALTER COLUMN "+quoteIdent(c.Name)+" DROP NOT NULL")
+		}
+	}
+	return alter
+}
+
+// extend takes new columns into the layout, and into what is staged.
+func (t *Target) extend(ctx context.Context, s *schema.Table) error {
+	if t.layout == nil {
+		t.layout = &layout{key: keyNames(s)}
+	}
+	if !sameNames(t.layout.key, keyNames(s)) {
+		return &deliver.Renewal{Why: t.config.where() + ": the topic has another key"}
+	}
+	grown := false
+	for _, c := range s.Columns {
+		if t.layout.column(c.Name) != nil {
+			continue
+		}
+		has := t.active().column(c.Name)
+		if has == nil {
+			continue
+		}
+		t.layout.columns = append(t.layout.columns, layoutColumn{
+			name: has.name, typ: has.typ, cast: has.cast, key: slices.Contains(t.layout.key, has.name), notNull: has.notNull,
+			always: has.always || t.has(c.Name) != nil && t.has(c.Name).always,
+		})
+		grown = true
+	}
+	if !grown {
+		return nil
+	}
+	clear(t.plans)
+	t.step.prepared = false
+	return t.growStage(ctx)
+}
