@@ -123,11 +123,11 @@ func (ts *types) text(ctx context.Context, t *schema.Type) (string, error) {
 	if ts.foreign || t.Name == "text" || t.Name == "" {
 		return "text", nil
 	}
-	base, modifier := t.Name, ""
+	base, modifier, typmod := t.Name, "", "-1"
 	if m := modified.FindStringSubmatch(t.Name); m != nil {
-		base, modifier = m[1], m[2]
+		base, modifier, typmod = m[1], m[2], "NULL" // "bit" and bit(8): a name may need quotes if it stands alone
 	}
-	found, err := ts.named(ctx, base)
+	found, err := ts.named(ctx, base, typmod)
 	if found == "" || err != nil {
 		return "text", err
 	}
@@ -158,12 +158,12 @@ func characterType(name, length string) string {
 
 // named gives the name under which the target has a type, as SQL, and nothing if
 // it has none. The name that was asked for never goes into a statement.
-func (ts *types) named(ctx context.Context, name string) (string, error) {
-	if found, ok := ts.known[name]; ok {
+func (ts *types) named(ctx context.Context, name, typmod string) (string, error) {
+	if found, ok := ts.known[name+typmod]; ok {
 		return found, nil
 	}
 	var found *string
-	err := ts.conn.QueryRow(ctx, "SELECT format_type(oid, -1) FROM pg_type WHERE oid = to_regtype($1) AND typtype IN ('b', 'd', 'e', 'r', 'm', 'c')", name).Scan(&found)
+	err := ts.conn.QueryRow(ctx, "SELECT format_type(oid, "+typmod+") FROM pg_type WHERE oid = to_regtype($1) AND typtype IN ('b', 'd', 'e', 'r', 'm', 'c')", name).Scan(&found)
 	switch {
 	case err == pgx.ErrNoRows, strings.HasPrefix(sqlState(err), "42"), concernsRow(err): // not even the form of a name
 		err = nil
@@ -173,11 +173,11 @@ func (ts *types) named(ctx context.Context, name string) (string, error) {
 	if ts.known == nil {
 		ts.known = map[string]string{}
 	}
-	ts.known[name] = ""
+	ts.known[name+typmod] = ""
 	if found != nil && *found != "unknown" {
-		ts.known[name] = *found
+		ts.known[name+typmod] = *found
 	}
-	return ts.known[name], nil
+	return ts.known[name+typmod], nil
 }
 
 // fits reports whether a column that has a type takes every value of the wanted one.
