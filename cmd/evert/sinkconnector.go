@@ -76,9 +76,10 @@ type sinkConnector struct {
 // here; and the line of its key in configs/notbuilt.go goes.
 func sinkConnectors() map[string]sinkConnector {
 	return map[string]sinkConnector{
-		"files":   filesConnector(),
-		"stdout":  stdoutConnector(),
-		"webhook": webhookConnector(),
+		"files":    filesConnector(),
+		"postgres": postgresConnector(),
+		"stdout":   stdoutConnector(),
+		"webhook":  webhookConnector(),
 	}
 }
 

@@ -60,6 +60,16 @@ func (b *buffer) add(c *pipeline.Change, row schema.Row, p *plan, gone bool) {
 	b.rows = append(b.rows, e)
 }
 
+// addGone takes a key that is packed already.
+func (b *buffer) addGone(key []byte) {
+	e := entry{key: len(b.data), number: b.next, gone: true}
+	b.data = append(b.data, key...)
+	e.row, e.end = len(b.data), len(b.data)
+	b.next++
+	b.gone++
+	b.rows = append(b.rows, e)
+}
+
 func (b *buffer) value(t *schema.Type, v schema.Value) {
 	if v.IsNull() {
 		b.data = binary.BigEndian.AppendUint32(b.data, null)

@@ -20,7 +20,7 @@ import (
 //	"table"     what it is kept in
 //	relation    that table's oid: one that was made anew is another (0: none yet)
 //	created     Evert made the table, and may change its columns
-//	columns     those that it writes
+//	columns     those that it writes; key: those of them that a row is known by
 //	epoch       counts the owners; each compares it
 //	build       counts the fills
 //	filling     what was written lies beside the table, and readers do not see it
@@ -28,7 +28,7 @@ import (
 //	owner       the owner's server process, since claimed
 const createPositionsSQL = `CREATE TABLE IF NOT EXISTS %s (
 	sink text PRIMARY KEY, "table" text NOT NULL, relation oid NOT NULL DEFAULT 0, created bool NOT NULL DEFAULT false,
-	columns text[] NOT NULL DEFAULT '{}', epoch bigint NOT NULL, build bigint NOT NULL DEFAULT 1,
+	columns text[] NOT NULL DEFAULT '{}', key text[] NOT NULL DEFAULT '{}', epoch bigint NOT NULL, build bigint NOT NULL DEFAULT 1,
 	filling bool NOT NULL DEFAULT true, resume bytea, owner int, claimed timestamptz, updated timestamptz)`
 
 // A holding is a row of the table of positions, as its owner knows it.
@@ -126,7 +126,7 @@ func (c *Config) taken(other string) *pipeline.Refusal {
 // moveSQL keeps the place, as the owner alone can: a newer owner has raised the
 // epoch, and an older one's transaction in progress is waited for. It tells whether
 // the table is still the one that the position speaks of.
-const moveSQL = `UPDATE %s SET resume = $1, columns = coalesce($4, columns), updated = now() WHERE sink = $2 AND epoch = $3
+const moveSQL = `UPDATE %s SET resume = $1, columns = coalesce($4, columns), key = coalesce($6, key), updated = now() WHERE sink = $2 AND epoch = $3
 RETURNING filling OR relation = coalesce(to_regclass($5)::oid, 0)`
 
 // errFenced says that somebody else owns the sink now.

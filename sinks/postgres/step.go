@@ -156,10 +156,14 @@ func (t *Target) transaction(ctx context.Context, at pipeline.Resume, switching 
 }
 
 func (t *Target) begin(ctx context.Context, at pipeline.Resume) error {
+	var columns, key []byte // nil while none are known
+	if t.layout != nil {
+		columns, key = textArray(t.layout.names()), textArray(t.layout.key)
+	}
 	b := &pgconn.Batch{}
 	b.ExecParams("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", nil, nil, nil, nil)
-	b.ExecParams(fmt.Sprintf(moveSQL, t.config.Positions.sql()), [][]byte{appendResume(nil, at), []byte(t.config.Name), fmt.Append(nil, t.epoch), t.columnArray(), []byte(t.config.Table.sql())},
-		[]uint32{oidBytea, oidText, oidInt8, oidTextArray, oidText}, []int16{1, 0, 0, 1, 0}, nil)
+	b.ExecParams(fmt.Sprintf(moveSQL, t.config.Positions.sql()), [][]byte{appendResume(nil, at), []byte(t.config.Name), fmt.Append(nil, t.epoch), columns, []byte(t.config.Table.sql()), key},
+		[]uint32{oidBytea, oidText, oidInt8, oidTextArray, oidText, oidTextArray}, []int16{1, 0, 0, 1, 0, 1}, nil)
 	results, err := t.conn.PgConn().ExecBatch(ctx, b).ReadAll()
 	if err != nil {
 		return err
@@ -174,14 +178,10 @@ func (t *Target) begin(ctx context.Context, at pipeline.Resume) error {
 	return nil
 }
 
-// columnArray names the columns that are written; nil while none are known.
-func (t *Target) columnArray() []byte {
-	if t.layout == nil {
-		return nil
-	}
-	a := newArrays(1, len(t.layout.columns))
-	for _, name := range t.layout.names() {
-		a[0] = appendElement(a[0], []byte(name))
+func textArray(words []string) []byte {
+	a := newArrays(1, len(words))
+	for _, w := range words {
+		a[0] = appendElement(a[0], []byte(w))
 	}
 	return a[0]
 }

@@ -281,10 +281,7 @@ func (t *Target) extend(ctx context.Context, s *schema.Table) error {
 		if has == nil {
 			continue
 		}
-		t.layout.columns = append(t.layout.columns, layoutColumn{
-			name: has.name, typ: has.typ, cast: has.cast, key: slices.Contains(t.layout.key, has.name), notNull: has.notNull,
-			always: has.always || t.has(c.Name) != nil && t.has(c.Name).always,
-		})
+		t.layout.columns = append(t.layout.columns, t.layoutColumn(has))
 		grown = true
 	}
 	if !grown {
@@ -293,4 +290,12 @@ func (t *Target) extend(ctx context.Context, s *schema.Table) error {
 	clear(t.plans)
 	t.step.prepared = false
 	return t.growStage(ctx)
+}
+
+func (t *Target) layoutColumn(has *relationColumn) layoutColumn {
+	seen := t.has(has.name)
+	return layoutColumn{
+		name: has.name, typ: has.typ, cast: has.cast, key: slices.Contains(t.layout.key, has.name), notNull: has.notNull,
+		always: has.always || seen != nil && seen.always,
+	}
 }

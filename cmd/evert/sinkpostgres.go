@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver"
+	sink "github.com/evertdb/evert/sinks/postgres"
+)
+
+func postgresConnector() sinkConnector {
+	return sinkConnector{
+		atomic: true,
+		has:    func(s *configs.Sink) bool { return s.Postgres != nil },
+		shape:  func(s *configs.Sink) string { return "postgres " + s.Postgres.Table.String() },
+		open:   func(p sinkPlace) (outlet, error) { return postgresOutlet{p}, nil },
+	}
+}
+
+// postgresOutlet is a table of a Postgres database.
+type postgresOutlet struct{ sinkPlace }
+
+// settings says the sink's section of the file in the sink's own words.
+func (o postgresOutlet) settings() sink.Config {
+	p := o.sink().Postgres
+	c := sink.Config{
+		Name: o.config.Name + "." + o.name, Topic: o.topic, URL: o.url,
+		Adopt: p.Adopt, DropColumns: p.OnColumnGone == "drop", Foreign: o.foreign(),
+		BufferBytes: int(p.BufferBytes), LockWait: p.LockWait,
+		Rejects: o.rejects, Log: o.log, Captures: captures(o.config),
+	}
+	c.Table.Schema, c.Table.Name, _ = p.Table.Exact()
+	c.Positions.Schema, c.Positions.Name, _ = p.Positions.Exact()
+	return c
+}
+
+// url gives the connection string; secrets are read anew each time.
+func (o postgresOutlet) url(context.Context) (string, error) {
+	u, err := o.sink().Postgres.Connect()
+	if err != nil {
+		return "", err
+	}
+	return u.Reveal()
+}
+
+// foreign reports whether the rows come from a table of another kind of database,
+// whose types have names of its own. A view's have Postgres's.
+func (p sinkPlace) foreign() bool {
+	source, _, table := strings.Cut(p.sink().From, ".")
+	s := p.config.Sources[source]
+	return table && s != nil && s.Postgres == nil
+}
+
+// captures lists what the deployment's Postgres sources capture.
+func captures(c *configs.Config) (out []sink.Capture) {
+	for _, name := range c.SourceNames() {
+		if pg := c.Sources[name].Postgres; pg != nil {
+			out = append(out, sink.Capture{Source: name, Slot: pg.Slot, Match: func(schema, table string) bool {
+				return configs.Captures(pg.Tables, pg.ExcludeTables, schema, table)
+			}})
+		}
+	}
+	return out
+}
+
+// Target implements outlet.
+func (o postgresOutlet) Target() (deliver.Target, error) { return sink.New(o.settings()), nil }
+
+// Check implements checkable.
+func (o postgresOutlet) Check(ctx context.Context) ([]pipeline.Finding, error) {
+	return sink.Check(ctx, o.settings())
+}
+
+// Auditor implements auditable.
+func (o postgresOutlet) Auditor() (deliver.Auditor, error) {
+	return sink.OpenAuditor(context.Background(), o.settings())
+}
