@@ -82,8 +82,12 @@ func appendEra(dst []byte, bc bool) []byte {
 }
 
 // AppendTimeOfDay appends microseconds since midnight as HH:MM:SS, and as many
-// fractional digits as are not trailing zeros.
+// fractional digits as are not trailing zeros; a negative duration of MySQL behind a
+// minus.
 func AppendTimeOfDay(dst []byte, micros int64) []byte {
+	if micros < 0 {
+		dst, micros = append(dst, '-'), -micros
+	}
 	dst = AppendClock(dst, micros)
 	frac := micros % 1_000_000
 	if frac == 0 {

@@ -23,7 +23,7 @@ const (
 	KindText           // UTF-8
 	KindBytes          // raw bytes
 	KindDate           // days since 1970-01-01, proleptic Gregorian
-	KindTime           // microseconds since midnight, 0 to 86,400,000,000 (24:00)
+	KindTime           // microseconds since midnight, 0 to 86,400,000,000 (24:00); MySQL's is a duration, −838:59:59.999999 to 838:59:59.999999
 	KindTimestamp      // microseconds since 2000-01-01 00:00 (UTC if the type is zoned)
 	KindUUID           // 16 bytes
 	KindJSON           // JSON text as the source prints it

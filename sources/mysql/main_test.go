@@ -1,0 +1,129 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/evertdb/evert/sources/mysql/mysqlserver"
+	"github.com/evertdb/evert/sources/mysql/mysqlserver/mysqltest"
+)
+
+var maria mysqltest.Shared
+
+func TestMain(m *testing.M) { os.Exit(maria.Run(m)) }
+
+// A db is one database under a test's hand.
+type db struct {
+	*testing.T
+	server *mysqlserver.Server
+	name   string
+}
+
+func newDB(t *testing.T) *db {
+	t.Helper()
+	server, name := maria.Database(t)
+	return &db{t, server, name}
+}
+
+// do runs statements on one connection.
+func (d *db) do(sql ...string) {
+	d.Helper()
+	if _, err := d.server.Exec(d.Context(), d.name, sql...); err != nil {
+		d.Fatalf("%v\n%s", err, strings.Join(sql, ";\n"))
+	}
+}
+
+// get gives the first value of an answer.
+func (d *db) get(sql string) string {
+	d.Helper()
+	r, err := d.server.Exec(d.Context(), d.name, sql)
+	if err != nil {
+		d.Fatal(err)
+	}
+	v, err := r.GetString(0, 0)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return v
+}
+
+func (d *db) mariaDB() bool { return d.server.Binaries().MariaDB() }
+
+// place is where the log ends now.
+func (d *db) place() string {
+	if d.mariaDB() {
+		return d.get("SELECT @@gtid_binlog_pos")
+	}
+	return strings.ReplaceAll(d.get("SELECT @@gtid_executed"), "\n", "")
+}
+
+// session opens a session as the source does.
+func (d *db) session() *session {
+	d.Helper()
+	c := Config{URL: func(context.Context) (string, error) { return d.server.URL(d.name), nil }, ConnectTimeout: time.Minute}
+	s, err := c.dial(d.Context())
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(s.close)
+	return s
+}
+
+// logged gives the events of the log since a place, up to the end of the log now.
+func (d *db) logged(from string) []*replication.BinlogEvent {
+	d.Helper()
+	flavor, parse := mysql.MySQLFlavor, mysql.ParseMysqlGTIDSet
+	if d.mariaDB() {
+		flavor, parse = mysql.MariaDBFlavor, mysql.ParseMariadbGTIDSet
+	}
+	set, err := parse(from)
+	if err != nil {
+		d.Fatal(err)
+	}
+	end, err := parse(d.place())
+	if err != nil {
+		d.Fatal(err)
+	}
+	var port uint16
+	_, _ = fmt.Sscanf(d.server.Address(), "127.0.0.1:%d", &port)
+	syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
+		ServerID: 4_000_000 + uint32(os.Getpid()), Flavor: flavor, Host: "127.0.0.1", Port: port, User: mysqlserver.User, Password: d.server.Password(),
+		DisableRetrySync: true, Logger: slog.New(slog.DiscardHandler), RowsEventDecodeFunc: leaveRows,
+	})
+	defer syncer.Close()
+	stream, err := syncer.StartSyncGTID(set)
+	if err != nil {
+		d.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(d.Context(), 20*time.Second)
+	defer cancel()
+	var out []*replication.BinlogEvent
+	for {
+		e, err := stream.GetEvent(ctx)
+		if err != nil {
+			d.Fatal(err)
+		}
+		out = append(out, e)
+		var reached mysql.GTIDSet
+		switch e := e.Event.(type) {
+		case *replication.XIDEvent:
+			reached = e.GSet
+		case *replication.QueryEvent:
+			reached = e.GSet
+			if string(e.Query) == "BEGIN" {
+				reached = nil
+			}
+		}
+		if reached != nil && reached.Contain(end) {
+			return out
+		}
+	}
+}

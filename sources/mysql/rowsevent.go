@@ -1,0 +1,128 @@
+package mysql
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A rowsEvent is a row event taken apart as far as its rows.
+type rowsEvent struct {
+	op      pipeline.Op
+	table   uint64 // the id of the Table_map
+	columns int
+	before  []byte // bitmap of the columns in the first image of each row
+	after   []byte // of an update: in the second
+	rows    []byte // images, one after the other
+}
+
+var errRows = errors.New("a row event that cannot be read")
+
+// rowsOp gives what a row event does; ok is false for another event, or for one of a
+// form that is not read.
+func rowsOp(t replication.EventType) (op pipeline.Op, ok bool) {
+	switch t {
+	case replication.WRITE_ROWS_EVENTv1, replication.WRITE_ROWS_EVENTv2, replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1:
+		return pipeline.Create, true
+	case replication.UPDATE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv2, replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1:
+		return pipeline.Update, true
+	case replication.DELETE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv2, replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1:
+		return pipeline.Delete, true
+	}
+	return 0, false
+}
+
+// isCompressed reports whether the rows of an event are packed (M14).
+func isCompressed(t replication.EventType) bool {
+	return t >= replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1 && t <= replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1
+}
+
+// hasExtra reports whether an event is of version 2, with extra data.
+func hasExtra(t replication.EventType) bool {
+	return t >= replication.WRITE_ROWS_EVENTv2 && t <= replication.DELETE_ROWS_EVENTv2
+}
+
+// rowsTable gives the table's id of a row event's body.
+func rowsTable(body []byte) (uint64, error) {
+	if len(body) < 8 {
+		return 0, errRows
+	}
+	return uint64(binary.LittleEndian.Uint32(body)) | uint64(binary.LittleEndian.Uint16(body[4:]))<<32, nil
+}
+
+// parse reads a row event.
+//
+//	id u48 | flags u16 | version 2: u16 length with itself, extra data | packed count | bitmap | update: bitmap | rows
+func (e *rowsEvent) parse(t replication.EventType, body []byte) (err error) {
+	op, ok := rowsOp(t)
+	if !ok {
+		return errRows
+	}
+	e.op = op
+	if e.table, err = rowsTable(body); err != nil {
+		return err
+	}
+	rest := body[8:]
+	if hasExtra(t) {
+		if len(rest) < 2 {
+			return errRows
+		}
+		n := int(binary.LittleEndian.Uint16(rest))
+		if n < 2 || n > len(rest) {
+			return errRows
+		}
+		rest = rest[n:]
+	}
+	n, rest, ok := packed(rest)
+	size := int(n+7) / 8
+	if !ok || n > 1<<16 || len(rest) < 2*size && (op == pipeline.Update || len(rest) < size) {
+		return errRows
+	}
+	e.columns, e.before, rest = int(n), rest[:size], rest[size:]
+	if op == pipeline.Update {
+		e.after, rest = rest[:size], rest[size:]
+	}
+	e.rows = rest
+	if isCompressed(t) {
+		e.rows, err = mysql.DecompressMariadbData(rest)
+	}
+	return err
+}
+
+// leaveRows is what the client does with a row event: nothing but what its parser
+// asks, whether a statement ends here. The rows are read by whoever knows their table.
+func leaveRows(e *replication.RowsEvent, body []byte) error {
+	if len(body) < 8 {
+		return errRows
+	}
+	e.Flags = binary.LittleEndian.Uint16(body[6:])
+	return nil
+}
+
+// A framing knows whether events end in a checksum, as the last format description
+// said; the client has verified it by then (M15).
+type framing struct{ checksum int }
+
+func (f *framing) note(e *replication.BinlogEvent) {
+	d, ok := e.Event.(*replication.FormatDescriptionEvent)
+	if !ok {
+		return
+	}
+	f.checksum = 0
+	if d.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32 {
+		f.checksum = replication.BinlogChecksumLength
+	}
+}
+
+// body is an event without header and checksum.
+func (f *framing) body(e *replication.BinlogEvent) []byte {
+	b := e.RawData
+	if len(b) < replication.EventHeaderSize+f.checksum {
+		return nil
+	}
+	return b[replication.EventHeaderSize : len(b)-f.checksum]
+}
