@@ -15,7 +15,7 @@ type View struct {
 	Indexes [][]string `yaml:"indexes" format:"column"`
 	// The query, in Postgres's dialect; tables are <source>.<schema>.<table>.
 	SQL string `yaml:"sql" format:"text" required:"true"`
-	// Under load an epoch follows at most this often.
+	// Under load an epoch follows at most this often; at once when a reader waits for what it has.
 	EpochInterval time.Duration `yaml:"epoch_interval" default:"50ms" min:"1ms" max:"10m"`
 	// Partitions of the view's topic, when it is made; keys never move to others later.
 	Partitions int `yaml:"partitions" default:"1" min:"1" max:"10000"`

@@ -60,6 +60,17 @@ func (m *maintaining) Moved() <-chan struct{} {
 // Feed implements query.View.
 func (m *maintaining) Feed() *query.Feed { return m.feed }
 
+// Hasten implements query.View.
+func (m *maintaining) Hasten(covers func(query.Vector) bool) (leave func()) {
+	m.mu.Lock()
+	reading := m.reading
+	m.mu.Unlock()
+	if reading == nil {
+		return func() {}
+	}
+	return reading.Hasten(covers)
+}
+
 // events are the words of the log, and the numbers of the metrics.
 func (m *maintaining) events() view.Events {
 	return view.Events{

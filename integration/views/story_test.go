@@ -32,7 +32,7 @@ type story struct {
 const brisk = "commit_interval: 10ms\nidle_interval: 100ms\nreconnect_max: 1s\n"
 
 // newStory makes a database on a server, with some sales in it.
-func newStory(t *testing.T, server *pgserver.Server, o harness.Options) *story {
+func newStory(t testing.TB, server *pgserver.Server, o harness.Options) *story {
 	t.Helper()
 	seed := harness.Seed(t)
 	s := &story{World: suite.NewWorld(t, server, fmt.Sprintf("story_%x", seed&0xffffffff)), views: map[string]string{}, extra: map[string]string{},
@@ -189,6 +189,12 @@ func (s *story) sourceCode(code string) {
 func (s *story) streaming(view string) {
 	s.Helper()
 	s.health(view, func(h health) bool { return h.State == "streaming" })
+}
+
+func (s *story) healthOf(view string) (now health) {
+	s.Helper()
+	s.health(view, func(h health) bool { now = h; return true })
+	return now
 }
 
 func (s *story) health(view string, good func(health) bool) {

@@ -144,12 +144,6 @@ func (p *pair) owner(up ...int) (most int) {
 	}
 }
 
-func (p *pair) healthOf(view string) (now health) {
-	p.Helper()
-	p.health(view, func(h health) bool { now = h; return true })
-	return now
-}
-
 // follows waits until the views of a node have made some epochs more, or went to
 // the other one, which has come back.
 func (p *pair) follows(n int) {

@@ -31,7 +31,7 @@ func (t *Task) await(ctx context.Context) (target, error) {
 		}
 		wait := time.Duration(0)
 		if next.cuts != nil && t.isLater(next.cuts) {
-			if wait = t.Limits.Interval - t.Now().Sub(t.began); wait <= 0 || t.began.IsZero() {
+			if wait = t.rest(next.cuts); wait <= 0 {
 				ok, err := t.isSound(ctx, next)
 				if ok || err != nil {
 					return next, err
@@ -53,13 +53,14 @@ func (t *Task) sleep(ctx context.Context, d time.Duration) error {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		due = timer.C
-		if d < soundPoll {
+		if d < soundPoll && !t.waiters.any() {
 			news = nil // the pace is kept, whatever comes
 		}
 	}
 	select {
 	case <-due:
 	case <-news:
+	case <-t.waiters.news:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

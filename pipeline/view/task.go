@@ -38,7 +38,7 @@ type Config struct {
 // Limits bound what a view does at once (I9). The zero value of a field takes
 // the default.
 type Limits struct {
-	Interval   time.Duration // an epoch follows at most this often; 50 ms
+	Interval   time.Duration // an epoch follows at most this often, unless a reader waits; 50 ms
 	IdleCommit time.Duration // positions without rows are committed at most this often; 5 s
 	Rows       int           // a commit has at most this many rows; 100,000
 	Bytes      int           // and this many bytes; 32 MiB
@@ -73,6 +73,7 @@ type Task struct {
 	inputs  []*input // by place in the plan
 	byTopic map[string]*input
 	display display
+	waiters *waiters
 	place   *place // the state, open from one Run to the next
 	cleaned bool   // of earlier versions
 
@@ -88,6 +89,7 @@ type Task struct {
 	said     Vector                      // of own when it was read
 	told     *told                       // what the topic says and the state may not know; nil: nothing
 	began    time.Time                   // when the last epoch did
+	took     time.Duration               // and how long it took until it was shown
 	recorded time.Time                   // when the last commit was made
 }
 
@@ -102,7 +104,7 @@ func New(c Config) *Task {
 	c.Limits = c.Limits.withDefaults()
 	c.Partitions = max(c.Partitions, 1)
 	plant(&c) // wrong orders of the steps, in test builds
-	t := &Task{Config: c, byTopic: map[string]*input{}, display: newDisplay()}
+	t := &Task{Config: c, byTopic: map[string]*input{}, display: newDisplay(), waiters: newWaiters()}
 	for i := range c.Plan.Inputs {
 		in := t.newInput(&c.Plan.Inputs[i], i, c.Topics[i])
 		t.inputs = append(t.inputs, in)
@@ -170,6 +172,7 @@ func (t *Task) live(ctx context.Context, stop context.CancelFunc) error {
 // step brings the view to a later vector.
 func (t *Task) step(ctx context.Context, next target) error {
 	t.began = t.Now()
+	defer func() { t.took = t.Now().Sub(t.began) }()
 	if t.isIdle(next.cuts) {
 		return t.drift(next.cuts)
 	}

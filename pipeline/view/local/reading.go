@@ -108,11 +108,20 @@ func (p *pinned) Epoch() query.Epoch  { return EpochOf(p.Shown) }
 
 // EpochOf is what a view shows, in the words of those who read it.
 func EpochOf(s view.Shown) query.Epoch {
-	e := query.Epoch{Version: versionOf(s.Version), Number: s.Epoch, At: query.Vector{}, Time: s.At.Time()}
-	for source, cut := range s.At {
-		e.At[source] = cut.Resume.At.Native
+	return query.Epoch{Version: versionOf(s.Version), Number: s.Epoch, At: placesOf(s.At), Time: s.At.Time()}
+}
+
+func placesOf(v view.Vector) query.Vector {
+	at := query.Vector{}
+	for source, cut := range v {
+		at[source] = cut.Resume.At.Native
 	}
-	return e
+	return at
+}
+
+// Hasten says that a reader waits, see query.View.
+func (r *Reading) Hasten(covers func(query.Vector) bool) (leave func()) {
+	return r.Task.Hasten(func(at view.Vector) bool { return covers(placesOf(at)) })
 }
 
 // versionOf makes a number of a hash.

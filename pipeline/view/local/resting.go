@@ -87,6 +87,9 @@ func (r *Resting) Moved() <-chan struct{} { return nil }
 // Feed implements query.View: nothing comes by.
 func (r *Resting) Feed() *query.Feed { return query.NewFeed(0, 0) }
 
+// Hasten implements query.View: nobody can.
+func (r *Resting) Hasten(func(query.Vector) bool) (leave func()) { return func() {} }
+
 // Close frees the state; a nil Resting has none.
 func (r *Resting) Close() error {
 	if r == nil {

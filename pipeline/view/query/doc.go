@@ -5,6 +5,7 @@
 //	URL ─► Request ─► plan: which order of the store, which ranges ─► Snapshot ─► JSON
 //	                                                                    │
 //	wait_for ─► until the newest epoch has reached it ──────────────────┘
+//	            (the source and the view are told, and make haste)
 //
 // # Filters and order
 //

@@ -208,6 +208,12 @@ func TestWaiting(t *testing.T) {
 					if n == 3 && clock.waiting.Load() != 2 { // two places
 						t.Error("the source was not told that somebody waits")
 					}
+					if all, covered := v.Awaited(query.Vector{"s": "3"}); n == 3 && (all != 1 || covered != 0) {
+						t.Errorf("%d wait, %d of them for s:3 or less", all, covered)
+					}
+					if _, covered := v.Awaited(query.Vector{"s": "4"}); n == 3 && covered != 1 {
+						t.Error("the view was not told what is waited for")
+					}
 					v.Step(at(n), hundred(n))
 				}
 			}()
@@ -217,6 +223,9 @@ func TestWaiting(t *testing.T) {
 			}
 			if synctest.Wait(); clock.waiting.Load() != 0 {
 				t.Error("the source still thinks that somebody waits")
+			}
+			if all, _ := v.Awaited(nil); all != 0 {
+				t.Error("the view still thinks that somebody waits")
 			}
 			time.Sleep(10 * time.Second)
 		})

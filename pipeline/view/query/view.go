@@ -24,6 +24,9 @@ type View interface {
 	Moved() <-chan struct{}
 	// Feed is where the changes of its epochs come by.
 	Feed() *Feed
+	// Hasten says that somebody waits until the newest epoch is covered, until leave
+	// is called: covers says whether a vector has all that he waits for.
+	Hasten(covers func(at Vector) bool) (leave func())
 }
 
 // A Snapshot is a view as of one epoch. One goroutine uses it at a time.

@@ -66,6 +66,7 @@ func (r *Reader) await(ctx context.Context, name string, v View, w Wait) (Snapsh
 		if !hurried {
 			hurried = true
 			defer hasten(wants)()
+			defer v.Hasten(func(at Vector) bool { ok, err := reached(at, wants); return ok && err == nil })()
 		}
 		select {
 		case <-moved:

@@ -29,6 +29,8 @@ type View struct {
 	now   *cut                  // nil: nothing completed
 	state query.State
 	moved chan struct{}
+	waits map[int]func(query.Vector) bool // readers that do
+	came  int                             // of these, ever
 }
 
 // order is a collection, as pipeline/dataflow says how it lies in a store.
@@ -48,7 +50,7 @@ type cut struct {
 
 // New makes a view that fills, and has completed no epoch.
 func New(shape *query.Shape, feed *query.Feed) (*View, error) {
-	m := &View{shape: shape, feed: feed, rows: map[string]schema.Row{}, state: query.State{Phase: query.Filling}, moved: make(chan struct{})}
+	m := &View{shape: shape, feed: feed, rows: map[string]schema.Row{}, waits: map[int]func(query.Vector) bool{}, state: query.State{Phase: query.Filling}, moved: make(chan struct{})}
 	for i, index := range append([][]int{nil}, shape.Indexes...) {
 		o := order{begin: []byte{0, byte(i)}, columns: slices.Concat(index, shape.Key)}
 		columns := make([]schema.Column, len(o.columns))
@@ -95,6 +97,33 @@ func (m *View) key(key schema.Row) string {
 func (m *View) wake() {
 	close(m.moved)
 	m.moved = make(chan struct{})
+}
+
+// Hasten implements query.View.
+func (m *View) Hasten(covers func(query.Vector) bool) (leave func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := m.came
+	m.came++
+	m.waits[id] = covers
+	m.wake()
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.waits, id)
+	}
+}
+
+// Awaited counts the readers that wait, and those of them whom a vector would do.
+func (m *View) Awaited(at query.Vector) (all, covered int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, covers := range m.waits {
+		if all++; covers(at) {
+			covered++
+		}
+	}
+	return all, covered
 }
 
 // Tell changes the view's state.
