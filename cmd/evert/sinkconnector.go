@@ -76,10 +76,11 @@ type sinkConnector struct {
 // here; and the line of its key in configs/notbuilt.go goes.
 func sinkConnectors() map[string]sinkConnector {
 	return map[string]sinkConnector{
-		"files":    filesConnector(),
-		"postgres": postgresConnector(),
-		"stdout":   stdoutConnector(),
-		"webhook":  webhookConnector(),
+		"files":      filesConnector(),
+		"opensearch": openSearchConnector(),
+		"postgres":   postgresConnector(),
+		"stdout":     stdoutConnector(),
+		"webhook":    webhookConnector(),
 	}
 }
 

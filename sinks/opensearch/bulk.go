@@ -48,7 +48,12 @@ func (b *bulk) reset() {
 // the same document no longer counts. The document's line, if any, is appended to
 // lines by the caller, who then calls end.
 func (b *bulk) add(id []byte, place deliver.Place, gone bool) {
-	o := op{start: len(b.lines), version: place.Version(), partition: place.Partition, delete: gone}
+	b.addVersion(id, place, place.Version(), gone)
+}
+
+// addVersion is add with a version between that of the place and that of the next.
+func (b *bulk) addVersion(id []byte, place deliver.Place, version int64, gone bool) {
+	o := op{start: len(b.lines), version: version, partition: place.Partition, delete: gone}
 	verb := `{"index":{"_id":`
 	if gone {
 		verb = `{"delete":{"_id":`
@@ -156,21 +161,22 @@ func itemsOf(body []byte, ops int) ([]item, error) {
 
 // judge says what became of an operation (S01).
 func (o *op) judge(it *item) verdict {
-	if it.Error == nil {
-		if it.Status < 300 || o.delete && it.Status == http.StatusNotFound {
-			return done // a delete of nothing is nothing
-		}
-		return failed
+	if it.Status < 300 || o.delete && it.Status == http.StatusNotFound && it.Error == nil {
+		return done // a delete of nothing is nothing
 	}
-	switch it.Error.Type {
+	why := it.Error
+	if why == nil {
+		why = &failure{}
+	}
+	switch why.Type {
 	case "version_conflict_engine_exception":
-		return o.conflict(it.Error.Reason)
+		return o.conflict(it)
 	case "index_not_found_exception", "invalid_index_name_exception", "index_closed_exception":
 		return gone
 	case "mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception", "parsing_exception", "x_content_parse_exception", "max_bytes_length_exceeded_exception":
 		return refused
 	case "illegal_argument_exception":
-		if strings.Contains(it.Error.Reason, "field") {
+		if strings.Contains(why.Reason, "field") {
 			return refused // a term that is too long, say
 		}
 		return failed // a pipeline that is not there, say
@@ -183,14 +189,22 @@ func (o *op) judge(it *item) verdict {
 
 // conflict: that the server has a version at least as high is what was wanted (S03):
 // one index holds one incarnation of the topic alone. Anything else is not.
-func (o *op) conflict(reason string) verdict {
-	_, rest, _ := strings.Cut(reason, "current version [")
-	text, _, ok := strings.Cut(rest, "]")
-	current, err := strconv.ParseInt(text, 10, 64)
-	if ok && err == nil && current < o.version {
+func (o *op) conflict(it *item) verdict {
+	if current, ok := it.current(); ok && current < o.version {
 		return failed
 	}
 	return kept
+}
+
+// current gives the version that a conflict tells of; ok is false if it is none.
+func (it *item) current() (version int64, ok bool) {
+	if it.Error == nil || it.Error.Type != "version_conflict_engine_exception" {
+		return 0, false
+	}
+	_, rest, _ := strings.Cut(it.Error.Reason, "current version [")
+	text, _, _ := strings.Cut(rest, "]")
+	version, err := strconv.ParseInt(text, 10, 64)
+	return version, err == nil
 }
 
 // rejection tells of a row that the server does not take. The server's reason quotes

@@ -93,8 +93,13 @@ const (
 // send sends one request. An error means that it is not known whether it had an
 // effect.
 func (c *client) send(ctx context.Context, method, path, form string, body []byte) (*answer, error) {
-	packed := body
-	if c.o.Gzip && len(body) > 0 {
+	return receive(c.begin(ctx, method, path, form, body))
+}
+
+// begin sends a request and gives its answer unread.
+func (c *client) begin(ctx context.Context, method, path, form string, body []byte) (*http.Response, error) {
+	packed, isPacked := body, c.o.Gzip && len(body) > 0
+	if isPacked {
 		packed = pack(body)
 	}
 	r, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(packed))
@@ -104,7 +109,7 @@ func (c *client) send(ctx context.Context, method, path, form string, body []byt
 	if len(body) > 0 {
 		r.Header.Set("Content-Type", form)
 	}
-	if len(packed) != len(body) {
+	if isPacked {
 		r.Header.Set("Content-Encoding", "gzip")
 	}
 	if c.o.Auth != nil {
@@ -112,7 +117,7 @@ func (c *client) send(ctx context.Context, method, path, form string, body []byt
 			return nil, fmt.Errorf("sign the request: %w", err)
 		}
 	}
-	return receive(c.http.Do(r))
+	return c.http.Do(r)
 }
 
 func pack(body []byte) []byte {

@@ -176,19 +176,11 @@ func (w *writing) examine(ctx context.Context, ops []*op, items []item) (left []
 		case gone:
 			return nil, errGone
 		default:
-			return nil, w.unknown(it)
+			return nil, w.c.o.unknown(it)
 		}
 	}
 	if len(rejected) > 0 {
 		err = w.c.o.Rejects.Reject(ctx, rejected...)
 	}
 	return left, err
-}
-
-func (w *writing) unknown(it *item) error {
-	a := &answer{status: it.Status}
-	if it.Error != nil {
-		a.body = []byte(`{"error":{"type":"` + it.Error.Type + `"}}`)
-	}
-	return w.c.o.wrong("write documents", a)
 }

@@ -80,11 +80,27 @@ func (r *register) take(ctx context.Context) (*place, error) {
 		return nil, err
 	}
 	if p.Owner != "" && p.Owner != r.c.o.Owner {
-		return nil, r.c.o.refuse(codeOwned, fmt.Sprintf("the sink %s delivers there", p.Owner),
-			"write another index below opensearch, or remove that sink and delete the index "+r.index)
+		return nil, r.owned(p.Owner)
 	}
 	p.Owner, p.Holder = r.c.o.Owner, rand.Text()
 	return p, r.write(ctx, p)
+}
+
+func (r *register) owned(owner string) error {
+	return r.c.o.refuse(codeOwned, fmt.Sprintf("the sink %s delivers there", owner),
+		"write another index below opensearch, or remove that sink and delete the index "+r.index)
+}
+
+// owner gives who delivers there; "": nobody yet.
+func (r *register) owner(ctx context.Context) (string, error) {
+	var doc struct {
+		Source place `json:"_source"`
+	}
+	a, err := r.c.ask(ctx, http.MethodGet, r.path, nil, &doc)
+	if err == nil && !a.ok() && a.status != http.StatusNotFound {
+		err = r.c.o.wrong("read the position", a)
+	}
+	return doc.Source.Owner, err
 }
 
 // read gives the place as it is; a new one if there is none.

@@ -2,6 +2,7 @@ package opensearch
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -64,4 +65,13 @@ func (o *Options) wrong(doing string, a *answer) error {
 		return o.refuse(codeAnswer, fmt.Sprintf("%s: HTTP %d leads elsewhere, which is not followed", doing, a.status), "write the cluster's own address in opensearch.url")
 	}
 	return o.odd(doing, a)
+}
+
+// unknown is the error of an operation that nothing is known about.
+func (o *Options) unknown(it *item) error {
+	a := &answer{status: it.Status}
+	if it.Error != nil {
+		a.body, _ = json.Marshal(map[string]any{"error": map[string]string{"type": it.Error.Type}})
+	}
+	return o.wrong("write documents", a)
 }
