@@ -28,6 +28,10 @@ type Sink struct {
 
 	// What happens to a row that the system does not take: the sink stops, or it goes to the dead-letter topic and the sink goes on.
 	OnReject string `yaml:"on_reject" enum:"stop,dead_letter" default:"stop"`
+	// How long rejected and skipped rows are kept in the dead-letter topic.
+	DeadLetterRetention time.Duration `yaml:"dead_letter_retention" default:"168h" min:"1h" max:"87600h"`
+	// Rows that may lie in the dead-letter topic; one more stops the sink.
+	MaxDeadLetters int `yaml:"max_dead_letters" default:"100000" min:"1" max:"1000000"`
 	// Under load a commit follows at most this often; an idle sink commits at once.
 	CommitInterval time.Duration `yaml:"commit_interval" default:"100ms" min:"1ms" max:"10m"`
 	// Rows of one commit. A sink that keeps transactions whole commits a larger one at its end.

@@ -15,10 +15,10 @@ import (
 // OwnersTopic says who writes which topic, for all deployments that share a log.
 const OwnersTopic = "__evert.topics"
 
-// An Owner writes a topic, alone: a source of a deployment, or a view of it.
+// An Owner writes a topic, alone: a source of a deployment, a view or a sink of it.
 type Owner struct {
 	Deployment string `json:"deployment"`
-	Source     string `json:"source"` // of a view: see ViewOwner
+	Source     string `json:"source"` // of a view or sink: see ViewOwner, SinkOwner
 }
 
 // String names o for people.
@@ -26,6 +26,8 @@ func (o Owner) String() string {
 	kind, name := "source", o.Source
 	if view, ok := o.view(); ok {
 		kind, name = "view", view
+	} else if sink, ok := o.sink(); ok {
+		kind, name = "sink", sink
 	}
 	return fmt.Sprintf("%s %s of deployment %s", kind, name, o.Deployment)
 }
@@ -34,7 +36,15 @@ func (o Owner) String() string {
 // sources have theirs: a source's name holds no dot.
 func ViewOwner(view string) string { return viewPrefix + view }
 
-const viewPrefix = "views."
+// SinkOwner is the same for a sink, which owns the topic of what was rejected.
+func SinkOwner(sink string) string { return sinkPrefix + sink }
+
+const (
+	viewPrefix = "views."
+	sinkPrefix = "sinks."
+)
+
+func (o Owner) sink() (name string, ok bool) { return strings.CutPrefix(o.Source, sinkPrefix) }
 
 func (o Owner) view() (name string, ok bool) { return strings.CutPrefix(o.Source, viewPrefix) }
 
@@ -186,6 +196,8 @@ func notYours(topic string, owner, who Owner) error {
 	mend := "topic_prefix: NAME   # below sources." + who.Source + ", for topics of its own; or, where the file of deployment " + owner.Deployment + " lies: evert reset " + owner.Source + " --yes"
 	if _, ok := who.view(); ok {
 		mend = "give the view another name in the file"
+	} else if _, ok := who.sink(); ok {
+		mend = "give the sink another name in the file"
 	}
 	return &pipeline.Refusal{Code: RefuseOwned, Where: "topic " + topic, What: fmt.Sprintf("it belongs to %s, and %s must not write it", owner, who), Mend: mend}
 }
