@@ -132,7 +132,7 @@ func (d *decoder) checkOverrides(s *Source, name string, tables, exclude []Table
 	for _, p := range sortedOverrides(s) {
 		schema, table, ok := p.Exact()
 		matches := func(p TablePattern) bool { return p.Match(schema, table) }
-		if !ok || len(tables) == 0 || slices.ContainsFunc(tables, matches) && !slices.ContainsFunc(exclude, matches) {
+		if !ok || len(tables) == 0 || slices.ContainsFunc(tables, matches) && !slices.ContainsFunc(exclude, matches) || s.sends(schema, table) {
 			continue
 		}
 		d.add(d.at("sources", name, "overrides", d.spelling(name, p)), unusedOverride,

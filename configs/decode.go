@@ -16,9 +16,8 @@ type decoder struct {
 	formats map[string]format
 	keys    []seen // every key that was read, in file order
 	seen    map[string]place
-	spelled map[string]string  // overrides as they are written, by path and canonical name
-	steps   map[string][]place // where the elements of lists of transforms stand, by path
-	texts   map[string]text    // where values of several lines stand, by path
+	spelled map[string]string // overrides as they are written, by path and canonical name
+	texts   map[string]text   // where values of several lines stand, by path
 }
 
 // seen is a key that was read, for the checks behind decoding.
@@ -272,10 +271,10 @@ func (d *decoder) list(n *node, v reflect.Value, s spot) {
 		if item.at.line > 0 {
 			below.at = item.at
 		}
-		if v.Type() == reflect.TypeFor[[]Transform]() {
-			d.steps[s.name()] = append(d.steps[s.name()], below.at)
-		}
 		d.value(item, out.Index(i), below)
+		if step, ok := out.Index(i).Addr().Interface().(*Transform); ok {
+			step.at = text{page: d.page, begins: below.at}
+		}
 	}
 	if d.twice(n, out, s) {
 		return

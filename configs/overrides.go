@@ -25,6 +25,26 @@ func (s *Source) Patterns() (section string, tables, exclude []TablePattern) {
 	return "", nil, nil
 }
 
+// Writes reports whether the source may have a topic for a table: it captures it,
+// or a step of its transforms may send rows there.
+func (s *Source) Writes(schema, table string) bool {
+	_, tables, exclude := s.Patterns()
+	return Captures(tables, exclude, schema, table) || s.sends(schema, table)
+}
+
+func (s *Source) sends(schema, table string) bool {
+	return slices.ContainsFunc(s.Transforms, func(t Transform) bool {
+		events, isEvent := strings.CutPrefix(table, "event.")
+		switch {
+		case t.Route != nil:
+			return Captures(t.Route.Topics, nil, schema, table)
+		case t.Outbox != nil && schema == "outbox" && isEvent:
+			return len(t.Outbox.Topics) == 0 || slices.Contains(t.Outbox.Topics, events)
+		}
+		return false
+	})
+}
+
 // For gives what holds for one table: the source's policies, and over them every
 // override that matches, field by field, the more exact pattern last. An exact
 // part is more exact than any pattern, and a pattern with more literal text than

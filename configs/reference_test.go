@@ -175,7 +175,7 @@ func (s *section) title() string {
 	if s.paths[0] == "" {
 		return "The file itself"
 	}
-	names := strings.NewReplacer("overrides.<name>", "overrides.<table>", "columns.<name>", "columns.<column>")
+	names := strings.NewReplacer("overrides.<name>", "overrides.<table>", "columns.<name>", "columns.<column>", "mask.<name>", "mask.<column>")
 	return names.Replace(code1(s.paths...))
 }
 
@@ -228,6 +228,13 @@ func chosenExamples() map[string]string {
 		"Snapshot.MaxRate": "50MiB/s", "Override.Columns": "{email: {mask: redact}}", "Column.Key": `"${file:/run/secrets/pii}"`,
 		"Source.Transforms": "[{filter: total > 0}]", "Sink.Transforms": "[{filter: total > 0}]", "Transform.Tables": "[public.orders]", "Transform.Filter": "status <> 'draft'", "Transform.Project": "[id, upper(name) AS name]",
 		"Transform.Map": "{gross: net * 1.08}", "Transform.Rename": "{nm: name}", "Transform.Mask": "{email: {mask: redact}}",
+		"Transform.Rekey": "[customer_id, id]", "Transform.Route": "{to: \"'orders_' || region\", topics: [public.orders_eu, public.orders_us]}",
+		"Transform.Flatten": "{column: address, fields: [street text, geo.lat double precision]}", "Transform.Nest": "{into: address, columns: [street, city]}",
+		"Transform.Unnest": "{column: tags, as: tag}", "Transform.Outbox": "{topics: [order, customer]}", "Transform.DropUnchanged": "{columns: [status, total]}",
+		"Transform.Metadata": "{columns: {_op: op, _at: time}}", "Route.To": "\"'orders_' || region\"", "Route.Topics": "[public.orders_eu, public.orders_us]",
+		"Flatten.Column": "address", "Flatten.Fields": "[street text, geo.lat double precision]", "Nest.Into": "address", "Nest.Columns": "[street, city]",
+		"Unnest.Column": "tags", "Unnest.As": "tag", "Unnest.Ordinal": "number", "Outbox.Topics": "[order, customer]", "DropUnchanged.Columns": "[status, total]",
+		"Metadata.Columns": "{_op: op, _at: time}", "Metadata.Headers": "{x-op: op}",
 		"Topic.Partitions": "12", "Topic.Cleanup": "compact", "Topic.Config": "{retention.ms: 604800000}", "Topics.Config": "{retention.ms: 604800000}",
 		"View.Key": "[customer_id]", "View.Indexes": "[[name], [spent]]", "View.SQL": "SELECT id AS customer_id, name FROM shop.public.customers",
 		"Webhook.URL": `"${HOOK_URL}"`, "Files.Path": "./out",

@@ -24,6 +24,106 @@ type Transform struct {
 	Rename map[string]Text `yaml:"rename" keys:"column"`
 	// What happens to single columns, by name, in new rows and old ones.
 	Mask map[string]*Column `yaml:"mask" keys:"column"`
+	// The columns that are the key from here on. Updates and deletes need old rows that have them: REPLICA IDENTITY FULL.
+	Rekey []Text `yaml:"rekey" format:"column"`
+	// The topics that rows go to, by an expression.
+	Route *Route `yaml:"route"`
+	// An object of JSON that is taken apart.
+	Flatten *Flatten `yaml:"flatten"`
+	// Columns that become one object.
+	Nest *Nest `yaml:"nest"`
+	// A list of which each element becomes a row.
+	Unnest *Unnest `yaml:"unnest"`
+	// A table of events that the application writes, as Debezium's event router reads it.
+	Outbox *Outbox `yaml:"outbox"`
+	// Updates that change nothing are left out.
+	DropUnchanged *DropUnchanged `yaml:"drop_unchanged"`
+	// What there is to say of a change, as columns or headers.
+	Metadata *Metadata `yaml:"metadata"`
+
+	at text // where the step begins
+}
+
+// At is where the step begins; its text is empty.
+func (t *Transform) At() Text { return Text{at: t.at} }
+
+// A Route sends rows to topics by an expression.
+type Route struct {
+	// The table whose topic a row goes to, as an expression: table, or schema.table. It may name columns, change.schema and change.table.
+	To Text `yaml:"to" format:"text" required:"true"`
+	// All tables that may come out, as schema.table. Those without * have their topics from the beginning, and a TRUNCATE reaches them.
+	Topics []TablePattern `yaml:"topics" required:"true"`
+	// How many tables may come out. A row that would make one more stops its table.
+	MaxTopics int `yaml:"max_topics" default:"100" min:"1" max:"10000"`
+}
+
+// Flatten takes an object of JSON apart.
+type Flatten struct {
+	// The column.
+	Column Text `yaml:"column" format:"column" required:"true"`
+	// The fields that become columns, each with its type: geo.lat double precision is the column address_geo_lat of address. Without fields the column stays, with all fields on one level.
+	Fields []Text `yaml:"fields" format:"text"`
+	// What stands between the names.
+	Separator string `yaml:"separator" format:"text" default:"_"`
+	// How many levels of objects are taken apart; deeper ones stay.
+	Depth int `yaml:"depth" default:"5" min:"1" max:"20"`
+}
+
+// Nest puts columns into one object.
+type Nest struct {
+	// The column of type jsonb that holds them, in the place of the first.
+	Into Text `yaml:"into" format:"column" required:"true"`
+	// The columns.
+	Columns []Text `yaml:"columns" format:"column" required:"true"`
+}
+
+// Unnest makes a row of each element of a list.
+type Unnest struct {
+	// The column: an array, or an array of JSON.
+	Column Text `yaml:"column" format:"column" required:"true"`
+	// The name of the element's column; that of the list by default.
+	As string `yaml:"as" format:"column"`
+	// The name of the column with the element's number, from 1, which is the last of the key; <column>_ordinal by default.
+	Ordinal string `yaml:"ordinal" format:"column"`
+	// Elements of one row. A longer list stops its table.
+	MaxElements int `yaml:"max_elements" default:"10000" min:"1" max:"1000000"`
+}
+
+// Outbox publishes events that the application writes into a table. An event goes
+// to <topic_prefix>.outbox.event.<type of aggregate>, keyed by the aggregate's id.
+// Topics are compacted: of each aggregate the newest event stays.
+type Outbox struct {
+	// The column of the event's id, which goes into header id as well.
+	ID string `yaml:"id" format:"column" default:"id"`
+	// The column of the aggregate's type, which names the topic.
+	AggregateType string `yaml:"aggregate_type" format:"column" default:"aggregatetype"`
+	// The column of the aggregate's id.
+	AggregateID string `yaml:"aggregate_id" format:"column" default:"aggregateid"`
+	// The column of the event's type.
+	Type string `yaml:"type" format:"column" default:"type"`
+	// The column of the event itself.
+	Payload string `yaml:"payload" format:"column" default:"payload"`
+	// The types of aggregates that there are; any by default. Those that are named have their topics from the beginning.
+	Topics []string `yaml:"topics" format:"text"`
+	// How many topics there may be. An event that would make one more stops its table.
+	MaxTopics int `yaml:"max_topics" default:"100" min:"1" max:"10000"`
+	// What happens to an update of an event that was published: the table stops, or the update is left out.
+	OnUpdate string `yaml:"on_update" enum:"stop,skip" default:"stop"`
+}
+
+// DropUnchanged leaves out updates that change nothing.
+type DropUnchanged struct {
+	// The columns that count; all by default.
+	Columns []Text `yaml:"columns" format:"column"`
+}
+
+// Metadata is what there is to say of a change: op, position, sequence,
+// transaction, time, schema or table.
+type Metadata struct {
+	// Fields of the change, by the column that is to hold them.
+	Columns map[string]Text `yaml:"columns" keys:"column"`
+	// Fields of the change, by the header of the record that is to hold them.
+	Headers map[string]Text `yaml:"headers" keys:"column"`
 }
 
 // A Text is a text of several lines or one that knows where in the file it
@@ -76,10 +176,7 @@ func (d *decoder) checkTransforms(list []Transform, path ...string) {
 	where := strings.Join(path, ".")
 	for i := range list {
 		t := &list[i]
-		at := d.at(path...)
-		if i < len(d.steps[where]) {
-			at = d.steps[where][i]
-		}
+		at := t.at.begins
 		name := fmt.Sprintf("%s, step %d,", where, i+1)
 		if kinds := t.kinds(); len(kinds) != 1 {
 			all := transformKinds()
@@ -87,6 +184,9 @@ func (d *decoder) checkTransforms(list []Transform, path ...string) {
 		}
 		if path[0] == "sinks" && len(t.Tables) > 0 {
 			d.add(at, conflict, name+" names tables, and a sink has one", "remove tables")
+		}
+		if path[0] == "sinks" && (t.Route != nil || t.Outbox != nil) {
+			d.add(at, conflict, name+" names topics, and a sink writes none", "write the step below the source")
 		}
 		for _, column := range sortedKeys(t.Mask) {
 			d.checkColumn(at, name+" column "+quoteName(column), t.Mask[column])

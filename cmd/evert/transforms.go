@@ -63,8 +63,62 @@ func transformStep(c *configs.Config, t *configs.Transform) (transform.Step, err
 		return transform.Rename{Columns: stepNames(c, t.Rename)}, nil
 	case t.Mask != nil:
 		return maskStep(c, t.Mask, func(string) bool { return false })
+	case t.Rekey != nil:
+		return transform.Rekey{Columns: stepTexts(c, t.Rekey)}, nil
+	case t.Route != nil:
+		return routeStep(c, t.Route), nil
+	case t.Outbox != nil:
+		return outboxStep(c, t), nil
+	}
+	return shapeStep(c, t)
+}
+
+// shapeStep says the steps that give rows another shape.
+func shapeStep(c *configs.Config, t *configs.Transform) (transform.Step, error) {
+	switch {
+	case t.Flatten != nil:
+		f := t.Flatten
+		return transform.Flatten{Column: stepText(c, f.Column), Fields: stepTexts(c, f.Fields), Separator: f.Separator, Depth: f.Depth}, nil
+	case t.Nest != nil:
+		return transform.Nest{Into: stepText(c, t.Nest.Into), Columns: stepTexts(c, t.Nest.Columns)}, nil
+	case t.Unnest != nil:
+		u := t.Unnest
+		return transform.Unnest{Column: stepText(c, u.Column), As: u.As, Ordinal: u.Ordinal, Most: u.MaxElements}, nil
+	case t.DropUnchanged != nil:
+		return transform.DropUnchanged{Columns: stepTexts(c, t.DropUnchanged.Columns)}, nil
+	case t.Metadata != nil:
+		return transform.Metadata{Columns: stepNames(c, t.Metadata.Columns), Headers: stepNames(c, t.Metadata.Headers)}, nil
 	}
 	return nil, errors.New("a step of transforms does nothing") // Load refuses it
+}
+
+// routeStep knows the tables that are named whole from the beginning.
+func routeStep(c *configs.Config, r *configs.Route) transform.Route {
+	step := transform.Route{To: stepText(c, r.To), Most: r.MaxTopics}
+	for _, p := range r.Topics {
+		schema, table, exact := p.Exact()
+		if exact {
+			step.Tables = append(step.Tables, transform.Name{Schema: schema, Table: table})
+		} else {
+			step.Allows = namedBy(r.Topics)
+		}
+	}
+	return step
+}
+
+func outboxStep(c *configs.Config, t *configs.Transform) transform.Outbox {
+	o := t.Outbox
+	column := func(name string) transform.Text {
+		at := stepText(c, t.At())
+		at.Text = name
+		return at
+	}
+	step := transform.Outbox{Where: column(""), ID: column(o.ID), Type: column(o.AggregateType), Aggregate: column(o.AggregateID), Event: column(o.Type), Payload: column(o.Payload),
+		Tables: o.Topics, Most: o.MaxTopics, SkipUpdates: o.OnUpdate == "skip"}
+	if len(o.Topics) == 0 {
+		step.Allows = func(string, string) bool { return true }
+	}
+	return step
 }
 
 // overrideMasks is the step of the overrides' columns. A column of a pattern's

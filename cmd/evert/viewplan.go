@@ -97,8 +97,8 @@ func (n fileNames) Named(source, schemaName, name string) error {
 	if !ok {
 		return &sql.NoTable{What: "there is no source " + source, Mend: "write one of the file's sources: " + strings.Join(n.config.SourceNames(), ", ")}
 	}
-	section, tables, exclude := s.Patterns()
-	if configs.Captures(tables, exclude, schemaName, name) {
+	section, tables, _ := s.Patterns()
+	if s.Writes(schemaName, name) {
 		return nil
 	}
 	table, at := schema.QuotePart(schemaName)+"."+schema.QuotePart(name), "sources."+source+"."+section

@@ -123,15 +123,28 @@ func (ch *Chain) one(ctx context.Context, c *pipeline.Change) error {
 		return nil
 	}
 	ch.changes = ch.changes[:from]
-	var f *rowFault
-	if !errors.As(err, &f) {
+	why := ch.why(to.origin, err)
+	if why == nil {
 		return err
 	}
-	why := f.refusal(to.origin, ch.config.Again)
 	if ch.config.Fault != nil {
 		return ch.config.Fault(ctx, c, why)
 	}
 	ch.stop(to, why)
+	return nil
+}
+
+// why gives the refusal of a change that cannot be transformed; nil if it is no
+// such error.
+func (ch *Chain) why(origin *schema.Table, err error) *pipeline.Refusal {
+	var f *rowFault
+	var r *pipeline.Refusal
+	switch {
+	case errors.As(err, &f):
+		return f.refusal(origin, ch.config.Again)
+	case errors.As(err, &r): // of a table that a row is the first of
+		return ch.unbound(origin, err)
+	}
 	return nil
 }
 

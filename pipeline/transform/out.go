@@ -22,6 +22,10 @@ func (o *Out) change(c *pipeline.Change) *pipeline.Change {
 // emit hands a change to the next step, which is done with it when emit returns.
 func (o *Out) emit(c *pipeline.Change) error { return o.chain.pass(o.next, c) }
 
+// announce says that a table may be emitted from now on, which Tables did not
+// know.
+func (o *Out) announce(t *schema.Table) error { return o.chain.bind(o.next, t, o.chain.coming) }
+
 // row gives a row of n values, all NULL.
 func (o *Out) row(n int) schema.Row { return o.chain.values.make(n) }
 

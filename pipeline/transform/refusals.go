@@ -15,6 +15,9 @@ const (
 	codeOldRow   pipeline.Code = "TRANSFORM_OLD_ROW"  // the old row is needed, and the source did not send it
 	codeTruncate pipeline.Code = "TRANSFORM_TRUNCATE" // rows that are gone cannot be told from others
 	codeMerged   pipeline.Code = "TRANSFORM_MERGED"   // two tables become one, and do not fit
+	codeLimit    pipeline.Code = "TRANSFORM_LIMIT"    // a bound of a step
+	codeRoute    pipeline.Code = "TRANSFORM_ROUTE"    // a row that goes nowhere
+	codeOutbox   pipeline.Code = "TRANSFORM_OUTBOX"   // an event that changed
 	codeValue    pipeline.Code = "TRANSFORM_VALUE"    // an expression has no value for a row
 )
 

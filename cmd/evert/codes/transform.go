@@ -25,8 +25,23 @@ func ofTransforms() []Entry {
 		},
 		{
 			Code: "TRANSFORM_TRUNCATE",
-			Text: "A table was truncated whose rows go to the same topic as those of other tables. Which of the topic's rows are gone cannot be told.",
-			Mend: "Route the table to a topic of its own; then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+			Text: "A table was truncated, and which rows of which topics are gone cannot be told: its rows go to the same topic as those of other tables, or to topics that a pattern with * names.",
+			Mend: "Route the table to topics of its own, each named whole; then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TRANSFORM_LIMIT",
+			Text: "A row is above a bound of a step: a list of more than max_elements, a topic beyond max_topics, a script beyond its steps or bytes. The table stops, and the others go on.",
+			Mend: "Raise the bound that the message names, or correct the row in the source; then copy the table again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TRANSFORM_ROUTE",
+			Text: "A step route or outbox sends a row to a topic that its topics do not name, or to none, because the expression is NULL. The value is not printed.",
+			Mend: "Add the name to topics, or filter such rows out before; then copy the table again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TRANSFORM_OUTBOX",
+			Text: "A row of an outbox was updated. It is an event, and was published as it was; what is published does not change.",
+			Mend: "Write on_update: skip below outbox to leave such updates out; or insert events, and never update them. Then copy the table again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
 			Code: "TRANSFORM_MERGED",
