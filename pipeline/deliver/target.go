@@ -24,6 +24,8 @@ type Target interface {
 // target holds: it has to be filled anew.
 type Renewal struct {
 	Why string // a sentence without a full stop; no row value
+
+	moved bool // something happened to the topic: that is no sign of a loop
 }
 
 func (r *Renewal) Error() string { return "has to be filled anew: " + r.Why }

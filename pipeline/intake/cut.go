@@ -15,30 +15,31 @@ func IsVoid(had, has log.TableState) bool {
 	return had.Generation != has.Generation || !slices.Equal(had.From, has.From)
 }
 
-// Succeeds checks that cut may follow one that was read: another incarnation or
+// Succeeds checks that cut may follow one that was read, of what people call of
+// (source shop): another incarnation or
 // topic is an Anew, and nothing goes back (R05). Rows that became void are the
 // caller's to see.
-func Succeeds(source string, cut, had *log.Frontier) error {
+func Succeeds(of string, cut, had *log.Frontier) error {
 	if had.Incarnation != cut.Incarnation {
-		return &Anew{"source " + source + " began anew", true}
+		return &Anew{of + " began anew", true}
 	}
 	for topic, state := range had.Tables {
 		if now := cut.Tables[topic]; now.ID != state.ID && now.ID != "" && state.ID != "" {
 			return &Anew{"topic " + topic + " was made anew", true}
 		}
 	}
-	return Reaches(source, cut, had, "was read")
+	return Reaches(of, cut, had, "was read")
 }
 
 // Reaches refuses a cut below another one; was says who read that, as in "the
 // view has read".
-func Reaches(source string, cut, floor *log.Frontier, was string) error {
+func Reaches(of string, cut, floor *log.Frontier, was string) error {
 	if cut.Number < floor.Number {
-		return &Back{source, fmt.Sprintf("its frontier is at number %d, and %s up to %d: committed records of the log are gone", cut.Number, was, floor.Number)}
+		return &Back{of, fmt.Sprintf("its frontier is at number %d, and %s up to %d: committed records of the log are gone", cut.Number, was, floor.Number)}
 	}
 	for tp, at := range floor.Offsets {
 		if now, ok := cut.Offsets[tp]; ok && now < at {
-			return &Back{source, fmt.Sprintf("%s is cut at %d, and %s up to %d", tp, now, was, at)}
+			return &Back{of, fmt.Sprintf("%s is cut at %d, and %s up to %d", tp, now, was, at)}
 		}
 	}
 	return nil

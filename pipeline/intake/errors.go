@@ -48,11 +48,11 @@ func (a *Anew) Error() string { return a.Why }
 // A Back says that a frontier lies below what was read (R05): committed records
 // of the log are gone.
 type Back struct {
-	Source string
-	What   string // a sentence without a full stop
+	Of   string // whose frontier it is, for people: source shop
+	What string // a sentence without a full stop
 }
 
-func (b *Back) Error() string { return "source " + b.Source + ": " + b.What }
+func (b *Back) Error() string { return b.Of + ": " + b.What }
 
 // A Spread says that a topic has other partitions than its source writes: keys
 // would have moved to where nobody reads (R12).

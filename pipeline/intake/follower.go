@@ -16,7 +16,8 @@ import (
 // Report may be called by any.
 type Follower struct {
 	Log    log.Log
-	Source string   // its name, for people
+	Of     string   // what it is, for people: source shop, view totals
+	Source string   // its name in the file
 	Topic  string   // of the frontier
 	Topics []string // whose part of each cut counts
 	// Known reports whether something was read of the source before: then its
@@ -86,7 +87,7 @@ func (f *Follower) follow(ctx context.Context) error {
 	for {
 		got, err := r.Next(ctx, 1000)
 		if errors.Is(err, log.ErrNoTopic) {
-			return &Gone{Topic: f.Topic, What: "the frontier of source " + f.Source + " is gone: the source was reset, or somebody deleted the topic"}
+			return &Gone{Topic: f.Topic, What: "the frontier of " + f.Of + " is gone: it was reset, or somebody deleted the topic"}
 		}
 		if err != nil {
 			return err
@@ -122,9 +123,9 @@ func (f *Follower) awaitTopic(ctx context.Context) error {
 			return err
 		}
 		if f.Known() {
-			return &Gone{Topic: f.Topic, What: "the frontier of source " + f.Source + " is gone: the source was reset or renamed, or somebody deleted the topic"}
+			return &Gone{Topic: f.Topic, What: "the frontier of " + f.Of + " is gone: it was reset or renamed, or somebody deleted the topic"}
 		}
-		f.tell(func() { f.now = Report{Known: true, Held: &Hold{What: "the source has committed nothing yet"}} })
+		f.tell(func() { f.now = Report{Known: true, Held: &Hold{What: f.Of + " has committed nothing yet"}} })
 		if err := pause(ctx, topicPoll); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func (r *Rows) Next(ctx context.Context, max int) (log.Fetch, error) {
 		case errors.Is(err, log.ErrGap):
 			return f, &Anew{"records that were not read are gone: it was away for longer than its topics keep tombstones", false}
 		case errors.Is(err, log.ErrNoTopic):
-			return f, &Gone{"of a table", err.Error()}
+			return f, &Gone{r.of(), err.Error()}
 		case err == nil || errors.Is(err, io.EOF) || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
 			return f, err
 		}
@@ -40,4 +40,11 @@ func (r *Rows) Next(ctx context.Context, max int) (log.Fetch, error) {
 			}
 		}
 	}
+}
+
+func (r *Rows) of() string {
+	if len(r.Topics) == 1 {
+		return r.Topics[0]
+	}
+	return "of a table"
 }

@@ -267,6 +267,16 @@ func parseFrontier(b []byte) (f Frontier, full bool, err error) {
 	return f, full, nil
 }
 
+// ParseFrontier reads one record that speaks of everything, as AppendRecord writes
+// it without an earlier one.
+func ParseFrontier(b []byte) (Frontier, error) {
+	f, full, err := parseFrontier(b)
+	if err == nil && !full {
+		err = errFrontier
+	}
+	return f, err
+}
+
 // merge adds a delta to the frontier it follows, or takes a full record.
 func (f *Fold) merge(next Frontier, full bool) {
 	switch {

@@ -124,7 +124,7 @@ func (t *Task) follows(source string, cut *log.Frontier) error {
 	// What the view's topic says binds as much as what the state holds, which may
 	// be behind it; but not what it says of an earlier life of the source.
 	if said := t.floor(source); said != nil && said.Incarnation == cut.Incarnation {
-		if err := intake.Reaches(source, cut, said, "the view has read"); err != nil {
+		if err := intake.Reaches("source "+source, cut, said, "the view has read"); err != nil {
 			return err
 		}
 	}
@@ -132,7 +132,7 @@ func (t *Task) follows(source string, cut *log.Frontier) error {
 	if !ok {
 		return nil
 	}
-	return intake.Succeeds(source, cut, &have)
+	return intake.Succeeds("source "+source, cut, &have)
 }
 
 // floor is the cut that the view's topic stood at when it was opened, which any

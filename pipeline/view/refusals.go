@@ -3,6 +3,7 @@ package view
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/intake"
@@ -61,7 +62,7 @@ func (t *Task) stopped(err error) error {
 	case errors.As(err, &anew):
 		return t.rebuild(anew.Why)
 	case errors.As(err, &back):
-		return t.inputBack(back.Source, back.What)
+		return t.inputBack(strings.TrimPrefix(back.Of, "source "), back.What)
 	case errors.As(err, &spread):
 		return t.partitioned(spread)
 	}

@@ -20,7 +20,7 @@ func (t *Task) scout(ctx context.Context) (wait func()) {
 	for _, in := range t.inputs {
 		s := t.scouts[in.Source]
 		if s == nil {
-			s = &intake.Follower{Log: t.Log, Source: in.Source, Topic: log.FrontierTopic(t.Deployment, in.Source),
+			s = &intake.Follower{Log: t.Log, Of: "source " + in.Source, Source: in.Source, Topic: log.FrontierTopic(t.Deployment, in.Source),
 				Known: func() bool { return known[in.Source] }, Moved: t.wake}
 			t.scouts[in.Source] = s
 		}

@@ -62,7 +62,7 @@ func (t *Task) showState() error {
 		t.display.hydrating()
 		return nil
 	}
-	had, err := parseRecord(t.place.state.Progress())
+	had, err := log.ParseFrontier(t.place.state.Progress())
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (t *Task) judge(ctx context.Context) (at Vector, from log.Offsets, why stri
 	if progress == nil {
 		return nil, nil, "there is none yet"
 	}
-	had, err := parseRecord(progress)
+	had, err := log.ParseFrontier(progress)
 	if err != nil {
 		return nil, nil, "its progress cannot be read"
 	}

@@ -102,7 +102,7 @@ func parseVector(b []byte) (Vector, error) {
 		if record, b, ok = cutString(b); !ok {
 			return nil, errVector
 		}
-		f, err := parseRecord([]byte(record))
+		f, err := log.ParseFrontier([]byte(record))
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", source, err)
 		}
@@ -121,17 +121,4 @@ func cutString(b []byte) (s string, rest []byte, ok bool) {
 	}
 	b = b[size:]
 	return string(b[:n]), b[n:], true
-}
-
-// parseRecord reads one frontier record that is in full.
-func parseRecord(b []byte) (log.Frontier, error) {
-	var fold log.Fold
-	if err := fold.Apply(&log.Record{Value: b}); err != nil {
-		return log.Frontier{}, err
-	}
-	f, ok := fold.Frontier()
-	if !ok {
-		return log.Frontier{}, errVector
-	}
-	return *f, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/evertdb/evert/pipeline/log"
 )
 
 // showOld shows the state of an earlier version, as it was last, while this one
@@ -38,7 +40,7 @@ func (t *Task) showVersion(hash string) bool {
 
 // ShownOf says what the state of a version shows, by its progress.
 func ShownOf(hash string, progress []byte) (Shown, error) {
-	had, err := parseRecord(progress)
+	had, err := log.ParseFrontier(progress)
 	if err != nil {
 		return Shown{}, err
 	}

@@ -33,7 +33,7 @@ func All() []Entry {
 	for code, text := range postgres.Codes() {
 		said[code] = text
 	}
-	all := slices.Concat(ofFile(), ofDaemon(), ofLog(), ofCapture(), ofView(), ofPostgres(), ofDataflow(), ofReads(), ofSQL(), ofState(), ofTransforms(),
+	all := slices.Concat(ofFile(), ofDaemon(), ofLog(), ofCapture(), ofView(), ofSink(), ofPostgres(), ofDataflow(), ofReads(), ofSQL(), ofState(), ofTransforms(),
 		ofOpenSearch(), ofPostgresSink(), ofWebhook(), ofFiles(), ofDeadLetters(), ofMySQL())
 	for i := range all {
 		all[i].Text = strings.TrimSpace(said[all[i].Code] + " " + all[i].Text)

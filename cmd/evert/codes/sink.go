@@ -1,0 +1,42 @@
+package codes
+
+// ofSink are the codes of delivering to outside systems, whatever they are.
+func ofSink() []Entry {
+	return []Entry{
+		{
+			Code: "SINK_POISON",
+			Text: "A record of the topic that a sink delivers cannot be read: it has no schema id, the registry does not know the id, or its bytes are not of that schema. Somebody else wrote it, or it is damaged. Without it the outside system would hold something wrong, so the sink stops before it; what was delivered stays. The other sinks go on.",
+			Mend: "Look at the record where the message says: `evert tail TOPIC`. If it is not Evert's, take its writer the right to write there; then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "SINK_COLUMN",
+			Text: "Rows are delivered in the newest shape of their table. A record from before does not say what a column holds that was added with NOT NULL, or holds a value of a type that is no longer the column's.",
+			Mend: "Copy the source's tables again, so that every record has their present shape: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "SINK_INPUT_GONE",
+			Text: "The topic that a sink delivers, or the frontier that says how far it may read, does not exist any more: the source was reset or renamed, the view was taken out of the file, or somebody deleted the topic. An absent table is not an empty one, so the outside system keeps what it has.",
+			Mend: "`evert status` says whether the topic is still written. What was renamed needs its new name in the sink's `from`.",
+		},
+		{
+			Code: "SINK_INPUT_PARTITIONS",
+			Text: "The topic that a sink delivers has another number of partitions than its source writes: somebody changed it. Keys that move to another partition lose the order of their changes, so the sink stops before it reads more.",
+			Mend: "Delete the topic, or set its number of partitions in the file to what the topic has; then copy the source's tables again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "SINK_INPUT_BACK",
+			Text: "The frontier of a source lies before what a sink has delivered: committed records of the log are gone, as after a restore of an old copy. The outside system would go back in time, so the sink stops.",
+			Mend: "Copy the source's tables again: `evert reset SOURCE --resnapshot --yes`. The sink is filled anew by itself.",
+		},
+		{
+			Code: "SINK_HELD", Passing: true,
+			Text: "A sink waits, with what it has, because its table is being copied, has stopped, or was never committed yet. It goes on by itself when the table is there.",
+			Mend: "`evert status` says how far the source is, and why a table has stopped.",
+		},
+		{
+			Code: "SINK_RENEWALS",
+			Text: "What an outside system holds had to be given up and filled anew, and before that was done it had to be given up again. Something is wrong there that filling does not mend: somebody deletes the index or table, it is damaged each time, or what the system takes contradicts itself. To go on by itself would keep it busy for ever.",
+			Mend: "The message says why it had to be filled anew. See what happens to the index or table meanwhile; `evert check --connect` asks its system. Then restart the daemon: it fills the sink once more.",
+		},
+	}
+}

@@ -1,0 +1,323 @@
+package deliver_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sinks/sinktest"
+)
+
+// TestStory tells a sink's life: it is filled, follows, stops, goes on, and begins
+// anew when what it has became worthless; readers see the old rows until then.
+func TestStory(t *testing.T) {
+	w := newWorld(t)
+	w.source.begin()
+	w.source.commit(put(1, "a"), put(2, "b"))
+	w.start()
+	w.check()
+	w.wantStory("fills", "whole at 2")
+	w.source.commit(put(2, "B"), remove(1))
+	w.check()
+	w.stop()
+	w.source.commit(put(3, "c"))
+	w.start()
+	w.check()
+	w.wantStory("goes on at 3")
+	w.source.commit(truncate(), put(4, "d"))
+	w.check()
+	w.wantStory("anew: rows that it holds became void: the table was truncated or made anew", "fills", "whole at 5")
+	w.source.commit(put(5, "e"))
+	w.check()
+	w.stop()
+	w.source.reset()
+	w.start()
+	w.until("the first life is over", func(s deliver.Status) bool { return s.Totals.Renewals == 1 })
+	w.check()
+	w.wantStory("goes on at 6", "anew: source shop began anew", "fills", "whole at 1")
+	w.stop()
+	w.source.commit(put(7, "g"))
+	w.source.reset(itemsTopic)
+	w.source.commit(put(8, "h"))
+	w.start()
+	w.until("the second life is over", func(s deliver.Status) bool { return s.Totals.Renewals == 1 })
+	w.check()
+}
+
+// TestDefinition tells that another definition fills the target anew, from the
+// topic's beginning (R15, R16): what compaction left is enough.
+func TestDefinition(t *testing.T) {
+	w := newWorld(t)
+	w.source.begin()
+	for n := range 5 {
+		w.source.commit(put(1, strings.Repeat("x", n)), put(n, "y"), remove(n))
+	}
+	w.start()
+	w.check()
+	w.stop()
+	if err := w.log.Admin().Compact(t.Context(), itemsTopic); err != nil {
+		t.Fatal(err)
+	}
+	w.story()
+	w.config.Definition = "two"
+	w.start()
+	w.until("it was filled anew", func(s deliver.Status) bool { return s.Totals.Renewals == 1 })
+	w.check()
+	w.wantStory("anew: its definition changed", "fills", "whole at 6")
+}
+
+// TestHeld tells that a table which is copied or has stopped holds the sink where
+// it is, with the reason.
+func TestHeld(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.until("it is held", func(s deliver.Status) bool {
+		return s.Held != nil && strings.Contains(s.Held.What, "source shop has committed nothing yet")
+	})
+	w.source.begin()
+	w.source.commit(put(1, "a"))
+	w.check()
+	if s := w.delivery.Status(); s.Phase != deliver.Following || s.Held != nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestIdle tells that heartbeats without rows are shown at once, and are not
+// committed each.
+func TestIdle(t *testing.T) {
+	w := newWorld(t)
+	w.source.begin()
+	w.source.commit(put(1, "a"))
+	w.start()
+	w.check()
+	commits := w.delivery.Status().Totals.Commits
+	for range 20 {
+		w.source.commit()
+		w.caughtUp()
+	}
+	if s := w.delivery.Status(); s.Totals.Commits != commits || !s.Behind.Since.IsZero() {
+		t.Errorf("%d commits for heartbeats, behind %+v", s.Totals.Commits-commits, s.Behind)
+	}
+	w.source.commit(put(2, "b"))
+	w.check()
+	if got := w.delivery.Status().Totals.Commits; got != commits+1 {
+		t.Errorf("%d commits for a row", got-commits)
+	}
+}
+
+// TestShapes tells that rows come in the newest shape of the table, which is
+// announced before the first of them.
+func TestShapes(t *testing.T) {
+	w := newWorld(t)
+	w.source.begin()
+	w.source.commit(put(1, "a"))
+	seen := &seeing{}
+	w.config.Target = func() (deliver.Target, error) { return seen.over(w.system.New(t)), nil }
+	w.start()
+	w.check()
+	wide := *sinktest.Items
+	wide.Version = 2
+	wide.Columns = append(append([]schema.Column(nil), wide.Columns...), schema.Column{Name: "born", Type: schema.Type{Kind: schema.KindInt, Name: "bigint", Bits: 64}, Nullable: true})
+	w.source.table = &wide
+	w.source.commit(pipeline.Change{Op: pipeline.Create, After: append(row(2, "b"), schema.Int(1999))})
+	w.check()
+	seen.want(t, "2 columns, 1/0 id 1", "3 columns, 1/0 id 2")
+	t.Run("a fill reads old rows in the newest shape", func(t *testing.T) {
+		w.stop()
+		w.config.Definition = "two"
+		w.start()
+		w.until("it was filled anew", func(s deliver.Status) bool { return s.Totals.Renewals == 1 && s.At.Seq == w.source.seq })
+		seen.want(t, "3 columns, 1/0 id 1", "3 columns, 1/0 id 2")
+	})
+}
+
+// TestPoison tells that a record which cannot be read stops the sink where it is,
+// says where, and what the system holds stays.
+func TestPoison(t *testing.T) {
+	for name, record := range map[string]log.Record{
+		"R09 no schema id":      {Key: []byte("k"), Value: []byte("v")},
+		"R09 an unknown schema": {Key: []byte("\x00\x00\x00\x00\x63k"), Value: []byte("\x00\x00\x00\x00\x63v")},
+		"R09 a torn value":      {Key: []byte("\x00\x00\x00\x00\x01\x02"), Value: []byte("\x00\x00\x00\x00\x02\x00")},
+		"R09 a torn key":        {Key: []byte("\x00\x00\x00\x00\x01\xff")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.source.begin()
+			w.source.commit(put(1, "a"))
+			w.start()
+			w.check()
+			before := w.source.history[w.source.seq]
+			at := w.sneak(record)
+			for range 3 { // each Run comes to the same end, and loses nothing
+				err := w.ended()
+				if pipeline.CodeOf(err) != deliver.CodePoison || !strings.Contains(err.Error(), at) {
+					t.Fatalf("ended with %v, want a refusal that names %s", err, at)
+				}
+				w.want(before)
+				w.again()
+			}
+			_ = w.ended()
+			w.close()
+		})
+	}
+}
+
+// TestGone tells what stops a sink when its topics are not what they were.
+func TestGone(t *testing.T) {
+	t.Run("R23 the frontier is gone", func(t *testing.T) {
+		w := newWorld(t)
+		w.source.begin()
+		w.source.commit(put(1, "a"))
+		w.start()
+		w.check()
+		if err := w.log.Admin().Delete(t.Context(), log.FrontierTopic("test", "shop")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := w.ended(); pipeline.CodeOf(err) != deliver.CodeInputGone {
+				t.Fatalf("ended with %v", err)
+			}
+			w.again()
+		}
+		_ = w.ended()
+		w.close()
+	})
+	t.Run("R05 the frontier went back", func(t *testing.T) {
+		w := newWorld(t)
+		w.source.begin()
+		w.source.commit(put(1, "a"))
+		at := deliver.NewPlace("one", log.Frontier{Number: 99, Incarnation: w.frontier().Incarnation, Resume: pipeline.Resume{At: pipeline.Position{Seq: 99, Native: "0/99"}}})
+		w.hold(at)
+		w.start()
+		if err := w.ended(); pipeline.CodeOf(err) != deliver.CodeInputBack {
+			t.Fatalf("ended with %v", err)
+		}
+		w.close()
+	})
+}
+
+// TestRenewals tells that a target which has to be filled anew again before it was
+// whole stops, with a code, and that one try later it goes on.
+func TestRenewals(t *testing.T) {
+	w := newWorld(t)
+	w.source.begin()
+	w.source.commit(put(1, "a"))
+	torn := 0
+	w.config.Target = func() (deliver.Target, error) { return &tearing{w.system.New(t), &torn}, nil }
+	w.start()
+	w.check()
+	torn = 2
+	w.source.commit(put(2, "b"))
+	if err := w.ended(); pipeline.CodeOf(err) != deliver.CodeRenewals {
+		t.Fatalf("ended with %v", err)
+	}
+	w.again()
+	w.check()
+}
+
+// TestRest tells that a sink can be made to stay at a cut.
+func TestRest(t *testing.T) {
+	w := newWorld(t)
+	w.source.begin()
+	w.source.commit(put(1, "a"))
+	w.start()
+	w.check()
+	cut, release, err := w.delivery.Rest(t.Context())
+	if err != nil || cut.Resume.At.Seq != 2 {
+		t.Fatalf("rests at %s: %v", cut.Resume.At, err)
+	}
+	w.source.commit(put(1, "b"))
+	if err := w.log.Admin().Compact(t.Context(), itemsTopic); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the source is seen to be ahead", func(s deliver.Status) bool { return s.Behind.Records > 0 })
+	if ok, err := w.log.Admin().Sound(t.Context(), cut.Offsets, time.Time{}); !ok || err != nil {
+		t.Errorf("the cut is not sound any more: %v", err)
+	}
+	w.want(rows{1: "a"})
+	release()
+	w.check()
+}
+
+// TestAway tells that a system which is away for hours holds nobody back, that how
+// far it is behind is known meanwhile, and that it is caught up with afterwards.
+func TestAway(t *testing.T) {
+	t.Run("S07 the system is away for hours", func(t *testing.T) {
+		w := newWorld(t)
+		var clock time.Duration
+		began := time.Unix(2_000_000, 0)
+		w.config.Now = func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return began.Add(clock) }
+		away := &awaying{}
+		w.config.Target = func() (deliver.Target, error) { return away.over(w.system.New(t)), nil }
+		w.source.begin()
+		w.source.commit(put(1, "a"))
+		w.start()
+		w.check()
+		away.set(true)
+		for n := range 200 {
+			w.source.commit(put(n%7, strings.Repeat("v", n)), remove(n%5))
+			w.mu.Lock()
+			clock += time.Minute
+			w.mu.Unlock()
+			if n%20 == 0 {
+				if err := w.ended(); !errors.Is(err, errAway) {
+					t.Fatalf("ended with %v", err)
+				}
+				w.again()
+			}
+		}
+		if err := w.ended(); !errors.Is(err, errAway) {
+			t.Fatal(err)
+		}
+		limit := time.After(30 * time.Second)
+		for {
+			moved := w.delivery.Moved()
+			if s := w.delivery.Status(); s.Behind.Records > 300 && w.config.Now().Sub(s.Behind.Since) > 3*time.Hour {
+				break
+			}
+			select {
+			case <-moved:
+			case <-limit:
+				t.Fatalf("behind: %+v", w.delivery.Status().Behind)
+			}
+		}
+		if err := w.log.Admin().Compact(t.Context(), itemsTopic); err != nil { // nothing of it is pinned
+			t.Fatal(err)
+		}
+		away.set(false)
+		w.again()
+		w.check()
+		if s := w.delivery.Status(); s.Behind.Records != 0 || !s.Behind.Since.IsZero() {
+			t.Errorf("behind: %+v", s.Behind)
+		}
+	})
+}
+
+// hold makes the system hold a place.
+func (w *world) hold(at pipeline.Resume) {
+	w.t.Helper()
+	target := w.system.New(w.t)
+	defer target.Close()
+	if _, err := target.Open(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := target.Commit(context.Background(), at); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) frontier() *log.Frontier {
+	w.t.Helper()
+	fold, err := log.ReadFrontier(context.Background(), w.log, log.FrontierTopic("test", "shop"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	f, _ := fold.Frontier()
+	return f
+}
