@@ -70,7 +70,11 @@ func (o postgresOutlet) Target() (deliver.Target, error) { return sink.New(o.set
 
 // Check implements checkable.
 func (o postgresOutlet) Check(ctx context.Context) ([]pipeline.Finding, error) {
-	return sink.Check(ctx, o.settings())
+	shape, err := o.table(ctx)
+	if err != nil || len(o.sink().Transforms) > 0 {
+		shape = nil // it is not what is written, or no row was written yet, or the log says by itself why it cannot be read
+	}
+	return sink.Check(ctx, o.settings(), shape)
 }
 
 // Auditor implements auditable.

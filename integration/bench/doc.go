@@ -25,6 +25,9 @@
 //	          lost, bytes of state, and REFRESH MATERIALIZED VIEW of the same query
 //	          gates of the document view                  ≥ 200,000 rows/s,
 //	          ≥ 12,000 and 7,000 changes/s, p99 < 500 ms
+//	postgres-sink  rows in memory into a table, by its target alone ÷ one COPY of
+//	          the same rows into the same table: a fill             gate ≥ 0.4
+//	          transactions that insert, and that update       gates ≥ 0.2, 0.1
 //	micro     go test -bench of the packages below, with allocations
 //
 // Both sides of a ratio run alternately, and the ratio is that of the medians. A

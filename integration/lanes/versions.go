@@ -9,7 +9,7 @@ import (
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
 
-// versions runs the Postgres source's suite against the oldest and the newest
+// versions runs the suites of the Postgres source and sink against the oldest and the newest
 // major version that is captured from, and the whole road on the newest; with
 // EVERT_FULL=1 both on all of them. Binaries are fetched, by checksum, once.
 func versions(ctx context.Context, r *report) (tally, error) {
@@ -22,9 +22,9 @@ func versions(ctx context.Context, r *report) (tally, error) {
 	}
 	var sum tally
 	for i, b := range bundles {
-		folders := []string{"sources/postgres", "integration/road"} // old servers print some values wrongly: pipeline/scalar is not for them
+		folders := []string{"sources/postgres", "sinks/postgres", "integration/road"} // old servers print some values wrongly: pipeline/scalar is not for them
 		if i == 0 && os.Getenv("EVERT_FULL") != "1" {
-			folders = folders[:1]
+			folders = folders[:2]
 		}
 		t, err := r.version(ctx, b, folders)
 		sum.add(t)

@@ -130,17 +130,6 @@ func nextValue(b []byte) (text []byte, isNull bool, rest []byte, ok bool) {
 	return b[4 : 4+n], false, b[4+n:], true
 }
 
-// hasNull reports whether a key holds NULL.
-func hasNull(key []byte) bool {
-	for {
-		_, isNull, rest, ok := nextValue(key)
-		if !ok || isNull {
-			return ok
-		}
-		key = rest
-	}
-}
-
 // hash shows which key a message is about, without showing it.
 func hash(key []byte) string {
 	sum := sha256.Sum256(key)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
 )
 
 // A Capture is a Postgres source of the same deployment.
@@ -16,8 +17,9 @@ type Capture struct {
 }
 
 // Check asks the server for everything that would keep the sink from working, and
-// changes nothing. An error means that it could not be asked.
-func Check(ctx context.Context, c Config) ([]pipeline.Finding, error) {
+// changes nothing; shape is that of the topic's rows, nil if it is not known. An
+// error means that it could not be asked.
+func Check(ctx context.Context, c Config, shape *schema.Table) ([]pipeline.Finding, error) {
 	t := New(c)
 	defer t.Close()
 	var err error
@@ -25,7 +27,7 @@ func Check(ctx context.Context, c Config) ([]pipeline.Finding, error) {
 		return told(err)
 	}
 	var found []pipeline.Finding
-	for _, look := range []func(context.Context) ([]pipeline.Finding, error){t.lookAtRights, t.lookAtTable, t.lookForLoop} {
+	for _, look := range []func(context.Context) ([]pipeline.Finding, error){t.lookAtRights, t.lookAtTable(shape), t.lookForLoop} {
 		more, err := look(ctx)
 		if err != nil {
 			return found, err
@@ -86,20 +88,33 @@ func (t *Target) lookAtRights(ctx context.Context) (found []pipeline.Finding, er
 		What: "the role lacks " + strings.Join(missing, "; "), Mend: strings.Join(grants, "\n")})}, nil
 }
 
-func (t *Target) lookAtTable(ctx context.Context) (found []pipeline.Finding, err error) {
-	if t.target, err = loadRelation(ctx, t.conn, t.config.Table); err != nil {
-		return nil, err
+func (t *Target) lookAtTable(shape *schema.Table) func(context.Context) ([]pipeline.Finding, error) {
+	return func(ctx context.Context) (found []pipeline.Finding, err error) {
+		if t.target, err = loadRelation(ctx, t.conn, t.config.Table); err != nil {
+			return nil, err
+		}
+		for _, look := range []func() error{
+			func() error { return t.recall(ctx) },
+			func() error { return t.mayTake(ctx) },
+			func() error { return t.takes(shape) },
+		} {
+			if err := look(); err != nil {
+				return told(err)
+			}
+		}
+		if t.target == nil {
+			found = append(found, pipeline.Good(t.config.where(), "it is not there yet; the sink makes it"))
+		}
+		return found, nil
 	}
-	if err := t.recall(ctx); err != nil {
-		return told(err)
+}
+
+// takes compares the table with the shape of the topic's rows, if that is known.
+func (t *Target) takes(shape *schema.Table) error {
+	if shape == nil {
+		return nil
 	}
-	if t.target == nil {
-		return []pipeline.Finding{pipeline.Good(t.config.where(), "it is not there yet; the sink makes it")}, nil
-	}
-	if err := t.mayTake(ctx); err != nil {
-		return told(err)
-	}
-	return nil, nil
+	return t.usable(shape)
 }
 
 // recall reads what the table of positions says, if it is there.
@@ -123,12 +138,19 @@ func (t *Target) lookForLoop(ctx context.Context) ([]pipeline.Finding, error) {
 	return nil, nil
 }
 
-// notCaptured refuses a table that a source of the same deployment captures: every
-// row would come back. A slot, which no dump carries over, tells that this is the
-// source's database.
+// notCaptured refuses to write a table that a source of the same deployment
+// captures: every row would come back, and every move of a position would cause
+// the next. A slot, which no dump carries over, tells that this is the source's
+// database.
 func (t *Target) notCaptured(ctx context.Context) error {
 	for _, s := range t.config.Captures {
-		if !s.Match(t.config.Table.Schema, t.config.Table.Name) {
+		var caught []string
+		for _, name := range []TableName{t.config.Table, fillName(t.config.Table), t.config.Positions} {
+			if s.Match(name.Schema, name.Name) {
+				caught = append(caught, name.String())
+			}
+		}
+		if caught == nil {
 			continue
 		}
 		var here bool
@@ -137,8 +159,8 @@ func (t *Target) notCaptured(ctx context.Context) error {
 			return passing("look for the slots of sources", err)
 		}
 		if here {
-			return t.config.refuse(CodeLoop, fmt.Sprintf("source %s captures it, so that every row would come back", s.Source),
-				"exclude_tables: ["+t.config.Table.String()+"]   # of source "+s.Source+"; or name another table")
+			return t.config.refuse(CodeLoop, fmt.Sprintf("source %s captures %s, so that what is written there would come back without end", s.Source, strings.Join(caught, " and ")),
+				"exclude_tables: ["+strings.Join(caught, ", ")+"]   # of source "+s.Source+"; or name a table in another schema")
 		}
 	}
 	return nil

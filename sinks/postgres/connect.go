@@ -74,6 +74,7 @@ func (c *Config) prepare(conf *pgx.ConnConfig) {
 	}
 	conf.RuntimeParams["application_name"] = c.applicationName()
 	conf.RuntimeParams["lock_timeout"] = fmt.Sprint(c.LockWait.Milliseconds())
+	conf.RuntimeParams["statement_timeout"] = "0" // a switch takes as long as it takes
 	conf.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 	conf.RuntimeParams["client_min_messages"] = "warning"
 	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}

@@ -119,6 +119,23 @@ func TestTypesChange(t *testing.T) {
 			d.wants("SELECT relacl IS NOT NULL FROM pg_class WHERE relname = 'items'", "t")
 		})
 	}
+	t.Run("a topic that holds rows of several types", func(t *testing.T) {
+		d := newDB(t)
+		r := d.run()
+		small := shape(1, schema.Column{Name: "id", Type: schema.Type{Kind: schema.KindInt, Bits: 32}}, intColumn("n"), intColumn("m"))
+		large := shape(2, intColumn("id"), decimalColumn("n", -1, -1), schema.Column{Name: "m", Type: schema.Type{Kind: schema.KindUUID}, Nullable: true})
+		r.open()
+		r.write(put(small, schema.Int(1), schema.Int(1), schema.Int(1)))
+		if err := r.target.Commit(t.Context(), filling("some")); err != nil {
+			t.Fatal(err)
+		}
+		r.write(put(large, schema.Int(1<<40), schema.Decimal([]byte("1.5")), schema.UUID(make([]byte, 16))), put(small, schema.Int(2), schema.Int(2), schema.Int(2)))
+		r.commit()
+		d.wants("SELECT * FROM items ORDER BY id", "1|1|1", "2|2|2", "1099511627776|1.5|00000000-0000-0000-0000-000000000000")
+		r.write(put(small, schema.Int(3), schema.Int(3), schema.Int(3)), put(large, schema.Int(4), schema.Decimal([]byte("4.5")), schema.Null()))
+		r.commit()
+		d.wants("SELECT * FROM items WHERE id IN (3, 4) ORDER BY id", "3|3|3", "4|4.5|NULL")
+	})
 	t.Run("a view over the column is in the way", func(t *testing.T) {
 		d := newDB(t)
 		r := d.run()

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -169,7 +170,7 @@ func (t *Target) fitTarget(ctx context.Context) error {
 		case has.typ != c.typ:
 			name := quoteIdent(c.name)
 			change := fmt.Sprintf("ALTER COLUMN %s TYPE %s USING %s::text::%s", name, c.typ, name, c.typ)
-			if emptied = emptied || t.cannot(ctx, change); emptied {
+			if emptied = emptied || t.cannot(ctx, t.target, change); emptied {
 				change = fmt.Sprintf("ALTER COLUMN %s TYPE %s USING NULL", name, c.typ)
 			}
 			alter = append(alter, change)
@@ -190,18 +191,26 @@ func (t *Target) fitTarget(ctx context.Context) error {
 	return err
 }
 
-// cannot reports whether a change of the table fails for what its rows hold.
-func (t *Target) cannot(ctx context.Context, change string) bool {
+// cannot reports whether a change of a table fails for what its rows hold. It is
+// tried and undone.
+func (t *Target) cannot(ctx context.Context, r *relation, change string) bool {
+	if t.conn.PgConn().TxStatus() == 'I' {
+		if _, err := t.conn.Exec(ctx, "BEGIN"); err != nil {
+			return false
+		}
+		defer t.rollback(ctx)
+	}
 	err := t.guarded(ctx, func() error {
-		if _, err := t.conn.Exec(ctx, "ALTER TABLE "+t.target.sql()+" "+change); err != nil {
+		if _, err := t.conn.Exec(ctx, "ALTER TABLE "+r.sql()+" "+change); err != nil {
 			return err
 		}
 		return errTried
 	})
-	return err != nil && err != errTried
+	return err != nil && !errors.Is(err, errTried)
 }
 
-var errTried = fmt.Errorf("tried")
+// errTried undoes what went well.
+var errTried = errors.New("tried")
 
 // leftOver are the columns that we wrote and the topic does not have any more.
 func (t *Target) leftOver() (alter []string) {

@@ -23,7 +23,7 @@ func TestTablesOfOthers(t *testing.T) {
 		r, s := d.run(), items()
 		_, err := r.tryOpen()
 		wantCode(t, err, CodeRows)
-		found, err := Check(t.Context(), r.config)
+		found, err := Check(t.Context(), r.config, items())
 		if err != nil || len(found) != 1 || found[0].Code != CodeRows {
 			t.Errorf("check found %v, %v", found, err)
 		}

@@ -19,6 +19,7 @@ func TestMends(t *testing.T) {
 		{"no column of that name", "CREATE TABLE items (id bigint PRIMARY KEY)", CodeShape},
 		{"a column that the server computes", "CREATE TABLE items (id bigint PRIMARY KEY, v text GENERATED ALWAYS AS ('x') STORED)", CodeShape},
 		{"a column that must be filled", "CREATE TABLE items (id bigint PRIMARY KEY, v text, more int NOT NULL)", CodeShape},
+		{"a table that a crash empties", "CREATE UNLOGGED TABLE items (id bigint PRIMARY KEY, v text)", CodeShape},
 		{"no unique key", "CREATE TABLE items (id bigint, v text)", CodeKey},
 		{"a partial index", "CREATE TABLE items (id bigint NOT NULL, v text); CREATE UNIQUE INDEX ON items (id) WHERE id > 0", CodeKey},
 		{"a unique key that may be NULL", "CREATE TABLE items (id bigint UNIQUE, v text)", CodeKey},
@@ -81,7 +82,7 @@ func TestMends(t *testing.T) {
 		_, err := r.tryOpen()
 		wantCode(t, err, CodeRight)
 		for range 3 {
-			found, err := Check(t.Context(), r.config)
+			found, err := Check(t.Context(), r.config, items())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,20 +147,24 @@ func TestUnreachable(t *testing.T) {
 func TestLoop(t *testing.T) {
 	d := newDB(t)
 	d.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)")
+	caught := "items"
 	r := d.run(func(c *Config) {
-		c.Captures = []Capture{{Source: "shop", Slot: "evert_" + d.get("SELECT current_database()"), Match: func(_, table string) bool { return table == "items" }}}
+		c.Captures = []Capture{{Source: "shop", Slot: "evert_" + d.get("SELECT current_database()"), Match: func(_, table string) bool { return strings.HasPrefix(table, caught) }}}
 	})
-	found, err := Check(t.Context(), r.config)
+	found, err := Check(t.Context(), r.config, items())
 	if err != nil || pipeline.Failing(found) != nil {
 		t.Fatalf("without the source's slot check found %v, %v", found, err)
 	}
 	d.do("SELECT pg_create_logical_replication_slot('evert_' || current_database(), 'pgoutput')")
-	found, err = Check(t.Context(), r.config)
+	found, err = Check(t.Context(), r.config, items())
 	if err != nil || pipeline.Failing(found) == nil || pipeline.Failing(found).Code != CodeLoop {
 		t.Errorf("check found %v, %v", found, err)
 	}
 	_, err = r.tryOpen()
 	wantCode(t, err, CodeLoop)
-	r.config.Table.Name = "others"
+	caught = "evert_sinks"
+	_, err = r.tryOpen()
+	wantCode(t, err, CodeLoop)
+	caught = "others"
 	r.open()
 }

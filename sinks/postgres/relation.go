@@ -14,7 +14,7 @@ type relation struct {
 	TableName
 	oid     uint32
 	kind    string // r ordinary, p partitioned; others take no rows from us
-	owned   bool   // by a role that we are: it may be altered
+	logged  bool   // it outlives a crash
 	columns []relationColumn
 	unique  [][]string // columns of each index that ON CONFLICT can use
 	nulls   [][]string // of those, the ones that are NULLS NOT DISTINCT
@@ -55,7 +55,7 @@ func sameNames(a, b []string) bool {
 }
 
 const relationSQL = `
-SELECT c.oid, c.relkind::text, pg_has_role(c.relowner, 'USAGE')
+SELECT c.oid, c.relkind::text, c.relpersistence = 'p'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`
 
 const relationColumnsSQL = `
@@ -75,7 +75,7 @@ WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
 // loadRelation describes a table; nil if there is none.
 func loadRelation(ctx context.Context, conn *pgx.Conn, name TableName) (*relation, error) {
 	r := &relation{TableName: name}
-	err := conn.QueryRow(ctx, relationSQL, name.Schema, name.Name).Scan(&r.oid, &r.kind, &r.owned)
+	err := conn.QueryRow(ctx, relationSQL, name.Schema, name.Name).Scan(&r.oid, &r.kind, &r.logged)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

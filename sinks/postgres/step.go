@@ -146,13 +146,12 @@ func (t *Target) transaction(ctx context.Context, at pipeline.Resume, switching 
 		err = t.switchOver(ctx)
 	}
 	if err == nil {
-		_, err = t.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // a deferred one speaks now, and not in COMMIT
+		err = t.commit(ctx)
 	}
 	if err != nil {
 		t.rollback(ctx)
-		return err
 	}
-	return t.commit(ctx)
+	return err
 }
 
 func (t *Target) begin(ctx context.Context, at pipeline.Resume) error {
@@ -202,9 +201,9 @@ func (t *Target) rollback(ctx context.Context) {
 }
 
 // commit leaves the outcome open when it fails: the next Open believes the table
-// of positions (S12).
+// of positions (S12). A deferred constraint speaks before the COMMIT.
 func (t *Target) commit(ctx context.Context) error {
-	tag, err := t.conn.Exec(ctx, "COMMIT")
+	tag, err := t.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; COMMIT")
 	if err == nil && tag.String() != "COMMIT" {
 		return fmt.Errorf("the server answered COMMIT with %s", tag)
 	}

@@ -153,6 +153,8 @@ func (t *Target) usable(s *schema.Table) error {
 	switch {
 	case r.kind != "r" && r.kind != "p":
 		return c.refuse(CodeShape, "it is not a table", "name another table")
+	case !r.logged:
+		return c.refuse(CodeShape, "it is unlogged, and would be empty after a crash of the server", "ALTER TABLE "+r.sql()+" SET LOGGED;")
 	case !r.uniqueOver(keyNames(s), false):
 		return c.refuse(CodeKey, "no index makes the key of the topic unique in it", "ALTER TABLE "+r.sql()+" ADD UNIQUE ("+quoteAll(keyNames(s))+");")
 	}
@@ -162,7 +164,7 @@ func (t *Target) usable(s *schema.Table) error {
 		case has == nil && !t.created:
 			return c.refuse(CodeShape, "it has no column "+col.Name, "ALTER TABLE "+r.sql()+" ADD COLUMN "+quoteIdent(col.Name)+" text;   -- or the type that it should have")
 		case has != nil && has.generated:
-			return c.refuse(CodeShape, "column "+col.Name+" is computed by the server, and the topic has one of that name", "ALTER TABLE "+r.sql()+" ALTER COLUMN "+quoteIdent(col.Name)+" DROP EXPRESSION;")
+			return t.computed(col.Name)
 		case has != nil && s.IsKey(i) && !has.notNull && !r.uniqueOver(keyNames(s), true):
 			return c.nullableKey(r, col.Name)
 		}
@@ -173,6 +175,14 @@ func (t *Target) usable(s *schema.Table) error {
 		}
 	}
 	return nil
+}
+
+func (t *Target) computed(column string) error {
+	mend := "ALTER TABLE " + t.target.sql() + " ALTER COLUMN " + quoteIdent(column) + " DROP EXPRESSION;"
+	if t.serverVersion() < 130000 {
+		mend = "ALTER TABLE " + t.target.sql() + " DROP COLUMN " + quoteIdent(column) + ";   -- and add it again as an ordinary one"
+	}
+	return t.config.refuse(CodeShape, "column "+column+" is computed by the server, and the topic has one of that name", mend)
 }
 
 // keyable refuses a key that may be NULL where no index can tell NULL from NULL.
@@ -217,6 +227,8 @@ func (t *Target) evolve(ctx context.Context, s *schema.Table, types []string) er
 		case !t.ours() || fits(has.typ, types[i]) || t.older(s):
 		case widens(has.typ, types[i]):
 			alter = append(alter, "ALTER COLUMN "+quoteIdent(c.Name)+" TYPE "+types[i])
+		case t.filling:
+			alter = append(alter, t.retype(ctx, c.Name, types[i]))
 		default:
 			return &deliver.Renewal{Why: t.config.where() + ": column " + c.Name + " became " + types[i]}
 		}
@@ -231,8 +243,46 @@ func (t *Target) evolve(ctx context.Context, s *schema.Table, types []string) er
 			return err
 		}
 		*r = *fresh
+		if err := t.relearn(ctx); err != nil {
+			return err
+		}
 	}
 	return t.extend(ctx, s)
+}
+
+// relearn takes types that were altered into the layout, and into what is staged.
+// Staged rows that do not fit are read again by a new target.
+func (t *Target) relearn(ctx context.Context) error {
+	if t.layout == nil {
+		return nil
+	}
+	for i := range t.layout.columns {
+		c := &t.layout.columns[i]
+		has := t.active().column(c.name)
+		if has == nil || has.typ == c.typ && has.notNull == c.notNull {
+			continue
+		}
+		*c = t.layoutColumn(has)
+		t.step.prepared = false
+		if i < t.step.columns {
+			sql := fmt.Sprintf("ALTER TABLE %s ALTER COLUMN c%d TYPE %s USING c%d::text::%s", stageTable, i, c.typ, i, c.typ)
+			if _, err := t.conn.Exec(ctx, sql); err != nil {
+				return passing("change the temporary table", err)
+			}
+		}
+	}
+	return nil
+}
+
+// retype changes the type of a fill's column, whose topic holds rows of both. Where
+// the older ones do not fit the new type it is text, which holds both.
+func (t *Target) retype(ctx context.Context, column, typ string) string {
+	name := quoteIdent(column)
+	change := fmt.Sprintf("ALTER COLUMN %s TYPE %s USING %s::text::%s", name, typ, name, typ)
+	if t.cannot(ctx, t.fill, change) {
+		return "ALTER COLUMN " + name + " TYPE text"
+	}
+	return change
 }
 
 // ours reports whether the columns of the table that rows go to are ours to change.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -181,7 +182,16 @@ func (ts *types) named(ctx context.Context, name, typmod string) (string, error)
 }
 
 // fits reports whether a column that has a type takes every value of the wanted one.
-func fits(has, want string) bool { return has == want || has == "text" }
+func fits(has, want string) bool {
+	return has == want || has == "text" || widens(want, has) || slices.Contains(wider[want], has)
+}
+
+// wider are the types that hold every value of another, and print it as that does.
+var wider = map[string][]string{
+	"smallint": {"integer", "bigint", "numeric"},
+	"integer":  {"bigint", "numeric"},
+	"bigint":   {"numeric"},
+}
 
 // widens reports whether a column becomes the wanted type without a rewrite of its
 // rows, so that nobody waits: a longer varchar, a numeric of more digits with the
