@@ -76,6 +76,7 @@ type sinkConnector struct {
 // here; and the line of its key in configs/notbuilt.go goes.
 func sinkConnectors() map[string]sinkConnector {
 	return map[string]sinkConnector{
+		"bleve":      bleveConnector(),
 		"files":      filesConnector(),
 		"opensearch": openSearchConnector(),
 		"postgres":   postgresConnector(),

@@ -37,6 +37,9 @@ func rules() map[string]rule {
 		"GET /v1/views/{view}/rows":          view,
 		"GET /v1/views/{view}/rows/{key...}": view,
 		"GET /v1/views/{view}/changes":       view,
+		"GET /v1/indexes":                    view,
+		"GET /v1/indexes/{sink}":             view,
+		"GET /v1/indexes/{sink}/search":      view,
 		"GET /v1/topics/{topic}/records":     {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/control":                   {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/verify":                    {http: [3]int{401, 401, 0}, socket: 200},
@@ -46,6 +49,7 @@ func rules() map[string]rule {
 func TestWhoMayWhat(t *testing.T) {
 	h := handlers(&fake{lines: []string{"{}"}})
 	h.Views, h.Reads, h.Streams = someViews(t), query.NewReader(query.Config{}), 1
+	h.Indexes = someIndexes(t)
 	h.Token = func() (string, error) { return "secret", nil }
 	h.Daemon.(*fake).status.Sources = both()
 	all := rules()
@@ -75,13 +79,16 @@ func TestWhoMayWhat(t *testing.T) {
 
 func expect(t *testing.T, who string, face http.Handler, pattern, auth string, want int) {
 	t.Helper()
-	method, path, _ := strings.Cut(strings.NewReplacer("{topic}", "t", "{view}", "customers", "{key...}", "1").Replace(pattern), " ")
+	method, path, _ := strings.Cut(strings.NewReplacer("{topic}", "t", "{view}", "customers", "{sink}", "customers", "{key...}", "1").Replace(pattern), " ")
 	r := httptest.NewRequest(method, path, strings.NewReader(map[bool]string{true: `{"name": "t"}`, false: `{"source": "s"}`}[strings.Contains(path, "verify")]))
 	r.Header.Set("Authorization", auth)
-	gone, leave := context.WithCancel(t.Context()) // a stream ends at once
-	leave()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	if !strings.HasSuffix(path, "/search") {
+		leave() // a stream ends at once
+	}
 	w := httptest.NewRecorder()
-	face.ServeHTTP(w, r.WithContext(gone))
+	face.ServeHTTP(w, r.WithContext(ctx))
 	if want == 0 {
 		want = http.StatusNotFound
 	}

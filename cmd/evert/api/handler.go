@@ -39,6 +39,7 @@ type Handlers struct {
 
 	Views   Views         // nil: there are none
 	Reads   *query.Reader // reads them; nil if Views is
+	Indexes Indexes       // nil: there are none; with them Reads is there too
 	Streams int           // of changes open at one time, on each face
 
 	streams chan struct{} // places for streams

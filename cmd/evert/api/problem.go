@@ -8,6 +8,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/view/query"
+	"github.com/evertdb/evert/sinks/bleve"
 )
 
 // The codes of refusals that clients of the API meet.
@@ -22,6 +23,7 @@ const (
 	CodeBadRequest   pipeline.Code = "BAD_REQUEST"
 	CodeInternal     pipeline.Code = "INTERNAL"
 	CodeNoSuchView   pipeline.Code = "NO_SUCH_VIEW"
+	CodeNoSuchIndex  pipeline.Code = "NO_SUCH_INDEX"
 	CodeStreams      pipeline.Code = "TOO_MANY_STREAMS"
 )
 
@@ -35,6 +37,8 @@ type Problem struct {
 	Mend   string        `json:"mend,omitempty"`
 	// Position is how far a view had come that was asked in vain.
 	Position string `json:"position,omitempty"`
+	// Progress is how much of an index is filled that cannot be searched yet.
+	Progress *Progress `json:"progress,omitempty"`
 }
 
 // Refusal gives the problem back as the refusal that it was.
@@ -66,17 +70,17 @@ func detailOf(r *pipeline.Refusal) string {
 
 func statusOf(code pipeline.Code) int {
 	switch code {
-	case CodeNoSuchSource, records.CodeNoSuchTopic, CodeNoSuchPath, CodeNoSuchView, query.CodeNoRow:
+	case CodeNoSuchSource, records.CodeNoSuchTopic, CodeNoSuchPath, CodeNoSuchView, CodeNoSuchIndex, query.CodeNoRow:
 		return http.StatusNotFound
 	case CodeUnauthorized:
 		return http.StatusUnauthorized
-	case CodeBusy, CodeStreams, query.CodeNotReady:
+	case CodeBusy, CodeStreams, query.CodeNotReady, bleve.CodeNotReady:
 		return http.StatusServiceUnavailable
-	case CodeBadRequest, query.CodeRequest, query.CodeIndex:
+	case CodeBadRequest, query.CodeRequest, query.CodeIndex, bleve.CodeQuery, bleve.CodeTooWide:
 		return http.StatusBadRequest
 	case query.CodeCursor:
 		return http.StatusGone
-	case query.CodeTimeout:
+	case query.CodeTimeout, bleve.CodeSlow:
 		return http.StatusGatewayTimeout
 	case CodeInternal:
 		return http.StatusInternalServerError

@@ -33,6 +33,9 @@ func (h Handlers) routes() []route {
 		{"GET /v1/views/{view}/rows", onHTTP | onSocket, h.rows},
 		{"GET /v1/views/{view}/rows/{key...}", onHTTP | onSocket, h.row},
 		{"GET /v1/views/{view}/changes", onHTTP | onSocket, h.changes},
+		{"GET /v1/indexes", onHTTP | onSocket, h.indexes},
+		{"GET /v1/indexes/{sink}", onHTTP | onSocket, h.index},
+		{"GET /v1/indexes/{sink}/search", onHTTP | onSocket, h.search},
 		{"GET /v1/topics/{topic}/records", onSocket, h.records},
 		{"POST /v1/control", onSocket, h.control},
 		{"POST /v1/verify", onSocket, h.verify},
@@ -50,7 +53,16 @@ func (h Handlers) mux(f face) http.Handler {
 	}
 	mux.HandleFunc("/", noSuchPath)
 	if f == onHealth {
-		return mux
+		return plain(mux)
 	}
-	return h.emptySegments(mux)
+	return plain(h.emptySegments(mux))
+}
+
+// plain says of every answer that it is what its type says: no browser is to take
+// a row's text for a page.
+func plain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
 }

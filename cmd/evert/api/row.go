@@ -40,8 +40,13 @@ type Field struct {
 }
 
 // Columns are those of the row, in the view's order.
-func (r *Row) Columns() (fields []Field, err error) {
-	d := json.NewDecoder(bytes.NewReader(r.Row))
+func (r *Row) Columns() ([]Field, error) { return fieldsOf(r.Row) }
+
+// Columns are those of the document, in the order of its table or view.
+func (h *Hit) Columns() ([]Field, error) { return fieldsOf(h.Document) }
+
+func fieldsOf(object json.RawMessage) (fields []Field, err error) {
+	d := json.NewDecoder(bytes.NewReader(object))
 	if _, err = d.Token(); err != nil { // {
 		return nil, err
 	}

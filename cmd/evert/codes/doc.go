@@ -34,7 +34,7 @@ func All() []Entry {
 		said[code] = text
 	}
 	all := slices.Concat(ofFile(), ofDaemon(), ofLog(), ofCapture(), ofView(), ofSink(), ofPostgres(), ofDataflow(), ofReads(), ofSQL(), ofState(), ofTransforms(),
-		ofOpenSearch(), ofPostgresSink(), ofWebhook(), ofFiles(), ofDeadLetters(), ofMySQL())
+		ofOpenSearch(), ofPostgresSink(), ofWebhook(), ofFiles(), ofDeadLetters(), ofMySQL(), ofIndex())
 	for i := range all {
 		all[i].Text = strings.TrimSpace(said[all[i].Code] + " " + all[i].Text)
 	}

@@ -219,6 +219,9 @@ func (r *Reader) readOn(l *lease, page, limit int) (a Answer, err error) {
 	return a, nil
 }
 
+// PageBytes is how many bytes of rows an answer may have.
+func (r *Reader) PageBytes() int { return r.config.PageBytes }
+
 // Snapshot gives the newest epoch that has reached what w wants; the caller closes
 // it.
 func (r *Reader) Snapshot(ctx context.Context, name string, v View, w Wait) (Snapshot, error) {

@@ -240,7 +240,7 @@ func TestWaiting(t *testing.T) {
 			for timeout, want := range map[string]time.Duration{"": 10 * time.Second, "2s": 2 * time.Second, "1h": 10 * time.Second} {
 				began := time.Now()
 				_, err := read(r, v, "s:4", timeout)
-				if pipeline.CodeOf(err) != query.CodeTimeout || time.Since(began) != want || !strings.Contains(err.Error(), "the view is at s:3") {
+				if pipeline.CodeOf(err) != query.CodeTimeout || time.Since(began) != want || !strings.Contains(err.Error(), "it is at s:3") {
 					t.Errorf("timeout %q after %s: %v", timeout, time.Since(began), err)
 				}
 			}

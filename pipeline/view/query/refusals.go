@@ -40,13 +40,15 @@ func cursorGone() error {
 		Mend: "read again from the first page, without cursor"}
 }
 
-func notReached(view string, waited time.Duration, at Vector) error {
+// notReached says that what is read, a view or something else, has not come to
+// what was waited for.
+func notReached(of string, waited time.Duration, at Vector) error {
 	where := "nothing yet"
 	if len(at) > 0 {
 		where = at.String()
 	}
-	return &pipeline.Refusal{Code: CodeTimeout, Where: "view " + view, Mend: "ask again with the same wait_for; `evert status` shows how far the source is behind",
-		What: fmt.Sprintf("the position of wait_for was not reached within %s; the view is at %s", waited, where)}
+	return &pipeline.Refusal{Code: CodeTimeout, Where: of, Mend: "ask again with the same wait_for; `evert status` shows how far the source is behind",
+		What: fmt.Sprintf("the position of wait_for was not reached within %s; it is at %s", waited, where)}
 }
 
 // notReady says why a view cannot be read at all.

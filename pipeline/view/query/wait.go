@@ -177,5 +177,36 @@ func (r *Reader) late(name string, v View, waited time.Duration) error {
 		return notReady(name, v.State())
 	}
 	defer snap.Close()
-	return notReached(name, waited, snap.Epoch().At)
+	return notReached("view "+name, waited, snap.Epoch().At)
+}
+
+// Await waits until a reading of something else than a view has come to what w
+// wants: at gives how far it is, nil for nowhere yet, and moved is closed when that
+// changes. name says what it is, in a refusal.
+func (r *Reader) Await(ctx context.Context, name string, w Wait, at func() (Vector, error), moved func() <-chan struct{}) error {
+	wants, err := r.wants(w.For)
+	if err != nil || len(wants) == 0 {
+		return err
+	}
+	defer hasten(wants)()
+	limit := r.Longest(w)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		next := moved()
+		has, err := at()
+		if err != nil {
+			return err
+		}
+		if ok, err := reached(has, wants); len(has) > 0 && ok || err != nil {
+			return err
+		}
+		select {
+		case <-next:
+		case <-timer.C:
+			return notReached(name, limit, has)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
