@@ -164,6 +164,7 @@ type maintaining struct {
 	hash       string     // its version
 	plan       *viewPlan  // of that version
 	engine     *local.Engine
+	still      *view.Still // what was shown last, while there is no task
 	reading    *local.Reading
 	generation func() log.Generation
 	problem    *pipeline.Refusal // why it does not run; nil while it does
@@ -196,10 +197,12 @@ func (m *maintaining) start(ctx context.Context) {
 			m.daemon.fail(err)
 		}
 		m.change(func() { m.problem, m.person = nil, false })
+		err := m.endStill(ctx) // whoever looks closes it
 		if task := m.present(); task != nil {
-			if err := task.Close(); err != nil {
-				m.log.Error("the view's state did not close well", "error", err)
-			}
+			err = task.Close()
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			m.log.Error("the view's state did not close well", "error", err)
 		}
 	}()
 }
@@ -241,7 +244,7 @@ func (m *maintaining) maintain(ctx context.Context, generation func() log.Genera
 	if err != nil {
 		return err
 	}
-	task, err := m.taskOf(plan)
+	task, err := m.taskOf(ctx, plan)
 	if err != nil {
 		return err
 	}
@@ -257,6 +260,9 @@ func (m *maintaining) awaitPlan(ctx context.Context) (*viewPlan, error) {
 	told := ""
 	for {
 		p, err := planView(ctx, m.daemon.config, m.daemon.registry, m.name)
+		if err != nil {
+			m.showLast()
+		}
 		if pipeline.CodeOf(err) != codeViewWaits {
 			return p, err
 		}
@@ -283,8 +289,41 @@ func (m *maintaining) waits(err error, wait time.Duration, person bool) *monitor
 	return p
 }
 
+// showLast shows what the view showed last, if nothing is shown: its query cannot be
+// compiled for the tables as they are, and State says why.
+func (m *maintaining) showLast() {
+	m.mu.Lock()
+	shows := m.reading != nil
+	m.mu.Unlock()
+	if shows {
+		return
+	}
+	s, err := view.NewStill(m.folder)
+	if err != nil {
+		m.log.Warn("what the view showed last cannot be shown", "error", err)
+	}
+	if err != nil || s == nil {
+		return
+	}
+	m.feed.Start(local.EpochOf(s.Shown()))
+	m.change(func() { m.still, m.reading = s, &local.Reading{At: s, Of: m.folder.Shape} })
+}
+
+// endStill ends what showLast shows, so that a task may open the state.
+func (m *maintaining) endStill(ctx context.Context) error {
+	m.mu.Lock()
+	still := m.still
+	m.mu.Unlock()
+	if still == nil {
+		return nil
+	}
+	m.change(func() { m.still, m.reading = nil, nil })
+	m.daemon.reads.Drop(m.name)
+	return still.Close(ctx)
+}
+
 // taskOf gives the task of a version: that of the run before, if it is the same.
-func (m *maintaining) taskOf(p *viewPlan) (*view.Task, error) {
+func (m *maintaining) taskOf(ctx context.Context, p *viewPlan) (*view.Task, error) {
 	m.mu.Lock()
 	task, hash := m.task, m.hash
 	m.mu.Unlock()
@@ -298,6 +337,9 @@ func (m *maintaining) taskOf(p *viewPlan) (*view.Task, error) {
 			return nil, err
 		}
 	}
+	if err := m.endStill(ctx); err != nil {
+		return nil, err
+	}
 	engine, err := local.NewEngine(p.Plan, dataflow.Env{NewSorter: m.daemon.views.pool.NewSorter, MaxGroup: m.daemon.views.group})
 	if err != nil {
 		return nil, err
@@ -307,7 +349,7 @@ func (m *maintaining) taskOf(p *viewPlan) (*view.Task, error) {
 		return nil, err
 	}
 	m.change(func() {
-		m.task, m.hash, m.reading = task, p.hash, &local.Reading{Task: task, Of: m.folder.Shape}
+		m.task, m.hash, m.reading = task, p.hash, &local.Reading{At: task, Of: m.folder.Shape}
 		m.plan, m.engine = p, engine
 	})
 	go m.forward(task)

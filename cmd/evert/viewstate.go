@@ -32,11 +32,14 @@ func (m *maintaining) Snapshot() (query.Snapshot, error) {
 // State implements query.View.
 func (m *maintaining) State() query.State {
 	m.mu.Lock()
-	task, problem, person := m.task, m.problem, m.person
+	task, still, problem, person := m.task, m.still, m.problem, m.person
 	m.mu.Unlock()
 	s := query.State{Phase: query.Filling}
-	if task != nil {
+	switch {
+	case task != nil:
 		s = local.Phases(task.Status())
+	case still != nil:
+		s.Phase = query.Frozen
 	}
 	switch {
 	case problem == nil:
@@ -113,9 +116,12 @@ func (m *maintaining) status() monitor.ViewStatus {
 	s := m.meter.Status()
 	s.Topic = view.Topic(m.daemon.config.Name, m.name)
 	m.mu.Lock()
-	task := m.task
+	task, still := m.task, m.still
 	s.Version = m.hash
 	m.mu.Unlock()
+	if still != nil {
+		showing(&s, still.Shown())
+	}
 	if task == nil {
 		return s
 	}
@@ -126,7 +132,7 @@ func (m *maintaining) status() monitor.ViewStatus {
 		s.LagSeconds = max(0, now.Sub(st.Behind.Since).Seconds())
 	}
 	if st.Shown != nil {
-		s.Ready, s.Epoch, s.Position = true, st.Shown.Epoch, local.EpochOf(*st.Shown).At.String()
+		showing(&s, *st.Shown)
 	}
 	s.Problem = heldProblem(s.Problem, st, now)
 	s.State = phaseOf(s, st)
@@ -134,6 +140,10 @@ func (m *maintaining) status() monitor.ViewStatus {
 		s.Hydration = &monitor.Hydration{Rows: st.Progress.Rows, Bytes: st.Progress.Bytes, Ratio: st.Progress.Share(), LeftSeconds: st.Progress.Left().Seconds()}
 	}
 	return s
+}
+
+func showing(s *monitor.ViewStatus, shown view.Shown) {
+	s.Ready, s.Epoch, s.Position = true, shown.Epoch, local.EpochOf(shown).At.String()
 }
 
 func heldProblem(p *monitor.Problem, st view.Status, now time.Time) *monitor.Problem {

@@ -3,6 +3,8 @@
 package views
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/evertdb/evert/integration/harness"
@@ -71,6 +73,32 @@ func TestLifeOfAView(t *testing.T) {
 		s.start()
 		s.same("shops")
 	})
+	t.Run("R15 a query that does not hold for the tables shows the rows of the one before", func(t *testing.T) {
+		shown := rowOf(t, s.await("/v1/views/shops/rows/s1"))
+		s.views["shops"] = "SELECT shop, count(*) AS n, sum(dollars) AS cents FROM db.public.sales GROUP BY shop"
+		s.start()
+		s.code("shops", "SQL_NAME")
+		s.stale("/v1/views/shops/rows/s1", "SQL_NAME", shown)
+		s.refused("/v1/views/shops/rows/s1?timeout=30s&wait_for=db:FF%2F0", 504) // at once: it does not go on
+		s.same("twice")
+		s.SQL(s.Database, "ALTER TABLE sales ADD COLUMN dollars int", "INSERT INTO sales VALUES (1500, 's1', 5, 7)")
+		s.same("twice") // the new column is captured
+		s.views["shops"] = strings.Replace(s.views["shops"], "sum(dollars) AS cents", "sum(cents) AS cents, sum(dollars) AS dollars", 1)
+		s.start()
+		s.same("shops")
+		s.views["shops"] = perShop
+		s.start()
+		s.same("shops")
+	})
+	t.Run("R15 a query over a table that is not captured does so too", func(t *testing.T) {
+		shown := rowOf(t, s.await("/v1/views/shops/rows/s1"))
+		s.views["shops"] = "SELECT s.shop, count(*) AS n, sum(s.cents) AS cents FROM db.public.sales AS s JOIN db.public.later AS l ON l.id = s.id GROUP BY s.shop"
+		s.start()
+		s.stale("/v1/views/shops/rows/s1", "VIEW_WAITS", shown)
+		s.views["shops"] = perShop
+		s.start()
+		s.same("shops")
+	})
 	t.Run("R16 removed, and added again", func(t *testing.T) {
 		delete(s.views, "shops")
 		s.start()
@@ -94,6 +122,34 @@ func TestLifeOfAView(t *testing.T) {
 		s.same("twice")
 	})
 	s.end()
+}
+
+// rowOf is the row of an answer.
+func rowOf(t *testing.T, a harness.Answer) string {
+	t.Helper()
+	var body struct{ Row json.RawMessage }
+	if err := a.Decode(&body); err != nil {
+		t.Fatal(err)
+	}
+	return string(body.Row)
+}
+
+// stale waits until a row is answered that says why it does not go on.
+func (s *story) stale(path, code, row string) {
+	s.Helper()
+	s.awaitThat(path, func(a harness.Answer) bool {
+		var body struct {
+			Row   json.RawMessage
+			Stale struct{ Code string }
+		}
+		return a.Status == 200 && a.Decode(&body) == nil && body.Stale.Code == code && a.Header.Get("Evert-Stale") == code && string(body.Row) == row
+	})
+}
+
+// refused waits until an answer has a status.
+func (s *story) refused(path string, status int) {
+	s.Helper()
+	s.awaitThat(path, func(a harness.Answer) bool { return a.Status == status })
 }
 
 // TestWhatTheDatabaseDoes changes tables under the views.

@@ -92,8 +92,9 @@ type place struct {
 func newDisplay() display { return display{moved: make(chan struct{})} }
 
 // Look pins what the view shows. It is nil while there is nothing.
-func (t *Task) Look() (*Look, error) {
-	d := &t.display
+func (t *Task) Look() (*Look, error) { return t.display.look() }
+
+func (d *display) look() (*Look, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.place == nil {

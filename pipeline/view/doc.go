@@ -64,7 +64,9 @@
 //
 // The state lies in a folder named by the plan's hash: that of another
 // definition is never mixed in (R15). While a new version is hydrated the old
-// one is shown as it last was; it is removed when the new one has committed.
+// one is shown as it last was, and says that it is old; it is removed when the new
+// one has committed. Where the new one cannot even be compiled there is no Task, and
+// a Still shows the newest state.
 // Columns of the topic outside the key are nullable, whatever the query says, so
 // that columns can come and go without a registry's refusal.
 //

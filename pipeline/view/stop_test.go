@@ -312,6 +312,49 @@ func TestDefinitionChange(t *testing.T) {
 	})
 }
 
+// TestStill shows what a view showed last while no task runs.
+func TestStill(t *testing.T) {
+	w := newWorld(t)
+	if s, err := view.NewStill(w.disk); s != nil || err != nil {
+		t.Fatalf("of a view that never ran: %v, %v", s, err)
+	}
+	w.begin()
+	w.sources["shop"].commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
+	w.start()
+	w.check()
+	before, shown := w.shows(), *w.task.Status().Shown
+	w.stop()
+	empty, err := w.disk.Open("two") // what a hydration that did not end leaves behind
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := empty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	still, err := view.NewStill(w.disk)
+	if err != nil || still == nil {
+		t.Fatalf("nothing is shown: %v", err)
+	}
+	if at := still.Shown(); at.Version != "one" || at.Epoch != shown.Epoch || at.At.String() != shown.At.String() {
+		t.Errorf("shows version %s, epoch %d at %s; the view was at epoch %d at %s", at.Version, at.Epoch, at.At, shown.Epoch, shown.At)
+	}
+	look, err := still.Look()
+	if err != nil || look == nil || w.print(look) != before {
+		t.Fatalf("the rows are others: %v", err)
+	}
+	closed := make(chan error)
+	go func() { closed <- still.Close(context.Background()) }()
+	if err := look.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-closed; err != nil || w.disk.open != 0 {
+		t.Errorf("%d states are open: %v", w.disk.open, err)
+	}
+	if look, err := still.Look(); look != nil || err != nil {
+		t.Errorf("it shows something after its end: %v, %v", look, err)
+	}
+}
+
 // gated waits before the first epoch ends.
 type gated struct {
 	view.Engine

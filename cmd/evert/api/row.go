@@ -17,13 +17,14 @@ type Row struct {
 	Row      json.RawMessage `json:"row"` // an object by column name, in the view's order
 	Position string          `json:"position"`
 	Epoch    uint64          `json:"epoch"`
+	Version  string          `json:"version"` // of the view's definition
 	AsOf     *time.Time      `json:"as_of,omitempty"`
 	Stale    *Staleness      `json:"stale,omitempty"`
 }
 
 // RowOf is the answer of a reader of one's own.
 func RowOf(a *query.Answer) *Row {
-	r := &Row{Row: a.Rows[0], Position: a.Epoch.At.String(), Epoch: a.Epoch.Number}
+	r := &Row{Row: a.Rows[0], Position: a.Epoch.At.String(), Epoch: a.Epoch.Number, Version: VersionText(a.Epoch.Version)}
 	if !a.Epoch.Time.IsZero() {
 		r.AsOf = &a.Epoch.Time
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -110,6 +111,7 @@ func (h Handlers) answer(w http.ResponseWriter, a *query.Answer, err error, appe
 	body := appendBody([]byte{'{'})
 	body = append(strconv.AppendQuote(append(body, `,"position":`...), position), `,"epoch":`...)
 	body = strconv.AppendUint(body, a.Epoch.Number, 10)
+	body = append(append(append(body, `,"version":"`...), VersionText(a.Epoch.Version)...), '"')
 	if at := a.Epoch.Time; !at.IsZero() {
 		body = append(at.UTC().AppendFormat(append(body, `,"as_of":"`...), "2006-01-02T15:04:05.999999Z07:00"), '"')
 	}
@@ -117,6 +119,10 @@ func (h Handlers) answer(w http.ResponseWriter, a *query.Answer, err error, appe
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(append(slices.Clip(body), "}\n"...))
 }
+
+// VersionText names a version of a view's definition: the beginning of what
+// `evert explain` calls it.
+func VersionText(version uint64) string { return fmt.Sprintf("%016x", version) }
 
 func appendStale(body []byte, why *pipeline.Refusal) []byte {
 	if why == nil {

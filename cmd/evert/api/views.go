@@ -30,7 +30,8 @@ type ViewStatus struct {
 	Progress *Progress    `json:"progress,omitempty"` // while it fills for the first time
 	Position string       `json:"position"`           // empty while nothing can be read
 	Epoch    uint64       `json:"epoch,omitempty"`
-	AsOf     *time.Time   `json:"as_of,omitempty"` // the sources' clock at position
+	Version  string       `json:"version,omitempty"` // of the definition whose rows are shown
+	AsOf     *time.Time   `json:"as_of,omitempty"`   // the sources' clock at position
 	Key      []string     `json:"key,omitempty"`
 	Indexes  [][]string   `json:"indexes,omitempty"`
 	Columns  []ViewColumn `json:"columns,omitempty"`
@@ -116,7 +117,7 @@ func DescribeView(name string, v query.View) (s ViewStatus, err error) {
 	}
 	defer snap.Close()
 	e, shape := snap.Epoch(), snap.Shape()
-	s.Position, s.Epoch = e.At.String(), e.Number
+	s.Position, s.Epoch, s.Version = e.At.String(), e.Number, VersionText(e.Version)
 	if !e.Time.IsZero() {
 		s.AsOf = &e.Time
 	}

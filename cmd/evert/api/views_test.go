@@ -102,7 +102,7 @@ func TestViewRoutes(t *testing.T) {
 	}{
 		{"/v1/views", 200, `"state": "hydrating"`},
 		{"/v1/views/customers", 200, `"position": "crm:7~shop:5"`},
-		{"/v1/views/customers/rows/1", 200, `{"row":{"id":1,"city":"Rome","spent":9007199254740993.10},"position":"crm:7~shop:5","epoch":5,"as_of":"1970-01-01T00:00:00Z"}`},
+		{"/v1/views/customers/rows/1", 200, `{"row":{"id":1,"city":"Rome","spent":9007199254740993.10},"position":"crm:7~shop:5","epoch":5,"version":"0000000000000001","as_of":"1970-01-01T00:00:00Z"}`},
 		{"/v1/views/customers/rows/9", 404, `"position":"crm:7~shop:5"`},
 		{"/v1/views/customers/rows/one", 400, "READ_INVALID"},
 		{"/v1/views/customers/rows/1/2", 400, "READ_INVALID"},

@@ -49,6 +49,11 @@ func ofReads() []Entry {
 			Mend: "Ask again, or the other daemon; the message and `GET /v1/views/VIEW` tell the progress.",
 		},
 		{
+			Code: "VIEW_OLD_VERSION", Passing: true,
+			Text: "The definition of the view, or the type of a column that it uses, has changed, and the view is being built anew. Until it is complete the rows of the definition before are shown, as they were when that began: whole transactions, none of which came later. `version` in the answer is another one than `evert explain` shows. A read that waits for a later position is never answered from them; it waits for the new rows.",
+			Mend: "Wait for the new definition: read with wait_for and a position of now. `evert status` says how far it is.",
+		},
+		{
 			Code: "STREAM_TOO_SLOW",
 			Text: "A client of a stream of changes took them more slowly than they came, for so long that what it still needed is not held any more. It was cut off, so that it holds up nobody.",
 			Mend: "Read faster and connect anew, or raise limits.stream_bytes.",

@@ -59,10 +59,15 @@ func (f *Folder) Shape(hash string) (*query.Shape, error) {
 	return query.NewShape(codec.Table().Columns, codec.Table().Key, d.Indexes)
 }
 
-// A Reading is a task as query reads it. Its methods may be called from any
-// goroutine.
+// A Looker shows a view: a view.Task, or a view.Still.
+type Looker interface {
+	Look() (*view.Look, error)
+}
+
+// A Reading is what is shown of a view as query reads it. Its methods may be called
+// from any goroutine.
 type Reading struct {
-	Task *view.Task
+	At Looker
 	// Of finds the shape of a version.
 	Of func(version string) (*query.Shape, error)
 
@@ -73,7 +78,7 @@ type Reading struct {
 
 // Snapshot pins what the view shows; nil if there is nothing.
 func (r *Reading) Snapshot() (query.Snapshot, error) {
-	look, err := r.Task.Look()
+	look, err := r.At.Look()
 	if err != nil || look == nil {
 		return nil, err
 	}
@@ -108,7 +113,7 @@ func (p *pinned) Epoch() query.Epoch  { return EpochOf(p.Shown) }
 
 // EpochOf is what a view shows, in the words of those who read it.
 func EpochOf(s view.Shown) query.Epoch {
-	return query.Epoch{Version: versionOf(s.Version), Number: s.Epoch, At: placesOf(s.At), Time: s.At.Time()}
+	return query.Epoch{Version: versionOf(s.Version), Number: s.Epoch, At: placesOf(s.At), Time: s.At.Time(), Old: s.Old}
 }
 
 func placesOf(v view.Vector) query.Vector {
@@ -119,9 +124,13 @@ func placesOf(v view.Vector) query.Vector {
 	return at
 }
 
-// Hasten says that a reader waits, see query.View.
+// Hasten says that a reader waits, see query.View. Only a task can make haste.
 func (r *Reading) Hasten(covers func(query.Vector) bool) (leave func()) {
-	return r.Task.Hasten(func(at view.Vector) bool { return covers(placesOf(at)) })
+	task, ok := r.At.(*view.Task)
+	if !ok {
+		return func() {}
+	}
+	return task.Hasten(func(at view.Vector) bool { return covers(placesOf(at)) })
 }
 
 // versionOf makes a number of a hash.

@@ -187,7 +187,7 @@ func (f *follower) epoch() error {
 // stateOf tells how the view is, when that is news.
 func (f *follower) stateOf(s State) error {
 	told := map[string]string{"state": s.Phase.String()}
-	if why := stale(s); why != nil {
+	if why := stale(s, f.at); why != nil {
 		told["code"], told["detail"], told["mend"] = string(why.Code), stated(why).Error(), why.Mend
 	}
 	now := fmt.Sprint(told)

@@ -59,7 +59,7 @@ func (r *Reader) Row(ctx context.Context, name string, v View, key []string, w W
 		return a, err
 	}
 	defer snap.Close()
-	a.Epoch, a.Stale = snap.Epoch(), stale(v.State())
+	a.Epoch, a.Stale = snap.Epoch(), stale(v.State(), snap.Epoch())
 	values, err := snap.Shape().ParseKey(key)
 	if err != nil {
 		return a, err
@@ -101,13 +101,16 @@ func (s *Shape) ParseKey(segments []string) (schema.Row, error) {
 	return row, nil
 }
 
-// stale is why a view that is readable does not go on.
-func stale(s State) *pipeline.Refusal {
-	if s.Phase != Frozen && s.Phase != Stopped {
-		return nil
-	}
-	if s.Why != nil {
+// stale is why what is read does not go on; nil if it does.
+func stale(s State, at Epoch) *pipeline.Refusal {
+	stands := s.Phase == Frozen || s.Phase == Stopped
+	switch {
+	case stands && s.Why != nil:
 		return s.Why
+	case at.Old:
+		return ofBefore()
+	case !stands:
+		return nil
 	}
 	return &pipeline.Refusal{Code: CodeNotReady, What: "the view is " + s.Phase.String(), Mend: "evert status"}
 }
@@ -126,7 +129,7 @@ func (r *Reader) Rows(ctx context.Context, name string, v View, q url.Values, w 
 	if !kept {
 		_ = snap.Close()
 	}
-	a.Stale = stale(v.State())
+	a.Stale = stale(v.State(), a.Epoch)
 	return a, err
 }
 
@@ -182,7 +185,7 @@ func (r *Reader) nextPage(name string, v View, q url.Values, cursor string, w Wa
 	if a, err = r.readOn(l, page, limit); err != nil {
 		return a, err
 	}
-	a.Stale = stale(v.State())
+	a.Stale = stale(v.State(), a.Epoch)
 	return a, r.heldTo(a.Epoch.At, w)
 }
 

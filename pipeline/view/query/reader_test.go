@@ -262,6 +262,39 @@ func TestWaiting(t *testing.T) {
 			}
 		})
 	})
+	t.Run("R15 the definition before never stands for the new one", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			v, _, r := start(t)
+			old := at(3)
+			old.Old = true
+			v.Step(old, hundred(3))
+			v.Tell(query.State{Phase: query.Filling})
+			for _, wait := range []string{"", "s:3"} { // he may see it: his write is in it
+				a, err := read(r, v, wait, "")
+				if err != nil || a.Stale == nil || a.Stale.Code != query.CodeOld {
+					t.Errorf("wait_for=%s: %+v %v", wait, a.Stale, err)
+				}
+			}
+			a, err := r.Rows(context.Background(), "v", v, url.Values{"limit": {"2"}}, query.Wait{})
+			if err != nil || a.Stale == nil || a.Stale.Code != query.CodeOld {
+				t.Errorf("a page: %+v %v", a.Stale, err)
+			}
+			if _, err := read(r, v, "s:4", "2s"); pipeline.CodeOf(err) != query.CodeTimeout {
+				t.Errorf("a write that is not in it: %v", err)
+			}
+			go func() {
+				time.Sleep(time.Second)
+				now := at(5)
+				now.Version++
+				v.Step(now, hundred(5))
+			}()
+			a, err = read(r, v, "s:4", "2s")
+			if err != nil || a.Stale != nil || a.Epoch.Version == old.Version || !strings.Contains(lines(a.Rows), `"of 5"`) {
+				t.Errorf("once the new one is there: %+v %v", a, err)
+			}
+			r.Close()
+		})
+	})
 	t.Run("a reader that goes away", func(t *testing.T) {
 		v, clock, r := start(t)
 		v.Step(at(3), hundred(3))

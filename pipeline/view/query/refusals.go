@@ -19,6 +19,7 @@ const (
 	CodeTimeout  pipeline.Code = "WAIT_TIMEOUT"
 	CodeNotReady pipeline.Code = "VIEW_NOT_READY"
 	CodeSlow     pipeline.Code = "STREAM_TOO_SLOW"
+	CodeOld      pipeline.Code = "VIEW_OLD_VERSION"
 )
 
 // badRequest refuses what a client asked for. Neither text may hold a value.
@@ -89,6 +90,12 @@ func noProgress(view string, s State, at Vector) error {
 		r.Err, r.Mend = stated(s.Why), s.Why.Mend
 	}
 	return r
+}
+
+// ofBefore says that rows are of an earlier definition.
+func ofBefore() *pipeline.Refusal {
+	return &pipeline.Refusal{Code: CodeOld, What: "the view has another definition now, which is being built; this is the one before, as it was when that began",
+		Mend: "wait for the new one with wait_for and a position of now; `evert status` shows how far it is"}
 }
 
 func tooSlow() error {

@@ -50,6 +50,7 @@ type Epoch struct {
 	Number  uint64 // grows
 	At      Vector
 	Time    time.Time // the sources' clock, of the oldest; zero if unknown
+	Old     bool      // of an earlier definition, while the present one is built
 }
 
 // A Vector is a place in each source that a view reads: the native position.
