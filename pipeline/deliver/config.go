@@ -25,8 +25,11 @@ type Config struct {
 	Registry   registry.Registry
 	Target     func() (Target, error)               // makes a target, anew for each run
 	Transforms func() ([]pipeline.Transform, error) // likewise; nil: none
-	Limits     Limits
-	Events     Events
+	// Rejects decides what becomes of records that cannot be read (R09), as Target
+	// asks it what becomes of rows that are not taken; nil: the sink stops.
+	Rejects Rejects
+	Limits  Limits
+	Events  Events
 	// Holding tells who else holds the stable end of a topic, as a refusal that
 	// passes; nil: nobody.
 	Holding func(ctx context.Context, topic string) error

@@ -41,6 +41,9 @@ func New(c Config) *Delivery {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Rejects == nil {
+		c.Rejects = Stop{}
+	}
 	if c.Holding == nil {
 		c.Holding = func(context.Context, string) error { return nil }
 	}

@@ -283,11 +283,22 @@ func (p *pump) record(ctx context.Context, r *log.Record) error {
 		}
 		err = p.add(ctx, r)
 	}
-	if err != nil || !p.load.isFull(p.Limits.Bytes/readAhead, p.Limits.Rows) {
+	if err = p.aside(ctx, r, err); err != nil || !p.load.isFull(p.Limits.Bytes/readAhead, p.Limits.Rows) {
 		return err
 	}
 	p.at.read[r.Partition] = r.Offset + 1
 	return p.send(ctx, p.inside())
+}
+
+// aside asks what becomes of a record that cannot be read (R09); any other error
+// is given back.
+func (p *pump) aside(ctx context.Context, r *log.Record, err error) error {
+	var poison *intake.Poison
+	var why *pipeline.Refusal
+	if !errors.As(err, &poison) || !errors.As(p.stopped(err), &why) {
+		return err
+	}
+	return p.Rejects.Reject(ctx, Rejection{Place: Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, Why: why})
 }
 
 // inside is the place that lies here, inside a step; nil where none may.

@@ -42,7 +42,7 @@ func (c *Config) stopped(err error) error {
 	case errors.As(err, &poison):
 		return &pipeline.Refusal{Code: CodePoison, Where: fmt.Sprintf("%s offset %d", poison.TopicPartition, poison.Offset),
 			What: "the record cannot be read, and without it sink " + c.Name + " would be wrong", Err: poison.Err,
-			Mend: "evert tail " + poison.Topic + "   # shows what is there; then copy the table again: evert reset SOURCE --resnapshot --yes"}
+			Mend: "evert skip " + c.Name + "   # goes on without it, and keeps it in the dead letters"}
 	case errors.As(err, &gone):
 		return &pipeline.Refusal{Code: CodeInputGone, Where: "sink " + c.Name + ", topic " + gone.Topic, What: gone.What,
 			Mend: "evert status   # whether its source still writes it; what has a new name needs it in sinks." + c.Name + ".from"}

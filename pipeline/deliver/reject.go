@@ -30,5 +30,5 @@ func (Stop) Reject(_ context.Context, rejected ...Rejection) error {
 	if len(rejected) == 0 {
 		return nil
 	}
-	return rejected[0].Why
+	return &Halt{Place: rejected[0].Place, Err: rejected[0].Why}
 }

@@ -14,6 +14,11 @@ func ofDeadLetters() []Entry {
 			Mend: "`evert dlq list SINK` says why rows were not taken. When that is mended: `evert dlq replay SINK --yes`; or write a larger max_dead_letters below the sink.",
 		},
 		{
+			Code: "SINK_REPLAY",
+			Text: "Dead letters cannot be delivered once more now, because the sink is being filled: every row of its topic is delivered anyway.",
+			Mend: "Wait until `evert status` says that the sink follows; what is left among the letters then can be replayed.",
+		},
+		{
 			Code: "SKIPPED",
 			Text: "The reason of a dead letter: `evert skip` told the sink to go on without the record. What was wrong with it stands behind it, with its own code.",
 			Mend: "`evert dlq replay SINK --yes` delivers it after all, when what was wrong is mended.",

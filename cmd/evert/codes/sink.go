@@ -5,8 +5,8 @@ func ofSink() []Entry {
 	return []Entry{
 		{
 			Code: "SINK_POISON",
-			Text: "A record of the topic that a sink delivers cannot be read: it has no schema id, the registry does not know the id, or its bytes are not of that schema. Somebody else wrote it, or it is damaged. Without it the outside system would hold something wrong, so the sink stops before it; what was delivered stays. The other sinks go on.",
-			Mend: "Look at the record where the message says: `evert tail TOPIC`. If it is not Evert's, take its writer the right to write there; then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+			Text: "A record of the topic that a sink delivers cannot be read: it has no schema id, the registry does not know the id, or its bytes are not of that schema. Somebody else wrote it, or it is damaged. Without it the outside system may hold something wrong, so the sink stops before it; what was delivered stays. With on_reject: dead_letter below the sink it goes on, and keeps the record as a dead letter. The other sinks go on.",
+			Mend: "Look at the record where the message says: `evert tail TOPIC`. If it is not Evert's, take its writer the right to write there, and go on without it: `evert skip SINK`. If it is, its row may be missing in the outside system until its next change; `evert reset SOURCE --resnapshot --yes` copies the tables again.",
 		},
 		{
 			Code: "SINK_COLUMN",

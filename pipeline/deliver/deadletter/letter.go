@@ -66,6 +66,13 @@ func idOf(p deliver.Place, topicID string) string {
 	return fmt.Sprintf("%s/%d/%d@%s", p.Topic, p.Partition, p.Offset, topicID)
 }
 
+// OfTopic names the identity of the topic that the letter comes from: a topic of
+// the same name that was made anew has another one, and other offsets.
+func (l *Letter) OfTopic() string {
+	_, id, _ := strings.Cut(l.ID, "@")
+	return id
+}
+
 // ParsePlace reads topic/partition/offset, as messages and lists show it.
 func ParsePlace(text string) (p deliver.Place, err error) {
 	text, _, _ = strings.Cut(text, "@")

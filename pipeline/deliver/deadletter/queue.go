@@ -48,6 +48,7 @@ type Queue struct {
 	known  map[string]known
 	ids    map[string]string // of the topics that letters come from
 	swept  time.Time
+	again  map[deliver.Place]bool // rejected in the replay that goes on; nil: none does
 }
 
 // known is what is remembered of a letter.
@@ -76,6 +77,12 @@ func New(c Config) *Queue {
 func (q *Queue) Reject(ctx context.Context, rejected ...deliver.Rejection) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.again != nil {
+		for _, r := range rejected {
+			q.again[r.Place] = true
+		}
+		return q.keep(ctx, rejected, true)
+	}
 	keep, halt := q.decide(rejected)
 	if err := q.keep(ctx, keep, false); err != nil {
 		return err
@@ -100,11 +107,18 @@ func (q *Queue) decide(rejected []deliver.Rejection) (keep []deliver.Rejection, 
 	return keep, nil
 }
 
-// Again notes letters that were delivered once more and rejected once more.
-func (q *Queue) Again(ctx context.Context, rejected ...deliver.Rejection) error {
+// Replaying runs fn, in which letters are delivered once more, and gives those that
+// were rejected once more: they stay, with one more attempt, whatever the policy.
+// One at a time does it, while the sink rests.
+func (q *Queue) Replaying(fn func() error) (rejected map[deliver.Place]bool, err error) {
+	q.mu.Lock()
+	q.again = map[deliver.Place]bool{}
+	q.mu.Unlock()
+	err = fn()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.keep(ctx, rejected, true)
+	rejected, q.again = q.again, nil
+	return rejected, err
 }
 
 // keep writes the letters that are not there yet; with again, all of them.

@@ -199,8 +199,13 @@ func TestReplay(t *testing.T) {
 	if err := q.Reject(t.Context(), rejection(1), rejection(2)); err != nil {
 		t.Fatal(err)
 	}
-	if err := q.Again(t.Context(), rejection(1)); err != nil {
-		t.Fatal(err)
+	rejected, err := w.queue(deadletter.Config{}).Replaying(func() error { return nil })
+	if err != nil || len(rejected) != 0 {
+		t.Fatal(rejected, err)
+	}
+	rejected, err = q.Replaying(func() error { return q.Reject(t.Context(), rejection(1)) })
+	if err != nil || len(rejected) != 1 || !rejected[place(1)] {
+		t.Fatal(rejected, err)
 	}
 	w.want("1=2 2=1")
 	list, err := deadletter.List(t.Context(), w.log, deadletter.Topic("shop", "hook"))

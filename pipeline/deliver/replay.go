@@ -1,0 +1,223 @@
+package deliver
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/intake"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// An Outcome is what became of a record that was to be delivered once more.
+type Outcome string
+
+// A record was handed to the target (who may have rejected it again); has a newer
+// one of its key, which was delivered in its turn or will be; cannot be read; or
+// lies before the sink, which has not passed it yet.
+const (
+	Delivered  Outcome = "delivered"
+	Newer      Outcome = "newer"
+	Unreadable Outcome = "unreadable"
+	Ahead      Outcome = "ahead"
+)
+
+// CodeReplay says that records cannot be delivered once more now.
+const CodeReplay pipeline.Code = "SINK_REPLAY"
+
+// Replay delivers records of the topic once more, in the order of their places,
+// through the transforms and into the target, and says what became of each. Its
+// commit leaves the target's place where it is. With dry nothing is delivered, and
+// what would be counts as Delivered. Run does not run meanwhile. After an error
+// the records may have been delivered, and nothing is known of them.
+func (d *Delivery) Replay(ctx context.Context, places []Place, dry bool) (map[Place]Outcome, error) {
+	target, err := d.Target()
+	if err != nil {
+		return nil, fmt.Errorf("make the target of sink %s: %w", d.Name, err)
+	}
+	defer target.Close()
+	from, err := target.Open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open sink: %w", err)
+	}
+	at, err := parseStanding(from.State)
+	if from.IsZero() || err != nil || !at.whole || at.definition != d.Definition {
+		return nil, &pipeline.Refusal{Code: CodeReplay, Where: "sink " + d.Name, What: "it is being filled, so that every row is delivered anyway",
+			Mend: "evert status   # when it follows, replay what is left"}
+	}
+	r := &replay{Delivery: d, target: target, at: at, outcomes: map[Place]Outcome{}}
+	found, err := r.look(ctx, places)
+	if err != nil || dry {
+		return r.outcomes, err
+	}
+	if err := r.deliver(ctx, found); err != nil {
+		return nil, err
+	}
+	return r.outcomes, target.Commit(ctx, from)
+}
+
+// A replay is one call of Replay.
+type replay struct {
+	*Delivery
+	target     Target
+	transforms []pipeline.Transform
+	at         *standing
+	outcomes   map[Place]Outcome
+}
+
+// look finds the records that are the newest of their keys, in the order of their
+// places, and the outcome of the others.
+func (r *replay) look(ctx context.Context, places []Place) (found []wanted, err error) {
+	by := map[int32][]int64{}
+	for _, p := range places {
+		switch read, known := r.at.read[p.Partition]; {
+		case p.Topic != r.Topic || known && p.Offset < r.void(p.Partition):
+			r.outcomes[p] = Newer
+		case p.Offset >= read:
+			r.outcomes[p] = Ahead
+		default:
+			r.outcomes[p] = Newer // until it is found, and nothing newer
+			by[p.Partition] = append(by[p.Partition], p.Offset)
+		}
+	}
+	infos, err := r.Log.Admin().Topics(ctx, r.Topic)
+	if err != nil || len(infos) == 0 {
+		return nil, err
+	}
+	for _, partition := range slices.Sorted(maps.Keys(by)) {
+		if int(partition) >= len(infos[0].Ends) {
+			continue
+		}
+		some, err := r.lookIn(ctx, log.TopicPartition{Topic: r.Topic, Partition: partition}, by[partition], infos[0].Ends[partition])
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// void gives the offset below which rows are void.
+func (r *replay) void(partition int32) int64 {
+	from := r.at.cut.Tables[r.Topic].From
+	if int(partition) < len(from) {
+		return from[partition]
+	}
+	return 0
+}
+
+func (r *replay) lookIn(ctx context.Context, tp log.TopicPartition, offsets []int64, bounds log.Ends) (found []wanted, err error) {
+	slices.Sort(offsets)
+	bounds.Start = max(bounds.Start, offsets[0])
+	newest := map[string]wanted{} // of the keys that were asked for
+	err = log.Scan(ctx, r.Log, tp, bounds, func(rec *log.Record) error {
+		_, asked := slices.BinarySearch(offsets, rec.Offset)
+		had, known := newest[string(rec.Key)]
+		switch {
+		case asked:
+			newest[string(rec.Key)] = wanted{cloneRecord(rec), placeOfRecord(rec)}
+		case known && rec.Value == nil && rec.Offset < r.at.read[tp.Partition]:
+			had.record = cloneRecord(rec) // the row is gone, which may be what was asked for: its delete stands before
+			newest[string(rec.Key)] = had
+		case known:
+			delete(newest, string(rec.Key))
+		}
+		return nil
+	})
+	if errors.Is(err, log.ErrGap) {
+		err = nil // what is gone has a newer one
+	}
+	for _, w := range newest {
+		found = append(found, w)
+		r.outcomes[w.place] = Delivered
+	}
+	slices.SortFunc(found, func(a, b wanted) int { return cmp.Compare(a.record.Offset, b.record.Offset) })
+	return found, err
+}
+
+// wanted is the newest record of a key, for the place that was asked for.
+type wanted struct {
+	record log.Record
+	place  Place
+}
+
+func placeOfRecord(r *log.Record) Place {
+	return Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+}
+
+func cloneRecord(r *log.Record) log.Record {
+	c := *r
+	c.Key, c.Headers = bytes.Clone(r.Key), nil
+	c.Value = bytes.Clone(r.Value)
+	for _, h := range r.Headers {
+		c.Headers = append(c.Headers, log.Header{Key: h.Key, Value: bytes.Clone(h.Value)})
+	}
+	return c
+}
+
+// deliver decodes the records as the sink does, and writes them.
+func (r *replay) deliver(ctx context.Context, found []wanted) (err error) {
+	if r.Transforms != nil {
+		if r.transforms, err = r.Transforms(); err != nil {
+			return err
+		}
+	}
+	p := &pump{Source: &Source{Config: &r.Config}, at: r.at, missing: map[string]bool{}, deleted: map[int32][]byte{}, load: &load{}}
+	p.decoder = intake.Decoder{Log: r.Log, Registry: r.Registry, Map: p.mapTo}
+	if err := p.refresh(ctx); err != nil {
+		return err
+	}
+	for i := range found {
+		if err := r.one(ctx, p, &found[i]); err != nil {
+			return p.stopped(err)
+		}
+	}
+	return r.write(ctx, p)
+}
+
+// one adds one record, and writes what there is when that is enough.
+func (r *replay) one(ctx context.Context, p *pump, w *wanted) error {
+	rec := &w.record
+	err := p.add(ctx, rec)
+	if errors.Is(err, errShape) {
+		if err := r.write(ctx, p); err != nil {
+			return err
+		}
+		err = p.add(ctx, rec)
+	}
+	var poison *intake.Poison
+	switch {
+	case errors.As(err, &poison):
+		r.outcomes[w.place] = Unreadable
+		return nil
+	case err != nil:
+		return err
+	case p.missing[string(rec.Key)]:
+		r.outcomes[w.place] = Newer
+	}
+	if p.load.isFull(r.Limits.Bytes/readAhead, r.Limits.Rows) {
+		return r.write(ctx, p)
+	}
+	return nil
+}
+
+// write gives what is gathered to the target.
+func (r *replay) write(ctx context.Context, p *pump) (err error) {
+	p.announce(p.load)
+	b := p.load.batch
+	p.load = &load{}
+	for _, t := range r.transforms {
+		if b, err = t.Apply(ctx, b); err != nil {
+			return fmt.Errorf("transform: %w", err)
+		}
+	}
+	if len(b.Changes) == 0 && len(b.Tables) == 0 {
+		return nil
+	}
+	return r.target.Write(ctx, b)
+}
