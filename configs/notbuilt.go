@@ -16,12 +16,7 @@ type unbuilt struct {
 
 func unbuiltKeys() []unbuilt {
 	return []unbuilt{
-		{"sinks.*.opensearch", nil, "OpenSearch is not delivered to yet"},
 		{"sinks.*.bleve", nil, "no embedded index is kept yet"},
-		{"sinks.*.postgres", nil, "Postgres is not delivered to yet"},
-		{"sinks.*.webhook", nil, "webhooks are not called yet"},
-		{"sinks.*.files", nil, "files are not written yet"},
-		{"sinks.*.stdout", nil, "the standard output is not written to yet"},
 		{"sinks.*.on_reject", []string{"stop"}, "rejected rows are not kept yet"},
 		{"sinks.*.transforms", nil, "rows are delivered as they are yet"},
 		{"sources.*.mysql", nil, "MySQL and MariaDB are not captured yet"},

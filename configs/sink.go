@@ -47,7 +47,54 @@ func sinkKinds() []string {
 	return []string{"opensearch", "bleve", "postgres", "webhook", "files", "stdout"}
 }
 
+// Table gives the table that the sink delivers; ok is false if it is a view.
+func (s *Sink) Table() (source, schema, table string, ok bool) {
+	source, rest, dotted := strings.Cut(s.From, ".")
+	if !dotted {
+		return "", "", "", false
+	}
+	p, err := ParseTable(rest)
+	if err != nil {
+		return "", "", "", false
+	}
+	schema, table, exact := p.Exact()
+	return source, schema, table, exact
+}
+
+// checkFrom finds what a sink delivers among the views and tables of the file.
+func (d *decoder) checkFrom(c *Config, name string, s *Sink) {
+	if c.Views[s.From] != nil || !d.wrote("sinks", name, "from") {
+		return
+	}
+	wrong := func(what, mend string) { d.add(d.at("sinks", name, "from"), badValue, what, mend) }
+	known := "write a view of the file, or a table as <source>.<schema>.<table>"
+	source, schema, table, ok := s.Table()
+	switch {
+	case !ok && !strings.Contains(s.From, "."):
+		wrong("there is no view "+s.From, known+among(sortedKeys(c.Views)))
+	case !ok:
+		wrong(quoteName(s.From)+" is no table", known)
+	case c.Sources[source] == nil:
+		wrong("there is no source "+source, known+among(sortedKeys(c.Sources)))
+	default:
+		section, tables, exclude := c.Sources[source].Patterns()
+		if !Captures(tables, exclude, schema, table) {
+			_, full, _ := strings.Cut(s.From, ".")
+			wrong("source "+source+" does not capture table "+full, "add "+full+" to sources."+source+"."+section+".tables")
+		}
+	}
+}
+
+// among names what there is.
+func among(known []string) string {
+	if len(known) == 0 {
+		return ""
+	}
+	return "; there are " + strings.Join(known, ", ")
+}
+
 func (d *decoder) checkSink(c *Config, name string, s *Sink) {
+	d.checkFrom(c, name, s)
 	d.checkTransforms(s.Transforms, "sinks", name, "transforms")
 	kinds := sinkKinds()
 	written := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return !d.wrote("sinks", name, kind) })

@@ -62,6 +62,13 @@ import (
 //	                          │                         ▼                             │
 //	                          │                      query.Reader ◄── api             │
 //	                          └───────────────────────────────────────────────────────┘
+//	  5c openSinks ───────► per sink:
+//	                          ┌─ delivering ──────────────────────────────────────────┐
+//	                          │  supervise.Component                                  │
+//	                          │    └─ deliver.Delivery: a pipeline.Stage for each run │
+//	                          │         deliver.Source ─► transforms ─► the outlet's  │
+//	                          │         Target ─► the outside system                  │
+//	                          └───────────────────────────────────────────────────────┘
 //	  6 listen ──────────────────► api: serve.http, serve.health, evert.sock; listener: serve.kafka
 //	  7 start ───────────────────► one goroutine per component, one per prober, one that watches
 //	  8 wait ────────────────────► SIGTERM, or all sources done, or the first failure
@@ -83,6 +90,7 @@ type daemon struct {
 	shown        api.Views     // nil: there are none
 	comparing    sync.Mutex    // held by verify
 	views        *viewing      // the same; nil: there are none
+	sinks        *sinking      // nil: there are none
 	servers      []server
 	kafka        *listener.Server // serve.kafka; nil if it is off
 	listen       []api.Address
@@ -152,7 +160,7 @@ func ofCluster(err error) error {
 // boot makes everything; nothing runs before its last step.
 func (d *daemon) boot(ctx context.Context) error {
 	d.prepare()
-	steps := []func(context.Context) error{d.own, d.openLog, d.openRegistry, d.openSources, d.openViews, d.listenAll}
+	steps := []func(context.Context) error{d.own, d.openLog, d.openRegistry, d.openSources, d.openViews, d.openSinks, d.listenAll}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -316,7 +324,8 @@ func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
 		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats,
-		Cluster: d.topics.cluster, Stucks: d.watch.stuck, Registry: d.schemas, Views: d.views.reports(), Meters: d.views.meters()},
+		Cluster: d.topics.cluster, Stucks: d.watch.stuck, Registry: d.schemas, Views: d.views.reports(), Meters: d.views.meters(),
+		Sinks: d.sinks.reports(), SinkMeters: d.sinks.meters()},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests,
@@ -357,6 +366,7 @@ func (d *daemon) start(ctx context.Context) {
 		c.start(ctx)
 	}
 	d.views.start(ctx)
+	d.sinks.start(ctx)
 	ctx, d.rest = context.WithCancel(ctx)
 	d.tasks.Go(func() { d.watch.run(ctx) })
 	if d.manager != nil {
@@ -375,6 +385,7 @@ func (d *daemon) wait(ctx context.Context) error {
 			c.wait()
 		}
 		d.views.caughtUp(ctx)
+		d.sinks.caughtUp(ctx)
 	}()
 	select {
 	case <-ctx.Done():
@@ -410,9 +421,11 @@ func (d *daemon) drain() {
 		c.cancel()
 	}
 	d.views.cancel()
+	d.sinks.cancel()
 	for _, c := range d.captures {
 		c.wait()
 	}
+	d.sinks.wait()
 	d.tasks.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

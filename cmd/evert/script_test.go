@@ -188,7 +188,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 
 func environ(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "URL", "ADMIN", "USER_URL", "PORT"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "URL", "ADMIN", "USER_URL", "PORT", "SEARCH"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

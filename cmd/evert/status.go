@@ -91,7 +91,50 @@ func writeStatus(w io.Writer, s terminal.Style, st *api.Status) error {
 	if err := writeViews(w, s, st.Views); err != nil {
 		return err
 	}
+	if err := writeSinks(w, s, st.Sinks); err != nil {
+		return err
+	}
 	return writeReaders(w, s, st.Readers)
+}
+
+// writeSinks prints the sinks, and what is wrong with them.
+func writeSinks(w io.Writer, s terminal.Style, sinks []monitor.SinkStatus) error {
+	if len(sinks) == 0 {
+		return nil
+	}
+	t := terminal.Table{Indent: "  ", Style: s, Header: []string{"SINK", "KIND", "FROM", "STATE", ">BEHIND", ">ROWS BEHIND", ">DELIVERED", ">REJECTED"}}
+	for i := range sinks {
+		k := &sinks[i]
+		behind, rows := "nothing", "not known"
+		if k.LagSeconds > 0 {
+			behind = terminal.Duration(time.Duration(k.LagSeconds * float64(time.Second)))
+		}
+		if k.LagRows != nil {
+			rows = terminal.Count(*k.LagRows)
+		}
+		t.Add(k.Name, k.Kind, k.From, sinkStateText(s, k), behind, rows, terminal.Count(int64(k.Totals.Rows)), terminal.Count(int64(k.Totals.Rejected)))
+	}
+	fmt.Fprintln(w)
+	if err := t.Write(w); err != nil {
+		return err
+	}
+	for i := range sinks {
+		if p := sinks[i].Problem; p != nil {
+			fmt.Fprintf(w, "  sink %s: %s\n  mend: %s\n", sinks[i].Name, s.Red(p.Text), p.Mend)
+		}
+	}
+	return nil
+}
+
+func sinkStateText(s terminal.Style, k *monitor.SinkStatus) string {
+	text := stateText(s, k.State)
+	if f := k.Filling; f != nil {
+		text += fmt.Sprintf(" %.0f%%", 100*f.Ratio)
+		if f.LeftSeconds > 0 {
+			text += ", " + terminal.Duration(time.Duration(f.LeftSeconds*float64(time.Second))) + " left"
+		}
+	}
+	return text
 }
 
 // writeViews prints the views, and what is wrong with them.

@@ -4,9 +4,12 @@ package alerts
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -216,6 +219,65 @@ func TestViewBehind(t *testing.T) {
 	l.await("a view that has caught up", showing(2))
 	l.watch(30 * time.Second)
 	l.fires(butTheDisk)
+}
+
+// S07 A system that is away stops its sink, and nothing else; when it is back the
+// sink catches up by itself.
+func TestSinkBehind(t *testing.T) {
+	t.Parallel()
+	tool(t)
+	w := suite.NewWorld(t, pgtest.Start(t, pgtest.Options{}), fmt.Sprintf("sink_%x", harness.Seed(t)&0xffffff))
+	away := &endpoint{}
+	server := httptest.NewServer(away)
+	defer server.Close()
+	w.Options = harness.Options{Source: "commit_interval: 10ms\nidle_interval: 100ms\n", More: `sinks:
+  copy:
+    from: db.public.cakes
+    retry_max: 1s
+    webhook: {url: "` + server.URL + `", retry_for: 1s}
+`}
+	w.SQL(w.Database, "CREATE TABLE cakes (id int PRIMARY KEY, parts int NOT NULL)", "ALTER TABLE cakes OWNER TO capture", "INSERT INTO cakes VALUES (1, 4)")
+	w.Run()
+	l := newTimeline(t, w.Data())
+	l.await("a sink that follows", delivered(1))
+	l.watch(6 * time.Minute)
+	l.fires(butTheDisk)
+
+	away.gone.Store(true)
+	w.SQL(w.Database, "INSERT INTO cakes VALUES (2, 8)")
+	l.await("a sink that is down and behind", func(values map[string]float64) bool {
+		up, _ := value(values, `evert_component_up{component="sink copy"`)
+		lag, _ := value(values, sinkAged)
+		source, _ := value(values, `evert_component_up{component="source db"`)
+		return up == 0 && lag > 0 && source == 1
+	})
+	l.watch(11 * time.Minute)
+	l.fires(butTheDisk, sinkDown, sinkBehind)
+
+	away.gone.Store(false)
+	l.await("a sink that has caught up", delivered(2))
+	l.watch(30 * time.Second)
+	l.fires(butTheDisk)
+}
+
+// endpoint is a webhook's that can be away.
+type endpoint struct{ gone atomic.Bool }
+
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	if e.gone.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// delivered waits for a sink that runs, is not behind, and has delivered so many
+// rows.
+func delivered(rows float64) func(map[string]float64) bool {
+	return func(values map[string]float64) bool {
+		up, _ := value(values, `evert_component_up{component="sink copy"`)
+		lag, known := value(values, sinkAged)
+		out, _ := value(values, "evert_sink_rows_total{")
+		return known && up == 1 && lag == 0 && out == rows
+	}
 }
 
 // showing waits for a view that runs, is not behind, and has changed so many rows.

@@ -73,7 +73,7 @@ func (l *timeline) scrape() map[string]float64 {
 	}
 	for name, v := range values {
 		l.pad(name)
-		if strings.HasPrefix(name, aged) {
+		if strings.HasPrefix(name, aged) || strings.HasPrefix(name, sinkAged) {
 			v = l.grown(name, v)
 		}
 		l.series[name] = append(l.series[name], strconv.FormatFloat(v, 'g', -1, 64))
@@ -85,9 +85,12 @@ func (l *timeline) scrape() map[string]float64 {
 	return values
 }
 
-// aged counts the seconds since something, and its alert waits for more of them
-// than a test has.
-const aged = "evert_view_lag_seconds{"
+// aged and sinkAged count the seconds since something, and their alerts wait for
+// more of them than a test has.
+const (
+	aged     = "evert_view_lag_seconds{"
+	sinkAged = "evert_sink_lag_seconds{"
+)
 
 // grown adds to an age the time that passed on the timeline, and not for the
 // daemon, since the age began.
@@ -218,6 +221,8 @@ const (
 	diskFilling  = `{alertname="EvertDiskFilling"}`
 	viewDown     = `{alertname="EvertComponentDown",component="view shares"}`
 	viewBehind   = `{alertname="EvertViewBehind"}`
+	sinkDown     = `{alertname="EvertComponentDown",component="sink copy"}`
+	sinkBehind   = `{alertname="EvertSinkBehind"}`
 	readerBehind = `{alertname="EvertReaderFallsBehind"}`
 )
 

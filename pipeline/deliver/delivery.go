@@ -208,16 +208,22 @@ func (d *Delivery) Close() {
 
 func (d *Delivery) rests() bool { return d.pauses.Load() > 0 }
 
+// Pause makes the sink read nothing more, from its next place on, until release is
+// called.
+func (d *Delivery) Pause() (release func()) {
+	d.pauses.Add(1)
+	d.wake()
+	return sync.OnceFunc(func() {
+		d.pauses.Add(-1)
+		d.wake()
+	})
+}
+
 // Rest makes the sink stay where it is, at a cut that its target has reached, until
 // release is called: nothing more is read, and the cut stays sound on an embedded
 // log. It waits for that until ctx ends; the cut is of the sink's topic alone.
 func (d *Delivery) Rest(ctx context.Context) (cut log.Frontier, release func(), err error) {
-	d.pauses.Add(1)
-	release = sync.OnceFunc(func() {
-		d.pauses.Add(-1)
-		d.wake()
-	})
-	d.wake()
+	release = d.Pause()
 	for {
 		moved := d.Moved()
 		if cut, ok := d.display.rests(); ok {

@@ -20,6 +20,7 @@ type Status struct {
 	Readers []monitor.ReaderStatus `json:"readers,omitempty"` // consumer groups on the table topics
 	Sources []monitor.SourceStatus `json:"sources"`
 	Views   []monitor.ViewStatus   `json:"views,omitempty"`
+	Sinks   []monitor.SinkStatus   `json:"sinks,omitempty"`
 	// Findings are what is not as the file says and stops nothing.
 	Findings []monitor.Problem `json:"findings,omitempty"`
 	At       time.Time         `json:"at"`

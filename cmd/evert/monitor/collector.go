@@ -26,6 +26,9 @@ type Collector struct {
 
 	Views  func() []ViewStatus // nil: there are none
 	Meters []*View             // theirs
+
+	Sinks      func() []SinkStatus // nil: there are none
+	SinkMeters []*Sink             // theirs
 }
 
 // Describe lists the metrics.
@@ -45,6 +48,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- g.desc
 	}
 	c.describeViews(ch)
+	c.describeSinks(ch)
 }
 
 // Collect reads what there is.
@@ -58,6 +62,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	health := Judge(all)
 	c.collectViews(ch, &health)
+	c.collectSinks(ch, &health)
 	light, full := health.Light, c.LogFull != nil && c.LogFull()
 	if len(c.Stucks.List()) > 0 {
 		light = worse(light, Degraded)

@@ -58,7 +58,14 @@ func everything(t *testing.T) *Collector {
 		s.Hydration = &Hydration{Rows: 1, Ratio: .5}
 		return []ViewStatus{s}
 	}
-	return &Collector{Views: views, Meters: []*View{totals}, Registry: &schemas, Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,
+	search := NewSink("search", "opensearch")
+	search.Committed(time.Second)
+	sinks := func() []SinkStatus {
+		s, rows := search.Status(), int64(3)
+		s.LagRows, s.Filling = &rows, &Fill{Rows: 1, Ratio: .5}
+		return []SinkStatus{s}
+	}
+	return &Collector{Views: views, Meters: []*View{totals}, Sinks: sinks, SinkMeters: []*Sink{search}, Registry: &schemas, Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,
 		Kafka:   func() (listener.Stats, bool) { return listener.Stats{Connections: 1, Records: 7}, true },
 		Cluster: &ClusterStatus{TransactionVersion: 2}, Stucks: &Stucks{}}
 }
@@ -169,7 +176,7 @@ func labelsOf(m *dto.Metric) map[string]string {
 
 // X08 a metric's labels are few, and no value of a row gets among them.
 func TestMetricsHoldNoRows(t *testing.T) {
-	allowed := map[string]bool{"source": true, "state": true, "status": true, "table": true, "component": true, "health": true, "version": true, "group": true, "edge": true, "of": true, "route": true, "class": true, "view": true}
+	allowed := map[string]bool{"source": true, "state": true, "status": true, "table": true, "component": true, "health": true, "version": true, "group": true, "edge": true, "of": true, "route": true, "class": true, "view": true, "sink": true}
 	for _, f := range gather(t, everything(t)) {
 		for _, m := range f.GetMetric() {
 			for name := range labelsOf(m) {

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/supervise"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/transform"
+	"github.com/evertdb/evert/pipeline/view"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// sinking are the sinks of a daemon.
+type sinking struct {
+	byName map[string]*delivering
+	all    []*delivering // by name
+}
+
+// openSinks makes the sinks of the file; nothing runs yet.
+func (d *daemon) openSinks(context.Context) error {
+	if len(d.config.Sinks) == 0 {
+		return nil
+	}
+	d.sinks = &sinking{byName: map[string]*delivering{}}
+	for _, name := range slices.Sorted(maps.Keys(d.config.Sinks)) {
+		s, err := d.newDelivering(name)
+		if err != nil {
+			return err
+		}
+		d.sinks.byName[name] = s
+		d.sinks.all = append(d.sinks.all, s)
+	}
+	return nil
+}
+
+// The methods may be called with a nil s: there are no sinks.
+
+func (s *sinking) each(f func(*delivering)) {
+	if s != nil {
+		for _, one := range s.all {
+			f(one)
+		}
+	}
+}
+
+func (s *sinking) start(ctx context.Context) { s.each(func(d *delivering) { d.start(ctx) }) }
+func (s *sinking) cancel()                   { s.each(func(d *delivering) { d.cancel() }) }
+func (s *sinking) wait()                     { s.each((*delivering).wait) }
+
+// caughtUp waits until every sink's system has what was committed, or the sink has
+// stopped.
+func (s *sinking) caughtUp(ctx context.Context) {
+	s.each(func(d *delivering) { d.caughtUp(ctx) })
+}
+
+func (s *sinking) status() (all []monitor.SinkStatus) {
+	s.each(func(d *delivering) { all = append(all, d.status()) })
+	return all
+}
+
+// reports and meters are for the metrics.
+func (s *sinking) reports() func() []monitor.SinkStatus {
+	if s == nil {
+		return nil
+	}
+	return s.status
+}
+
+func (s *sinking) meters() (all []*monitor.Sink) {
+	s.each(func(d *delivering) { all = append(all, d.meter) })
+	return all
+}
+
+// delivering is one sink and what watches over it. One goroutine owns the
+// component; others ask.
+type delivering struct {
+	daemon   *daemon
+	name     string
+	config   *configs.Sink
+	place    sinkPlace
+	outlet   outlet
+	delivery *deliver.Delivery
+	meter    *monitor.Sink
+	log      *slog.Logger
+	cancel   context.CancelFunc
+	finished chan struct{}
+
+	mu      sync.Mutex
+	problem *pipeline.Refusal // why it does not run; nil while it does
+	person  bool              // until somebody mends that
+	moved   chan struct{}     // closed when either changes
+}
+
+func (d *daemon) newDelivering(name string) (*delivering, error) {
+	config := d.config.Sinks[name]
+	kind, connector, err := connectorOf(sinkConnectors(), name, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &delivering{daemon: d, name: name, config: config, log: d.log.With("sink", name), cancel: func() {}, finished: make(chan struct{}),
+		meter: monitor.NewSink(name, kind), moved: make(chan struct{})}
+	s.place = placeOfSink(d.config, name, s.log, d.topics, d.registry)
+	s.place.rejects = s.rejects()
+	if s.outlet, err = connector.open(s.place); err != nil {
+		return nil, fmt.Errorf("sink %s: %w", name, err)
+	}
+	of, owner := ownerOfSink(config)
+	s.delivery = deliver.New(deliver.Config{
+		Deployment: d.config.Name, Name: name, Of: of, Owner: owner, Topic: s.place.topic, Definition: definitionOf(config, connector, s.place.topic),
+		Atomic: connector.atomic, Log: d.topics, Registry: d.registry, Target: s.outlet.Target, Transforms: s.transforms,
+		Limits: s.limits(), Events: s.events(), Holding: d.topics.holding,
+	})
+	return s, nil
+}
+
+// placeOfSink is where a sink stands, but for what takes its rejected rows.
+func placeOfSink(c *configs.Config, name string, logger *slog.Logger, topics log.Log, schemas registry.Registry) sinkPlace {
+	p := sinkPlace{config: c, name: name, topic: topicOfSink(c, c.Sinks[name]), dir: filepath.Join(c.DataDir, "sinks", name), log: logger, rejects: deliver.Stop{}}
+	p.table = func(ctx context.Context) (*schema.Table, error) {
+		_, t, err := deliver.Shape(ctx, schemas, p.topic)
+		return t, err
+	}
+	p.keeper = func() deliver.Keeper { return deliver.NewKeeper(topics, c.Name, name) }
+	return p
+}
+
+// topicOfSink names the topic of the view or table that a sink delivers.
+func topicOfSink(c *configs.Config, s *configs.Sink) string {
+	if source, schemaName, table, ok := s.Table(); ok {
+		return tableTopic(c, source, schemaName, table)
+	}
+	return view.Topic(c.Name, s.From)
+}
+
+// ownerOfSink says whose frontier a sink goes by.
+func ownerOfSink(s *configs.Sink) (of, owner string) {
+	if source, _, _, ok := s.Table(); ok {
+		return "source " + source, source
+	}
+	return "view " + s.From, log.ViewOwner(s.From)
+}
+
+// definitionOf says what a sink's system is filled from and how.
+func definitionOf(s *configs.Sink, c sinkConnector, topic string) string {
+	steps, err := json.Marshal(s.Transforms)
+	if err != nil {
+		panic(err) // texts and numbers always have a JSON form
+	}
+	sum := sha256.Sum256([]byte(topic + "\x00" + c.shape(s) + "\x00" + string(steps)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// rejects takes what the system does not take.
+func (s *delivering) rejects() deliver.Rejects { return countedRejects{deliver.Stop{}, s.meter} }
+
+// countedRejects counts what goes to Rejects.
+type countedRejects struct {
+	deliver.Rejects
+	meter *monitor.Sink
+}
+
+// Reject implements deliver.Rejects.
+func (c countedRejects) Reject(ctx context.Context, rejected ...deliver.Rejection) error {
+	c.meter.Rejected(len(rejected))
+	return c.Rejects.Reject(ctx, rejected...)
+}
+
+// transforms makes what rows have to pass.
+func (s *delivering) transforms() ([]pipeline.Transform, error) {
+	specs, err := transformSpecs(s.daemon.config, s.config.Transforms)
+	if err != nil || len(specs) == 0 {
+		return nil, err
+	}
+	fault := func(ctx context.Context, c *pipeline.Change, why *pipeline.Refusal) error {
+		return s.place.rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceOf(s.place.topic, c), Why: why})
+	}
+	return []pipeline.Transform{transform.New(transform.Config{Specs: specs, Fault: fault, Split: true})}, nil
+}
+
+func (s *delivering) limits() deliver.Limits {
+	c := s.daemon.config
+	return deliver.Limits{Interval: s.config.CommitInterval, Rows: s.config.MaxCommitRows, Bytes: int(s.config.MaxCommitBytes), Drain: c.Limits.DrainTimeout}
+}
+
+// start runs the component until ctx ends or cancel is called.
+func (s *delivering) start(ctx context.Context) {
+	ctx, s.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(s.finished)
+		if err := s.component().Supervise(ctx); err != nil {
+			s.daemon.fail(err)
+		}
+		s.delivery.Close()
+		if c, ok := s.outlet.(interface{ Close() error }); ok {
+			if err := c.Close(); err != nil {
+				s.log.Error("the sink's system did not close well", "error", err)
+			}
+		}
+	}()
+}
+
+func (s *delivering) wait() { <-s.finished }
+
+// sinkRetry is the first pause before another try.
+const sinkRetry = 250 * time.Millisecond
+
+func (s *delivering) component() *supervise.Component {
+	commits := uint64(0)
+	return &supervise.Component{
+		Run: s.run, Backoff: supervise.Backoff{Min: min(sinkRetry, s.config.RetryMax), Max: s.config.RetryMax}, Person: needsPerson,
+		Progressed: func() bool {
+			before := commits
+			commits = s.delivery.Status().Totals.Commits
+			return commits > before
+		},
+		FailFast: s.daemon.flags.failFast,
+		Events:   supervise.Events{Starting: func(int) { s.meter.Starting() }, Failed: s.failed},
+	}
+}
+
+// run delivers while this daemon owns the sink, and stands by while another does.
+func (s *delivering) run(ctx context.Context) error {
+	name := s.daemon.config.Name
+	err := log.Own(ctx, s.daemon.topics, deliver.Group(name, s.name), deliver.Topic(name, s.name), s.meter.StandingBy, func(ctx context.Context) error {
+		s.meter.Owning()
+		return s.delivery.Run(ctx)
+	})
+	return err
+}
+
+// change changes what others see, and wakes those who wait for that.
+func (s *delivering) change(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+func (s *delivering) failed(err error, wait time.Duration) {
+	if errors.Is(err, log.ErrLost) {
+		s.log.Info("the sink went to another daemon")
+		return
+	}
+	person := needsPerson(err)
+	p := monitor.ProblemOf(err, time.Now())
+	s.meter.Failed(p, wait, person)
+	s.change(func() {
+		s.person, s.problem = person, &pipeline.Refusal{Code: p.Code, Where: "sink " + s.name, What: p.Text, Mend: p.Mend}
+	})
+	level := slog.LevelWarn
+	if person {
+		level = slog.LevelError
+	}
+	s.log.Log(context.Background(), level, "the sink does not get on and will be tried again; what was delivered stays", "error", p.Text, "code", string(p.Code),
+		"mend", p.Mend, "retry_in", wait.Round(time.Millisecond).String())
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// How a sink is, for readers, people and metrics.
+
+// events are the words of the log, and the numbers of the metrics.
+func (s *delivering) events() deliver.Events {
+	return deliver.Events{
+		Opened: func(o deliver.Opening) {
+			s.change(func() { s.problem, s.person = nil, false })
+			s.meter.Running()
+			if o.Filling {
+				s.log.Info("filling the sink's system from the beginning of its topic", "topic", s.place.topic)
+				return
+			}
+			s.log.Info("the sink goes on", "position", o.At.String(), "rows_behind_it", o.Inside)
+		},
+		Held: func(why *pipeline.Refusal) {
+			if why == nil {
+				s.log.Info("the sink is held no longer")
+				return
+			}
+			s.log.Warn("the sink is held", "why", why.What, "code", string(why.Code), "mend", why.Mend)
+		},
+		Filling: func(p deliver.Progress) {
+			s.log.Info("filling", "rows", p.Rows, "share", p.Share(), "left", p.Left().Round(time.Second).String())
+		},
+		Filled: func(at pipeline.Position, p deliver.Progress) {
+			s.log.Info("the sink's system is filled, and its readers see that", "position", at.String(), "rows", p.Rows, "took", p.Took.Round(time.Millisecond).String())
+		},
+		Renewing: func(why string) {
+			s.log.Warn("what the sink's system holds is given up, and filled anew beside what readers see", "why", why)
+		},
+		Committed: func(c pipeline.Committed) { s.meter.Committed(c.Took) },
+	}
+}
+
+// status gives how the sink is now.
+func (s *delivering) status() monitor.SinkStatus {
+	st, d, now := s.meter.Status(), s.delivery.Status(), time.Now()
+	st.From, st.Topic, st.Position = s.config.From, s.place.topic, d.At.Native
+	st.Totals.Rows, st.Totals.Bytes, st.Totals.Commits, st.Totals.Renewals = d.Totals.Rows, d.Totals.Bytes, d.Totals.Commits, d.Totals.Renewals
+	if d.Behind.Known {
+		st.LagRows = &d.Behind.Records
+	}
+	if !d.Behind.Since.IsZero() {
+		st.LagSeconds = max(0, now.Sub(d.Behind.Since).Seconds())
+	}
+	if st.State != monitor.Streaming {
+		return st
+	}
+	switch d.Phase {
+	case deliver.Filling:
+		st.State = monitor.Filling
+		st.Filling = &monitor.Fill{Rows: d.Progress.Rows, Ratio: d.Progress.Share(), LeftSeconds: d.Progress.Left().Seconds()}
+	case deliver.Frozen:
+		st.State = monitor.Frozen
+	}
+	if d.Held != nil && st.Problem == nil {
+		st.Problem = monitor.ProblemOf(d.Held, now)
+	}
+	return st
+}
+
+// caughtUp waits until the sink's system has what was committed by now, or a
+// person has to mend it.
+func (s *delivering) caughtUp(ctx context.Context) {
+	for {
+		delivered := s.delivery.Moved()
+		s.mu.Lock()
+		moved, stopped, problem := s.moved, s.person, s.problem
+		s.mu.Unlock()
+		if stopped {
+			s.daemon.fail(problem)
+			return
+		}
+		if s.has(ctx) {
+			return
+		}
+		select {
+		case <-delivered:
+		case <-moved:
+		case <-s.finished:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// has reports whether the newest frontier was delivered.
+func (s *delivering) has(ctx context.Context) bool {
+	d := s.delivery.Status()
+	if d.At.IsZero() {
+		return false
+	}
+	_, owner := ownerOfSink(s.config)
+	fold, err := log.ReadFrontier(ctx, s.daemon.topics, log.FrontierTopic(s.daemon.config.Name, owner))
+	if err != nil {
+		return false
+	}
+	f, ok := fold.Frontier()
+	return ok && f.Number <= d.Cut
+}
