@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/evertdb/evert/pipeline/deliver"
@@ -14,6 +15,9 @@ import (
 func (t *Target) planFor(ctx context.Context, s *schema.Table) (*plan, error) {
 	if p := t.plans[s]; p != nil {
 		return p, nil
+	}
+	if err := t.nameable(s); err != nil {
+		return nil, err
 	}
 	types, err := t.typesOf(ctx, s)
 	if err == nil && t.layout == nil {
@@ -32,6 +36,24 @@ func (t *Target) planFor(ctx context.Context, s *schema.Table) (*plan, error) {
 	p := t.layout.plan(s)
 	t.plans[s] = p
 	return p, nil
+}
+
+// nameable refuses columns that no table of Postgres can have.
+func (t *Target) nameable(s *schema.Table) error {
+	for _, c := range s.Columns {
+		what := ""
+		switch c.Name {
+		case "tableoid", "ctid", "xmin", "xmax", "cmin", "cmax", partitionColumn, offsetColumn:
+			what = "has a name that is taken in every table"
+		}
+		if len(c.Name) > maxName {
+			what = "has a name longer than the 63 bytes that Postgres keeps"
+		}
+		if what != "" {
+			return t.config.refuse(CodeShape, "column "+c.Name+" of the topic "+what, "transforms: [{rename: {"+strconv.Quote(c.Name)+": another_name}}]   # in the sink's section of the file")
+		}
+	}
+	return nil
 }
 
 // refresh describes the table that readers see anew.
@@ -235,7 +257,9 @@ func (t *Target) evolve(ctx context.Context, s *schema.Table, types []string) er
 	}
 	alter = append(alter, t.shed(s)...)
 	if alter != nil {
-		if _, err := t.conn.Exec(ctx, "ALTER TABLE "+r.sql()+" "+strings.Join(alter, ", ")); err != nil {
+		change := "ALTER TABLE " + r.sql() + " " + strings.Join(alter, ", ")
+		t.config.Log.Info("the columns of the table are changed as those of the topic were", "statement", change)
+		if _, err := t.conn.Exec(ctx, change); err != nil {
 			return passing("change table "+r.String(), err)
 		}
 		fresh, err := loadRelation(ctx, t.conn, r.TableName)
