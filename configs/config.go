@@ -72,7 +72,7 @@ type Limits struct {
 	TransactionBytes Size `yaml:"transaction_bytes" default:"16MiB" min:"64KiB" max:"64GiB"`
 	// Disk for spilled transactions, per source; a transaction that needs more stops the source.
 	SpillBytes Size `yaml:"spill_bytes" default:"64GiB" min:"1MiB" max:"1024TiB"`
-	// Disk for the state of each view; above it that view stops and shows what it had. Built anew beside the old state, it has as much again.
+	// Disk for the state of each view; above it that view stops and shows what it had. Built anew beside the old state, and for what an epoch overwrites, it has as much again.
 	ViewStateBytes Size `yaml:"view_state_bytes" default:"64GiB" min:"1MiB" max:"1024TiB"`
 	// Disk for the cache from which unknown column values are filled when the log is on Kafka, per source.
 	FillCacheBytes Size `yaml:"fill_cache_bytes" default:"4GiB" min:"1MiB" max:"1024TiB"`

@@ -25,6 +25,7 @@ type story struct {
 	daemon *harness.Daemon
 	views  map[string]string       // the SQL of each
 	extra  map[string]string       // and its other settings
+	limits string                  // YAML at the top level
 	waits  string                  // further sources that a read waits for
 	oracle func(sql string) string // what the database is asked instead of a view's SQL
 }
@@ -70,7 +71,7 @@ func (s *story) defined() {
 			b.WriteString("    " + strings.TrimSpace(line) + "\n")
 		}
 	}
-	s.Options.More = b.String()
+	s.Options.More = s.limits + b.String()
 	s.Write()
 }
 

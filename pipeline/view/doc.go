@@ -75,8 +75,9 @@
 // Joins and groups keep what may match or change later, so a state grows with its
 // tables (I9). Its size is looked at when it was taken up and after each epoch:
 // above the limit the view stops by itself, alone, and shows the last epoch (R17).
-// A single epoch can go beyond, by what its rows need. What compaction has yet to
-// free counts: a view that it brings below the limit goes on at the next try.
+// A hydration or an epoch that would go beyond is given up inside, see bound.go. What
+// compaction has yet to free counts: a view that it brings below the limit goes on at
+// the next try.
 //
 // # Partitions
 //

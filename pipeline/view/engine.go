@@ -56,6 +56,8 @@ type State interface {
 type Batch interface {
 	dataflow.Reader
 	dataflow.Writer
+	// Bytes is about what the batch occupies so far.
+	Bytes() int64
 	// Commit applies the batch, and progress with it, in one step.
 	Commit(progress []byte) error
 	// Discard drops it; after a Commit it does nothing.

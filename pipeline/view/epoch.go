@@ -34,7 +34,7 @@ func (e *epoch) reader() dataflow.Reader {
 // compute reads the rows up to next, or to a later vector if that one did not
 // stay sound, and appends what they change of the result to the view's topic.
 func (e *epoch) compute(ctx context.Context, next target) error {
-	run, err := e.Engine.Begin(e.reader(), e.batch)
+	run, err := e.Engine.Begin(e.reader(), e.bounded())
 	if err != nil {
 		return e.sqlError(err)
 	}

@@ -176,6 +176,60 @@ func TestStateLimit(t *testing.T) {
 	})
 }
 
+// A hydration, or an epoch, that would fill the disk is given up inside, and leaves
+// nothing behind.
+func TestStateLimitInside(t *testing.T) {
+	grow := func(w *world, from, to int) {
+		var rows []pipeline.Change
+		for id := from; id <= to; id++ {
+			rows = append(rows, put(customers, customer(id, "Ada")))
+		}
+		w.sources["shop"].commit(rows...)
+	}
+	refused := func(t *testing.T, err error, occupies string) {
+		t.Helper()
+		if pipeline.CodeOf(err) != view.CodeState || !strings.Contains(err.Error(), "occupies "+occupies+" bytes, and limits.view_state_bytes is 8") {
+			t.Fatalf("ended with %v", err)
+		}
+	}
+	t.Run("R17 inside a hydration", func(t *testing.T) {
+		w := newWorld(t)
+		w.config.Limits.State = 8
+		w.begin()
+		grow(w, 1, 500)
+		w.start()
+		for range 2 {
+			refused(t, w.ended(), "9")
+			if s := w.task.Status(); s.Shown != nil || w.disk.largest() != 0 {
+				t.Fatalf("it shows %+v, of %d rows", s.Shown, w.disk.largest())
+			}
+			w.again()
+		}
+		w.fails()
+		w.config.Limits.State = 10_000
+		w.start()
+		w.check()
+	})
+	t.Run("R17 inside an epoch", func(t *testing.T) {
+		w := newWorld(t)
+		w.config.Limits.State = 8
+		w.begin()
+		grow(w, 1, 4)
+		w.start()
+		w.check()
+		before := w.shows()
+		grow(w, 5, 500)
+		refused(t, w.ended(), "17")
+		if got := w.shows(); got != before || w.disk.largest() != 8 {
+			t.Fatalf("it shows, of %d rows,\n%s\nwant\n%s", w.disk.largest(), got, before)
+		}
+		w.config.Limits.State = 10_000
+		w.close()
+		w.start()
+		w.check()
+	})
+}
+
 type failing struct{ view.Engine }
 
 func (f failing) Begin(r dataflow.Reader, w dataflow.Writer) (view.Epoch, error) {

@@ -225,6 +225,16 @@ func (d *disk) Versions() ([]string, error) {
 	return slices.Sorted(maps.Keys(d.states)), nil
 }
 
+// largest counts the rows of the largest state.
+func (d *disk) largest() (most int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.states {
+		most = max(most, len(c.rows))
+	}
+	return most
+}
+
 func (d *disk) Remove(hash string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -313,6 +323,8 @@ func (b *memBatch) Put(key, value []byte) error {
 	b.puts[string(key)] = append([]byte{}, value...)
 	return nil
 }
+
+func (b *memBatch) Bytes() int64 { return int64(len(b.puts)) }
 
 func (b *memBatch) Delete(key []byte) error { b.puts[string(key)] = nil; return nil }
 

@@ -121,10 +121,11 @@ func (e *Epoch) broke(err error) error {
 	return e.broken
 }
 
-// Bytes is roughly what the epoch has written so far.
+// Bytes is about what the epoch occupies so far, in memory or on disk. It goes over
+// all collections, and is not for every row.
 func (e *Epoch) Bytes() int64 {
 	if e.files != nil {
-		return e.files.bytes
+		return e.files.bytes()
 	}
 	return int64(e.batch.Len())
 }

@@ -22,7 +22,7 @@ type files struct {
 	s     *Store
 	open  map[uint16]*table
 	paths []string
-	bytes int64
+	done  int64  // bytes of the tables that are full, as they lie on disk
 	in    uint16 // the collection written to last
 	last  *table // its table
 }
@@ -67,6 +67,11 @@ func (f *files) table(key []byte, valueBytes int) (t *table, err error) {
 		if err := t.w.Close(); err != nil {
 			return nil, err
 		}
+		written, err := t.w.Metadata()
+		if err != nil {
+			return nil, err
+		}
+		f.done += int64(written.Size)
 		t = nil
 	}
 	if t == nil {
@@ -75,12 +80,21 @@ func (f *files) table(key []byte, valueBytes int) (t *table, err error) {
 		}
 		f.open[in] = t
 	}
-	n := int64(len(key) + valueBytes)
-	t.bytes += n
-	f.bytes += n
+	t.bytes += int64(len(key) + valueBytes)
 	f.in, f.last = in, t
 	return t, nil
 }
+
+// bytes is about what the files take on disk.
+func (f *files) bytes() int64 {
+	n := f.done
+	for _, t := range f.open {
+		n += t.size()
+	}
+	return n
+}
+
+func (t *table) size() int64 { return int64(t.w.Raw().EstimatedSize()) }
 
 func (f *files) begin() (*table, error) {
 	s := f.s

@@ -156,6 +156,7 @@ func (b *batch) Scan(low, high []byte) (dataflow.Cursor, error) {
 	return cursor{c}, nil
 }
 
+func (b *batch) Bytes() int64                 { return b.e.Bytes() }
 func (b *batch) Put(key, value []byte) error  { return damaged(b.e.Put(key, value)) }
 func (b *batch) Delete(key []byte) error      { return damaged(b.e.Delete(key)) }
 func (b *batch) Commit(progress []byte) error { return damaged(b.e.Commit(progress)) }
