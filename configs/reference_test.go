@@ -231,7 +231,7 @@ func chosenExamples() map[string]string {
 		"Transform.Rekey": "[customer_id, id]", "Transform.Route": "{to: \"'orders_' || region\", topics: [public.orders_eu, public.orders_us]}",
 		"Transform.Flatten": "{column: address, fields: [street text, geo.lat double precision]}", "Transform.Nest": "{into: address, columns: [street, city]}",
 		"Transform.Unnest": "{column: tags, as: tag}", "Transform.Outbox": "{topics: [order, customer]}", "Transform.DropUnchanged": "{columns: [status, total]}",
-		"Transform.Metadata": "{columns: {_op: op, _at: time}}", "Route.To": "\"'orders_' || region\"", "Route.Topics": "[public.orders_eu, public.orders_us]",
+		"Transform.Metadata": "{columns: {_op: op, _at: time}}", "Transform.Script": "{code: \"def transform(row): return row\"}", "Script.Code": "\"def transform(row): return row\"", "Script.Columns": "{risk: integer}", "Route.To": "\"'orders_' || region\"", "Route.Topics": "[public.orders_eu, public.orders_us]",
 		"Flatten.Column": "address", "Flatten.Fields": "[street text, geo.lat double precision]", "Nest.Into": "address", "Nest.Columns": "[street, city]",
 		"Unnest.Column": "tags", "Unnest.As": "tag", "Unnest.Ordinal": "number", "Outbox.Topics": "[order, customer]", "DropUnchanged.Columns": "[status, total]",
 		"Metadata.Columns": "{_op: op, _at: time}", "Metadata.Headers": "{x-op: op}",

@@ -40,6 +40,8 @@ type Transform struct {
 	DropUnchanged *DropUnchanged `yaml:"drop_unchanged"`
 	// What there is to say of a change, as columns or headers.
 	Metadata *Metadata `yaml:"metadata"`
+	// What nothing else can do: a function in Starlark that sees the row and nothing else.
+	Script *Script `yaml:"script"`
 
 	at text // where the step begins
 }
@@ -124,6 +126,18 @@ type Metadata struct {
 	Columns map[string]Text `yaml:"columns" keys:"column"`
 	// Fields of the change, by the header of the record that is to hold them.
 	Headers map[string]Text `yaml:"headers" keys:"column"`
+}
+
+// A Script is a function transform(row) in Starlark.
+type Script struct {
+	// The script. transform(row) changes row.name or row["name"] and returns row, or None to leave it out.
+	Code Text `yaml:"code" format:"text" required:"true"`
+	// New columns that the script may set, with their types.
+	Columns map[string]Text `yaml:"columns" keys:"column"`
+	// The steps that it may take for a row; more stop the table.
+	MaxSteps int `yaml:"max_steps" default:"100000" min:"100" max:"100000000"`
+	// The bytes that it may make for a row; more stop the table.
+	MaxBytes Size `yaml:"max_bytes" default:"1MiB" min:"1KiB" max:"1GiB"`
 }
 
 // A Text is a text of several lines or one that knows where in the file it

@@ -88,6 +88,9 @@ func shapeStep(c *configs.Config, t *configs.Transform) (transform.Step, error) 
 		return transform.DropUnchanged{Columns: stepTexts(c, t.DropUnchanged.Columns)}, nil
 	case t.Metadata != nil:
 		return transform.Metadata{Columns: stepNames(c, t.Metadata.Columns), Headers: stepNames(c, t.Metadata.Headers)}, nil
+	case t.Script != nil:
+		s := t.Script
+		return transform.Script{Code: stepText(c, s.Code), Columns: stepNames(c, s.Columns), Steps: s.MaxSteps, Bytes: int(s.MaxBytes)}, nil
 	}
 	return nil, errors.New("a step of transforms does nothing") // Load refuses it
 }

@@ -18,6 +18,7 @@ const (
 	codeLimit    pipeline.Code = "TRANSFORM_LIMIT"    // a bound of a step
 	codeRoute    pipeline.Code = "TRANSFORM_ROUTE"    // a row that goes nowhere
 	codeOutbox   pipeline.Code = "TRANSFORM_OUTBOX"   // an event that changed
+	codeScript   pipeline.Code = "TRANSFORM_SCRIPT"   // a script that is none, or fails
 	codeValue    pipeline.Code = "TRANSFORM_VALUE"    // an expression has no value for a row
 )
 

@@ -308,3 +308,48 @@ func TestOutbox(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { c.tell(t, events) })
 	}
 }
+
+func TestScript(t *testing.T) {
+	const code = `def transform(row):
+    if row.age < 18:
+        return None
+    row.name = row.name.upper()
+    row.adult = True
+    return row`
+	adults := transform.Script{Code: text(code), Columns: named("adult", "boolean")}
+	for _, c := range []tale{
+		{"rows that it makes", adults, `
+			r +(1 Ada Bern 30 a)
+			c +(2 Bo Rome 17 b)
+			u +(2 Bo Rome 18 b)
+			u -(2 Bo Rome 18 b) +(2 Bo Rome 19 ?)
+			u -(2 ? ? ? ?) +(3 Bo Rome 19 b)
+			u -(3 Bo Rome 19 b) +(3 Bo Rome 1 b)
+			u -(3 Bo Rome 1 b) +(3 Bo Rome 2 b)
+			u -(3 Bo Rome 2 b) +(3 Bo Rome 20 b)
+			u +(3 Bo Rome 2 b)
+			d -(3 Bo Rome 2 b)
+			d -(1 Ada Bern 30 a)
+			d -(4 ? ? ? ?)
+			t`, `
+			public.people(id bigint not null, name text, city text, age integer, bio text, adult boolean) key id
+			r +(1 ADA Bern 30 a t)
+			u +(2 BO Rome 18 b t)
+			u -(2 BO Rome 18 b t) +(2 BO Rome 19 b t)
+			u -(2 ? ? ? ? ?) +(3 BO Rome 19 b t)
+			d -(3 BO Rome 19 b t)
+			c +(3 BO Rome 20 b t)
+			d -(3 ? ? ? ? ?)
+			d -(1 ADA Bern 30 a t)
+			d -(4 ? ? ? ? ?)
+			t`},
+		{"P13 a column that it does not name may be unknown", adults, `u +(1 Ada Bern 30 ?)`, `u +(1 ADA Bern 30 ? t)`},
+		{"P13 one that it names may not", adults, `u +(1 ? Bern 30 a)`, `stopped public.people TRANSFORM_UNKNOWN: it needs the value of column "name", which the source did not send because it did not change` + mendFull},
+		{"X12 an old row that it cannot make shows its key alone", transform.Script{Code: text("def transform(row):\n    row.name = \"x\" * (10 // row.age)\n    return row")}, `u -(1 Ada Bern 0 a) +(1 Ada Bern 10 a)`, `u -(1 ? ? ? ?) +(1 x Bern 10 a)`},
+		{"a row at which it fails", adults, `c +(1 ~ Bern 30 a)`, `stopped public.people TRANSFORM_SCRIPT: the script fails for a row here | mend the script, or filter such rows out before`},
+		{"a row that takes too long", transform.Script{Code: text("def transform(row):\n    for i in range(100):\n        pass"), Steps: 100}, `c +(1 Ada Bern 30 a)`,
+			`stopped public.people TRANSFORM_LIMIT: the script takes more than 100 steps for a row | max_steps and max_bytes below script bound it; make it do less, or raise them`},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.tell(t, people()) })
+	}
+}

@@ -224,6 +224,7 @@ func programs() []program {
 		{"route", []transform.Step{everyRoute()}, true},
 		{"route by the key", []transform.Step{transform.Route{To: text("'p' || (id % 2)::text"), Tables: []transform.Name{{Schema: "public", Table: "p0"}, {Schema: "public", Table: "p1"}}}}, false},
 		{"unnest", []transform.Step{unnest}, true},
+		{"script", []transform.Step{transform.Script{Code: text("def transform(row):\n    if row.age != None and row.age < 18:\n        return None\n    row.name = (row.name or \"\") + \"!\"\n    row.double = row.age * 2\n    return row"), Columns: named("double", "integer")}}, false},
 		{"everything", []transform.Step{transform.Filter{Where: text("age >= 10")}, everyRoute(), unnest, transform.Filter{Where: text("tag <> 'b'")}, transform.Rekey{Columns: texts("tags_ordinal", "id")}, hide}, true},
 	}
 }

@@ -49,6 +49,11 @@ func ofTransforms() []Entry {
 			Mend: "Project the same columns of both, in one order, with one key; or route one of them elsewhere.",
 		},
 		{
+			Code: "TRANSFORM_SCRIPT",
+			Text: "A script is no Starlark with a function transform(row), or it fails for a row, at the line that the message names. What the interpreter says of it may hold a value of the row, and is not printed. The table stops, and the others go on.",
+			Mend: "Mend the script, or filter such rows out before; then copy the table again: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
 			Code: "MASK_UNUSED",
 			Text: "An override masks or drops a column that no table has which it matches. If the name is misspelt, the column that was meant is published as it is.",
 			Mend: "Correct the name of the column, or remove it from the override.",
