@@ -124,7 +124,7 @@ func (d *daemon) newDelivering(name string) (*delivering, error) {
 	s.delivery = deliver.New(deliver.Config{
 		Deployment: d.config.Name, Name: name, Of: of, Owner: owner, Topic: s.place.topic, Definition: definitionOf(config, connector, s.place.topic),
 		Atomic: connector.atomic, Log: d.topics, Registry: d.registry, Target: s.outlet.Target, Transforms: s.transforms,
-		Limits: s.limits(), Events: s.events(), Holding: d.topics.holding,
+		Limits: s.limits(), Events: s.events(), Holding: d.topics.holding, Positions: positionsOf(config),
 	})
 	return s, nil
 }
@@ -154,6 +154,21 @@ func ownerOfSink(s *configs.Sink) (of, owner string) {
 		return "source " + source, source
 	}
 	return "view " + s.From, log.ViewOwner(s.From)
+}
+
+// positionsOf gives where the sources of a view are at its cuts; nil for a table.
+func positionsOf(s *configs.Sink) func(*log.Frontier) (map[string]string, error) {
+	if _, _, _, table := s.Table(); table {
+		return nil
+	}
+	return func(f *log.Frontier) (map[string]string, error) {
+		all, err := view.Positions(f)
+		native := make(map[string]string, len(all))
+		for source, at := range all {
+			native[source] = at.Native
+		}
+		return native, err
+	}
 }
 
 // definitionOf says what a sink's system is filled from and how.

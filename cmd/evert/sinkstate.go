@@ -8,6 +8,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/view/query"
 )
 
 // How a sink is, for readers, people and metrics.
@@ -42,6 +43,18 @@ func (s *delivering) events() deliver.Events {
 		},
 		Committed: func(c pipeline.Committed) { s.meter.Committed(c.Took) },
 	}
+}
+
+// at gives the positions that readers of the sink's system see, as query.Reader.Await
+// asks for them; why it has stopped, if only a person can mend that.
+func (s *delivering) at() (query.Vector, error) {
+	s.mu.Lock()
+	stopped, problem := s.person, s.problem
+	s.mu.Unlock()
+	if stopped {
+		return nil, problem
+	}
+	return s.delivery.Status().Positions, nil
 }
 
 // status gives how the sink is now.

@@ -17,6 +17,9 @@ type Config struct {
 	Of         string // whose rows they are, for people: source shop, view totals
 	Owner      string // whose frontier counts: a source's name, or log.ViewOwner of a view's
 	Topic      string // of the rows
+	// Positions gives where each source is at a frontier record of a view; nil: the
+	// owner is the source.
+	Positions func(*log.Frontier) (map[string]string, error)
 	// Definition says what the target is made from; when it changes, the target is
 	// filled anew.
 	Definition string

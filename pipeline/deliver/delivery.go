@@ -48,11 +48,23 @@ func New(c Config) *Delivery {
 		c.Holding = func(context.Context, string) error { return nil }
 	}
 	c.Limits = c.Limits.withDefaults()
-	d := &Delivery{Config: c, news: make(chan struct{}, 1), display: display{now: c.Now, moved: make(chan struct{})}}
+	d := &Delivery{Config: c, news: make(chan struct{}, 1), display: display{now: c.Now, moved: make(chan struct{}), positions: c.positions}}
 	plant(&d.Config) // wrong orders of the steps, in test builds
-	d.follower = &intake.Follower{Log: c.Log, Of: c.Of, Source: c.Owner, Topic: log.FrontierTopic(c.Deployment, c.Owner), Topics: []string{c.Topic},
+	d.follower = &intake.Follower{Log: c.Log, Of: c.Of, Source: c.Owner, Topic: log.FrontierTopic(c.Deployment, c.Owner), Topics: []string{c.Topic}, State: c.Positions != nil,
 		Known: d.display.knows, Moved: d.sawNews}
 	return d
+}
+
+// positions gives where each source is at a cut.
+func (c *Config) positions(f *log.Frontier) map[string]string {
+	if c.Positions == nil {
+		return map[string]string{c.Owner: f.Resume.At.Native}
+	}
+	all, err := c.Positions(f)
+	if err != nil {
+		return nil // it is not known
+	}
+	return all
 }
 
 // Run delivers until ctx ends (its cause) or something fails. After an error

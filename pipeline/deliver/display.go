@@ -33,12 +33,15 @@ type Status struct {
 	Held  *pipeline.Refusal // why it is frozen
 	// At is the position that readers of the system see; zero while nothing whole
 	// was delivered. Cut is the number of the frontier record there.
-	At       pipeline.Position
-	Cut      uint64
-	Time     time.Time // the source's clock at At; zero if unknown
-	Progress Progress  // of the fill
-	Behind   Behind
-	Totals   Totals
+	At  pipeline.Position
+	Cut uint64
+	// Positions are the native positions of the sources at At: one, or those of a
+	// view. It is shared: nobody changes it.
+	Positions map[string]string
+	Time      time.Time // the source's clock at At; zero if unknown
+	Progress  Progress  // of the fill
+	Behind    Behind
+	Totals    Totals
 }
 
 // Progress is how far a target is filled.
@@ -83,7 +86,8 @@ type Totals struct {
 
 // display is what others see of a sink.
 type display struct {
-	now func() time.Time
+	now       func() time.Time
+	positions func(*log.Frontier) map[string]string
 
 	mu     sync.Mutex
 	moved  chan struct{} // closed when any of it changes
@@ -110,10 +114,10 @@ func (d *display) change(f func()) {
 // judge derives what follows from the rest.
 func (d *display) judge() {
 	s := &d.status
-	s.At, s.Cut, s.Time = pipeline.Position{}, 0, time.Time{}
-	if d.has != nil && d.has.whole {
-		at := d.shown()
-		s.At, s.Cut, s.Time = at.Resume.At, at.Number, at.Time
+	if d.has == nil || !d.has.whole {
+		s.At, s.Cut, s.Time, s.Positions = pipeline.Position{}, 0, time.Time{}, nil
+	} else if at := d.shown(); s.At != at.Resume.At || s.Cut != at.Number || s.Positions == nil {
+		s.At, s.Cut, s.Time, s.Positions = at.Resume.At, at.Number, at.Time, d.positions(at)
 	}
 	s.Behind.Known = d.has != nil && d.newest != nil
 	s.Behind.Records = d.unread()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type Follower struct {
 	Source string   // its name in the file
 	Topic  string   // of the frontier
 	Topics []string // whose part of each cut counts
+	State  bool     // cuts keep the state of whoever wrote them: a view's says where its sources are
 	// Known reports whether something was read of the source before: then its
 	// frontier has to be there.
 	Known func() bool
@@ -33,7 +35,7 @@ type Follower struct {
 // A Report is what a Follower knows.
 type Report struct {
 	Known   bool         // the rest says something
-	Cut     log.Frontier // of the topics that count; without the source's own state
+	Cut     log.Frontier // of the topics that count
 	Written time.Time    // when the log took the frontier record
 	Held    *Hold        // why nobody may go to the cut
 }
@@ -150,6 +152,9 @@ func (f *Follower) see(whole *log.Frontier, written time.Time) Report {
 		Number: whole.Number, Incarnation: whole.Incarnation, Resume: pipeline.Resume{At: whole.Resume.At}, Time: whole.Time,
 		Offsets: log.Offsets{}, Tables: map[string]log.TableState{},
 	}}
+	if f.State {
+		r.Cut.Resume.State = slices.Clone(whole.Resume.State)
+	}
 	for _, topic := range f.Topics {
 		state, ok := whole.Tables[topic]
 		switch {
