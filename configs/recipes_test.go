@@ -15,6 +15,7 @@ import (
 func recipeEnv() func(string) (string, bool) {
 	return envOf(map[string]string{
 		"SHOP_URL": "postgres://evert:hunter2@localhost:5432/shop", "SHOP_PASSWORD": canary,
+		"MIRROR_URL":   "postgres://evert:hunter2@localhost:5432/reporting",
 		"KAFKA_BROKER": "localhost:9092", "REGISTRY_URL": "http://localhost:8081", "EVERT_TOKEN": canary, "PII_KEY": canary,
 	})
 }

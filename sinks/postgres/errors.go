@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -64,6 +67,8 @@ func passing(doing string, err error) error {
 	switch {
 	case err == nil, errors.As(err, &told), errors.As(err, &renew):
 		return err
+	case lost(err):
+		return &pipeline.Refusal{Code: CodeConnect, What: doing + ": the connection was lost", Err: err, Mend: "nothing has to be done here; see that the server runs and can be reached"}
 	case !errors.As(err, &pg):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -79,6 +84,13 @@ func passing(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, serverError(pg))
 	}
 	return r
+}
+
+// lost reports whether there is no connection any more.
+func lost(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || strings.HasSuffix(err.Error(), "conn closed") // pgconn has no value for it
 }
 
 // gone reports whether a table or column is not there that we know, or not of the

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"errors"
+	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -70,6 +72,11 @@ func TestWords(t *testing.T) {
 	}
 	if err := passing("do it", errors.New("connection reset")); err == nil || pipeline.CodeOf(err) != "" {
 		t.Errorf("a lost connection is worded as %v", err)
+	}
+	for _, gone := range []error{io.ErrUnexpectedEOF, net.ErrClosed, errors.New("conn closed"), &net.OpError{Op: "read", Err: errors.New("reset")}} {
+		if err := passing("do it", gone); pipeline.CodeOf(err) != CodeConnect || !errors.Is(err, gone) {
+			t.Errorf("%v is worded as %v", gone, err)
+		}
 	}
 	told := &pipeline.Refusal{Code: CodeRow}
 	if passing("do it", told) != told || passing("do it", nil) != nil {

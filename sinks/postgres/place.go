@@ -48,7 +48,7 @@ func (t *Target) ensurePositions(ctx context.Context) error {
 		return err
 	}
 	_, err = t.conn.Exec(ctx, fmt.Sprintf(createPositionsSQL, t.config.Positions.sql()))
-	if code := sqlState(err); code == "23505" || code == "42P07" { // another sink was faster
+	if code := sqlState(err); code == "23505" || code == "42P07" || code == "42710" { // another sink was faster
 		return nil
 	}
 	if code := sqlState(err); code == "3F000" {
