@@ -31,6 +31,8 @@
 //	bleve     rows in memory into a full-text index, by its target alone, a commit
 //	          each thousand ÷ the library alone, with batches of the same
 //	          documents by its default mapping                      gate ≥ 0.8
+//	opensearch  documents/s by a stage into a node of OpenSearch ÷ the same lines
+//	          sent by a bare bulk loader                             gate ≥ 0.6
 //	micro     go test -bench of the packages below, with allocations
 //
 // Both sides of a ratio run alternately, and the ratio is that of the medians. A

@@ -48,6 +48,9 @@ func (l *lane) hand(ctx context.Context) error {
 	return nil
 }
 
+// isIdle reports whether the goroutine has nothing to do.
+func (l *lane) isIdle() bool { return l.spare != nil || len(l.back) > 0 }
+
 // settle waits until all that was handed over is durable.
 func (l *lane) settle(ctx context.Context) error {
 	if l.spare != nil {

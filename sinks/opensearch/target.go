@@ -195,11 +195,15 @@ func (t *Target) write(ctx context.Context, c *pipeline.Change) error {
 		b.lines = append(t.shape.rows.Append(b.lines, row), '\n')
 	}
 	b.end()
-	if len(b.ops) < t.o.BulkRows && len(b.lines) < t.o.BulkBytes {
-		return nil
+	if full := len(b.ops) >= t.o.BulkRows || len(b.lines) >= t.o.BulkBytes; full || len(b.ops) >= eagerRows && l.isIdle() {
+		return l.hand(ctx)
 	}
-	return l.hand(ctx)
+	return nil
 }
+
+// eagerRows are enough for a request when nothing else is under way in a lane: the
+// cluster works while the next rows come.
+const eagerRows = 500
 
 // Commit implements deliver.Target: first every document is durable, then the
 // place, and at the end of a fill readers are led to it.
