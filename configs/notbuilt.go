@@ -16,7 +16,6 @@ type unbuilt struct {
 
 func unbuiltKeys() []unbuilt {
 	return []unbuilt{
-		{"sinks.*.bleve", nil, "no embedded index is kept yet"},
 		{"sinks.*.on_reject", []string{"stop"}, "rejected rows are not kept yet"},
 		{"sinks.*.transforms", nil, "rows are delivered as they are yet"},
 		{"sources.*.mysql", nil, "MySQL and MariaDB are not captured yet"},

@@ -135,7 +135,7 @@ sources:
 
 serve: {http: "127.0.0.1:0", registry: "127.0.0.1:0", kafka: "127.0.0.1:0"}
 
-` + demo.Views
+` + demo.Views + demo.Sinks
 
 func (s *show) file(name string) string { return filepath.Join(s.dir, name) }
 

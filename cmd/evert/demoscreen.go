@@ -64,6 +64,7 @@ func (s *show) suggest() {
 		{"evert tail public.orders", "changes, as they come"},
 		{"evert tail public.customers --until-end -o json", "a topic, decoded"},
 		{"evert get customer_orders " + demo.OwnCustomer, "a row of a view, as it is now"},
+		{`evert search customers_local "berlin history.status:new"`, "a full-text search in a view"},
 		{"evert explain customer_orders", "how it is kept current"},
 		{"evert verify customer_orders", "compared with its SQL, under traffic"},
 		{"evert status", "how far everything is"},

@@ -329,7 +329,7 @@ func (d *daemon) handlers() api.Handlers {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests,
-		Views: d.shown, Reads: d.reads, Streams: d.config.Limits.Streams}
+		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams}
 }
 
 func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Handler, certificate *configs.ServeTLS) error {
@@ -366,6 +366,7 @@ func (d *daemon) start(ctx context.Context) {
 		c.start(ctx)
 	}
 	d.views.start(ctx)
+	d.loadIndexes(ctx)
 	d.sinks.start(ctx)
 	ctx, d.rest = context.WithCancel(ctx)
 	d.tasks.Go(func() { d.watch.run(ctx) })

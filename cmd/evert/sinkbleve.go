@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -48,7 +47,7 @@ func openBleve(p sinkPlace) (outlet, error) {
 		languages[name] = c.Language
 	}
 	index, err := bleve.New(bleve.Config{
-		Dir: filepath.Dir(p.dir), Name: filepath.Base(p.dir), Topic: p.topic, Language: s.Bleve.Language, Languages: languages,
+		Dir: filepath.Join(p.config.DataDir, "indexes"), Name: p.name, Topic: p.topic, Language: s.Bleve.Language, Languages: languages,
 		MaxFields: s.Bleve.MaxFields, MaxDepth: s.Bleve.MaxDepth, MaxDocumentBytes: int(s.Bleve.MaxDocumentBytes),
 		BatchMemory: int(p.config.Limits.Memory / indexShare), MaxHits: s.Bleve.MaxHits, MaxTerms: s.Bleve.MaxTerms, SearchTimeout: s.Bleve.SearchTimeout,
 		Events: bleve.Events{
@@ -67,9 +66,6 @@ func (o *bleveOutlet) Target() (deliver.Target, error) { return o.index.Target(o
 
 // Auditor implements auditable.
 func (o *bleveOutlet) Auditor() (deliver.Auditor, error) { return o.index.Auditor(), nil }
-
-// Load makes readable what was there, before the sink runs.
-func (o *bleveOutlet) Load(ctx context.Context) error { return o.index.Load(ctx) }
 
 // Close frees the index.
 func (o *bleveOutlet) Close() error { return o.index.Close() }

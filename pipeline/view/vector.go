@@ -46,6 +46,22 @@ func (v Vector) String() string {
 	return strings.Join(parts, " ")
 }
 
+// Natives reads what String writes, which is the native position of a view's
+// frontier: the native position by source. isSource tells names of sources, by
+// which positions that hold spaces stay whole.
+func Natives(text string, isSource func(name string) bool) map[string]string {
+	at, last := map[string]string{}, ""
+	for part := range strings.SplitSeq(text, " ") {
+		switch source, native, ok := strings.Cut(part, ":"); {
+		case ok && isSource(source):
+			at[source], last = native, source
+		case last != "":
+			at[last] += " " + part
+		}
+	}
+	return at
+}
+
 // Sources are the names of v's, sorted.
 func (v Vector) Sources() []string { return slices.Sorted(maps.Keys(v)) }
 

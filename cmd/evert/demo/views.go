@@ -9,11 +9,11 @@ const Views = `views:
     key: [customer_id]
     indexes: [[spent]]
     sql: |
-      SELECT c.id AS customer_id, c.name, count(o.id) AS orders, coalesce(sum(o.total), 0) AS spent,
+      SELECT c.id AS customer_id, c.name, c.city, count(o.id) AS orders, coalesce(sum(o.total), 0) AS spent,
              jsonb_agg(jsonb_build_object('id', o.id, 'status', o.status::text, 'total', o.total) ORDER BY o.id)
                FILTER (WHERE o.id IS NOT NULL) AS history
       FROM shop.public.customers c LEFT JOIN shop.public.orders o ON o.customer_id = c.id
-      GROUP BY c.id, c.name
+      GROUP BY c.id, c.name, c.city
   revenue:
     key: [status]
     sql: |
@@ -27,6 +27,16 @@ const Views = `views:
       FROM shop.public.products p JOIN shop.public.order_lines l ON l.sku = p.sku
       GROUP BY p.sku, p.name
 `
+
+// Sinks is the part with the search index: the documents of a view.
+const Sinks = `sinks:
+  customers_local:
+    from: customer_orders
+    bleve: {}
+`
+
+// IndexName is that of the index in Sinks.
+const IndexName = "customers_local"
 
 // ViewNames are those of Views, in the order in which they are shown.
 func ViewNames() []string { return []string{"customer_orders", "bestsellers", "revenue"} }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/view"
+	"github.com/evertdb/evert/pipeline/view/query"
+	"github.com/evertdb/evert/sinks/bleve"
+)
+
+// indexing are the sinks of a daemon that can be searched, by name.
+type indexing map[string]searched
+
+// searched is one of them: its index, and how far the sink is.
+type searched struct {
+	*delivering
+	index *bleve.Index
+}
+
+// indexes gives those of the daemon's sinks.
+func (d *daemon) indexes() api.Indexes {
+	all := indexing{}
+	d.sinks.each(func(s *delivering) {
+		if o, ok := s.outlet.(*bleveOutlet); ok {
+			all[s.name] = searched{s, o.index}
+		}
+	})
+	return all
+}
+
+// loadIndexes makes readable what was there, whatever the sinks come to. What
+// keeps an index from that, its sink says as well.
+func (d *daemon) loadIndexes(ctx context.Context) {
+	d.sinks.each(func(s *delivering) {
+		if o, ok := s.outlet.(*bleveOutlet); ok {
+			d.tasks.Go(func() { _ = o.index.Load(ctx) })
+		}
+	})
+}
+
+// Names implements api.Indexes.
+func (x indexing) Names() []string { return slices.Sorted(maps.Keys(x)) }
+
+// Index implements api.Indexes.
+func (x indexing) Index(name string) (api.Index, bool) {
+	one, ok := x[name]
+	return one, ok
+}
+
+// Search implements api.Index.
+func (s searched) Search(ctx context.Context, r bleve.Request) (*bleve.Result, error) {
+	return s.index.Search(ctx, r)
+}
+
+// State implements api.Index.
+func (s searched) State() (bleve.State, error) { return s.index.State() }
+
+// Moved implements api.Index: what moves the index, moves the sink behind it.
+func (s searched) Moved() <-chan struct{} { return s.delivery.Moved() }
+
+// At implements api.Index.
+func (s searched) At(place pipeline.Resume) (query.Vector, time.Time) {
+	cut, ok := s.delivery.CutAt(place)
+	if !ok {
+		return nil, time.Time{}
+	}
+	if source, _, _, ok := s.config.Table(); ok {
+		return query.Vector{source: cut.Resume.At.Native}, cut.Time
+	}
+	isSource := func(name string) bool { return s.daemon.config.Sources[name] != nil }
+	return view.Natives(cut.Resume.At.Native, isSource), cut.Time
+}
+
+// Progress implements api.Index.
+func (s searched) Progress() api.Progress {
+	p := s.delivery.Status().Progress
+	return api.Progress{Rows: p.Rows, SecondsLeft: p.Left().Seconds()}
+}
