@@ -196,15 +196,25 @@ func (d *decoder) checkTransforms(list []Transform, path ...string) {
 			all := transformKinds()
 			d.add(at, conflict, name+" must do exactly one of "+strings.Join(all[:len(all)-1], ", ")+" and "+all[len(all)-1], "write one key, and further ones as steps of their own")
 		}
-		if path[0] == "sinks" && len(t.Tables) > 0 {
-			d.add(at, conflict, name+" names tables, and a sink has one", "remove tables")
-		}
-		if path[0] == "sinks" && (t.Route != nil || t.Outbox != nil) {
-			d.add(at, conflict, name+" names topics, and a sink writes none", "write the step below the source")
+		if path[0] == "sinks" {
+			d.checkSinkStep(at, name, t)
 		}
 		for _, column := range sortedKeys(t.Mask) {
 			d.checkColumn(at, name+" column "+quoteName(column), t.Mask[column])
 		}
+	}
+}
+
+// checkSinkStep refuses what a sink cannot do: it has one table and no topics, and
+// of a row that changed it is told what it is, and not what it was.
+func (d *decoder) checkSinkStep(at place, name string, t *Transform) {
+	switch {
+	case len(t.Tables) > 0:
+		d.add(at, conflict, name+" names tables, and a sink has one", "remove tables")
+	case t.Route != nil, t.Outbox != nil:
+		d.add(at, conflict, name+" names topics, and a sink writes none", "write the step below the source")
+	case t.Rekey != nil, t.Unnest != nil, t.DropUnchanged != nil:
+		d.add(at, conflict, name+" needs old rows, and a sink is told of new ones alone", "make a view with that key and deliver it, or write the step below the source")
 	}
 }
 

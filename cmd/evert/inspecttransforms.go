@@ -33,7 +33,9 @@ func (i *inspection) lookAtTransforms(ctx context.Context, name string, d databa
 	faults := len(i.found)
 	for _, t := range tables {
 		become, err := chain.Tables(t)
-		i.found = append(i.found, failures("table "+t.String(), err)...)
+		for _, r := range refusals(err) {
+			i.add(name, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: r.Code, Where: r.Where + ", table " + t.String(), What: r.What, Mend: r.Mend, Err: r.Err}))
+		}
 		for _, out := range become {
 			i.tables[name] = append(i.tables[name], tableName{out.Schema, out.Name})
 		}

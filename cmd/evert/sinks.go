@@ -177,7 +177,7 @@ func definitionOf(s *configs.Sink, c sinkConnector, topic string) string {
 	if err != nil {
 		panic(err) // texts and numbers always have a JSON form
 	}
-	sum := sha256.Sum256([]byte(topic + "\x00" + c.shape(s) + "\x00" + string(steps)))
+	sum := sha256.Sum256([]byte(topic + "\x00" + c.shape(s) + "\x00" + string(steps) + maskKeys(s.Transforms)))
 	return hex.EncodeToString(sum[:16])
 }
 

@@ -157,6 +157,19 @@ func maskStep(c *configs.Config, columns map[string]*configs.Column, lenient fun
 	return m, nil
 }
 
+// maskKeys are the keys of masks, one behind the other: with another key, what was
+// hidden looks otherwise. One that cannot be read is said at the start.
+func maskKeys(list []configs.Transform) (keys string) {
+	for i := range list {
+		for _, name := range slices.Sorted(maps.Keys(list[i].Mask)) {
+			if key, err := list[i].Mask[name].Key.Reveal(); err == nil && key != "" {
+				keys += "\x00" + key
+			}
+		}
+	}
+	return keys
+}
+
 func maskWay(c *configs.Column) transform.Way {
 	switch {
 	case c.Drop:

@@ -18,7 +18,8 @@ type Config struct {
 	Again string
 
 	// Fault decides what becomes of a change that cannot be transformed: nil, and
-	// it is left out. Without Fault its table stops, and nothing else (I8).
+	// it is left out. Without Fault its table stops, and nothing else (I8). With it,
+	// steps that do not fit a table are an error of Apply.
 	Fault func(ctx context.Context, c *pipeline.Change, why *pipeline.Refusal) error
 
 	// Split makes of each change of key a delete and a create, for those who take
@@ -53,6 +54,7 @@ type coming struct {
 	origin  *schema.Table
 	out     []*schema.Table
 	stopped bool
+	broken  error // why nothing can go on, where a table is all there is
 }
 
 // A pass is one step at its place in the chain.
@@ -82,7 +84,9 @@ func (ch *Chain) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, e
 	ch.bytes.reset()
 	ch.changes, ch.stopped, ch.news, ch.given = ch.changes[:0], nil, nil, b.Changes
 	for _, t := range b.Tables {
-		ch.of(t)
+		if err := ch.of(t).broken; err != nil {
+			return pipeline.Batch{}, err
+		}
 	}
 	for i := range b.Changes {
 		if err := ch.one(ctx, &b.Changes[i]); err != nil {
@@ -115,7 +119,7 @@ func (ch *Chain) one(ctx context.Context, c *pipeline.Change) error {
 		ch.last, ch.coming = c.Table, to
 	}
 	if to.stopped {
-		return nil
+		return to.broken
 	}
 	from := len(ch.changes)
 	err := ch.pass(0, ch.filled(c))
@@ -208,7 +212,12 @@ func (ch *Chain) of(t *schema.Table) *coming {
 		return to
 	}
 	if err := ch.bind(0, t, to); err != nil {
-		ch.stop(to, ch.unbound(t, err))
+		why := ch.unbound(t, err)
+		if ch.config.Fault != nil {
+			to.stopped, to.broken = true, why
+			return to
+		}
+		ch.stop(to, why)
 	}
 	return to
 }

@@ -124,6 +124,10 @@ func TestBelowASink(t *testing.T) {
 	if _, err := chain.Apply(context.Background(), pipeline.Batch{Changes: []pipeline.Change{change(t, table, 3, "u +(1 Ada Bern 3 a)")}}); err == nil {
 		t.Error("an error of Fault is lost")
 	}
+	c.Specs[0].Step = transform.Rekey{Columns: texts("nick")}
+	if _, err := transform.New(c).Apply(context.Background(), batch(t, table, "c +(1 Ada Bern 3 a)")); pipeline.CodeOf(err) != "TRANSFORM_COLUMN" {
+		t.Errorf("I8 a step that does not fit leaves everything out: %v", err)
+	}
 }
 
 // P13: a value that nobody has is read again at the source, through the steps; the

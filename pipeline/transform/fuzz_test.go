@@ -31,7 +31,7 @@ func apply(t *testing.T, table *schema.Table, row schema.Row, step transform.Ste
 		b.Changes = append(b.Changes, c)
 	}
 	out, err := chain.Apply(context.Background(), b)
-	if err != nil {
+	if err != nil && pipeline.CodeOf(err) == "" {
 		t.Fatalf("an error that is no refusal: %v", err)
 	}
 	for i := range out.Changes {
