@@ -16,6 +16,7 @@ func recipeEnv() func(string) (string, bool) {
 	return envOf(map[string]string{
 		"SHOP_URL": "postgres://evert:hunter2@localhost:5432/shop", "SHOP_PASSWORD": canary,
 		"MIRROR_URL":   "postgres://evert:hunter2@localhost:5432/reporting",
+		"SEARCH_URL":   "http://localhost:9200",
 		"KAFKA_BROKER": "localhost:9092", "REGISTRY_URL": "http://localhost:8081", "EVERT_TOKEN": canary, "PII_KEY": canary,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -75,8 +76,12 @@ func (o openSearchOutlet) options() (opensearch.Options, error) {
 		URL: url, TLS: tls, Auth: auth, Index: s.Index, Owner: o.config.Name + "/" + o.name, Topic: o.topic,
 		Mapping: mapping, Settings: s.Settings,
 		Requests: s.Requests, BulkBytes: int(s.BulkBytes), BulkRows: s.BulkRows, Gzip: s.Gzip, Refresh: s.Refresh,
-		Timeout: s.Timeout, Patience: s.RetryFor, GCDeletes: s.GCDeletes, OnMissing: s.OnMissing, Rejects: o.rejects,
+		Timeout: s.Timeout, Patience: s.RetryFor, GCDeletes: s.GCDeletes, OnMissing: s.OnMissing, Rejects: o.rejects, Waiting: o.waiting,
 	}, nil
+}
+
+func (o openSearchOutlet) waiting(why error, pause time.Duration) {
+	o.log.Warn("documents are sent again", "error", why, "in", pause.Round(time.Millisecond).String())
 }
 
 // openSearchAuth gives the way of authentication that is set; nil if none is.

@@ -207,6 +207,9 @@ func (p *patience) again(ctx context.Context, a *answer, err error) error {
 	}
 	p.next = min(p.next*2, longestPause)
 	p.waited += pause
+	if w := p.c.o.Waiting; w != nil && pause >= time.Second {
+		w(p.c.o.exhausted(a, err), pause)
+	}
 	return p.c.sleep(ctx, pause)
 }
 
@@ -224,12 +227,12 @@ func (c *client) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// exhausted is the error of a cluster that was asked for long enough.
+// exhausted is the error of a cluster that is busy, or away.
 func (o *Options) exhausted(a *answer, err error) error {
 	r := o.refuse(codeBusy, "the cluster cannot be reached", "start it, or correct opensearch.url; what was not delivered waits in the log")
 	r.Err = err
 	if a != nil {
-		r.What = fmt.Sprintf("the cluster was busy for %s (HTTP %d %s)", o.Patience, a.status, a.kind())
+		r.What = strings.TrimRight(fmt.Sprintf("the cluster is busy (HTTP %d %s", a.status, a.kind()), " ") + ")"
 		r.Mend = "give it more room, or lower opensearch.requests; what was not delivered waits in the log"
 	}
 	return r

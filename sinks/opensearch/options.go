@@ -34,6 +34,8 @@ type Options struct {
 
 	Rejects deliver.Rejects // takes rows that the cluster does not take; called from several goroutines
 
+	Waiting func(why error, pause time.Duration) // told of a pause of a second or more before the next attempt; called from several goroutines; may be nil
+
 	Sleep func(ctx context.Context, d time.Duration) error // waits between attempts; nil: by the clock
 }
 

@@ -24,7 +24,7 @@ func (s server) name() string {
 	return "OpenSearch " + s.number
 }
 
-// detect asks who is there, and refuses what is too old to write to safely.
+// detect asks who is there, once, and refuses what is too old to write to safely.
 func (c *client) detect(ctx context.Context) (server, error) {
 	var told struct {
 		Version struct {
@@ -32,9 +32,12 @@ func (c *client) detect(ctx context.Context) (server, error) {
 			Distribution string `json:"distribution"`
 		} `json:"version"`
 	}
-	a, err := c.ask(ctx, http.MethodGet, "/", nil, &told)
-	if err != nil {
-		return server{}, err
+	a, err := c.send(ctx, http.MethodGet, "/", asJSON, nil)
+	if err != nil || a.busy() {
+		return server{}, c.o.exhausted(a, err) // whoever opens tries again
+	}
+	if err := a.decode(&told); err != nil {
+		return server{}, c.o.refuse(codeVersion, "what answers is no OpenSearch and no Elasticsearch", "correct opensearch.url")
 	}
 	if !a.ok() {
 		return server{}, c.o.wrong("ask for the version", a)

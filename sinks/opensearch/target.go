@@ -29,7 +29,7 @@ type Target struct {
 	running sync.WaitGroup
 	cancel  context.CancelCauseFunc // of the lanes' goroutines
 
-	id, scratch []byte
+	id []byte
 }
 
 var _ deliver.Target = (*Target)(nil)
