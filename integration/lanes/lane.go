@@ -42,7 +42,7 @@ var houseFolders = []string{"integration/house", "integration/lanes"}
 // anything.
 var raceFolders = []string{
 	"pipeline", "pipeline/capture", "pipeline/log/embedded", "pipeline/log/embedded/listener", "pipeline/log/kafka", "schema/registry",
-	"sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/service", "cmd/evert/supervise",
+	"sources/mysql", "sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/service", "cmd/evert/supervise",
 }
 
 func integrationOnly(folder string) bool {

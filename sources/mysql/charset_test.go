@@ -3,6 +3,7 @@ package mysql
 import (
 	"encoding/hex"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -43,12 +44,17 @@ func singleBytes() (all []string) {
 	return all
 }
 
+// doubleBytes are all with EVERT_FULL=1, else every fifth.
 func doubleBytes() (all []string) {
+	step := 5
+	if os.Getenv("EVERT_FULL") == "1" {
+		step = 1
+	}
 	for b := range 0x80 {
 		all = append(all, fmt.Sprintf("%02x", b))
 	}
 	for hi := 0x81; hi < 0xff; hi++ {
-		for lo := 0x40; lo < 0xff; lo++ {
+		for lo := 0x40; lo < 0xff; lo += step {
 			all = append(all, fmt.Sprintf("%02x%02x", hi, lo))
 		}
 	}
@@ -73,7 +79,7 @@ func compareCharset(d *db, name string) {
 	if err != nil {
 		d.Fatal(err)
 	}
-	rows, err := s.query(d.Context(), "SELECT hex(b), coalesce(hex(convert(convert(b using "+name+") using utf8mb4)), '') FROM "+d.name+".b")
+	rows, err := s.query(d.Context(), "SELECT hex(b), coalesce(hex(convert(convert(b using "+name+") using utf8mb4)), ''), coalesce(hex(convert(convert(convert(b using "+name+") using utf8mb4) using "+name+")), '') FROM "+d.name+".b")
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -87,6 +93,7 @@ func compareCharset(d *db, name string) {
 		b, _ := hex.DecodeString(rows.text(i, 0))
 		text, err := all.charsets.Decode(name, b)
 		switch got := strings.ToUpper(hex.EncodeToString(text)); {
+		case err != nil && rows.text(i, 2) != rows.text(i, 0): // MySQL leaves out what it does not know
 		case err != nil:
 			refused++
 		case got != rows.text(i, 1):

@@ -60,7 +60,7 @@ func loadCharacters(ctx context.Context, s *session, name, bytes string, set *bi
 	if strings.Contains(bytes, "l.n") {
 		from += " JOIN " + numbers + " l WHERE h.n > 127"
 	}
-	sql := fmt.Sprintf("SELECT hex(b), hex(u) FROM (SELECT b, convert(convert(b USING %s) USING utf8mb4) u FROM (SELECT %s b FROM %s) x) y WHERE char_length(u) = 1 AND (u <> '?' OR b = x'3F')", name, bytes, from)
+	sql := fmt.Sprintf("SELECT hex(b), hex(u) FROM (SELECT b, convert(convert(b USING %s) USING utf8mb4) u FROM (SELECT %s b FROM %s) x) y WHERE char_length(u) = 1 AND (hex(u) <> '3F' OR b = x'3F')", name, bytes, from)
 	rows, err := s.query(ctx, sql)
 	if err != nil {
 		return err

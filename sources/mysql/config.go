@@ -2,14 +2,130 @@ package mysql
 
 import (
 	"context"
+	"hash/fnv"
+	"log/slog"
+	"strings"
 	"time"
+
+	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
 // A TableName names a table in the catalog's exact case.
 type TableName struct{ Database, Table string }
 
-// Config says what to capture and within which bounds.
+func (t TableName) String() string { return t.Database + "." + t.Table }
+
+// Config says what to capture and within which bounds. Zero fields take the value of
+// DefaultConfig, except where noted.
 type Config struct {
-	URL            func(ctx context.Context) (string, error)
-	ConnectTimeout time.Duration
+	Name string // of the source, for messages
+
+	// URL gives the connection string; it is called at every connect, so that a
+	// secret may change.
+	URL func(ctx context.Context) (string, error)
+
+	Match func(database, table string) bool     // which tables are captured; nil: those Named
+	Named []TableName                           // tables that must exist and be capturable; captured as well
+	Keys  func(database, table string) []string // key columns that override the primary key; nil or empty: none
+
+	ServerID       uint32                 // under which we replicate; 0: worked out from Name
+	ZeroDates      binlogvalue.ZeroPolicy // what becomes of a date that the calendar does not have
+	AcceptCascades bool                   // capture tables whose rows foreign keys change without a word in the log
+
+	SnapshotWorkers int   // connections that copy at the same time; 2
+	MaxRate         int64 // bytes per second of the snapshot over all workers; 0: unlimited
+	PieceRows       int64 // a table of more rows is copied in pieces of about so many; 500,000
+
+	BatchRows    int   // a batch ends at this many rows; 2048
+	BatchBytes   int   // or at this many bytes; 512 KiB
+	QueueBatches int   // batches waiting for Next; 8
+	QueueBytes   int64 // or this many bytes of them; 16 MiB
+	EventsAhead  int   // events of the log read ahead; 512
+	EventBytes   int64 // or this many bytes of them; 8 MiB
+	XABytes      int64 // what prepared XA transactions may occupy in memory; one that needs more stops the source; 64 MiB
+
+	ConnectTimeout time.Duration // 10 s
+	IdleInterval   time.Duration // how often an idle source moves on; 1 s (250 ms after Hasten)
+	DeadAfter      time.Duration // a server that says nothing for so long is given up; 30 s
+	ServerIDWait   time.Duration // how long a server_id held by another reader is waited for; 1 min
+	BackoffMax     time.Duration // longest pause between connects; 30 s
+
+	ResetCommand string // copies the source again, for messages: evert reset NAME --resnapshot
+
+	Now func() time.Time // time.Now
+	Log *slog.Logger     // discarded if nil
+}
+
+// DefaultConfig has every default.
+func DefaultConfig() Config {
+	return Config{
+		Name: "mysql", SnapshotWorkers: 2, PieceRows: 500_000,
+		BatchRows: 2048, BatchBytes: 512 << 10, QueueBatches: 8, QueueBytes: 16 << 20, EventsAhead: 512, EventBytes: 8 << 20, XABytes: 64 << 20,
+		ConnectTimeout: 10 * time.Second, IdleInterval: time.Second, DeadAfter: 30 * time.Second, ServerIDWait: time.Minute, BackoffMax: 30 * time.Second,
+		Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	or(&c.Name, d.Name)
+	or(&c.SnapshotWorkers, d.SnapshotWorkers)
+	or(&c.PieceRows, d.PieceRows)
+	or(&c.BatchRows, d.BatchRows)
+	or(&c.BatchBytes, d.BatchBytes)
+	or(&c.QueueBatches, d.QueueBatches)
+	or(&c.QueueBytes, d.QueueBytes)
+	or(&c.EventsAhead, d.EventsAhead)
+	or(&c.EventBytes, d.EventBytes)
+	or(&c.XABytes, d.XABytes)
+	or(&c.ConnectTimeout, d.ConnectTimeout)
+	or(&c.IdleInterval, d.IdleInterval)
+	or(&c.DeadAfter, d.DeadAfter)
+	or(&c.ServerIDWait, d.ServerIDWait)
+	or(&c.BackoffMax, d.BackoffMax)
+	or(&c.ServerID, serverIDOf(c.Name))
+	or(&c.ResetCommand, "evert reset "+c.Name+" --resnapshot --yes")
+	or(&c.Log, d.Log)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func or[T comparable](field *T, otherwise T) {
+	var zero T
+	if *field == zero {
+		*field = otherwise
+	}
+}
+
+// serverIDOf gives a server_id from a range that people do not number their servers
+// in (M19).
+func serverIDOf(name string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return 1<<31 | h.Sum32()>>1
+}
+
+// wants reports whether a table is to be captured, and whether it was named.
+func (c *Config) wants(t TableName) (wanted, named bool) {
+	for _, n := range c.Named {
+		if n == t {
+			return true, true
+		}
+	}
+	return c.Match != nil && c.Match(t.Database, t.Table), false
+}
+
+func (c *Config) keyOf(t TableName) []string {
+	if c.Keys == nil {
+		return nil
+	}
+	return c.Keys(t.Database, t.Table)
+}
+
+// reset is the mend of what only a new copy repairs.
+func (c *Config) reset(first ...string) string {
+	return strings.Join(append(first, c.ResetCommand), "\n")
 }

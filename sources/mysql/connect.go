@@ -11,15 +11,12 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/evertdb/evert/pipeline"
 )
-
-const connectTimeout = 10 * time.Second
 
 // An address is a connection string taken apart.
 type address struct {

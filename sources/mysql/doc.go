@@ -1,4 +1,41 @@
-// Package mysql captures MySQL, 8.0 or newer, and MariaDB, 10.6 or newer. It is being
-// built: what is here reads the tables' descriptions and the rows, from the binary log
-// and by SELECT, to the same values (I6).
+// Package mysql captures MySQL, 8.0 or newer, and MariaDB, 10.6 or newer: first a
+// snapshot of the tables, then every transaction in commit order, from the binary log.
+// The flavour is detected.
+//
+// # Who owns what
+//
+//	        replication connection                        queue (bounded)
+//	MySQL ═══════════════► client ── events (budget) ──► owner ═══════════════► Next
+//	  ║                    frames them                   decodes rows
+//	  ║  SELECT, n connections, each with a snapshot of its own
+//	  ╚═══════════════════════► snapshot workers ═══► the same queue
+//	  ╚═══ side connection: catalog, columns that came
+//
+// The client library connects, reads and frames events. Rows it leaves alone: the owner
+// reads them from the event's bytes, by the columns that the log describes. It
+// reconnects by itself and goes on behind the last transaction that was read; a refusal
+// ends it.
+//
+// # Positions
+//
+// Native positions are places (see gtid.go): everything that was read, as MariaDB's
+// position or MySQL's set. Seq counts transactions that have rows of captured tables; an
+// idle movement keeps it. Inside a transaction that is larger than a batch,
+// Tx.Position names its own GTID, because a place behind it does not exist yet.
+//
+// Nothing is acknowledged upstream: a server keeps its log for as long as it is set to.
+//
+// # Shapes
+//
+// Resume.State holds what the columns of each table were at its place, so that a row is
+// read with the columns of its own position, also today from an old log (I6). The log
+// describes them before each statement's rows (binlog_row_metadata=FULL). A change that
+// earlier rows do not follow without a word in the log is refused: see shape.follows.
+//
+// # What is weaker than it should be
+//
+// Whatever concerns one table ends the source, and not that table alone. XA rows that
+// wait are kept in memory alone. The swap of tables by online schema changes, cascades of
+// foreign keys, and changes by triggers under binlog_format=STATEMENT of another database
+// are refused or not seen, never synthesised.
 package mysql

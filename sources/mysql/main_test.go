@@ -55,6 +55,16 @@ func (d *db) get(sql string) string {
 	return v
 }
 
+// leastRights makes a user with the rights that capturing needs, and gives its URL.
+func (d *db) leastRights() func(context.Context) (string, error) {
+	d.Helper()
+	who := "least_" + d.name + "@'127.0.0.1'"
+	d.do("CREATE USER "+who+" IDENTIFIED BY 'least'", "GRANT SELECT ON "+d.name+".* TO "+who, "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO "+who)
+	d.Cleanup(func() { _, _ = d.server.Exec(context.Background(), "", "DROP USER "+who) })
+	url := strings.Replace(strings.Replace(d.server.URL(d.name), mysqlserver.User+":", "least_"+d.name+":", 1), d.server.Password(), "least", 1)
+	return func(context.Context) (string, error) { return url, nil }
+}
+
 func (d *db) mariaDB() bool { return d.server.Binaries().MariaDB() }
 
 // place is where the log ends now.

@@ -2,10 +2,39 @@ package codes
 
 // ofMySQL are the codes of the MySQL and MariaDB source.
 func ofMySQL() []Entry {
+	const again = "Copy the tables again: `evert reset SOURCE --resnapshot --yes`."
 	return []Entry{
 		{Code: "MY_CONFIG", Text: "The connection string of a MySQL or MariaDB source cannot be used as it stands.", Mend: "Correct what the message names."},
 		{Code: "MY_CONNECT", Passing: true, Text: "The server could not be reached; nothing is lost, the source tries again.", Mend: "See that the server runs and can be reached from here; correct host and port of the url."},
 		{Code: "MY_AUTH", Text: "The server refuses user, password or address; the connection string is read anew at each attempt.", Mend: "Correct user and password of the url, or make the user for this address."},
 		{Code: "MY_TLS", Passing: true, Text: "Nothing was sent over the connection: the server cannot be trusted, speaks no TLS, or takes no connection without it.", Mend: "Name the server's authority with ca in the url, and the server by a name of its certificate."},
+		{Code: "MY_VERSION", Text: "The server is older than MariaDB 10.6 or MySQL 8.0.", Mend: "Upgrade the server."},
+		{Code: "MY_BINLOG_OFF", Text: "The server writes no binary log, so that there is nothing to read changes from.", Mend: "Set log_bin and server_id below [mysqld], then restart the server."},
+		{Code: "MY_BINLOG_FORMAT", Text: "The server logs statements, or decides by itself; capturing needs the rows that they changed.", Mend: "SET GLOBAL binlog_format = 'ROW'; and write it below [mysqld]. Sessions that are open keep what they had."},
+		{Code: "MY_ROW_IMAGE", Text: "Updates and deletes hold a part of the row alone.", Mend: "SET GLOBAL binlog_row_image = 'FULL'; and write it below [mysqld]. Sessions that are open keep what they had."},
+		{Code: "MY_ROW_METADATA", Text: "The log does not name the columns of its rows, so that after an ALTER nobody can say which value is of which column.", Mend: "SET GLOBAL binlog_row_metadata = 'FULL'; and write it below [mysqld]. If a table was altered meanwhile, copy the tables again as the message says."},
+		{Code: "MY_PARTIAL_JSON", Text: "An update holds the changed parts of a JSON document, and not the document.", Mend: "SET GLOBAL binlog_row_value_options = ''; then copy the tables again if the message says so."},
+		{Code: "MY_GTID_OFF", Text: "The server does not number its transactions, so that no place in its log survives a failover.", Mend: "Turn gtid_mode on with the statements that the message shows, in their order."},
+		{Code: "MY_REPLICA", Text: "The server is a replica and does not write what it replicates into a log of its own.", Mend: "Set log_slave_updates = ON below [mysqld] and restart it, or write the primary's address into the url."},
+		{Code: "MY_BINLOG_FILTER", Text: "The server leaves some databases out of its log.", Mend: "Remove binlog_do_db and binlog_ignore_db from [mysqld], then restart the server."},
+		{Code: "MY_RIGHT", Text: "The user lacks a right. It needs SELECT on the captured tables, and REPLICATION SLAVE and REPLICATION CLIENT on all.", Mend: "Run the statement that the message shows, as an administrator."},
+		{Code: "MY_NO_TABLES", Text: "No table matches, or none of those that match can be captured. Tables that the user may not read are not listed by the server.", Mend: "Correct the patterns below tables, or grant SELECT."},
+		{Code: "MY_TABLE_MISSING", Text: "A table that is named in the configuration does not exist, or the user may not read it.", Mend: "Create the table, correct its name, or grant SELECT on it."},
+		{Code: "MY_NO_KEY", Text: "A table has no primary key, so that nothing says which row a change is of.", Mend: "Add a primary key; or name unique, not-null columns with overrides: {database.table: {key: [columns]}}; or leave the table out with exclude_tables."},
+		{Code: "MY_BAD_KEY", Text: "The key columns that the configuration names are not unique and not null.", Mend: "Name columns with a unique index that are all NOT NULL."},
+		{Code: "MY_TYPE", Text: "A column is of a type or a character set that cannot be captured.", Mend: "Leave the table out with exclude_tables."},
+		{Code: "MY_CASCADE", Text: "A foreign key changes or deletes rows of the table when its parent changes. The engine does that by itself, and the log does not have it.", Mend: "Make the foreign key RESTRICT; or set fk_cascades: accept if parents' keys are never changed or deleted; or leave the table out with exclude_tables."},
+		{Code: "MY_PURGED", Text: "The server has thrown away the part of its log that comes next, and with it the changes in it. See binlog_expire_logs_seconds.", Mend: again},
+		{Code: "MY_OTHER_SERVER", Text: "The stored position is of another server, or this server has lost transactions that were captured: a restored backup, or a failover to a replica that was behind.", Mend: "Correct the url; or, if the server was replaced for good, copy the tables again: `evert reset SOURCE --resnapshot --yes`."},
+		{Code: "MY_STATE", Text: "The stored state of the source cannot be read.", Mend: again},
+		{Code: "MY_GAP", Text: "What the server sends does not go on where the last commit ended: the rest of a transaction that was committed in part, or the rows of an XA transaction that was prepared before the copy.", Mend: again},
+		{Code: "MY_SERVER_ID", Text: "Two readers under one server_id throw each other out. One that is ending is waited for, for a minute.", Mend: "Stop the other reader, or give this source another server_id."},
+		{Code: "MY_STATEMENT", Text: "A session changed rows and had the statement logged in their place, with binlog_format = STATEMENT or MIXED.", Mend: "See which program sets binlog_format, and copy the tables again: `evert reset SOURCE --resnapshot --yes`."},
+		{Code: "MY_TABLE_CHANGED", Text: "A table was changed in a way that its earlier rows do not follow, or its rows were changed without a word in the log.", Mend: again},
+		{Code: "MY_TABLE_ADDED", Text: "A table came after the snapshot by another way than CREATE TABLE with a primary key, or by a change of the configuration; its earlier rows were never copied.", Mend: again},
+		{Code: "MY_VALUE", Text: "A value cannot be kept: it is not valid in its column's character set, or not what its type holds.", Mend: "Correct the row, or leave the table out with exclude_tables."},
+		{Code: "MY_ZERO_DATE", Text: "A column that may not be NULL holds a date that the calendar does not have, such as 0000-00-00. In columns that may be NULL it becomes NULL.", Mend: "Set zero_dates: epoch, which writes 1970-01-01 as Debezium does; or correct the rows."},
+		{Code: "MY_EVENT", Text: "The log holds something that cannot be read or must not be passed over: an unknown event, an INCIDENT, a damaged event.", Mend: again},
+		{Code: "MY_XA_LARGE", Text: "Prepared XA transactions need more memory than limits.transaction_bytes allows.", Mend: "End what XA RECOVER lists, or raise limits.transaction_bytes."},
 	}
 }

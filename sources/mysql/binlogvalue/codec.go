@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"sync/atomic"
 
 	"github.com/evertdb/evert/schema"
 )
@@ -39,11 +40,11 @@ func (e *ColumnError) Error() string { return "column " + e.Column + ": " + e.Er
 // Unwrap gives the cause.
 func (e *ColumnError) Unwrap() error { return e.Err }
 
-// A Codec reads the rows of one version of a table. One goroutine uses it at a time.
+// A Codec reads the rows of one version of a table. It may be shared.
 type Codec struct {
 	cells []cell
 	zero  ZeroPolicy
-	Zeros uint64 // dates that became NULL or the epoch
+	zeros atomic.Uint64
 }
 
 // A cell is what reading one column needs, worked out once.
@@ -54,6 +55,10 @@ type cell struct {
 	labels  [][]byte // of an enum, with "" for index 0
 	length  int      // bytes of the length before a string
 }
+
+// Zeros is how many dates became NULL or the epoch because the calendar does not have
+// them.
+func (c *Codec) Zeros() uint64 { return c.zeros.Load() }
 
 // Compile makes a codec.
 func Compile(columns []Column, charsets *Charsets, zero ZeroPolicy) (*Codec, error) {

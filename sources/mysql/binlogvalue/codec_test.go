@@ -150,8 +150,8 @@ func TestZeroDates(t *testing.T) {
 				if got != c.want {
 					t.Errorf("got %s, want %s", got, c.want)
 				}
-				if counted := codec.Zeros == 1; counted != (got != refused) {
-					t.Errorf("counted %d", codec.Zeros)
+				if counted := codec.Zeros() == 1; counted != (got != refused) {
+					t.Errorf("counted %d", codec.Zeros())
 				}
 			})
 		}

@@ -107,7 +107,7 @@ func (c *Codec) noDay(x *cell, epoch schema.Value) (schema.Value, error) {
 	case x.Nullable:
 		epoch = schema.Null()
 	}
-	c.Zeros++
+	c.zeros.Add(1)
 	return epoch, nil
 }
 

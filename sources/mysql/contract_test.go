@@ -1,0 +1,78 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/sourcetest"
+)
+
+// contract is a database under sourcetest's hand.
+type contract struct {
+	*db
+	config Config
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	sourcetest.Run(t, func(t *testing.T) sourcetest.Backend {
+		d := newDB(t)
+		d.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)", "CREATE TABLE elsewhere (i int primary key)")
+		c := d.config("items")
+		c.BatchRows, c.IdleInterval = 20, 20*time.Millisecond
+		return &contract{d, c}
+	})
+}
+
+// config captures the named tables.
+func (d *db) config(tables ...string) Config {
+	c := Config{
+		Name: d.name, URL: func(context.Context) (string, error) { return d.server.URL(d.name), nil },
+		IdleInterval: 20 * time.Millisecond,
+	}
+	for _, t := range tables {
+		c.Named = append(c.Named, TableName{d.name, t})
+	}
+	return c
+}
+
+func (c *contract) New(testing.TB) pipeline.Source { return New(c.config) }
+
+func (c *contract) Commit(_ testing.TB, ops ...sourcetest.Op) string {
+	sql := []string{"BEGIN"}
+	for _, op := range ops {
+		switch op.Do {
+		case pipeline.Create:
+			sql = append(sql, fmt.Sprintf("INSERT INTO items VALUES (%d, '%s')", op.ID, op.V))
+		case pipeline.Delete:
+			sql = append(sql, fmt.Sprintf("DELETE FROM items WHERE id = %d", op.ID))
+		default:
+			to := op.To
+			if to == 0 {
+				to = op.ID
+			}
+			sql = append(sql, fmt.Sprintf("UPDATE items SET id = %d, v = '%s' WHERE id = %d", to, op.V, op.ID))
+		}
+	}
+	c.do(append(sql, "COMMIT")...)
+	return c.place()
+}
+
+func (c *contract) Elsewhere(testing.TB) string {
+	c.do("REPLACE INTO elsewhere VALUES (1)", "DELETE FROM elsewhere")
+	return c.place()
+}
+
+// Foreign names a transaction that this server never had.
+func (c *contract) Foreign(from pipeline.Resume) pipeline.Resume {
+	if c.mariaDB() {
+		from.At.Native = strings.Replace(from.At.Native, "0-1-", "0-99-", 1)
+		return from
+	}
+	from.At.Native = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-23"
+	return from
+}

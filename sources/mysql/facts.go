@@ -1,0 +1,287 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// facts is what a start depends on of the server.
+type facts struct {
+	mariaDB   bool
+	version   string
+	variables map[string]string // global, by lower-case name
+	grants    string
+	grantsErr error
+	tables    []*tableInfo
+	chosen    []*tableInfo
+	filter    string // what the server leaves out of its log
+}
+
+const variablesSQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'log_bin', 'binlog_format', 'binlog_row_image', 'binlog_row_metadata',
+'binlog_row_value_options', 'gtid_mode', 'gtid_executed', 'gtid_purged', 'gtid_binlog_pos', 'gtid_binlog_state', 'gtid_slave_pos', 'server_id', 'server_uuid', 'server_uid',
+'log_slave_updates', 'log_replica_updates', 'lower_case_table_names', 'binlog_expire_logs_seconds', 'sync_binlog', 'innodb_flush_log_at_trx_commit')`
+
+func loadFacts(ctx context.Context, s *session) (*facts, error) {
+	f := &facts{mariaDB: s.mariaDB, variables: map[string]string{}}
+	rows, err := s.query(ctx, variablesSQL)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		f.variables[strings.ToLower(rows.text(i, 0))] = strings.ReplaceAll(rows.text(i, 1), "\n", "")
+	}
+	f.version = f.variables["version"]
+	grants, err := s.query(ctx, "SHOW GRANTS")
+	f.grantsErr = err
+	for i := range grants {
+		f.grants += strings.ToUpper(grants.text(i, 0)) + "\n"
+	}
+	f.filters(ctx, s)
+	f.tables, err = loadTables(ctx, s)
+	return f, err
+}
+
+// filters reads what the server leaves out of its log; without the right to ask it is
+// not known, which the check of rights tells.
+func (f *facts) filters(ctx context.Context, s *session) {
+	for _, sql := range []string{"SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"} {
+		if rows, err := s.query(ctx, sql); err == nil {
+			if len(rows) > 0 && len(rows[0]) > 3 {
+				f.filter = strings.Trim(rows[0][2]+" "+rows[0][3], " ")
+			}
+			return
+		}
+	}
+}
+
+// place is where the log ends.
+func (f *facts) place() (place, error) {
+	if f.mariaDB {
+		return parsePlace(f.variables["gtid_binlog_pos"])
+	}
+	return parsePlace(f.variables["gtid_executed"])
+}
+
+// server is what tells the server from others.
+func (f *facts) server() string {
+	if f.mariaDB {
+		return f.variables["server_uid"]
+	}
+	return f.variables["server_uuid"]
+}
+
+func (f *facts) is(name string, values ...string) bool {
+	for _, v := range values {
+		if strings.EqualFold(f.variables[name], v) {
+			return true
+		}
+	}
+	return false
+}
+
+// refusals gives every setting that keeps changes or their meaning out of the log,
+// with the statement that mends it.
+func (f *facts) refusals(c *Config) []error {
+	var out []error
+	add := func(wrong bool, code pipeline.Code, what, mend string) {
+		if wrong {
+			out = append(out, &pipeline.Refusal{Code: code, What: what, Mend: mend})
+		}
+	}
+	set := "SET PERSIST "
+	if f.mariaDB {
+		set = "SET GLOBAL "
+	}
+	add(f.tooOld(), CodeVersion, "the server is "+f.version+"; captured are MariaDB 10.6 and MySQL 8.0, and newer", "upgrade the server")
+	add(!f.is("log_bin", "ON", "1"), CodeBinlogOff, "the server writes no binary log", "[mysqld]\nlog_bin = binlog\nserver_id = 1\n-- then restart the server")
+	add(!f.is("binlog_format", "ROW"), CodeBinlogFormat, "changes are logged as statements (binlog_format="+f.variables["binlog_format"]+")", set+"binlog_format = 'ROW'; -- sessions that are open keep theirs")
+	add(!f.is("binlog_row_image", "FULL"), CodeRowImage, "updates and deletes do not hold the whole row (binlog_row_image="+f.variables["binlog_row_image"]+")", set+"binlog_row_image = 'FULL'; -- sessions that are open keep theirs")
+	add(!f.is("binlog_row_metadata", "FULL"), CodeRowMetadata, "the log does not name the columns of its rows (binlog_row_metadata="+f.variables["binlog_row_metadata"]+")", set+"binlog_row_metadata = 'FULL';")
+	add(f.variables["binlog_row_value_options"] != "", CodePartialJSON, "updates hold parts of JSON documents (binlog_row_value_options)", set+"binlog_row_value_options = '';")
+	if !f.mariaDB && !f.is("gtid_mode", "ON") {
+		out = append(out, gtidOff())
+	}
+	updates := f.is("log_slave_updates", "ON", "1") || f.is("log_replica_updates", "ON", "1")
+	add(!updates && f.variables["gtid_slave_pos"] != "", CodeReplica, "the server is a replica and does not log what it replicates (log_slave_updates=OFF)", "[mysqld]\nlog_slave_updates = ON\n-- then restart the server")
+	add(f.filter != "", CodeFilter, "the server leaves databases out of its log, or logs some alone ("+f.filter+")", "remove binlog_do_db and binlog_ignore_db from [mysqld], then restart the server")
+	return append(out, f.rights(c)...)
+}
+
+var versionNumber = regexp.MustCompile(`^(\d+)\.(\d+)`)
+
+func (f *facts) tooOld() bool {
+	m := versionNumber.FindStringSubmatch(f.version)
+	if m == nil {
+		return false
+	}
+	major, _ := strconv.Atoi(m[1])
+	minor, _ := strconv.Atoi(m[2])
+	if f.mariaDB {
+		return major < 10 || major == 10 && minor < 6
+	}
+	return major < 8
+}
+
+var grantee = regexp.MustCompile(`(?i) TO ([^ \n]+)`)
+
+// rights looks for what capturing needs besides SELECT (X04). A table that may not be
+// read is not listed by the server, and so is told as missing.
+func (f *facts) rights(*Config) []error {
+	if f.grantsErr != nil || strings.Contains(f.grants, "ALL PRIVILEGES ON *.*") {
+		return nil
+	}
+	need := []string{"REPLICATION SLAVE", "REPLICATION CLIENT"}
+	if f.mariaDB {
+		need[1] = "BINLOG MONITOR" // as MariaDB prints it
+	}
+	var out []error
+	for _, right := range need {
+		if strings.Contains(f.grants, right) {
+			continue
+		}
+		who := "the_user"
+		if m := grantee.FindStringSubmatch(f.grants); m != nil {
+			who = strings.ToLower(m[1])
+		}
+		out = append(out, &pipeline.Refusal{Code: CodeRight, What: "the user lacks the right " + right, Mend: "GRANT " + right + " ON *.* TO " + who + ";"})
+	}
+	return out
+}
+
+// choose picks the tables to capture and says what keeps one from it. A keyless table
+// that matches a pattern is left out; one that is named is refused.
+func (s *Source) choose(ctx context.Context, side *session) []error {
+	var out []error
+	f := s.facts
+	for _, t := range f.tables {
+		wanted, named := s.config.wants(t.TableName)
+		if !wanted {
+			continue
+		}
+		if err := t.describe(ctx, side, s.collations); err != nil {
+			return append(out, err)
+		}
+		if err := s.collations.need(ctx, side, t.columns); err != nil {
+			return append(out, err)
+		}
+		r := s.capturable(t)
+		switch {
+		case r == nil:
+			f.chosen = append(f.chosen, t)
+		case named || r.Code == CodeType:
+			out = append(out, r)
+		default:
+			s.leaveOut(r)
+		}
+	}
+	for _, n := range s.config.Named {
+		if !f.has(n) {
+			out = append(out, &pipeline.Refusal{
+				Code: CodeTableMissing, Where: n.String(), What: "the table does not exist, or the user may not read it",
+				Mend: "GRANT SELECT ON " + n.sql() + " TO the user\nor correct its name, in the catalog's exact case, or create it",
+			})
+		}
+	}
+	if len(f.chosen) == 0 && len(out) == 0 {
+		out = append(out, &pipeline.Refusal{Code: CodeNoTables, What: "no table matches, or none of those that match can be captured", Mend: "tables: [database.table]; the user needs SELECT on them"})
+	}
+	if !s.config.AcceptCascades {
+		out = append(out, s.cascades(ctx, side)...)
+	}
+	return out
+}
+
+func (f *facts) has(n TableName) bool {
+	for _, t := range f.tables {
+		if t.TableName == n {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Source) capturable(t *tableInfo) *pipeline.Refusal {
+	if t.unknown != "" {
+		return &pipeline.Refusal{Code: CodeType, Where: t.String(), What: "column " + t.unknown + " is of a type that cannot be captured", Mend: "exclude_tables: [" + t.String() + "]"}
+	}
+	_, r := t.keyed(s.config.keyOf(t.TableName))
+	return r
+}
+
+const cascadesSQL = `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, UPDATE_RULE, DELETE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS
+WHERE UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') ORDER BY 1, 2, 3`
+
+// cascades refuses tables whose rows a foreign key changes: the engine does that, and
+// it is not in the log (M07).
+func (s *Source) cascades(ctx context.Context, side *session) (out []error) {
+	rows, err := side.query(ctx, cascadesSQL)
+	if err != nil {
+		return []error{err}
+	}
+	for i := range rows {
+		name := TableName{rows.text(i, 0), rows.text(i, 1)}
+		for _, t := range s.facts.chosen {
+			if t.TableName == name {
+				out = append(out, &pipeline.Refusal{
+					Code: CodeCascade, Where: name.String(),
+					What: fmt.Sprintf("foreign key %s changes its rows (on update %s, on delete %s), and such changes are not in the log", rows.text(i, 2), strings.ToLower(rows.text(i, 3)), strings.ToLower(rows.text(i, 4))),
+					Mend: "ALTER TABLE " + name.sql() + " DROP FOREIGN KEY " + quoteName(rows.text(i, 2)) + "; -- and add it again ON UPDATE RESTRICT ON DELETE RESTRICT\nor fk_cascades: accept, if its parents' keys are never changed or deleted",
+				})
+			}
+		}
+	}
+	return out
+}
+
+// gap says why a server cannot go on from a place: it is another one, it is behind
+// (M03), or it has thrown away what comes next (M01).
+func (f *facts) gap(c *Config, was state, from place) []error {
+	if was.MariaDB != f.mariaDB {
+		return []error{otherServer(c, "the stored position is of another kind of server")}
+	}
+	have, err := f.place()
+	if err != nil {
+		return []error{err}
+	}
+	if !have.contains(from) || f.mariaDB && !f.knows(from) {
+		return []error{otherServer(c, fmt.Sprintf("the stored position is %s, which the server does not have; its log ends at %s", from, have))}
+	}
+	if f.mariaDB {
+		return nil // its log says so when it is read
+	}
+	purged, err := parsePlace(f.variables["gtid_purged"])
+	if err == nil && !from.contains(purged) {
+		return []error{purgedRefusal(c, from.String())}
+	}
+	return nil
+}
+
+// knows reports whether MariaDB's log has just the transactions of a place: the same
+// sequence number of another server is another transaction.
+func (f *facts) knows(p place) bool {
+	last := map[domainGTID]uint64{}
+	for _, text := range strings.Split(f.variables["gtid_binlog_state"], ",") {
+		if g, err := parseDomainGTID(strings.TrimSpace(text)); err == nil {
+			last[domainGTID{g.domain, g.server, 0}] = g.seq
+		}
+	}
+	for _, g := range p.domains {
+		if last[domainGTID{g.domain, g.server, 0}] < g.seq {
+			return false
+		}
+	}
+	return true
+}
+
+func otherServer(c *Config, what string) error {
+	return &pipeline.Refusal{Code: CodeOtherServer, What: what, Mend: c.reset("correct the url\nor, if the server was replaced for good:")}
+}
+
+func purgedRefusal(c *Config, at string) error {
+	return &pipeline.Refusal{Code: CodePurged, What: "the server has thrown away the log behind " + at, Mend: c.reset()}
+}

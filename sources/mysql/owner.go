@@ -1,0 +1,145 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// own is the owner goroutine: the snapshot if there is none yet, then one stream after
+// the other until a refusal or Close.
+//
+//	          ┌─ transient error: pause, new connection ─┐
+//	snapshot ─┴─► stream ──────────────────────────────────┘
+//	    └─ error ──┴─ refusal ──► ended
+func (s *Source) own() {
+	defer s.group.Done()
+	err := s.begin()
+	for err == nil && s.ended.Err() == nil {
+		err = s.reconnect(s.session())
+	}
+	s.end(err) // after Close this changes nothing
+}
+
+// begin announces the tables and copies them, or announces them alone.
+func (s *Source) begin() error {
+	b := s.queue.get()
+	for _, k := range s.tables.kept() {
+		b.tables = append(b.tables, s.tables.find(k.TableName).shape.table)
+	}
+	if s.a.state.Copied {
+		return s.queue.put(s.ended, b)
+	}
+	b.endWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
+	if err := s.queue.put(s.ended, b); err != nil {
+		return err
+	}
+	if err := s.snapshot(s.ended); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	return nil
+}
+
+// session streams over one connection until it ends.
+func (s *Source) session() error {
+	ctx, cancel := context.WithCancel(s.ended)
+	defer cancel()
+	from := s.a.set
+	if r := s.a.state.Restart; r != "" { // read prepared transactions again
+		p, err := parsePlace(r)
+		if err != nil {
+			return err
+		}
+		from = p
+	}
+	s.a.xa = prepared{}
+	st, err := s.startStream(ctx, from)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	s.stats.connected()
+	err = st.run(ctx)
+	st.close()
+	s.stats.disconnected(err)
+	s.a.interrupt()
+	if flush := s.a.flush(); flush != nil {
+		return flush
+	}
+	if lived := time.Since(began); lived > 10*time.Second {
+		s.attempts = 0
+		if lived > s.config.ServerIDWait {
+			s.takenSince = time.Time{}
+		}
+	}
+	return err
+}
+
+// reconnect decides what an ended session means: nil to go on after a pause, or the
+// error that ends the source.
+func (s *Source) reconnect(err error) error {
+	if s.ended.Err() != nil {
+		return s.why()
+	}
+	if errors.Is(err, errTaken) {
+		if err := s.taken(err); err != nil {
+			return err
+		}
+	} else if final(err) || s.a.catchUp != nil {
+		return err // a snapshot that was interrupted begins again
+	}
+	s.attempts++
+	limit := s.config.BackoffMax
+	if pipeline.CodeOf(err) == CodeAuth {
+		limit = max(limit, time.Minute) // do not lock the account
+	}
+	pause := min(100*time.Millisecond<<min(s.attempts-1, 10), limit)
+	pause = pause/2 + rand.N(pause/2+1)
+	s.stats.disconnected(err)
+	s.config.Log.Warn("connection lost; trying again", "source", s.config.Name, "error", err, "pause", pause)
+	return s.sleep(pause)
+}
+
+// taken waits a while for a reader of the same server_id to go: our own dying
+// predecessor. Two that live would throw each other out for ever (M19).
+func (s *Source) taken(err error) error {
+	if s.takenSince.IsZero() {
+		s.takenSince = time.Now()
+	}
+	s.stats.waitFor(err.Error())
+	if time.Since(s.takenSince) < s.config.ServerIDWait {
+		return nil
+	}
+	return &pipeline.Refusal{
+		Code: CodeServerID, What: fmt.Sprintf("another reader replicates under server_id %d", s.config.ServerID),
+		Mend: "stop the other reader\nor server_id: another number",
+	}
+}
+
+// final reports whether an error needs a person.
+func final(err error) bool {
+	var r *pipeline.Refusal
+	if !errors.As(err, &r) {
+		return false
+	}
+	switch r.Code {
+	case CodeConnect, CodeAuth, CodeConfig, CodeTLS:
+		return false
+	}
+	return true
+}
+
+func (s *Source) sleep(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-s.ended.Done():
+		return context.Cause(s.ended)
+	}
+}

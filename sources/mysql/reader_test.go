@@ -1,0 +1,200 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+)
+
+// A reader is an open source and what was seen of it, folded into rows by table and
+// key as a topic would hold them.
+type reader struct {
+	*db
+	source *Source
+	place  pipeline.Resume
+	ends   []pipeline.Resume
+	rows   map[string]map[string]string
+	log    []string // changes behind the snapshot
+}
+
+// open opens a source.
+func (d *db) open(c Config, from pipeline.Resume) *reader {
+	d.Helper()
+	r := &reader{db: d, source: New(c), place: from, rows: map[string]map[string]string{}}
+	d.Cleanup(func() { _ = r.source.Close() })
+	ctx, cancel := context.WithTimeout(d.Context(), 20*time.Second)
+	defer cancel()
+	if err := r.source.Open(ctx, from); err != nil {
+		d.Fatalf("open at %s: %v", from.At, err)
+	}
+	return r
+}
+
+// refused opens a source that must refuse, and gives its code and mend.
+func (d *db) refused(c Config, from pipeline.Resume) *pipeline.Refusal {
+	d.Helper()
+	s := New(c)
+	defer s.Close()
+	err := s.Open(d.Context(), from)
+	var refusal *pipeline.Refusal
+	if !errors.As(err, &refusal) {
+		d.Fatalf("it is not refused: %v", err)
+	}
+	return refusal
+}
+
+// next reads one batch.
+func (r *reader) next() error {
+	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
+	defer cancel()
+	b, err := r.source.Next(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range b.Changes {
+		r.fold(&b.Changes[i])
+	}
+	if b.End != nil {
+		r.place = *b.End
+		r.place.State = append([]byte(nil), b.End.State...)
+		if !r.place.At.IsZero() {
+			r.ends = append(r.ends, r.place)
+		}
+	}
+	return nil
+}
+
+func (r *reader) fold(c *pipeline.Change) {
+	table := c.Table.Name
+	if r.rows[table] == nil {
+		r.rows[table] = map[string]string{}
+	}
+	rows := r.rows[table]
+	if c.Op == pipeline.Truncate {
+		clear(rows)
+	}
+	if c.Op == pipeline.Delete || c.KeyChanged() {
+		delete(rows, printKey(c.Table, c.Before))
+	}
+	if c.After != nil {
+		rows[printKey(c.Table, c.After)] = printRow(c.Table, c.After)
+	}
+	if c.Op != pipeline.Read && !c.Tx.Position.IsZero() {
+		line := fmt.Sprintf("%d.%d %s %s", c.Tx.Position.Seq, c.Row, c.Op, table)
+		if c.Before != nil && c.After == nil {
+			line += " " + printRow(c.Table, c.Before)
+		}
+		if c.After != nil {
+			line += " " + printRow(c.Table, c.After)
+		}
+		r.log = append(r.log, line)
+	}
+}
+
+func printKey(t *schema.Table, row schema.Row) string {
+	var out []string
+	for _, i := range t.Key {
+		out = append(out, string(t.Columns[i].Type.AppendText(nil, row[i])))
+	}
+	return strings.Join(out, ",")
+}
+
+func printRow(t *schema.Table, row schema.Row) string {
+	var out []string
+	for i := range row {
+		switch {
+		case row[i].IsNull():
+			out = append(out, "NULL")
+		case !row[i].IsKnown():
+			out = append(out, "?")
+		default:
+			out = append(out, string(t.Columns[i].Type.AppendText(nil, row[i])))
+		}
+	}
+	return strings.Join(out, "|")
+}
+
+// copied reads until the snapshot is complete.
+func (r *reader) copied() *reader {
+	r.Helper()
+	for r.place.At.IsZero() {
+		if err := r.next(); err != nil {
+			r.Fatal(err)
+		}
+	}
+	return r
+}
+
+// caught reads up to the end of the log now.
+func (r *reader) caught() *reader {
+	r.Helper()
+	end := r.db.place()
+	for {
+		ok, err := r.source.Reached(r.place.At.Native, end)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if ok && r.place.Whole() {
+			return r
+		}
+		if err := r.next(); err != nil {
+			r.Fatalf("behind %s: %v", r.place.At, err)
+		}
+	}
+}
+
+// stopped reads until the source ends, and gives its refusal.
+func (r *reader) stopped() *pipeline.Refusal {
+	r.Helper()
+	for {
+		err := r.next()
+		if err == nil {
+			continue
+		}
+		var refusal *pipeline.Refusal
+		if !errors.As(err, &refusal) {
+			r.Fatalf("it ended with %v; the last error was %s", err, r.source.Stats().LastError)
+		}
+		return refusal
+	}
+}
+
+// told gives the changes since the last call.
+func (r *reader) told() string {
+	out := strings.Join(r.log, "\n")
+	r.log = nil
+	return out
+}
+
+// equal compares what was folded with the table itself.
+func (r *reader) equal(table string) {
+	r.Helper()
+	s := r.session()
+	result, err := s.query(r.Context(), "SELECT * FROM "+quoteName(r.name)+"."+quoteName(table))
+	if err != nil {
+		r.Fatal(err)
+	}
+	got := r.rows[table]
+	if len(got) != len(result) {
+		r.Errorf("%s: %d rows were captured, the table has %d", table, len(got), len(result))
+	}
+	for _, row := range result {
+		want := strings.Join(row, "|")
+		if have := strings.ReplaceAll(got[row[0]], "NULL", ""); have != strings.ReplaceAll(want, "NULL", "") {
+			r.Errorf("%s: row %s was captured as %q, the table has %q", table, row[0], have, want)
+			return
+		}
+	}
+}
+
+func (r *reader) close() {
+	if err := r.source.Close(); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		r.Fatal(err)
+	}
+}

@@ -1,0 +1,28 @@
+package mysql
+
+import (
+	"errors"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/mysql/binlogvalue"
+)
+
+// valueRefused tells of a value that cannot be kept, by its column and never by itself.
+func valueRefused(c *Config, rel *relation, where string, err error) error {
+	r := &pipeline.Refusal{Code: CodeValue, Where: rel.String(), What: "a row of " + where + " cannot be read", Err: err, Mend: "exclude_tables: [" + rel.String() + "]"}
+	if errors.Is(err, binlogvalue.ErrZeroDate) {
+		r.Code, r.Mend = CodeZeroDate, "zero_dates: epoch"
+	}
+	return r
+}
+
+func gtidOff() error {
+	return &pipeline.Refusal{
+		Code: CodeGTIDOff, What: "the server numbers no transactions (gtid_mode)",
+		Mend: "SET PERSIST enforce_gtid_consistency = ON;\nSET PERSIST gtid_mode = OFF_PERMISSIVE;\nSET PERSIST gtid_mode = ON_PERMISSIVE;\nSET PERSIST gtid_mode = ON;",
+	}
+}
+
+func statementRefused(c *Config, where, what string) error {
+	return &pipeline.Refusal{Code: CodeStatement, Where: where, What: what + ", so that its rows are not in the log", Mend: c.reset("SET GLOBAL binlog_format = 'ROW';")}
+}

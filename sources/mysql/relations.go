@@ -1,0 +1,330 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/mysql/binlogvalue"
+)
+
+// relations are the captured tables, by the name that the log calls them.
+type relations struct {
+	byName     map[TableName]*relation
+	databases  map[string]bool // that hold captured tables
+	fold       bool            // the server takes names in any case
+	collations *collations
+}
+
+// A relation is a captured table at the place that was read to.
+type relation struct {
+	TableName
+	shape   *shape // nil: made since the start, and not described yet
+	current bool   // its description in the log was compared with shape since the last ALTER
+	stale   bool   // it was altered, and not described since
+	kept    bool   // its key is that of the configuration
+}
+
+func newRelations(c *collations, fold bool) *relations {
+	return &relations{byName: map[TableName]*relation{}, databases: map[string]bool{}, fold: fold, collations: c}
+}
+
+// folded is a name as tables are looked up by.
+func (r *relations) folded(t TableName) TableName {
+	if r.fold {
+		return TableName{strings.ToLower(t.Database), strings.ToLower(t.Table)}
+	}
+	return t
+}
+
+func (r *relations) find(t TableName) *relation { return r.byName[r.folded(t)] }
+
+func (r *relations) add(rel *relation) {
+	r.byName[r.folded(rel.TableName)] = rel
+	r.databases[r.folded(rel.TableName).Database] = true
+}
+
+// kept gives the tables for a state, in a fixed order.
+func (r *relations) kept() []keptTable {
+	var out []keptTable
+	for _, rel := range r.byName {
+		if rel.shape != nil {
+			out = append(out, rel.shape.kept())
+		}
+	}
+	slices.SortFunc(out, func(a, b keptTable) int { return strings.Compare(a.String(), b.String()) })
+	return out
+}
+
+// describes gives the shape of a table at a place of the log where it is described.
+func (s *Source) describes(m *tableMap) (*shape, error) {
+	rel := s.tables.find(TableName{m.database, m.table})
+	if rel.shape == nil {
+		return s.describesNew(rel, m)
+	}
+	if !m.full {
+		if rel.stale || !rel.shape.sameImage(m) {
+			return nil, &pipeline.Refusal{
+				Code: CodeRowMetadata, Where: rel.String(), What: "it was altered, and the log does not name its columns (binlog_row_metadata)",
+				Mend: s.config.reset("SET GLOBAL binlog_row_metadata = 'FULL';"),
+			}
+		}
+		return rel.shape, nil
+	}
+	rel.stale = false
+	specials(m.columns, rel.shape.columns)
+	if equalColumns(m.columns, rel.shape.columns) {
+		return rel.shape, nil
+	}
+	return s.altered(rel, m)
+}
+
+// altered gives the shape of a table that is not what it was.
+func (s *Source) altered(rel *relation, m *tableMap) (*shape, error) {
+	added, why := rel.shape.follows(m.columns)
+	if why != "" {
+		return nil, s.changed(rel.TableName, why)
+	}
+	if err := s.ask(func(ctx context.Context, side *session) error { return s.lookAtAdded(ctx, side, rel, m, added) }); err != nil {
+		return nil, err
+	}
+	key := rel.shape.keyNames()
+	if now := namesOf(m, m.key); !rel.kept && !slices.Equal(now, key) {
+		return nil, s.changed(rel.TableName, "its primary key is ("+listed(now)+") and was ("+listed(key)+")")
+	}
+	sh, err := s.newShape(rel.TableName, m.columns, key)
+	if err == nil {
+		s.config.Log.Info("table has a new shape", "table", rel.String(), "version", sh.table.Version)
+	}
+	return sh, err
+}
+
+func namesOf(m *tableMap, columns []int) []string {
+	var out []string
+	for _, i := range columns {
+		out = append(out, m.columns[i].Name)
+	}
+	return out
+}
+
+// lookAtAdded asks the server what the log does not say of columns that came: a default
+// that earlier rows have, and MariaDB's own types. One that is gone again cannot be
+// asked for.
+func (s *Source) lookAtAdded(ctx context.Context, side *session, rel *relation, m *tableMap, added []string) error {
+	if err := s.collations.need(ctx, side, m.columns); err != nil {
+		return err
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	info := &tableInfo{TableName: rel.TableName, uniques: map[string][]string{}}
+	if err := info.describe(ctx, side, s.collations); err != nil {
+		return err
+	}
+	defaults, err := side.query(ctx, fmt.Sprintf(
+		"SELECT COLUMN_NAME, coalesce(COLUMN_DEFAULT, 'NULL'), EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s", quoteText(rel.Database), quoteText(rel.Table)))
+	if err != nil {
+		return err
+	}
+	for _, name := range added {
+		i := slices.IndexFunc(defaults, func(row []string) bool { return row[0] == name })
+		known := find(info.columns, name)
+		switch {
+		case i < 0 || known == nil:
+			return s.changed(rel.TableName, "column "+name+" came and is gone again; what it was in earlier rows is not known")
+		case defaults[i][1] != "NULL":
+			return s.changed(rel.TableName, "column "+name+" came with a default, which earlier rows have without a word in the log")
+		case strings.Contains(defaults[i][2], "GENERATED"):
+			return s.changed(rel.TableName, "column "+name+" came and is generated, in earlier rows too")
+		}
+		find(m.columns, name).Special = known.Special
+	}
+	return nil
+}
+
+// describesNew gives the first shape of a table that was made after the start: the log
+// has all its rows.
+func (s *Source) describesNew(rel *relation, m *tableMap) (*shape, error) {
+	key := s.config.keyOf(rel.TableName)
+	rel.kept = len(key) > 0
+	if !rel.kept {
+		key = namesOf(m, m.key)
+	}
+	if !m.full || len(key) == 0 {
+		s.leaveOut(&pipeline.Refusal{
+			Code: CodeTableAdded, Where: rel.String(), What: "it was made after the snapshot, and has no primary key or is not described in the log", Mend: s.config.reset(),
+		})
+		return nil, nil
+	}
+	err := s.ask(func(ctx context.Context, side *session) error {
+		if err := s.collations.need(ctx, side, m.columns); err != nil {
+			return err
+		}
+		info := &tableInfo{TableName: rel.TableName, uniques: map[string][]string{}}
+		if err := info.describe(ctx, side, s.collations); err != nil {
+			return err
+		}
+		specials(m.columns, info.columns)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.config.Log.Info("table was made and is captured", "table", rel.String())
+	return s.newShape(rel.TableName, m.columns, key)
+}
+
+// says does what a statement of the log means for captured tables, and gives those that
+// it empties.
+func (s *Source) says(st statement, database, text string) (emptied []*relation, err error) {
+	for i := range st.tables {
+		if st.tables[i].Database == "" {
+			st.tables[i].Database = database
+		}
+	}
+	switch st.kind {
+	case stRows:
+		return nil, s.rowsAsText(database, text)
+	case stUnknown:
+		if s.concerns(database, text) && mentions(text, s.isTable) {
+			return nil, &pipeline.Refusal{Code: CodeEvent, Where: s.a.where(), What: "the log has a statement that is not known and names a captured table", Mend: s.config.reset()}
+		}
+		return nil, nil
+	case stDropAll:
+		if name := s.tables.folded(st.tables[0]).Database; s.tables.databases[name] {
+			return nil, s.changed(TableName{name, "*"}, "the database was dropped")
+		}
+		return nil, nil
+	}
+	for i, name := range st.tables {
+		rel, err := s.defines(st, i, name)
+		if err != nil {
+			return nil, err
+		}
+		if rel != nil {
+			emptied = append(emptied, rel)
+		}
+	}
+	return emptied, nil
+}
+
+// defines does what a definition means for the i-th table that it names.
+func (s *Source) defines(st statement, i int, name TableName) (emptied *relation, err error) {
+	rel := s.tables.find(name)
+	captured := rel != nil && rel.shape != nil
+	switch st.kind {
+	case stCreate, stReplace:
+		if captured && st.kind == stReplace {
+			return nil, s.changed(name, "it was made anew")
+		}
+		if wanted, _ := s.config.wants(name); wanted && rel == nil {
+			s.tables.add(&relation{TableName: name})
+		}
+	case stAlter:
+		if captured {
+			rel.stale, rel.current = true, false
+		}
+	case stRewrite:
+		if captured {
+			return nil, s.changed(name, "its rows were changed without a word in the log ("+st.why+")")
+		}
+	case stRename:
+		if captured {
+			return nil, s.changed(name, "it was renamed, or another table was given its name")
+		}
+		if wanted, _ := s.config.wants(name); wanted && i%2 == 1 && rel == nil {
+			s.leaveOut(&pipeline.Refusal{Code: CodeTableAdded, Where: name.String(), What: "a table was renamed to it after the snapshot; its earlier rows were never copied", Mend: s.config.reset()})
+		}
+	case stDrop:
+		if captured {
+			return nil, s.changed(name, "it was dropped")
+		}
+	case stTruncate:
+		if captured {
+			return rel, nil
+		}
+	}
+	return nil, nil
+}
+
+// rowsAsText refuses a change of rows that was logged as text (M06), wherever it may
+// concern a captured table: by its name, or by a trigger or a view of its database.
+//
+// Rows that a statement changes in another database by a trigger are not seen.
+func (s *Source) rowsAsText(database, text string) error {
+	if !s.concerns(database, text) {
+		return nil
+	}
+	return statementRefused(&s.config, s.a.where(), "a session changed rows with binlog_format=STATEMENT or MIXED")
+}
+
+// concerns reports whether a statement ran in a database that holds captured tables, or
+// names one.
+func (s *Source) concerns(database, text string) bool {
+	isDatabase := func(word string) bool { return s.tables.databases[s.tables.folded(TableName{Database: word}).Database] }
+	return isDatabase(database) || mentions(text, isDatabase)
+}
+
+// isTable reports whether a word is the name of a captured table, in any database.
+func (s *Source) isTable(word string) bool {
+	for name := range s.tables.byName {
+		if strings.EqualFold(name.Table, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// leaveOut tells of a table that is not captured, once.
+func (s *Source) leaveOut(r *pipeline.Refusal) {
+	if s.stats.leaveOut(r) {
+		s.config.Log.Warn("table is not captured", "table", r.Where, "code", string(r.Code), "why", r.What, "mend", r.Mend)
+	}
+}
+
+// keyed reports which columns key a table: those of the configuration, or the primary
+// key.
+func (t *tableInfo) keyed(override []string) ([]string, *pipeline.Refusal) {
+	if len(override) == 0 {
+		if len(t.primary) > 0 {
+			return t.primary, nil
+		}
+		return nil, &pipeline.Refusal{
+			Code: CodeNoKey, Where: t.String(), What: "the table has no primary key, so that nothing says which row a change is of",
+			Mend: "ALTER TABLE " + t.sql() + " ADD PRIMARY KEY (…);\nor name its unique, not null columns under overrides: " + t.String() + ": {key: […]}, or exclude the table",
+		}
+	}
+	unique := false
+	for _, columns := range t.uniques {
+		unique = unique || sameSet(columns, override)
+	}
+	if !unique {
+		return nil, &pipeline.Refusal{
+			Code: CodeBadKey, Where: t.String(), What: "key: [" + listed(override) + "] has no unique index over just these columns",
+			Mend: "CREATE UNIQUE INDEX evert_key ON " + t.sql() + " (" + quotedNames(override) + ");",
+		}
+	}
+	for _, name := range override {
+		if c := find(t.columns, name); c == nil || c.Nullable {
+			return nil, &pipeline.Refusal{Code: CodeBadKey, Where: t.String(), What: "key column " + name + " may be NULL", Mend: "key: columns that are NOT NULL"}
+		}
+	}
+	return slices.Clone(override), nil
+}
+
+func sameSet(a, b []string) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+}
+
+func quotedNames(names []string) string {
+	var out []string
+	for _, n := range names {
+		out = append(out, quoteName(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+// columnsOf is what a kept table's rows are read with.
+func (k *keptTable) columnsOf() []binlogvalue.Column { return slices.Clone(k.Columns) }

@@ -1,0 +1,179 @@
+package mysql
+
+import (
+	"fmt"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+)
+
+// mapTable notes which table an id stands for.
+func (a *assembler) mapTable(body []byte) error {
+	id, database, table, _, err := tableMapHead(body)
+	if err != nil {
+		return err
+	}
+	if m := a.mapped[id]; m != nil && string(m.body) == string(body) && (m.rel == nil || m.rel.current) {
+		return nil
+	}
+	m := &mapped{body: body}
+	name := TableName{string(database), string(table)}
+	rel := a.tables.find(name)
+	if rel != nil {
+		full, err := parseTableMap(body, a.tables.collations)
+		if err != nil {
+			return &pipeline.Refusal{Code: CodeEvent, Where: name.String(), What: "its description in the log cannot be read", Err: err, Mend: a.config.reset()}
+		}
+		sh, err := a.shape(full)
+		if err != nil {
+			return err
+		}
+		if sh != nil {
+			a.take(rel, sh)
+			m.rel = rel
+		}
+	}
+	if a.mapped == nil || len(a.mapped) >= maxMapped {
+		a.mapped = map[uint64]*mapped{}
+	}
+	a.mapped[id] = m
+	return nil
+}
+
+// take makes a shape the current one, and announces it if it is new.
+func (a *assembler) take(rel *relation, sh *shape) {
+	rel.current = true
+	if rel.shape != nil && rel.shape.table == sh.table {
+		rel.shape = sh
+		return
+	}
+	rel.shape = sh
+	b := a.batch()
+	b.tables = append(b.tables[:len(b.tables):len(b.tables)], sh.table)
+	a.keep(a.state.keep(a.tables.kept()))
+}
+
+// keep sets the state that goes with every end from here on.
+func (a *assembler) keep(s state) { a.state, a.encoded = s, s.encode() }
+
+// rowsEvent takes the rows of one event.
+func (a *assembler) rowsEvent(t replication.EventType, place uint64, body []byte) error {
+	id, err := rowsTable(body)
+	if err != nil {
+		return err
+	}
+	m := a.mapped[id]
+	if m == nil {
+		return fmt.Errorf("rows of a table that was not described (id %d)", id)
+	}
+	a.events++
+	if m.rel == nil || a.events <= a.leave.Events {
+		return nil
+	}
+	if err := a.row.parse(t, body); err != nil {
+		return err
+	}
+	if a.row.columns != len(m.rel.shape.columns) {
+		return &pipeline.Refusal{Code: CodeEvent, Where: m.rel.String(), What: "a row event has another number of columns than the table's description", Mend: a.config.reset()}
+	}
+	return a.eachRow(m.rel, place)
+}
+
+// eachRow adds the rows of the event in a.row.
+func (a *assembler) eachRow(rel *relation, place uint64) error {
+	rest, n := a.row.rows, uint64(0)
+	first := true
+	for len(rest) > 0 {
+		if a.out != nil && a.out.full(a.config) {
+			if err := a.part(part{GTID: a.gtid.String(), Events: a.events - 1, Rows: n}); err != nil {
+				return err
+			}
+			first = true
+		}
+		b := a.batch()
+		if first {
+			b.events, first = b.events+len(rest), false
+		}
+		before, after, next, err := a.images(b, rel, rest)
+		if err != nil {
+			return valueRefused(a.config, rel, a.where(), err)
+		}
+		rest = next
+		n++
+		if a.events == a.leave.Events+1 && n <= a.leave.Rows {
+			continue // handed over before
+		}
+		if a.early {
+			return a.gap("transaction " + a.gtid.String() + " before it has rows as well")
+		}
+		a.change(rel, a.row.op, before, after, place)
+	}
+	return nil
+}
+
+// images reads the one or two images of a row. What an update does not repeat it does
+// not change: an unknown value of the new row is that of the old one (M05).
+func (a *assembler) images(b *batch, rel *relation, data []byte) (before, after schema.Row, rest []byte, err error) {
+	n := len(rel.shape.columns)
+	first := b.row(n)
+	if rest, err = rel.shape.codec.Row(first, a.row.before, data, &b.arena); err != nil {
+		return nil, nil, nil, err
+	}
+	switch a.row.op {
+	case pipeline.Create:
+		return nil, first, rest, nil
+	case pipeline.Delete:
+		return first, nil, rest, nil
+	}
+	after = b.row(n)
+	if rest, err = rel.shape.codec.Row(after, a.row.after, rest, &b.arena); err != nil {
+		return nil, nil, nil, err
+	}
+	for i := range after {
+		if !after[i].IsKnown() {
+			after[i] = first[i]
+		}
+	}
+	return first, after, rest, nil
+}
+
+// change adds one change to the batch.
+func (a *assembler) change(rel *relation, op pipeline.Op, before, after schema.Row, place uint64) {
+	if a.tx == nil {
+		a.tx = &pipeline.Tx{ID: a.gtid.seq, Commit: place, At: a.clock}
+		if a.catchUp == nil {
+			a.tx.Position = pipeline.Position{Seq: a.at.Seq + 1, Native: a.gtid.String()}
+		}
+	}
+	b := a.batch()
+	if a.catchUp != nil {
+		a.catch(b, rel, op, before, after)
+		return
+	}
+	c := b.add()
+	*c = pipeline.Change{Table: rel.shape.table, Op: op, Before: before, After: after, Tx: a.tx, Row: uint32(a.rows), Offset: place}
+	a.rows++
+}
+
+// catch adds a change while the pieces of the snapshot are evened out: rows of it are
+// as if they were read now, because nobody sees what lies between.
+func (a *assembler) catch(b *batch, rel *relation, op pipeline.Op, before, after schema.Row) {
+	c := pipeline.Change{Table: rel.shape.table, Op: pipeline.Read, After: after, Tx: &a.noTx}
+	if op == pipeline.Delete || op == pipeline.Truncate {
+		c.Op, c.Before = op, before
+	}
+	moved := pipeline.Change{Table: rel.shape.table, Op: pipeline.Update, Before: before, After: after}
+	if op == pipeline.Update && moved.KeyChanged() {
+		*b.add() = pipeline.Change{Table: rel.shape.table, Op: pipeline.Delete, Before: before, Tx: &a.noTx}
+	}
+	b.snapshot = true
+	*b.add() = c
+}
+
+// truncate adds that a table was emptied.
+func (a *assembler) truncate(rel *relation) error {
+	a.change(rel, pipeline.Truncate, nil, nil, 0)
+	return nil
+}

@@ -1,0 +1,345 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/mysql/binlogvalue"
+)
+
+// snapshot copies all tables without a lock. Each worker has a consistent snapshot of
+// its own, each at its own place of the log; what lies between them is evened out.
+//
+//	worker 1   ├── snapshot at 0-1-7 ── SELECT … ──┤
+//	worker 2     ├── snapshot at 0-1-9 ── SELECT … ──┤
+//	stream                                             from 0-1-7 ──► 0-1-9: the first position
+//
+// The stream is read from the earliest of these places. Until it has reached the latest
+// one nothing is a position yet, so that nobody sees a state between: there it does no
+// harm that a row is given again which a later snapshot had already seen, because
+// whatever happened to it up to the latest place follows. A snapshot that is broken off
+// begins again.
+func (s *Source) snapshot(ctx context.Context) error {
+	began := s.config.Now()
+	workers, err := s.openWorkers(ctx)
+	defer func() {
+		for _, w := range workers {
+			w.close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	first, last := workers[0].at, workers[0].at
+	for _, w := range workers[1:] {
+		first, last = first.meet(w.at), last.join(w.at)
+	}
+	s.config.Log.Info("snapshot begins", "from", first.String(), "to", last.String(), "tables", len(s.facts.chosen), "workers", len(workers))
+	s.stats.copying(s.facts.chosen)
+	if err := s.copyTables(ctx, workers); err != nil {
+		return err
+	}
+	s.config.Log.Info("tables are copied", "took", s.config.Now().Sub(began).String())
+	s.a.set, s.a.catchUp, s.a.clock = first, &last, began
+	if first.contains(last) {
+		return s.a.copied()
+	}
+	return nil
+}
+
+// A copier is a worker with its snapshot.
+type copier struct {
+	*session
+	source *Source
+	at     place
+}
+
+// openWorkers opens the snapshots one after the other, as close together as it goes.
+// Prepared XA transactions would be seen by none of them, and their rows lie in the log
+// before them.
+func (s *Source) openWorkers(ctx context.Context) ([]*copier, error) {
+	var out []*copier
+	for range s.config.SnapshotWorkers {
+		side, err := s.config.dial(ctx)
+		if err != nil {
+			return out, err
+		}
+		w := &copier{session: side, source: s}
+		out = append(out, w)
+		if err := w.open(ctx); err != nil {
+			return out, err
+		}
+	}
+	rows, err := out[0].query(ctx, "XA RECOVER")
+	if err == nil && len(rows) > 0 {
+		return out, fmt.Errorf("%d XA transactions are prepared, whose rows a copy would miss; it begins when they have ended", len(rows))
+	}
+	return out, nil
+}
+
+// open begins a consistent snapshot and finds its place. MariaDB says it; on MySQL
+// nothing must have been committed between two looks around it.
+func (w *copier) open(ctx context.Context) error {
+	const begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+	if w.mariaDB {
+		if _, err := w.query(ctx, "SET SESSION TRANSACTION READ ONLY"); err != nil {
+			return err
+		}
+		if _, err := w.query(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT"); err != nil {
+			return err
+		}
+		return w.mariaPlace(ctx)
+	}
+	for patience := 1000; patience > 0; patience-- {
+		before, err := w.query(ctx, "SELECT @@GLOBAL.gtid_executed")
+		if err != nil {
+			return err
+		}
+		if _, err := w.query(ctx, begin); err != nil {
+			return err
+		}
+		after, err := w.query(ctx, "SELECT @@GLOBAL.gtid_executed")
+		if err != nil {
+			return err
+		}
+		if before.text(0, 0) == after.text(0, 0) {
+			w.at, err = parsePlace(after.text(0, 0))
+			return err
+		}
+		if _, err := w.query(ctx, "ROLLBACK"); err != nil {
+			return err
+		}
+	}
+	return errors.New("the server commits so fast that no snapshot could be placed in its log")
+}
+
+func (w *copier) mariaPlace(ctx context.Context) error {
+	rows, err := w.query(ctx, "SHOW STATUS LIKE 'binlog_snapshot_%'")
+	if err != nil {
+		return err
+	}
+	at := map[string]string{}
+	for i := range rows {
+		at[strings.ToLower(rows.text(i, 0))] = rows.text(i, 1)
+	}
+	found, err := w.query(ctx, fmt.Sprintf("SELECT BINLOG_GTID_POS(%s, %s) IS NULL, coalesce(BINLOG_GTID_POS(%s, %s), '')",
+		quoteText(at["binlog_snapshot_file"]), at["binlog_snapshot_position"], quoteText(at["binlog_snapshot_file"]), at["binlog_snapshot_position"]))
+	if err != nil {
+		return err
+	}
+	if found.int(0, 0) == 1 {
+		return fmt.Errorf("the server does not know the place of its snapshot, %s:%s", at["binlog_snapshot_file"], at["binlog_snapshot_position"])
+	}
+	w.at, err = parsePlace(found.text(0, 1))
+	return err
+}
+
+// A piece is a table, or a range of its keys.
+type piece struct {
+	table *tableInfo
+	where string
+}
+
+// copyTables lets the workers take pieces until none is left, or one fails.
+func (s *Source) copyTables(ctx context.Context, workers []*copier) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan piece)
+	rate := &pace{rate: s.config.MaxRate}
+	var group sync.WaitGroup
+	for _, w := range workers {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			if _, err := w.query(ctx, "SET character_set_results = NULL"); err != nil {
+				cancel(err)
+			}
+			for p := range work {
+				if err := w.copy(ctx, p, rate); err != nil {
+					cancel(err)
+				}
+			}
+		}()
+	}
+	err := s.handOutPieces(ctx, work)
+	close(work)
+	group.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (s *Source) handOutPieces(ctx context.Context, work chan<- piece) error {
+	for _, t := range s.facts.chosen {
+		ranges, err := s.ranges(ctx, t)
+		if err != nil {
+			return err
+		}
+		for _, where := range ranges {
+			select {
+			case work <- piece{t, where}:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+	return nil
+}
+
+// ranges splits a large table by the first column of its primary key, if that is a
+// whole number. The outer ranges are open: rows beyond the ends that were seen are in
+// them.
+func (s *Source) ranges(ctx context.Context, t *tableInfo) ([]string, error) {
+	n := min(t.rows/s.config.PieceRows, 1000)
+	if n < 2 || len(t.primary) == 0 || !isWhole(find(t.columns, t.primary[0])) {
+		return []string{""}, nil
+	}
+	column := quoteName(t.primary[0])
+	var ends result
+	err := s.ask(func(_ context.Context, side *session) (err error) {
+		ends, err = side.query(ctx, "SELECT coalesce(min("+column+"), 0), coalesce(max("+column+"), 0) FROM "+t.sql())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	low, ok1 := new(big.Int).SetString(ends.text(0, 0), 10)
+	high, ok2 := new(big.Int).SetString(ends.text(0, 1), 10)
+	if !ok1 || !ok2 || low.Cmp(high) >= 0 {
+		return []string{""}, nil
+	}
+	return split(column, low, high, n), nil
+}
+
+func isWhole(c *binlogvalue.Column) bool {
+	if c == nil {
+		return false
+	}
+	switch c.Type {
+	case binlogvalue.Tiny, binlogvalue.Short, binlogvalue.Int24, binlogvalue.Long, binlogvalue.LongLong:
+		return true
+	}
+	return false
+}
+
+// split gives n ranges between two numbers, of which the first and the last are open.
+func split(column string, low, high *big.Int, n int64) []string {
+	var out []string
+	width := new(big.Int).Sub(high, low)
+	var from string
+	for i := int64(1); i <= n; i++ {
+		to := new(big.Int).Mul(width, big.NewInt(i))
+		to.Div(to, big.NewInt(n)).Add(to, low)
+		switch {
+		case i == 1:
+			out = append(out, fmt.Sprintf("%s < %s", column, to))
+		case i == n:
+			out = append(out, fmt.Sprintf("%s >= %s", column, from))
+		default:
+			out = append(out, fmt.Sprintf("%s >= %s AND %s < %s", column, from, column, to))
+		}
+		from = to.String()
+	}
+	return out
+}
+
+// copy reads one piece into batches.
+func (w *copier) copy(ctx context.Context, p piece, rate *pace) error {
+	rel := w.source.tables.find(p.table.TableName)
+	sh := rel.shape
+	var list []string
+	for i := range sh.columns {
+		list = append(list, sh.codec.Select(i, quoteName(sh.columns[i].Name)))
+	}
+	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + p.table.sql()
+	if p.where != "" {
+		sql += " WHERE " + p.where
+	}
+	stop := context.AfterFunc(ctx, func() { _ = w.conn.Close() })
+	defer stop()
+	in := &filler{source: w.source, rel: rel, rate: rate}
+	var r mysql.Result
+	if err := w.conn.ExecuteSelectStreaming(sql, &r, func(row []mysql.FieldValue) error { return in.add(ctx, row) }, nil); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("copy %s: %w", p.table, unwrapped(err))
+	}
+	return in.done(ctx)
+}
+
+// unwrapped finds the refusal in what the client made of it.
+func unwrapped(err error) error {
+	var r *pipeline.Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return plain(err)
+}
+
+// A filler puts the rows of one piece into batches.
+type filler struct {
+	source *Source
+	rel    *relation
+	rate   *pace
+	out    *batch
+}
+
+// add takes one row, whose memory is the client's.
+func (f *filler) add(ctx context.Context, fields []mysql.FieldValue) error {
+	if f.out == nil {
+		f.out = f.source.queue.get()
+		f.out.snapshot = true
+	}
+	before := f.out.arena.Used()
+	row := f.out.row(len(fields))
+	for i := range fields {
+		v, err := fieldValue(f.rel.shape.codec, i, &fields[i], &f.out.arena)
+		if err != nil {
+			return valueRefused(&f.source.config, f.rel, "the copy", err)
+		}
+		row[i] = v
+	}
+	*f.out.add() = pipeline.Change{Table: f.rel.shape.table, Op: pipeline.Read, After: row, Tx: &f.source.a.noTx}
+	if wait := f.rate.take(f.out.arena.Used()-before+8*len(fields), time.Now()); wait > 0 {
+		if err := f.source.sleep(wait); err != nil {
+			return err
+		}
+	}
+	if f.out.full(&f.source.config) {
+		return f.flush(ctx)
+	}
+	return nil
+}
+
+// flush hands over what is gathered, at a place inside the snapshot.
+func (f *filler) flush(ctx context.Context) error {
+	n := len(f.out.changes)
+	f.out.endWhole(pipeline.Resume{State: f.source.a.encoded}, f.source.config.Now())
+	if err := f.source.queue.put(ctx, f.out); err != nil {
+		return err
+	}
+	f.out = nil
+	f.source.stats.copiedRows(f.rel.String(), n, false)
+	return nil
+}
+
+// done ends a piece.
+func (f *filler) done(ctx context.Context) error {
+	if f.out != nil {
+		if err := f.flush(ctx); err != nil {
+			return err
+		}
+	}
+	f.source.stats.copiedRows(f.rel.String(), 0, true)
+	return nil
+}

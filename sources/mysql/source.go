@@ -1,0 +1,313 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A Source captures one server. It implements pipeline.Source, and is used once.
+type Source struct {
+	config Config
+	queue  *queue
+	stats  *stats
+
+	// Set by Open; owned by the owner goroutine once it runs.
+	facts      *facts
+	collations *collations
+	tables     *relations
+	versions   map[TableName]uint32
+	a          *assembler
+	attempts   int
+	takenSince time.Time
+
+	ended  context.Context // of the owner goroutine; its cause is why the source ended
+	end    context.CancelCauseFunc
+	group  sync.WaitGroup
+	opened sync.Mutex // held by Open
+
+	hasty    atomic.Bool
+	separate atomic.Bool
+
+	sideMu sync.Mutex
+	side   *session // for questions besides the stream
+
+	// Owned by the caller of Next.
+	given   *batch
+	stage   int // how much of given was handed over: 0 none, 1 its whole transactions
+	numbers uint32
+}
+
+var _ pipeline.Source = (*Source)(nil)
+
+// New makes a source; it does nothing before Open.
+func New(c Config) *Source {
+	c = c.withDefaults()
+	s := &Source{config: c, queue: newQueue(&c), stats: &stats{}, versions: map[TableName]uint32{}}
+	s.ended, s.end = context.WithCancelCause(context.Background())
+	return s
+}
+
+// Open checks server and tables, tells everything that is wrong at once, and starts to
+// read.
+func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
+	s.opened.Lock()
+	defer s.opened.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ended, cancel)()
+	if s.ended.Err() != nil {
+		return s.why()
+	}
+	err := s.open(ctx, from)
+	if err != nil && s.ended.Err() != nil {
+		return s.why()
+	}
+	return err
+}
+
+func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
+	problems, was, err := s.problems(ctx, &from)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	if err := s.assemble(from, was); err != nil {
+		return err
+	}
+	s.group.Add(1)
+	go s.own()
+	return nil
+}
+
+// problems looks at everything a start depends on, and gives what keeps it from
+// starting; a nil from means that the place is not known.
+func (s *Source) problems(ctx context.Context, from *pipeline.Resume) (problems []error, was state, err error) {
+	side, err := s.config.dial(ctx)
+	if err != nil {
+		return nil, was, err
+	}
+	s.setSide(side)
+	if from != nil && !from.IsZero() {
+		if was, err = decodeState(from.State); err != nil {
+			return nil, was, s.withReset(err)
+		}
+	}
+	if s.facts, err = loadFacts(ctx, side); err != nil {
+		return nil, was, err
+	}
+	if s.collations, err = loadCollations(ctx, side); err != nil {
+		return nil, was, err
+	}
+	if was.Copied {
+		at, err := parsePlace(from.At.Native)
+		if err != nil {
+			return nil, was, s.withReset(&pipeline.Refusal{Code: CodeState, What: "the stored position is no position", Err: err})
+		}
+		if other := s.facts.gap(&s.config, was, at); len(other) > 0 {
+			return other, was, nil // what another server has says nothing of the position
+		}
+	}
+	return slices.Concat(s.facts.refusals(&s.config), s.choose(ctx, side)), was, s.charsets(ctx, side, was)
+}
+
+// charsets makes the character sets known that the rows behind the place are in.
+func (s *Source) charsets(ctx context.Context, side *session, was state) error {
+	for _, k := range was.tables {
+		if err := s.collations.need(ctx, side, k.Columns); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Source) withReset(err error) error {
+	var r *pipeline.Refusal
+	if errors.As(err, &r) {
+		r.Mend = s.config.ResetCommand
+	}
+	return err
+}
+
+// assemble sets up the assembler at the place to go on from. The tables of a place are
+// those of its state, as they were there; the server's are those of now.
+func (s *Source) assemble(from pipeline.Resume, was state) error {
+	s.tables = newRelations(s.collations, !s.facts.is("lower_case_table_names", "0"))
+	s.a = &assembler{config: &s.config, tables: s.tables, fresh: s.queue.get, shape: s.describes, said: s.says}
+	s.a.emit = func(b *batch) error { return s.queue.put(s.ended, b) }
+	if !was.Copied {
+		return s.assembleFresh()
+	}
+	at, err := parsePlace(from.At.Native)
+	if err != nil {
+		return err
+	}
+	for _, k := range was.tables {
+		if wanted, _ := s.config.wants(k.TableName); !wanted {
+			continue // left out by the configuration since it was copied
+		}
+		if err := s.relate(k); err != nil {
+			return err
+		}
+	}
+	for _, t := range s.facts.chosen {
+		if s.tables.find(t.TableName) == nil && !s.madeLater(t, was) {
+			s.leaveOut(&pipeline.Refusal{Code: CodeTableAdded, Where: t.String(), What: "it was not copied with the others; its earlier rows are not in the topic", Mend: s.config.reset()})
+		}
+	}
+	s.a.at, s.a.set, s.a.leaveOut = from.At, at, from.Rows
+	s.a.keep(was.keep(s.tables.kept()))
+	return nil
+}
+
+// madeLater reports whether a table may have been made behind the place: then the log
+// has its definition, and all its rows.
+func (s *Source) madeLater(*tableInfo, state) bool { return false }
+
+func (s *Source) assembleFresh() error {
+	for _, t := range s.facts.chosen {
+		key, _ := t.keyed(s.config.keyOf(t.TableName)) // it was chosen, so it has one
+		if err := s.relate(keptTable{t.TableName, key, t.columns}); err != nil {
+			return err
+		}
+	}
+	s.a.keep(state{MariaDB: s.facts.mariaDB, Server: s.facts.server()}.keep(s.tables.kept()))
+	return nil
+}
+
+// relate makes a table captured, in a shape.
+func (s *Source) relate(k keptTable) error {
+	sh, err := s.newShape(k.TableName, k.columnsOf(), k.Key)
+	if err != nil {
+		return err
+	}
+	s.tables.add(&relation{TableName: k.TableName, shape: sh, kept: len(s.config.keyOf(k.TableName)) > 0})
+	return nil
+}
+
+// Next gives the next batch. See pipeline.Source.
+func (s *Source) Next(ctx context.Context) (pipeline.Batch, error) {
+	if b, ok := s.rest(); ok {
+		return b, nil
+	}
+	select { // what is ready is given even if ctx or the source has ended
+	case b := <-s.queue.ready:
+		return s.give(b), nil
+	default:
+	}
+	select {
+	case b := <-s.queue.ready:
+		return s.give(b), nil
+	case <-ctx.Done():
+		return pipeline.Batch{}, context.Cause(ctx)
+	case <-s.ended.Done():
+		return pipeline.Batch{}, s.why()
+	}
+}
+
+// why gives the error that ended the source; after Close it is io.ErrClosedPipe.
+func (s *Source) why() error { return context.Cause(s.ended) }
+
+// rest gives the part of a transaction behind the whole ones of the same batch, or
+// takes the batch back.
+func (s *Source) rest() (pipeline.Batch, bool) {
+	b := s.given
+	if b == nil {
+		return pipeline.Batch{}, false
+	}
+	if s.stage == 1 && len(b.changes) > b.whole {
+		s.stage = 2
+		return pipeline.Batch{Changes: b.changes[b.whole:], End: b.partEnd, Bytes: b.size()}, true
+	}
+	s.given = nil
+	s.queue.recycle(b)
+	return pipeline.Batch{}, false
+}
+
+// give hands over a batch: its whole transactions first, if there are any.
+func (s *Source) give(b *batch) pipeline.Batch {
+	s.given, s.stage = b, 2
+	out := pipeline.Batch{Tables: b.tables, Changes: b.changes, End: b.partEnd, Bytes: b.size(), At: b.wholeAt}
+	if b.wholeEnd != nil {
+		out.Changes, out.End = b.changes[:b.whole], b.wholeEnd
+		if len(b.changes) > b.whole {
+			s.stage, out.Bytes = 1, 0
+		}
+	}
+	if b.snapshot {
+		for i := range b.changes {
+			b.changes[i].Row = s.numbers
+			s.numbers++
+		}
+	}
+	return out
+}
+
+// Ack does nothing: a server keeps its log for as long as it is set to, whoever reads.
+func (s *Source) Ack(_ context.Context, durable pipeline.Position) error {
+	if durable.IsZero() {
+		return nil
+	}
+	_, err := parsePlace(durable.Native)
+	return err
+}
+
+// Reached compares places. See pipeline.Source.
+func (s *Source) Reached(have, want string) (bool, error) { return reached(have, want) }
+
+// Hasten says whether somebody waits for an idle source to move on; if so it does so
+// every 250 ms.
+func (s *Source) Hasten(waiting bool) { s.hasty.Store(waiting) }
+
+// Separate says whether each batch is to end behind its transaction. It may be called
+// from any goroutine.
+func (s *Source) Separate(each bool) { s.separate.Store(each) }
+
+// Close ends the connections and waits for the goroutines.
+func (s *Source) Close() error {
+	s.end(io.ErrClosedPipe)
+	s.opened.Lock()
+	defer s.opened.Unlock()
+	s.group.Wait()
+	s.setSide(nil)
+	return nil
+}
+
+func (s *Source) setSide(side *session) {
+	s.sideMu.Lock()
+	defer s.sideMu.Unlock()
+	if s.side != nil {
+		s.side.close()
+	}
+	s.side = side
+}
+
+// ask runs f on the side connection, with a new one if the old one is gone. Any
+// goroutine may call it.
+func (s *Source) ask(f func(ctx context.Context, side *session) error) error {
+	s.sideMu.Lock()
+	defer s.sideMu.Unlock()
+	if s.side != nil {
+		err := f(s.ended, s.side)
+		var r *pipeline.Refusal
+		if err == nil || errors.As(err, &r) || s.ended.Err() != nil {
+			return err
+		}
+		s.side.close()
+		s.side = nil
+	}
+	side, err := s.config.dial(s.ended)
+	if err != nil {
+		return err
+	}
+	s.side = side
+	return f(s.ended, side)
+}

@@ -1,0 +1,272 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A stream is one replication connection. The client reads and frames events on a
+// goroutine of its own; a budget bounds what it reads ahead.
+type stream struct {
+	source *Source
+	syncer *replication.BinlogSyncer
+	events *replication.BinlogStreamer
+	budget *budget
+
+	heard time.Time // when the server last sent anything
+	moved time.Time // when an idle place was last handed over
+}
+
+// A budget bounds the bytes of events that were read and not taken yet. While the
+// taker waits for an event nothing is held back: an event may be larger than the bound,
+// and a compressed transaction is unpacked before it is handed over.
+type budget struct {
+	mu      sync.Mutex
+	change  sync.Cond
+	bytes   int64
+	most    int64
+	waiting bool
+	closed  bool
+}
+
+func newBudget(most int64) *budget {
+	b := &budget{most: most}
+	b.change.L = &b.mu
+	return b
+}
+
+var errClosed = errors.New("the stream is closed")
+
+// read counts an event in, waiting for room.
+func (b *budget) read(n int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.bytes > b.most && !b.waiting && !b.closed {
+		b.change.Wait()
+	}
+	if b.closed {
+		return errClosed
+	}
+	b.bytes += int64(n)
+	return nil
+}
+
+// taken counts events out.
+func (b *budget) taken(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.bytes -= int64(n); b.bytes < 0 {
+		b.bytes = 0
+	}
+	b.change.Broadcast()
+}
+
+func (b *budget) wait(waiting bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = waiting
+	b.change.Broadcast()
+}
+
+func (b *budget) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.change.Broadcast()
+}
+
+// startStream begins to read the log behind a place.
+func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
+	a, err := s.config.address(ctx)
+	if err != nil {
+		return nil, err
+	}
+	host, port := a.host, 0
+	if a.network == "tcp" {
+		h, p, err := net.SplitHostPort(a.host)
+		if err != nil {
+			return nil, refuseConfig("the connection string names no host and port")
+		}
+		host = h
+		if port, err = strconv.Atoi(p); err != nil {
+			return nil, refuseConfig("the port of the connection string is no number")
+		}
+	}
+	flavor := mysql.MySQLFlavor
+	if s.facts.mariaDB {
+		flavor = mysql.MariaDBFlavor
+	}
+	set, err := from.library(s.facts.mariaDB)
+	if err != nil {
+		return nil, err
+	}
+	st := &stream{source: s, budget: newBudget(s.config.EventBytes), heard: time.Now(), moved: time.Now()}
+	st.syncer = replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
+		ServerID: s.config.ServerID, Flavor: flavor, Host: host, Port: uint16(port), User: a.user, Password: a.password, TLSConfig: a.tls, Localhost: "evert",
+		DisableRetrySync: true, HeartbeatPeriod: s.heartbeat(), VerifyChecksum: true, EventCacheCount: s.config.EventsAhead, DiscardGTIDSet: true,
+		Logger: slog.New(slog.DiscardHandler), // it would log what it is configured with
+		Option: func(c *client.Conn) error {
+			_, err := c.Execute("SET SESSION net_write_timeout = 31536000") // a slow consumer is no dead one (M21)
+			return err
+		},
+		RowsEventDecodeFunc: func(e *replication.RowsEvent, body []byte) error {
+			if err := st.budget.read(len(body)); err != nil {
+				return err
+			}
+			return leaveRows(e, body)
+		},
+		TableMapOptionalMetaDecodeFunc: func([]byte) error { return nil },
+	})
+	stop := context.AfterFunc(ctx, st.budget.close)
+	st.events, err = st.syncer.StartSyncGTID(set)
+	stop()
+	if err != nil {
+		st.close()
+		return nil, s.explain(explainDial(a, err))
+	}
+	return st, nil
+}
+
+// explainDial tells a connection that could not be made from an answer of the server.
+func explainDial(a address, err error) error {
+	if code := serverCode(err); code != 0 && code != mysql.ER_ACCESS_DENIED_ERROR {
+		return plain(err)
+	}
+	return explainConnect(a, err)
+}
+
+// heartbeat is how often an idle server says that it is alive.
+func (s *Source) heartbeat() time.Duration { return min(s.config.DeadAfter/4, 5*time.Second) }
+
+func (st *stream) close() {
+	st.budget.close()
+	st.syncer.Close()
+}
+
+// run takes events until the connection ends or something is wrong. What is gathered
+// goes out whenever nothing more has arrived.
+func (st *stream) run(ctx context.Context) error {
+	for {
+		for _, e := range st.events.DumpEvents() {
+			if err := st.take(e); err != nil {
+				return err
+			}
+		}
+		e, err := st.next(ctx)
+		if err != nil {
+			return err
+		}
+		if e != nil {
+			if err := st.take(e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (st *stream) take(e *replication.BinlogEvent) error {
+	st.heard = time.Now()
+	if _, ok := e.Event.(*replication.RowsEvent); ok {
+		st.budget.taken(len(e.RawData) - replication.EventHeaderSize - st.source.a.framing.checksum)
+	}
+	if p, ok := e.Event.(*replication.TransactionPayloadEvent); ok {
+		for _, inner := range p.Events {
+			st.budget.taken(len(inner.RawData))
+		}
+	}
+	if err := st.source.a.event(e); err != nil {
+		return err
+	}
+	if st.source.separate.Load() && !st.source.a.open {
+		return st.source.a.flush()
+	}
+	return nil
+}
+
+// next waits for an event for a while, after what is gathered went out.
+func (st *stream) next(ctx context.Context) (*replication.BinlogEvent, error) {
+	a := st.source.a
+	if !a.open {
+		if err := a.flush(); err != nil {
+			return nil, err
+		}
+	}
+	every := st.source.idleEvery()
+	if time.Since(st.moved) >= every {
+		st.moved = time.Now()
+		if err := a.moveOn(); err != nil {
+			return nil, err
+		}
+	}
+	if silent := time.Since(st.heard); silent > st.source.config.DeadAfter {
+		return nil, fmt.Errorf("the server said nothing for %s", silent.Round(time.Second))
+	}
+	st.budget.wait(true)
+	defer st.budget.wait(false)
+	wait, cancel := context.WithTimeout(ctx, every)
+	defer cancel()
+	e, err := st.events.GetEvent(wait)
+	if err != nil && wait.Err() != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, st.source.explain(err)
+	}
+	return e, nil
+}
+
+// idleEvery is how often an idle source moves on.
+func (s *Source) idleEvery() time.Duration {
+	if s.hasty.Load() {
+		return min(s.config.IdleInterval, 250*time.Millisecond)
+	}
+	return s.config.IdleInterval
+}
+
+// errTaken is an error of the server that says that another reader has our server_id.
+var errTaken = errors.New("another reader replicates under the same server_id")
+
+// explain turns what the server says while it streams into a refusal, if a person has
+// to act; other errors pass with a new connection.
+func (s *Source) explain(err error) error {
+	text := err.Error()
+	if strings.Contains(text, "checksum") { // what lies in the log is damaged, or the way to it (M15)
+		return &pipeline.Refusal{Code: CodeEvent, Where: "behind " + s.a.set.String(), What: "an event of the log does not match its checksum", Mend: s.config.reset("try again, in case that it was damaged on its way")}
+	}
+	switch serverCode(err) {
+	case 1236, 1373, 4052:
+	default:
+		return plain(err)
+	}
+	switch {
+	case strings.Contains(text, "server_uuid/server_id") || strings.Contains(text, "same server_id"):
+		return fmt.Errorf("%w (%d)", errTaken, s.config.ServerID)
+	case strings.Contains(text, "Could not find GTID state") || strings.Contains(text, "Could not find first log file") ||
+		strings.Contains(text, "purged") || strings.Contains(text, "does not exist"):
+		return purgedRefusal(&s.config, s.a.set.String())
+	case strings.Contains(text, "not in the master's binlog") || strings.Contains(text, "more GTIDs than") || strings.Contains(text, "diverged") || strings.Contains(text, "impossible position"):
+		return otherServer(&s.config, "the server does not have the transactions before "+s.a.set.String())
+	case strings.Contains(text, "max_allowed_packet"):
+		return &pipeline.Refusal{
+			Code: CodeEvent, Where: "behind " + s.a.set.String(), What: "an event of the log is larger than the server sends (max_allowed_packet)",
+			Mend: "SET GLOBAL max_allowed_packet = 1073741824; SET GLOBAL slave_max_allowed_packet = 1073741824;",
+		}
+	}
+	return plain(err)
+}

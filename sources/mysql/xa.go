@@ -1,0 +1,157 @@
+package mysql
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// An XA transaction lies in the log twice: its rows when it is prepared, and its end
+// when it is committed or rolled back, with other transactions between (M13).
+//
+//	GTID 5  XA START x · rows · XA END x · XA PREPARE      kept aside
+//	GTID 6  another transaction
+//	GTID 7  XA COMMIT x                                    its rows, as transaction 7
+//
+// Rows that wait lie in memory, up to XABytes. They are not in a state: a start reads
+// the log again from before the oldest prepared transaction and leaves out all that was
+// handed over, save these rows.
+type prepared struct {
+	current heldTx
+	open    []heldTx // in the order in which they were prepared
+	bytes   int64    // of all of them
+}
+
+// A heldTx is one prepared transaction.
+type heldTx struct {
+	name   string // as XA statements write it
+	before string // the native position before it
+	events []heldEvent
+	bytes  int64
+	ids    []uint64 // of the tables whose rows are kept
+}
+
+type heldEvent struct {
+	kind  replication.EventType
+	body  []byte
+	place uint64
+}
+
+// begin makes ready for a transaction that may be one of XA.
+func (p *prepared) begin() { p.current = heldTx{} }
+
+// hold keeps an event of a captured table until its transaction commits.
+func (a *assembler) hold(e *replication.BinlogEvent) error {
+	body := a.framing.body(e)
+	wanted, err := a.holdsFor(e.Header.EventType, body)
+	if err != nil || !wanted {
+		return err
+	}
+	if a.xa.current.before == "" {
+		a.xa.current.before = a.set.String()
+	}
+	a.xa.current.events = append(a.xa.current.events, heldEvent{e.Header.EventType, body, uint64(e.Header.LogPos)})
+	a.xa.current.bytes += int64(len(body))
+	if a.xa.bytes+a.xa.current.bytes > a.config.XABytes {
+		return &pipeline.Refusal{
+			Code: CodeXALarge, Where: a.where(), What: fmt.Sprintf("prepared XA transactions need more than %d bytes", a.config.XABytes),
+			Mend: "limits: {transaction_bytes: 1GiB}\nor XA COMMIT or XA ROLLBACK of what XA RECOVER lists",
+		}
+	}
+	return nil
+}
+
+// holdsFor reports whether an event of an XA transaction is of a captured table.
+func (a *assembler) holdsFor(t replication.EventType, body []byte) (bool, error) {
+	if t == replication.TABLE_MAP_EVENT {
+		id, database, table, _, err := tableMapHead(body)
+		if err != nil || a.tables.find(TableName{string(database), string(table)}) == nil {
+			return false, err
+		}
+		a.xa.current.ids = append(a.xa.current.ids, id)
+		return true, nil
+	}
+	id, err := rowsTable(body)
+	return slices.Contains(a.xa.current.ids, id), err
+}
+
+// prepare ends the first half of an XA transaction. One that commits in one phase is
+// an ordinary one.
+func (a *assembler) prepare(body []byte) error {
+	if !a.open || len(body) == 0 {
+		return errors.New("XA PREPARE outside of a transaction")
+	}
+	a.held = false
+	if body[0] == 1 {
+		return a.replay(a.xa.current)
+	}
+	tx := a.xa.current
+	if tx.before == "" {
+		tx.before = a.set.String()
+	}
+	a.open = false
+	a.xa.open, a.xa.bytes = append(a.xa.open, tx), a.xa.bytes+tx.bytes
+	if a.skip {
+		return nil
+	}
+	a.set.add(a.gtid)
+	a.moved = true
+	a.mark()
+	return nil
+}
+
+// settle takes XA COMMIT and XA ROLLBACK.
+func (a *assembler) settle(s statement) error {
+	i := slices.IndexFunc(a.xa.open, func(t heldTx) bool { return t.name == s.rest })
+	switch {
+	case i < 0 && !a.skip && s.kind == stXACommit:
+		return &pipeline.Refusal{
+			Code: CodeGap, Where: a.where(), What: "an XA transaction commits that was prepared before the tables were copied; its rows are not in the log since", Mend: a.config.reset(),
+		}
+	case i < 0:
+		return a.end()
+	}
+	tx := a.xa.open[i]
+	a.xa.open = slices.Delete(a.xa.open, i, i+1)
+	a.xa.bytes -= tx.bytes
+	if !a.skip {
+		a.mark()
+	}
+	if s.kind == stXARoll {
+		return a.end()
+	}
+	return a.replay(tx)
+}
+
+// replay gives the rows of a transaction that commits now.
+func (a *assembler) replay(tx heldTx) error {
+	for _, e := range tx.events {
+		if a.skip {
+			break
+		}
+		var err error
+		if e.kind == replication.TABLE_MAP_EVENT {
+			err = a.mapTable(e.body)
+		} else {
+			err = a.rowsEvent(e.kind, e.place, e.body)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return a.end()
+}
+
+// mark notes in the state where a start has to read from.
+func (a *assembler) mark() {
+	s := a.state
+	s.Restart = ""
+	if len(a.xa.open) > 0 {
+		s.Restart = a.xa.open[0].before
+	}
+	a.keep(s)
+}
