@@ -63,7 +63,7 @@ func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err err
 	s.daemon.comparing.Lock() // after a person's `evert verify`
 	defer s.daemon.comparing.Unlock()
 	for _, name := range demo.ViewNames() {
-		found, err := s.daemon.verify(ctx, name, func(api.VerifyProgress) {})
+		found, err := s.daemon.verify(ctx, api.VerifyRequest{Name: name}, func(api.VerifyProgress) {})
 		if err != nil {
 			return nil, fmt.Errorf("view %s: %w", name, err)
 		}

@@ -12,9 +12,10 @@ import (
 )
 
 func (a *app) verifyVerb() *cobra.Command {
+	repair := false
 	c := &cobra.Command{
-		Use:   "verify TABLE|VIEW",
-		Short: "Compare a table's topic, or a view, with the database, row by row",
+		Use:   "verify TABLE|VIEW|SINK",
+		Short: "Compare a table's topic, a view or a sink with what it should hold, row by row",
 		Long: `Compare a table's topic with the table itself, every row of it, at one and the same
 position, while the database and the daemon work on. A temporary replication slot gives a
 snapshot of the database that is an exact prefix of its commits; capture stops there for a
@@ -26,16 +27,21 @@ values of the types, so that 1.0 is 1.00 and floats are equal that agree in nine
 order of equal elements within string_agg, array_agg and the like is the database's to
 choose; a query that leaves it open may differ there.
 
+A sink's system is compared with the topic that it is filled from, at a cut at which the
+sink rests meanwhile. With --repair what is missing, left over or different there is put
+right, and nothing else is touched. Write sinks.NAME where a view has the sink's name.
+
 The exit code is 0 if all rows are equal, and 4 if not.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(a.topicNames),
-		RunE:              func(_ *cobra.Command, args []string) error { return a.verify(args[0]) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.verify(api.VerifyRequest{Name: args[0], Repair: repair}) },
 	}
+	c.Flags().BoolVar(&repair, "repair", false, "put right what differs in a sink's system")
 	a.outputFlag(c)
 	return c
 }
 
-func (a *app) verify(name string) error {
+func (a *app) verify(req api.VerifyRequest) error {
 	config, err := a.load()
 	if err != nil {
 		return err
@@ -44,7 +50,7 @@ func (a *app) verify(name string) error {
 	if err != nil {
 		return noDaemon(config, err)
 	}
-	found, err := client.Verify(a.ctx, name, func(p api.VerifyProgress) {
+	found, err := client.Verify(a.ctx, req, func(p api.VerifyProgress) {
 		if p.Rows > 0 {
 			a.say("%s: %s rows", p.Step, terminal.Count(p.Rows))
 			return
@@ -61,7 +67,7 @@ func (a *app) verify(name string) error {
 	} else {
 		err = writeVerified(a, found)
 	}
-	if err == nil && !found.Same() {
+	if err == nil && !found.Same() && found.Repaired == 0 {
 		err = &exitError{exitDiffers, errSaid}
 	}
 	return err
@@ -69,7 +75,14 @@ func (a *app) verify(name string) error {
 
 func writeVerified(a *app, v *api.Verified) error {
 	s := a.style(a.out)
-	_, err := fmt.Fprintf(a.out, "%s %s at %s: %s rows in the database, %s equal\n", v.Kind, s.Bold(v.Name), v.Position, terminal.Count(v.Rows), terminal.Count(v.Equal))
+	first, here := "the database", "here"
+	if v.Kind == "sink" {
+		first, here = "the topic", "in its system"
+	}
+	_, err := fmt.Fprintf(a.out, "%s %s at %s: %s rows in %s, %s equal\n", v.Kind, s.Bold(v.Name), v.Position, terminal.Count(v.Rows), first, terminal.Count(v.Equal))
+	if err == nil && v.Refused > 0 {
+		_, err = fmt.Fprintf(a.out, "%s changes that the system does not take were not compared\n", terminal.Count(v.Refused))
+	}
 	if err != nil || v.Same() {
 		return err
 	}
@@ -77,7 +90,7 @@ func writeVerified(a *app, v *api.Verified) error {
 	for _, k := range []struct {
 		n    int64
 		what string
-	}{{v.Missing, "only in the database"}, {v.Surplus, "only here"}, {v.Differing, "with other values"}, {v.Twice, "more than once in the database's answer"}} {
+	}{{v.Missing, "only in " + first}, {v.Surplus, "only " + here}, {v.Differing, "with other values"}, {v.Twice, "more than once in the database's answer"}} {
 		if k.n > 0 {
 			t.Add(terminal.Count(k.n), k.what)
 		}
@@ -94,6 +107,9 @@ func writeVerified(a *app, v *api.Verified) error {
 	}
 	if left := v.Missing + v.Surplus + v.Differing + v.Twice - int64(len(v.Keys)); left > 0 {
 		_, err = fmt.Fprintf(a.out, "  and %s more\n", terminal.Count(left))
+	}
+	if v.Repaired > 0 {
+		_, err = fmt.Fprintf(a.out, "%s were put right; verify again to see that\n", terminal.Count(v.Repaired))
 	}
 	return err
 }

@@ -58,25 +58,31 @@ type verifying struct {
 }
 
 // Verify implements api.Daemon.
-func (d *daemon) Verify(ctx context.Context, name string, tell func(api.VerifyProgress)) (*api.Verified, error) {
+func (d *daemon) Verify(ctx context.Context, req api.VerifyRequest, tell func(api.VerifyProgress)) (*api.Verified, error) {
 	if !d.comparing.TryLock() {
-		return nil, &pipeline.Refusal{Code: codeVerify, Where: name, What: "another comparison is going on", Mend: "wait for its end"}
+		return nil, &pipeline.Refusal{Code: codeVerify, Where: req.Name, What: "another comparison is going on", Mend: "wait for its end"}
 	}
 	defer d.comparing.Unlock()
-	return d.verify(ctx, name, tell)
+	return d.verify(ctx, req, tell)
 }
 
 // verify compares; the caller holds comparing.
-func (d *daemon) verify(ctx context.Context, name string, tell func(api.VerifyProgress)) (*api.Verified, error) {
-	v := &verifying{daemon: d, name: name, tell: tell, report: api.Verified{Name: name, Exact: true}}
+func (d *daemon) verify(ctx context.Context, req api.VerifyRequest, tell func(api.VerifyProgress)) (*api.Verified, error) {
+	v := &verifying{daemon: d, name: req.Name, tell: tell, report: api.Verified{Name: req.Name, Exact: true}}
 	began := time.Now()
-	err := v.run(ctx)
+	err := v.run(ctx, req.Repair)
 	v.report.Seconds = time.Since(began).Seconds()
 	return &v.report, err
 }
 
-// run compares what the name means: a view, or else a table.
-func (v *verifying) run(ctx context.Context) error {
+// run compares what the name means: a view, a sink, or else a table.
+func (v *verifying) run(ctx context.Context, repair bool) error {
+	if s := v.sinkNamed(v.name); s != nil {
+		return v.sink(ctx, s, repair)
+	}
+	if repair {
+		return &pipeline.Refusal{Code: codeVerify, Where: v.name, What: "only sinks are repaired", Mend: "evert verify " + v.name}
+	}
 	if v.shown != nil {
 		if shown, ok := v.shown.View(v.name); ok {
 			return v.view(ctx, shown)

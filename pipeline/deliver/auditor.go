@@ -40,6 +40,12 @@ type Auditor interface {
 	Close() error
 }
 
+// A Namer is an Auditor whose ids are not texts.
+type Namer interface {
+	// Name writes an id for people.
+	Name(id []byte) string
+}
+
 // A Fix is what one id should be.
 type Fix struct {
 	ID     []byte

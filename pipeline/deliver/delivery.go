@@ -233,19 +233,19 @@ func (d *Delivery) Pause() (release func()) {
 
 // Rest makes the sink stay where it is, at a cut that its target has reached, until
 // release is called: nothing more is read, and the cut stays sound on an embedded
-// log. It waits for that until ctx ends; the cut is of the sink's topic alone.
-func (d *Delivery) Rest(ctx context.Context) (cut log.Frontier, release func(), err error) {
+// log. It waits for that until ctx ends.
+func (d *Delivery) Rest(ctx context.Context) (at Resting, release func(), err error) {
 	release = d.Pause()
 	for {
 		moved := d.Moved()
-		if cut, ok := d.display.rests(); ok {
-			return cut, release, nil
+		if at, ok := d.display.rests(); ok {
+			return at, release, nil
 		}
 		select {
 		case <-moved:
 		case <-ctx.Done():
 			release()
-			return log.Frontier{}, nil, context.Cause(ctx)
+			return Resting{}, nil, context.Cause(ctx)
 		}
 	}
 }

@@ -94,7 +94,7 @@ type display struct {
 	status Status
 	has    *standing     // what the target has committed; nil while that is not known
 	newest *log.Frontier // that the source has written; nil while that is not known
-	rest   *uint64       // the source reads nothing beyond the cut of this number; nil while it does
+	rest   *rest         // the source reads nothing beyond that; nil while it does
 	later  *log.Frontier // at which the rows are those of has.cut, if that is number since
 	since  uint64
 	begun  time.Time // the fill
@@ -277,9 +277,15 @@ func (d *display) drift(later *log.Frontier, since uint64) {
 	d.change(func() { d.later, d.since = later, since })
 }
 
-// resting notes that the source reads nothing beyond cut number given; and that it
-// does, if at is nil.
-func (d *display) resting(at *uint64) {
+// rest is a cut at which the source stays.
+type rest struct {
+	number  uint64
+	written time.Time // by the log
+}
+
+// resting notes that the source reads nothing beyond at; and that it does, if at is
+// nil.
+func (d *display) resting(at *rest) {
 	d.mu.Lock()
 	same := at == nil && d.rest == nil || at != nil && d.rest != nil && *at == *d.rest
 	d.mu.Unlock()
@@ -288,14 +294,14 @@ func (d *display) resting(at *uint64) {
 	}
 }
 
-// rests gives the cut at which the target rests; false while it does not.
-func (d *display) rests() (cut log.Frontier, ok bool) {
+// rests gives where the target rests; false while it does not.
+func (d *display) rests() (at Resting, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.rest == nil || d.has == nil || !d.has.whole || d.has.cut.Number != *d.rest {
-		return cut, false
+	if d.rest == nil || d.has == nil || !d.has.whole || d.has.cut.Number != d.rest.number {
+		return at, false
 	}
-	return d.has.cut.Clone(), true
+	return Resting{d.has.cut.Clone(), d.rest.written}, true
 }
 
 // knows reports whether anything of the source was delivered.

@@ -40,7 +40,6 @@ type pump struct {
 
 // run reads until ctx ends or it cannot go on.
 func (p *pump) run(ctx context.Context) error {
-	p.display.resting(nil)
 	p.begun, p.given = p.at.whole || len(p.at.read) > 0, p.at.cut.Number
 	p.missing, p.deleted = map[string]bool{}, map[int32][]byte{}
 	p.decoder = intake.Decoder{Log: p.Log, Registry: p.Registry, Map: p.mapTo}
@@ -49,6 +48,10 @@ func (p *pump) run(ctx context.Context) error {
 			_ = p.reader.Close()
 		}
 	}()
+	if p.until != nil {
+		return p.stopped(p.bounded(ctx))
+	}
+	p.display.resting(nil)
 	for {
 		if err := p.await(ctx); err != nil {
 			return p.stopped(err)
@@ -97,8 +100,7 @@ func (p *pump) mayGo(r *intake.Report) bool {
 		return false
 	}
 	if p.rows == 0 && p.paused() {
-		given := p.given
-		p.display.resting(&given)
+		p.display.resting(&rest{p.given, p.newest.Written})
 		return false
 	}
 	p.display.resting(nil)

@@ -28,6 +28,7 @@ type Source struct {
 	display  *display
 	paused   func() bool // nothing more is to be read
 	fresh    bool        // the target was just given up
+	until    *Resting    // all that is read, and nothing is followed; nil: it goes on
 
 	ready   chan *load
 	free    chan *load

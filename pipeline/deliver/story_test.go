@@ -228,7 +228,8 @@ func TestRest(t *testing.T) {
 	w.source.commit(put(1, "a"))
 	w.start()
 	w.check()
-	cut, release, err := w.delivery.Rest(t.Context())
+	at, release, err := w.delivery.Rest(t.Context())
+	cut := at.Cut
 	if err != nil || cut.Resume.At.Seq != 2 {
 		t.Fatalf("rests at %s: %v", cut.Resume.At, err)
 	}

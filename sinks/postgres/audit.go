@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -185,6 +186,21 @@ func pack(dst []byte, values [][]byte) []byte {
 		dst = append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
 	}
 	return dst
+}
+
+// Name implements deliver.Namer: the key's texts, as the server prints them.
+func (a *Auditor) Name(id []byte) string {
+	var texts []string
+	for len(id) >= 4 {
+		n := binary.BigEndian.Uint32(id)
+		if id = id[4:]; n == null || uint64(n) > uint64(len(id)) {
+			texts = append(texts, "NULL")
+			continue
+		}
+		texts = append(texts, string(id[:n]))
+		id = id[n:]
+	}
+	return strings.Join(texts, ", ")
 }
 
 // Repair implements deliver.Auditor. All fixes are one transaction, which holds

@@ -45,10 +45,10 @@ func (f *fake) Reset(_ context.Context, r Reset) (Plan, error) {
 	return Plan{Done: r.Yes, Steps: []Step{{Does: "delete topic", What: "t"}}}, f.fails
 }
 
-func (f *fake) Verify(_ context.Context, name string, tell func(VerifyProgress)) (*Verified, error) {
+func (f *fake) Verify(_ context.Context, req VerifyRequest, tell func(VerifyProgress)) (*Verified, error) {
 	tell(VerifyProgress{Step: "reading"})
 	tell(VerifyProgress{Step: "reading", Rows: 1000})
-	return &Verified{Name: name, Kind: "table", Report: compare.Report{Rows: 3, Equal: 2, Missing: 1, Keys: []compare.Difference{{Kind: "missing", Key: []byte(`{"id":1}`)}}}}, f.fails
+	return &Verified{Name: req.Name, Kind: "table", Report: compare.Report{Rows: 3, Equal: 2, Missing: 1, Keys: []compare.Difference{{Kind: "missing", Key: []byte(`{"id":1}`)}}}}, f.fails
 }
 
 func source(name string, state monitor.State, ready bool) monitor.SourceStatus {
@@ -193,7 +193,7 @@ func TestSocket(t *testing.T) {
 		t.Fatalf("records: %q %v", got.String(), err)
 	}
 	var steps []VerifyProgress
-	found, err := c.Verify(t.Context(), "t", func(p VerifyProgress) { steps = append(steps, p) })
+	found, err := c.Verify(t.Context(), VerifyRequest{Name: "t"}, func(p VerifyProgress) { steps = append(steps, p) })
 	if err != nil || found.Name != "t" || found.Same() || len(found.Keys) != 1 || len(steps) != 2 || steps[1].Rows != 1000 {
 		t.Fatalf("verify: %+v %v %v", found, steps, err)
 	}
@@ -201,7 +201,7 @@ func TestSocket(t *testing.T) {
 	if err := c.Records(t.Context(), "t", true, emit); pipeline.CodeOf(err) != "NO_SUCH_TOPIC" {
 		t.Fatalf("a failure after records: %v", err)
 	}
-	if _, err := c.Verify(t.Context(), "t", func(VerifyProgress) {}); pipeline.CodeOf(err) != "NO_SUCH_TOPIC" {
+	if _, err := c.Verify(t.Context(), VerifyRequest{Name: "t"}, func(VerifyProgress) {}); pipeline.CodeOf(err) != "NO_SUCH_TOPIC" {
 		t.Fatalf("verify that fails: %v", err)
 	}
 	f.lines = nil

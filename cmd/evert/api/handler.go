@@ -25,7 +25,7 @@ type Daemon interface {
 	Records(ctx context.Context, name string, untilEnd bool, emit func(line []byte) error) error
 	// Verify compares a table or a view with its database, row by row; tell hears
 	// what is done.
-	Verify(ctx context.Context, name string, tell func(VerifyProgress)) (*Verified, error)
+	Verify(ctx context.Context, req VerifyRequest, tell func(VerifyProgress)) (*Verified, error)
 	// Reset says what a reset touches, and does it if r says so.
 	Reset(ctx context.Context, r Reset) (Plan, error)
 }

@@ -12,9 +12,11 @@ import (
 	"github.com/evertdb/evert/pipeline"
 )
 
-// A VerifyRequest asks to compare a table or a view with its database.
+// A VerifyRequest asks to compare a table or a view with its database, or a sink
+// with what it delivers.
 type VerifyRequest struct {
-	Name string `json:"name"`
+	Name   string `json:"name"`
+	Repair bool   `json:"repair,omitempty"` // of a sink: what differs is put right
 }
 
 // VerifyProgress says what a comparison does.
@@ -26,12 +28,14 @@ type VerifyProgress struct {
 // Verified is what a comparison found.
 type Verified struct {
 	Name     string `json:"name"`
-	Kind     string `json:"kind"` // table or view
+	Kind     string `json:"kind"` // table, view or sink
 	Source   string `json:"source"`
 	Position string `json:"position"` // of the cut that was compared
 	Snapshot string `json:"snapshot"` // the place of the database's snapshot: the cut holds what was committed before it
 	Exact    bool   `json:"exact"`
 	compare.Report
+	Refused  int64   `json:"refused,omitempty"`  // of a sink: changes that its system does not take, and that were not compared
+	Repaired int64   `json:"repaired,omitempty"` // of a sink: differences that were put right
 	Seconds float64 `json:"seconds"`
 }
 
@@ -52,7 +56,7 @@ func (h Handlers) verify(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out, lines := http.NewResponseController(w), json.NewEncoder(w)
-	found, err := h.Daemon.Verify(r.Context(), req.Name, func(p VerifyProgress) {
+	found, err := h.Daemon.Verify(r.Context(), req, func(p VerifyProgress) {
 		_ = lines.Encode(verifyLine{Progress: &p})
 		_ = out.Flush()
 	})
@@ -63,9 +67,10 @@ func (h Handlers) verify(w http.ResponseWriter, r *http.Request) {
 	_ = lines.Encode(verifyLine{Verified: found})
 }
 
-// Verify compares a table or a view with its database; tell hears what is done.
-func (c *Client) Verify(ctx context.Context, name string, tell func(VerifyProgress)) (*Verified, error) {
-	body, err := jsonBody(VerifyRequest{name})
+// Verify compares a table or a view with its database, or a sink with what it
+// delivers; tell hears what is done.
+func (c *Client) Verify(ctx context.Context, req VerifyRequest, tell func(VerifyProgress)) (*Verified, error) {
+	body, err := jsonBody(req)
 	if err != nil {
 		return nil, err
 	}
