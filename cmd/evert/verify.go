@@ -34,7 +34,9 @@ right, and nothing else is touched. Write sinks.NAME where a view has the sink's
 The exit code is 0 if all rows are equal, and 4 if not.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(a.topicNames),
-		RunE:              func(_ *cobra.Command, args []string) error { return a.verify(api.VerifyRequest{Name: args[0], Repair: repair}) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.verify(api.VerifyRequest{Name: args[0], Repair: repair})
+		},
 	}
 	c.Flags().BoolVar(&repair, "repair", false, "put right what differs in a sink's system")
 	a.outputFlag(c)

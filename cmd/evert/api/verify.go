@@ -36,7 +36,7 @@ type Verified struct {
 	compare.Report
 	Refused  int64   `json:"refused,omitempty"`  // of a sink: changes that its system does not take, and that were not compared
 	Repaired int64   `json:"repaired,omitempty"` // of a sink: differences that were put right
-	Seconds float64 `json:"seconds"`
+	Seconds  float64 `json:"seconds"`
 }
 
 // verifyLine is one line of the answer: progress, and at last what was found.
