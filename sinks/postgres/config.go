@@ -37,7 +37,7 @@ type Config struct {
 	Captures []Capture // the Postgres sources of the same deployment
 
 	BufferBytes int           // rows in memory; what a transaction has beyond goes to a temporary table at the server; 16 MiB
-	SmallRows   int           // a step of at most so many goes by INSERT, a larger one by COPY; 2000
+	SmallRows   int           // a step of at most so many goes by INSERT, a larger one by COPY; 10,000
 	Retries     int           // how often a step is tried again after a deadlock or serialization failure; 10
 	LockWait    time.Duration // how long a lock is waited for before the attempt ends; 10 s
 
@@ -49,7 +49,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		BufferBytes: 16 << 20,
-		SmallRows:   2000,
+		SmallRows:   10_000,
 		Retries:     10,
 		LockWait:    10 * time.Second,
 		Rejects:     deliver.Stop{},

@@ -66,10 +66,7 @@ func appendGone(dst, key []byte, columns int, at []int) []byte {
 	for _, i := range at {
 		text, isNull, rest, _ := nextValue(key)
 		if key = rest; !isNull {
-			values[i] = text[:len(text):len(text)]
-			if text == nil {
-				values[i] = []byte{}
-			}
+			values[i] = text // not nil, also if it is empty
 		}
 	}
 	for _, v := range values {

@@ -45,6 +45,8 @@
 //
 // A new column is added. One that is gone from the topic stays, and is NULL in rows
 // written from then on, or is dropped if the file says so. A type that grows without
-// a rewrite is altered, any other change of a type fills the table anew. Of a table
-// that Evert did not make no column is added or altered.
+// a rewrite is altered, any other change of a type fills the table anew; at that
+// switch the table is rewritten, and a reader's older snapshot of it ends empty, as
+// after every ALTER TABLE that rewrites. Of a table that Evert did not make no
+// column is added or altered.
 package postgres

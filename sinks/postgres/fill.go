@@ -114,9 +114,9 @@ func (t *Target) joined() string {
 	return t.fill.sql() + " f LEFT JOIN " + t.target.sql() + " t ON " + t.layout.sameKey("t", "f")
 }
 
-// changed says in SQL that the table lacks the fill's row as it is. tableoid is
+// lacking says in SQL that the table lacks the fill's row as it is. tableoid is
 // NULL for a row that is not there.
-func (t *Target) changed() string {
+func (t *Target) lacking() string {
 	differs := []string{"t.tableoid IS NULL"}
 	for i := range t.layout.columns {
 		differs = append(differs, t.layout.columns[i].differs("t", "f"))
@@ -138,7 +138,7 @@ func (t *Target) mergeAtOnce(ctx context.Context) error {
 		values = append(values, "f."+quoteIdent(c.name))
 	}
 	_, err := t.conn.Exec(ctx, fmt.Sprintf("%s SELECT %s FROM %s WHERE %s%s",
-		t.layout.insert(t.target.TableName), strings.Join(values, ", "), t.joined(), t.changed(), t.layout.onConflict()))
+		t.layout.insert(t.target.TableName), strings.Join(values, ", "), t.joined(), t.lacking(), t.layout.onConflict()))
 	return err
 }
 
@@ -154,7 +154,7 @@ func (t *Target) differences() string {
 		}
 	}
 	return fmt.Sprintf("SELECT 0 AS n, f.%s AS p, f.%s AS o, false AS g, %s FROM %s WHERE %s UNION ALL SELECT 0, 0, 0, true, %s FROM %s t WHERE %s",
-		quoteIdent(partitionColumn), quoteIdent(offsetColumn), strings.Join(there, ", "), t.joined(), t.changed(), strings.Join(gone, ", "), t.target.sql(), t.surplus())
+		quoteIdent(partitionColumn), quoteIdent(offsetColumn), strings.Join(there, ", "), t.joined(), t.lacking(), strings.Join(gone, ", "), t.target.sql(), t.surplus())
 }
 
 // fitTarget gives a table of ours the fill's columns and types. Old values that

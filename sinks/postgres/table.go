@@ -126,7 +126,7 @@ func (t *Target) createSQL(name TableName, s *schema.Table, types []string) stri
 	for i, c := range s.Columns {
 		typ, notNull := types[i], s.IsKey(i) && !c.Nullable
 		if has := t.has(c.Name); has != nil && !t.created {
-			typ, notNull = has.typ, has.notNull
+			typ, notNull = has.typ, has.notNull && s.IsKey(i) // a row that the topic replaces later need not keep the table's rules
 		}
 		nullable = nullable || s.IsKey(i) && !notNull
 		columns = append(columns, quoteIdent(c.Name)+" "+typ+notNullSQL(notNull))

@@ -160,7 +160,7 @@ func (t *Target) Write(ctx context.Context, b pipeline.Batch) error {
 		}
 	}
 	for i := range b.Changes {
-		if err := t.take1(ctx, &b.Changes[i]); err != nil {
+		if err := t.change(ctx, &b.Changes[i]); err != nil {
 			return err
 		}
 	}
@@ -170,8 +170,8 @@ func (t *Target) Write(ctx context.Context, b pipeline.Batch) error {
 	return t.spill(ctx)
 }
 
-// take1 takes one change into the step.
-func (t *Target) take1(ctx context.Context, c *pipeline.Change) error {
+// change takes one change into the step.
+func (t *Target) change(ctx context.Context, c *pipeline.Change) error {
 	p := t.plans[c.Table]
 	if p == nil {
 		var err error

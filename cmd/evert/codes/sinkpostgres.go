@@ -16,7 +16,7 @@ func ofPostgresSink() []Entry {
 		},
 		{
 			Code: "PG_SINK_OTHER_ROWS",
-			Text: "The table holds rows that this sink has not written. A sink makes its table equal to the topic, so they would be replaced or deleted.",
+			Text: "The table holds rows that this sink has not written. A sink makes its table equal to the topic, so they would be replaced or deleted. A sink whose table of positions was lost does not know its own rows either.",
 			Mend: "Name another table; or set adopt: true in the sink's section if all of it may be replaced.",
 		},
 		{
@@ -41,7 +41,7 @@ func ofPostgresSink() []Entry {
 		},
 		{
 			Code: "PG_SINK_ROW",
-			Text: "The server does not take a row: a constraint, a trigger or a column's type refuses it. The message names the table, column and constraint, and the key by a hash; the place tells which record of the topic it is. An earlier version of the row stays in the table. With on_reject: stop the sink stops before the step that holds the row, and nothing of that step is written; with dead_letter the row goes to the dead-letter topic.",
+			Text: "The server does not take a row: a constraint, a trigger or a column's type refuses it. The message names the table, column and constraint, and the key by a hash; the place tells which record of the topic it is. An earlier version of the row stays in the table. With on_reject: stop the sink stops before the step that holds the row, and nothing of that step is written; with dead_letter the row goes to the dead-letter topic. A foreign key between the tables of two sinks is broken from time to time, since each goes its own way: the sink with stop goes on by itself when the other row is there.",
 			Mend: "Let the table take the row, or correct it at the source; or set on_reject: dead_letter.",
 		},
 		{
