@@ -16,7 +16,6 @@ type unbuilt struct {
 
 func unbuiltKeys() []unbuilt {
 	return []unbuilt{
-		{"sinks.*.on_reject", []string{"stop"}, "rejected rows are not kept yet"},
 		{"sources.*.mysql", nil, "MySQL and MariaDB are not captured yet"},
 		{"sources.*.overrides.*.topic.cleanup", []string{"compact"}, "append-only topics are not written yet"},
 		{"sources.*.on_table_error", []string{StopTable}, "a stopped table is not copied again by itself yet"},

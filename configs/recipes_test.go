@@ -18,6 +18,7 @@ func recipeEnv() func(string) (string, bool) {
 		"MIRROR_URL":   "postgres://evert:hunter2@localhost:5432/reporting",
 		"SEARCH_URL":   "http://localhost:9200",
 		"KAFKA_BROKER": "localhost:9092", "REGISTRY_URL": "http://localhost:8081", "EVERT_TOKEN": canary, "PII_KEY": canary,
+		"HOOK_SECRET": canary, "HOOK_TOKEN": canary,
 	})
 }
 

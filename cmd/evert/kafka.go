@@ -55,6 +55,12 @@ func kafkaConfig(c *configs.Config) (kafka.Config, error) {
 	for _, name := range c.SourceNames() {
 		config.Prefixes = append(config.Prefixes, c.Sources[name].TopicPrefix+".")
 	}
+	if len(c.Views) > 0 {
+		config.Prefixes = append(config.Prefixes, c.Name+".views.")
+	}
+	if len(c.Sinks) > 0 {
+		config.Prefixes = append(config.Prefixes, c.Name+".sinks.")
+	}
 	if first, err := clientTLS("kafka.tls", k.TLS); err != nil {
 		return config, err // files that are wrong at the start are told at once
 	} else if first != nil {

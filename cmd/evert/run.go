@@ -27,6 +27,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/control"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/log/embedded/listener"
@@ -86,11 +87,12 @@ type daemon struct {
 	captures     []*capturing
 	monitors     []*monitor.Source
 	watch        *watching
-	reads        *query.Reader // of views
-	shown        api.Views     // nil: there are none
-	comparing    sync.Mutex    // held by verify
-	views        *viewing      // the same; nil: there are none
-	sinks        *sinking      // nil: there are none
+	reads        *query.Reader     // of views
+	shown        api.Views         // nil: there are none
+	comparing    sync.Mutex        // held by verify
+	views        *viewing          // the same; nil: there are none
+	sinks        *sinking          // nil: there are none
+	control      *control.Follower // what people commanded of sinks
 	servers      []server
 	kafka        *listener.Server // serve.kafka; nil if it is off
 	listen       []api.Address
@@ -160,7 +162,7 @@ func ofCluster(err error) error {
 // boot makes everything; nothing runs before its last step.
 func (d *daemon) boot(ctx context.Context) error {
 	d.prepare()
-	steps := []func(context.Context) error{d.own, d.openLog, d.openRegistry, d.openSources, d.openViews, d.openSinks, d.listenAll}
+	steps := []func(context.Context) error{d.own, d.openLog, d.openRegistry, d.openSources, d.openViews, d.openControl, d.openSinks, d.listenAll}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -329,7 +331,7 @@ func (d *daemon) handlers() api.Handlers {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests,
-		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams}
+		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams, Commands: d.sinkCommands()}
 }
 
 func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Handler, certificate *configs.ServeTLS) error {
@@ -370,6 +372,7 @@ func (d *daemon) start(ctx context.Context) {
 	d.sinks.start(ctx)
 	ctx, d.rest = context.WithCancel(ctx)
 	d.tasks.Go(func() { d.watch.run(ctx) })
+	d.tasks.Go(func() { d.watchControl(ctx) })
 	if d.manager != nil {
 		d.manager.Ready()
 		d.tasks.Go(func() { d.manager.Keep(ctx, func() error { return d.lives(time.Now()) }, d.line) })

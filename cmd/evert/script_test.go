@@ -54,6 +54,7 @@ func TestMain(m *testing.M) {
 //	term DIR                    sends SIGTERM to the holder of a data directory
 //	tempdir NAME                $NAME is a temporary directory that other users may enter
 //	empty DIR                   nothing is in it
+//	hook NAME REFUSED TAKEN     an HTTP endpoint; $NAME is its URL, see hook_test.go
 //	get URL                     prints what is served there, the status first
 func TestScripts(t *testing.T) {
 	s := &stage{t: t, servers: map[string]*scripted{}}
@@ -62,7 +63,7 @@ func TestScripts(t *testing.T) {
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"database": s.database, "server": s.server, "restart": s.restart, "sql": s.sql, "user": s.user,
-			"port": s.port, "until": until, "mends": s.mends, "get": get, "exits": exits, "source": sourceOf, "term": term, "tempdir": tempdir, "empty": empty,
+			"port": s.port, "until": until, "mends": s.mends, "get": get, "exits": exits, "source": sourceOf, "term": term, "tempdir": tempdir, "empty": empty, "hook": hook,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
@@ -188,7 +189,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 
 func environ(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "URL", "ADMIN", "USER_URL", "PORT", "SEARCH"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "URL", "ADMIN", "USER_URL", "PORT", "SEARCH", "HOOK"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

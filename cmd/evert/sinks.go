@@ -19,6 +19,7 @@ import (
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/deliver/deadletter"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/transform"
 	"github.com/evertdb/evert/pipeline/view"
@@ -100,11 +101,16 @@ type delivering struct {
 	log      *slog.Logger
 	cancel   context.CancelFunc
 	finished chan struct{}
+	queue    *deadletter.Queue // of what its system does not take
+	jobs     chan *restJob     // to be done while it rests
+	pending  *restJob          // one that was taken; owned by the component
 
-	mu      sync.Mutex
-	problem *pipeline.Refusal // why it does not run; nil while it does
-	person  bool              // until somebody mends that
-	moved   chan struct{}     // closed when either changes
+	mu       sync.Mutex
+	halt     halting           // the record that stopped it last
+	unparked chan struct{}     // closed when it may go on from there
+	problem  *pipeline.Refusal // why it does not run; nil while it does
+	person   bool              // until somebody mends that
+	moved    chan struct{}     // closed when either changes
 }
 
 func (d *daemon) newDelivering(name string) (*delivering, error) {
@@ -114,7 +120,8 @@ func (d *daemon) newDelivering(name string) (*delivering, error) {
 		return nil, err
 	}
 	s := &delivering{daemon: d, name: name, config: config, log: d.log.With("sink", name), cancel: func() {}, finished: make(chan struct{}),
-		meter: monitor.NewSink(name, kind), moved: make(chan struct{})}
+		meter: monitor.NewSink(name, kind), moved: make(chan struct{}), jobs: make(chan *restJob)}
+	s.queue = s.newQueue()
 	s.place = placeOfSink(d.config, name, s.log, d.topics, d.registry)
 	s.place.rejects = s.rejects()
 	if s.outlet, err = connector.open(s.place); err != nil {
@@ -124,7 +131,7 @@ func (d *daemon) newDelivering(name string) (*delivering, error) {
 	s.delivery = deliver.New(deliver.Config{
 		Deployment: d.config.Name, Name: name, Of: of, Owner: owner, Topic: s.place.topic, Definition: definitionOf(config, connector, s.place.topic),
 		Atomic: connector.atomic, Log: d.topics, Registry: d.registry, Target: s.outlet.Target, Transforms: s.transforms,
-		Limits: s.limits(), Events: s.events(), Holding: d.topics.holding, Positions: positionsOf(config),
+		Rejects: s.place.rejects, Limits: s.limits(), Events: s.events(), Holding: d.topics.holding, Positions: positionsOf(config),
 	})
 	return s, nil
 }
@@ -182,7 +189,7 @@ func definitionOf(s *configs.Sink, c sinkConnector, topic string) string {
 }
 
 // rejects takes what the system does not take.
-func (s *delivering) rejects() deliver.Rejects { return countedRejects{deliver.Stop{}, s.meter} }
+func (s *delivering) rejects() deliver.Rejects { return countedRejects{s.queue, s.meter} }
 
 // countedRejects counts what goes to Rejects.
 type countedRejects struct {
@@ -222,6 +229,9 @@ func (s *delivering) start(ctx context.Context) {
 			s.daemon.fail(err)
 		}
 		s.delivery.Close()
+		if err := s.queue.Close(); err != nil {
+			s.log.Error("the topic of dead letters did not close well", "error", err)
+		}
 		if c, ok := s.outlet.(interface{ Close() error }); ok {
 			if err := c.Close(); err != nil {
 				s.log.Error("the sink's system did not close well", "error", err)
@@ -254,7 +264,7 @@ func (s *delivering) run(ctx context.Context) error {
 	name := s.daemon.config.Name
 	err := log.Own(ctx, s.daemon.topics, deliver.Group(name, s.name), deliver.Topic(name, s.name), s.meter.StandingBy, func(ctx context.Context) error {
 		s.meter.Owning()
-		return s.delivery.Run(ctx)
+		return s.owned(ctx)
 	})
 	return err
 }

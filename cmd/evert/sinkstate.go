@@ -68,6 +68,9 @@ func (s *delivering) status() monitor.SinkStatus {
 	if !d.Behind.Since.IsZero() {
 		st.LagSeconds = max(0, now.Sub(d.Behind.Since).Seconds())
 	}
+	if n, known := s.queue.Count(); known {
+		st.DeadLetters = &n
+	}
 	if st.State != monitor.Streaming {
 		return st
 	}
@@ -85,7 +88,7 @@ func (s *delivering) status() monitor.SinkStatus {
 }
 
 // caughtUp waits until the sink's system has what was committed by now, or a
-// person has to mend it.
+// person has to mend it, or let it rest.
 func (s *delivering) caughtUp(ctx context.Context) {
 	for {
 		delivered := s.delivery.Moved()
@@ -96,12 +99,14 @@ func (s *delivering) caughtUp(ctx context.Context) {
 			s.daemon.fail(problem)
 			return
 		}
-		if s.has(ctx) {
+		paused, commanded := s.isPaused()
+		if paused || s.has(ctx) {
 			return
 		}
 		select {
 		case <-delivered:
 		case <-moved:
+		case <-commanded:
 		case <-s.finished:
 			return
 		case <-ctx.Done():

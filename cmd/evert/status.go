@@ -128,6 +128,9 @@ func writeSinks(w io.Writer, s terminal.Style, sinks []monitor.SinkStatus) error
 
 func sinkStateText(s terminal.Style, k *monitor.SinkStatus) string {
 	text := stateText(s, k.State)
+	if k.PausedAt != nil {
+		text += " since " + k.PausedAt.Local().Format(time.DateTime) + " by " + k.PausedBy
+	}
 	if f := k.Filling; f != nil {
 		text += fmt.Sprintf(" %.0f%%", 100*f.Ratio)
 		if f.LeftSeconds > 0 {

@@ -41,6 +41,9 @@ func rules() map[string]rule {
 		"GET /v1/indexes/{sink}":             view,
 		"GET /v1/indexes/{sink}/search":      view,
 		"GET /v1/topics/{topic}/records":     {http: [3]int{401, 401, 0}, socket: 200},
+		"GET /v1/dead-letters/{name}":        {http: [3]int{401, 401, 0}, socket: 200},
+		"POST /v1/sinks/{sink}/control":      {http: [3]int{401, 401, 0}, socket: 200},
+		"POST /v1/sinks/{sink}/replay":       {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/control":                   {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/verify":                    {http: [3]int{401, 401, 0}, socket: 200},
 	}
@@ -50,6 +53,7 @@ func TestWhoMayWhat(t *testing.T) {
 	h := handlers(&fake{lines: []string{"{}"}})
 	h.Views, h.Reads, h.Streams = someViews(t), query.NewReader(query.Config{}), 1
 	h.Indexes = someIndexes(t)
+	h.Commands = &someSinks{}
 	h.Token = func() (string, error) { return "secret", nil }
 	h.Daemon.(*fake).status.Sources = both()
 	all := rules()
@@ -77,10 +81,21 @@ func TestWhoMayWhat(t *testing.T) {
 	})
 }
 
+// bodyOf gives a body that a command takes.
+func bodyOf(path string) string {
+	switch {
+	case strings.Contains(path, "verify"):
+		return `{"name": "t"}`
+	case strings.HasPrefix(path, "/v1/sinks"):
+		return `{"by": "ann@box"}`
+	}
+	return `{"source": "s"}`
+}
+
 func expect(t *testing.T, who string, face http.Handler, pattern, auth string, want int) {
 	t.Helper()
 	method, path, _ := strings.Cut(strings.NewReplacer("{topic}", "t", "{view}", "customers", "{sink}", "customers", "{key...}", "1").Replace(pattern), " ")
-	r := httptest.NewRequest(method, path, strings.NewReader(map[bool]string{true: `{"name": "t"}`, false: `{"source": "s"}`}[strings.Contains(path, "verify")]))
+	r := httptest.NewRequest(method, path, strings.NewReader(bodyOf(path)))
 	r.Header.Set("Authorization", auth)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()

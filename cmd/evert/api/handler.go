@@ -42,6 +42,8 @@ type Handlers struct {
 	Indexes Indexes       // nil: there are none; with them Reads is there too
 	Streams int           // of changes open at one time, on each face
 
+	Commands SinkCommands // to sinks; nil: there are none
+
 	streams chan struct{} // places for streams
 }
 

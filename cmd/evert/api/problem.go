@@ -24,6 +24,8 @@ const (
 	CodeInternal     pipeline.Code = "INTERNAL"
 	CodeNoSuchView   pipeline.Code = "NO_SUCH_VIEW"
 	CodeNoSuchIndex  pipeline.Code = "NO_SUCH_INDEX"
+	CodeNoSuchSink   pipeline.Code = "NO_SUCH_SINK"
+	CodeNoLetter     pipeline.Code = "NO_DEAD_LETTER"
 	CodeStreams      pipeline.Code = "TOO_MANY_STREAMS"
 )
 
@@ -70,7 +72,7 @@ func detailOf(r *pipeline.Refusal) string {
 
 func statusOf(code pipeline.Code) int {
 	switch code {
-	case CodeNoSuchSource, records.CodeNoSuchTopic, CodeNoSuchPath, CodeNoSuchView, CodeNoSuchIndex, query.CodeNoRow:
+	case CodeNoSuchSource, records.CodeNoSuchTopic, CodeNoSuchPath, CodeNoSuchView, CodeNoSuchIndex, CodeNoSuchSink, CodeNoLetter, query.CodeNoRow:
 		return http.StatusNotFound
 	case CodeUnauthorized:
 		return http.StatusUnauthorized

@@ -37,6 +37,9 @@ func (h Handlers) routes() []route {
 		{"GET /v1/indexes/{sink}", onHTTP | onSocket, h.index},
 		{"GET /v1/indexes/{sink}/search", onHTTP | onSocket, h.search},
 		{"GET /v1/topics/{topic}/records", onSocket, h.records},
+		{"GET /v1/dead-letters/{name}", onSocket, h.deadLetters},
+		{"POST /v1/sinks/{sink}/control", onSocket, h.sinkCommand},
+		{"POST /v1/sinks/{sink}/replay", onSocket, h.replay},
 		{"POST /v1/control", onSocket, h.control},
 		{"POST /v1/verify", onSocket, h.verify},
 	}

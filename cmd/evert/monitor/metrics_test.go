@@ -62,7 +62,8 @@ func everything(t *testing.T) *Collector {
 	search.Committed(time.Second)
 	sinks := func() []SinkStatus {
 		s, rows := search.Status(), int64(3)
-		s.LagRows, s.Filling = &rows, &Fill{Rows: 1, Ratio: .5}
+		letters := 3
+		s.LagRows, s.Filling, s.DeadLetters = &rows, &Fill{Rows: 1, Ratio: .5}, &letters
 		return []SinkStatus{s}
 	}
 	return &Collector{Views: views, Meters: []*View{totals}, Sinks: sinks, SinkMeters: []*Sink{search}, Registry: &schemas, Sources: []*Source{streams.Source, billing}, Version: "test", Disk: &disk, Readers: &readers, Certificates: &certificates,

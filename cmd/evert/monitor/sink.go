@@ -36,6 +36,10 @@ type SinkStatus struct {
 	LagRows    *int64  `json:"lag_rows,omitempty"` // records of the topic that the system does not have, about; absent while it was never asked
 	LagSeconds float64 `json:"lag_seconds"`        // since it last had everything; 0 while it follows
 	Restarts   uint64  `json:"restarts"`
+
+	PausedAt    *time.Time `json:"paused_at,omitempty"`    // when it was told to rest
+	PausedBy    string     `json:"paused_by,omitempty"`    // and by whom, as user@host
+	DeadLetters *int       `json:"dead_letters,omitempty"` // that lie in its topic; absent while nobody looked
 }
 
 // SinkTotals count since the daemon started.
@@ -71,6 +75,8 @@ type Sink struct {
 	problem  *Problem
 	attempts uint64
 	rejected uint64
+	paused   time.Time // zero: it is not
+	by       string
 }
 
 // NewSink makes the collector of one sink.
@@ -131,6 +137,32 @@ func (s *Sink) Failed(p *Problem, wait time.Duration, person bool) {
 	}
 }
 
+// Paused notes that the sink rests because somebody told it to.
+func (s *Sink) Paused(at time.Time, by string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused, s.by, s.problem = at, by, nil
+	s.turn(Paused)
+}
+
+// Resumed notes that the sink may deliver.
+func (s *Sink) Resumed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused, s.by = time.Time{}, ""
+	if s.state == Paused {
+		s.turn(Starting)
+	}
+}
+
+// Parked notes that the sink waits at a record until a person says more.
+func (s *Sink) Parked(p *Problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = p
+	s.turn(Refused)
+}
+
 // Committed notes a commit.
 func (s *Sink) Committed(took time.Duration) { s.commits.Observe(took.Seconds()) }
 
@@ -146,6 +178,10 @@ func (s *Sink) Status() SinkStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := SinkStatus{Name: s.name, Kind: s.kind, State: s.state, Since: s.since, Problem: s.problem, Totals: SinkTotals{Rejected: s.rejected}}
+	if !s.paused.IsZero() {
+		at := s.paused
+		st.PausedAt, st.PausedBy = &at, s.by
+	}
 	if s.attempts > 1 {
 		st.Restarts = s.attempts - 1
 	}
@@ -167,6 +203,9 @@ func (h *Health) JudgeSinks(sinks []SinkStatus) {
 			continue
 		}
 		p := Problem{Text: "the sink is " + string(s.State), At: s.Since}
+		if s.State == Paused {
+			p.Text, p.Mend = "the sink is paused by "+s.PausedBy, "evert resume "+s.Name
+		}
 		if s.Problem != nil {
 			p = *s.Problem
 		}
@@ -205,6 +244,12 @@ func sinkGauges() []sinkGauge {
 				return 0, false
 			}
 			return float64(*s.LagRows), true
+		}),
+		level("dead_letters", "Records in the sink's topic of dead letters; absent until something was kept there.", func(s *SinkStatus) (float64, bool) {
+			if s.DeadLetters == nil {
+				return 0, false
+			}
+			return float64(*s.DeadLetters), true
 		}),
 		level("filling_ratio", "Delivered share of what fills the system, 0 to 1; absent when it is filled.", func(s *SinkStatus) (float64, bool) {
 			if s.Filling == nil {

@@ -42,10 +42,10 @@ type Letter struct {
 	At          time.Time
 	Attempt     int
 	Held        Held
-	Key         []byte // of the record, as its schema encodes it
-	Value       []byte // likewise; empty from List
-	Headers     []log.Header
-	Bytes       int // of the value
+	Key         []byte       // of the record, as its schema encodes it
+	Value       []byte       // likewise; empty from List
+	Headers     []log.Header // of the record; none from List
+	Bytes       int          // of the value
 }
 
 // The headers of a letter. Those of log name reason and topic of every dead
@@ -107,6 +107,20 @@ func (l *Letter) record(topic string) log.Record {
 		value = []byte{} // nil would be a tombstone of the letter
 	}
 	return log.Record{TopicPartition: log.TopicPartition{Topic: topic}, Key: []byte(l.ID), Value: value, Headers: headers}
+}
+
+// ours is how many headers record adds.
+const ours = 11
+
+// Record is the record that was rejected, as it was in its topic, if the letter
+// holds it.
+func (l *Letter) Record() log.Record {
+	r := log.Record{TopicPartition: log.TopicPartition{Topic: l.Place.Topic, Partition: l.Place.Partition}, Offset: l.Place.Offset, Time: l.At,
+		Key: l.Key, Headers: l.Headers}
+	if l.Held == Record {
+		r.Value = l.Value
+	}
+	return r
 }
 
 // parse reads a letter back; it shares nothing with r.

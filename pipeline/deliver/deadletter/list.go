@@ -46,7 +46,7 @@ func Get(ctx context.Context, l log.Log, topic string, p deliver.Place) (letter 
 		}
 		c := clone(r)
 		letter, err = parse(&c)
-		letter.Value, letter.Headers = c.Value, c.Headers
+		letter.Value, letter.Headers = c.Value, c.Headers[:max(0, len(c.Headers)-ours)]
 		return err
 	})
 	return letter, ok, err

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/terminal"
+	"github.com/evertdb/evert/pipeline"
+)
+
+func (a *app) dlqVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "dlq",
+		Short: "Records that could not be delivered",
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.dlqListVerb(), a.dlqReplayVerb())
+	return c
+}
+
+// listFlags are what of the letters is shown.
+type listFlags struct {
+	limit  int
+	show   string
+	values bool
+}
+
+func (a *app) dlqListVerb() *cobra.Command {
+	var flags listFlags
+	c := &cobra.Command{
+		Use:   "list SINK|TOPIC",
+		Short: "List the dead letters of a sink, or of a table's topic",
+		Long: `List the dead letters of a sink, or of a table's topic: where each record stands, why it
+could not be delivered, and when; and how often each reason is. Nothing of a row is printed.
+--show N shows one letter, by its number in the list or its place; with --values also the
+record, decoded.`,
+		Args:              strict(cobra.ExactArgs(1)),
+		ValidArgsFunction: first(a.sinkNames),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.listLetters(args[0], &flags) },
+	}
+	c.Flags().IntVar(&flags.limit, "limit", 100, "letters to list; 0 lists all")
+	c.Flags().StringVar(&flags.show, "show", "", "show the letter of this number or place")
+	c.Flags().BoolVar(&flags.values, "values", false, "with --show: print the values of its row, too")
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) dlqReplayVerb() *cobra.Command {
+	var r api.Replay
+	code, dry := "", false
+	c := &cobra.Command{
+		Use:   "replay SINK",
+		Short: "Deliver dead letters once more",
+		Long: `Deliver dead letters of a sink once more, in the order of their places, through the sink's
+transforms. A letter is taken off when its row was taken. Where the topic has a newer record of
+the row, that one counts: it was delivered in its turn or will be, and the letter is taken off.
+What is rejected again stays, with one more attempt. The sink rests meanwhile.
+Without --yes, what would be done is listed and nothing is changed.`,
+		Args:              strict(cobra.ExactArgs(1)),
+		ValidArgsFunction: first(a.sinkNames),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r.Code, r.Yes = pipeline.Code(code), r.Yes && !dry
+			return a.replayLetters(args[0], r)
+		},
+	}
+	c.Flags().StringVar(&code, "code", "", "only letters with this reason")
+	c.Flags().StringVar(&r.Place, "place", "", "only the letter of this place, as topic/partition/offset")
+	c.Flags().BoolVar(&dry, "dry-run", false, "only list what would be done; so without --yes")
+	c.Flags().BoolVar(&r.Yes, "yes", false, "do it")
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) listLetters(name string, flags *listFlags) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	client, rest, err := a.daemonOr(a.ctx, config, "dlq list", false)
+	if err != nil {
+		return err
+	}
+	var from letters
+	if client != nil {
+		from = clientLetters{client}
+	} else {
+		defer rest.close()
+		from = &logLetters{config: config, log: rest.topics, registry: rest.registry}
+	}
+	if flags.show != "" {
+		return a.showLetter(from, name, flags)
+	}
+	list, err := from.DeadLetters(a.ctx, name, flags.limit)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(list)
+	}
+	return a.printLetters(&list)
+}
+
+func (a *app) printLetters(list *api.DeadLetters) error {
+	if list.Total == 0 {
+		_, err := fmt.Fprintf(a.out, "%s holds no dead letters\n", list.Topic)
+		return err
+	}
+	s := a.style(a.out)
+	t := terminal.Table{Header: []string{">", "place", "reason", "when", ">tries", ">bytes"}, Style: s}
+	for i, l := range list.Letters {
+		when := ""
+		if !l.At.IsZero() {
+			when = l.At.Local().Format(time.DateTime)
+		}
+		t.Add(strconv.Itoa(i+1), l.Place, string(l.Code), when, strconv.Itoa(max(1, l.Attempt)), strconv.FormatInt(l.Bytes, 10))
+	}
+	if err := t.Write(a.out); err != nil {
+		return err
+	}
+	if n := len(list.Letters); n < list.Total {
+		fmt.Fprintf(a.out, "… and %d more: --limit 0 lists all\n", list.Total-n)
+	}
+	letters := "dead letters"
+	if list.Total == 1 {
+		letters = "dead letter"
+	}
+	fmt.Fprintf(a.out, "%d %s in %s\n", list.Total, letters, list.Topic)
+	reasons := terminal.Table{Indent: "  "}
+	for _, r := range list.Reasons {
+		reasons.Add(strconv.Itoa(r.Count), string(r.Code), s.Dim("evert help "+string(r.Code)))
+	}
+	return reasons.Write(a.out)
+}
+
+func (a *app) showLetter(from letters, name string, flags *listFlags) error {
+	place := flags.show
+	if n, err := strconv.Atoi(place); err == nil {
+		list, err := from.DeadLetters(a.ctx, name, 0)
+		if err != nil {
+			return err
+		}
+		if n < 1 || n > len(list.Letters) {
+			return usage(fmt.Errorf("there is no letter %d: the list has %d", n, len(list.Letters)))
+		}
+		place = list.Letters[n-1].Place
+	}
+	l, err := from.DeadLetter(a.ctx, name, place, flags.values)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(l)
+	}
+	t := terminal.Table{}
+	for _, row := range [][2]string{{"place", l.Place}, {"sink", l.Sink}, {"incarnation", l.Incarnation}, {"reason", string(l.Code)}, {"what", l.What},
+		{"when", l.At.Local().Format(time.RFC3339)}, {"tries", strconv.Itoa(l.Attempt)}, {"holds", l.Held}, {"bytes", strconv.FormatInt(l.Bytes, 10)}} {
+		if row[1] != "" {
+			t.Add(row[0], row[1])
+		}
+	}
+	switch {
+	case len(l.Record) > 0:
+		var line bytes.Buffer
+		if err := json.Compact(&line, l.Record); err != nil {
+			return err
+		}
+		t.Add("record", line.String())
+	case flags.values:
+		t.Add("key", fmt.Sprintf("%x", l.Key))
+		t.Add("value", fmt.Sprintf("%x", l.Value))
+	}
+	return t.Write(a.out)
+}
+
+func (a *app) replayLetters(sink string, r api.Replay) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	r.By = whoAmI()
+	client, rest, err := a.daemonOr(a.ctx, config, "dlq replay", false)
+	if err != nil {
+		return err
+	}
+	if client == nil {
+		rest.close()
+		return &pipeline.Refusal{Code: codeNotRunning, Where: "sink " + sink, What: "no daemon runs here, and letters are delivered by the one that owns the sink",
+			Mend: "evert run   # then, on that machine: evert dlq replay " + sink}
+	}
+	done, err := client.Replay(a.ctx, sink, r)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(done)
+	}
+	return a.printReplayed(sink, &done)
+}
+
+func (a *app) printReplayed(sink string, done *api.Replayed) error {
+	head := "this would be done; nothing was changed:"
+	if done.Done {
+		head = "done:"
+	}
+	if len(done.Letters) == 0 {
+		_, err := fmt.Fprintln(a.out, "there are no such letters")
+		return err
+	}
+	fmt.Fprintln(a.out, head)
+	t := terminal.Table{Indent: "  "}
+	for _, l := range done.Letters {
+		t.Add(l.Outcome, l.Place, a.style(a.out).Dim(l.What))
+	}
+	if err := t.Write(a.out); err != nil || done.Done {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "do it: evert dlq replay %s --yes\n", sink)
+	return err
+}
