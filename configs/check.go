@@ -131,12 +131,17 @@ func sortedOverrides(s *Source) []TablePattern {
 func (d *decoder) checkOverrides(s *Source, name string, tables, exclude []TablePattern) {
 	for _, p := range sortedOverrides(s) {
 		schema, table, ok := p.Exact()
-		matches := func(p TablePattern) bool { return p.Match(schema, table) }
-		if !ok || len(tables) == 0 || slices.ContainsFunc(tables, matches) && !slices.ContainsFunc(exclude, matches) || s.sends(schema, table) {
+		if !ok || len(tables) == 0 || Captures(tables, exclude, schema, table) {
 			continue
 		}
-		d.add(d.at("sources", name, "overrides", d.spelling(name, p)), unusedOverride,
-			"the table of this override is not captured by sources."+name, "add it to tables, or mend its name")
+		at, o := d.at("sources", name, "overrides", d.spelling(name, p)), s.Overrides[p]
+		switch {
+		case !s.sends(schema, table):
+			d.add(at, unusedOverride, "the table of this override is not captured by sources."+name, "add it to tables, or mend its name")
+		case len(o.Columns) > 0 || len(o.Key) > 0: // they would hide nothing (X12)
+			d.add(at, unusedOverride, "rows come to this table by a step of transforms: its columns and key are those of the tables that they come from",
+				"write columns and key below the table as the source calls it; or as steps mask and rekey")
+		}
 	}
 }
 

@@ -70,3 +70,44 @@ func TestOneTableStops(t *testing.T) {
 		})
 	}
 }
+
+// TestGivenUp tells that a table which a transform has given up is not written
+// any more, also after a restart, and also if it never had a topic: rows of it are
+// missing (I8).
+func TestGivenUp(t *testing.T) {
+	for _, written := range []bool{true, false} {
+		s := newStory(t)
+		var told []string
+		s.config.Events.Stopped = func(topic string, _ *schema.Table, why *pipeline.Refusal) {
+			told = append(told, topic+" "+string(why.Code))
+		}
+		s.open()
+		if written {
+			s.write(create(people, person(1, "Ada", "a")))
+		}
+		s.write(create(orders, order(1, 1)))
+		s.commit()
+		why := &pipeline.Refusal{Code: "TRANSFORM_VALUE", What: "it has no value"}
+		b := pipeline.Batch{Stopped: []pipeline.TableStop{{Table: people, Why: why}}}
+		if err := s.sink.Write(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+		s.write(create(orders, order(2, 2)))
+		s.commit()
+		if from := s.open(); from.At.Seq != 2 {
+			t.Errorf("goes on from %+v", from)
+		}
+		s.write(create(people, person(3, "Cy", "c")), create(orders, order(3, 3)))
+		s.commit()
+		if n := len(told); n < 2 || told[0] != peopleTopic+" TRANSFORM_VALUE" || told[1] != peopleTopic+" TABLE_STOPPED" {
+			t.Errorf("told of %v", told)
+		}
+		if got := s.topic(peopleTopic); strings.Contains(got, "Cy") || strings.Contains(got, "Ada") != written {
+			t.Errorf("written before: %v; the topic holds %s", written, got)
+		}
+		s.want(ordersTopic, `
+			0 (1) c +(1,1) @1.`+map[bool]string{true: "1", false: "0"}[written]+`
+			1 (2) c +(2,2) @2.0
+			2 (3) c +(3,3) @3.1`)
+	}
+}

@@ -1,7 +1,9 @@
 package transform
 
-// arenaKept is the most that is held from batch to batch: values, or bytes.
-const arenaKept = 1 << 20
+import "unsafe"
+
+// arenaKept is the most memory that is held from batch to batch, in bytes.
+const arenaKept = 4 << 20
 
 // An arena hands out memory that lives until reset. What was handed out stays
 // where it is when more is needed.
@@ -23,7 +25,8 @@ func (a *arena[T]) make(n int) []T {
 
 // reset takes everything back.
 func (a *arena[T]) reset() {
-	if cap(a.block) > arenaKept {
+	var one T
+	if cap(a.block)*int(unsafe.Sizeof(one)) > arenaKept {
 		a.block = nil
 		return
 	}
