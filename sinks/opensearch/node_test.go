@@ -19,6 +19,7 @@ import (
 	"github.com/evertdb/evert/pipeline/document"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sinks/opensearch"
+	"github.com/evertdb/evert/sinks/opensearch/opensearchserver"
 	"github.com/evertdb/evert/sinks/sinktest"
 )
 
@@ -369,5 +370,52 @@ func TestDeletedBehindUs(t *testing.T) {
 	names := strings.Fields(string(must(t, http.MethodGet, o.URL+"/_cat/indices/"+o.Index+"*?h=index&expand_wildcards=all", "")))
 	if !slices.Equal(names, []string{o.Index + "-evert-position"}) {
 		t.Errorf("indexes: %v", names)
+	}
+}
+
+// TestNarrowNode: S02 S06 a node that takes little at once, by its own settings: it
+// refuses requests with 413 and 429, whole and in part, and everything gets through.
+func TestNarrowNode(t *testing.T) {
+	node(t) // it can be started
+	d, err := opensearchserver.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := opensearchserver.Start(t.Context(), d, opensearchserver.Options{Settings: []string{
+		"http.max_content_length: 200kb", "indexing_pressure.memory.limit: 150kb", "thread_pool.write.size: 1", "thread_pool.write.queue_size: 1",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	o := opensearch.DefaultOptions()
+	o.URL, o.Owner, o.Topic, o.Index = n.URL(), "test/sink", "items", "items"
+	o.Settings = map[string]string{"number_of_shards": "3", "number_of_replicas": "0"}
+	var rows []schema.Row
+	for i := range int64(1500) {
+		rows = append(rows, schema.Row{schema.Int(i), schema.Text([]byte(strings.Repeat("x", 300)))})
+	}
+	filledWith(t, o, rowsBatch(sinktest.Items, 0, rows...))
+	if got := rowsOf(t, &o); len(got) != len(rows) {
+		t.Errorf("%d documents of %d", len(got), len(rows))
+	}
+	var stats struct {
+		Nodes map[string]struct {
+			Pressure struct {
+				Memory struct {
+					Total struct {
+						Rejections int `json:"coordinating_rejections"`
+					}
+				}
+			} `json:"indexing_pressure"`
+		}
+	}
+	if err := json.Unmarshal(must(t, http.MethodGet, o.URL+"/_nodes/stats/indexing_pressure", ""), &stats); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range stats.Nodes {
+		if one.Pressure.Memory.Total.Rejections == 0 {
+			t.Error("the node refused nothing: the test shows nothing")
+		}
 	}
 }
