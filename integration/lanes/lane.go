@@ -42,7 +42,7 @@ var houseFolders = []string{"integration/house", "integration/lanes"}
 // anything.
 var raceFolders = []string{
 	"pipeline", "pipeline/capture", "pipeline/log/embedded", "pipeline/log/embedded/listener", "pipeline/log/kafka", "schema/registry",
-	"sources/mysql", "sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/service", "cmd/evert/supervise",
+	"sinks/bleve", "sources/mysql", "sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/service", "cmd/evert/supervise",
 }
 
 func integrationOnly(folder string) bool {
@@ -62,7 +62,7 @@ func crash(ctx context.Context, r *report) (tally, error) {
 	if os.Getenv("EVERT_CRASH_RUNS") == "" {
 		r.env = append(r.env, "EVERT_CRASH_RUNS=200", "EVERT_FULL=1")
 	}
-	return goTest(in("integration/crash", "integration/deliver", "integration/views"), "-count=1", "-timeout=3h")(ctx, r)
+	return goTest(in("integration/crash", "integration/deliver", "integration/views", "sinks/bleve"), "-count=1", "-timeout=3h")(ctx, r)
 }
 
 // verifyModules looks at what lies in the module cache, ours and the tools'.
