@@ -218,7 +218,7 @@ const (
 
 func (m *maintaining) component() *supervise.Component {
 	return &supervise.Component{
-		Run: m.run, Backoff: supervise.Backoff{Min: viewRetry, Max: viewLongest}, Person: viewNeedsPerson,
+		Run: m.run, Backoff: supervise.Backoff{Min: viewRetry, Max: viewLongest}, Person: viewNeedsPerson, Sleep: m.rest,
 		FailFast: m.daemon.flags.failFast,
 		Events:   supervise.Events{Starting: func(int) { m.meter.Starting() }, Failed: m.failed},
 	}
@@ -413,32 +413,4 @@ func (m *maintaining) present() *view.Task {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.task
-}
-
-// isSharedOut reports whether the group of the view was shared out anew while it
-// ran: another daemon has it now, or this one will have it again in a moment.
-func isSharedOut(err error) bool { return errors.Is(err, log.ErrLost) || errors.Is(err, log.ErrFenced) }
-
-func viewNeedsPerson(err error) bool { return !isSharedOut(err) && needsPerson(err) }
-
-// elsewhere is what readers are told by a daemon that had a view.
-func (m *maintaining) elsewhere() error {
-	return &pipeline.Refusal{Code: query.CodeNotReady, What: "another daemon keeps it current; this one shows it as it last had it",
-		Mend: "ask the other daemon; evert status   # says of each view whether it is on standby"}
-}
-
-func (m *maintaining) failed(err error, wait time.Duration) {
-	if isSharedOut(err) {
-		m.waits(m.elsewhere(), wait, false)
-		m.log.Info("the views were shared out anew; this daemon stands by for the view until it is its turn", "why", err.Error())
-		return
-	}
-	person := viewNeedsPerson(err)
-	p := m.waits(err, wait, person)
-	level := slog.LevelWarn
-	if person {
-		level = slog.LevelError
-	}
-	m.log.Log(context.Background(), level, "the view does not get on and will be tried again; what it shows stays", "error", p.Text, "code", string(p.Code),
-		"mend", p.Mend, "retry_in", wait.Round(time.Millisecond).String())
 }

@@ -7,6 +7,9 @@
 //	      │        │ rows of the tables                                  ├──► equal?
 //	      └──► sql.Compile ──► dataflow, one epoch per transaction ──────┘
 //
+// Where the database's answer is an error of SQL, the view has to stop with the same
+// SQLSTATE, keep what it had, and go on behind the transaction that mends it.
+//
 // A failure names its seed; EVERT_ORACLE_SEED=n runs that one alone and prints
 // the program. EVERT_FULL=1 runs 5,000 programs, EVERT_ORACLE_RUNS=n runs n.
 package oracle

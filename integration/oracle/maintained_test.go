@@ -3,7 +3,9 @@ package oracle
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/sql"
@@ -30,7 +32,15 @@ func newMaintained(v *sql.View, seed uint64) (*maintained, error) {
 
 // follow is one epoch: the tables now have these rows. Some rows that did not
 // change are said again, as a log says them after a crash: R10.
-func (m *maintained) follow(ctx context.Context, now map[string]map[string]schema.Row) error {
+//
+// An epoch that fails leaves everything as it was: the next one begins there.
+func (m *maintained) follow(ctx context.Context, now map[string]map[string]schema.Row) (err error) {
+	result, have := maps.Clone(m.result), slices.Clone(m.have)
+	defer func() {
+		if err != nil {
+			m.result, m.have = result, have
+		}
+	}()
 	var r dataflow.Reader
 	if m.begun {
 		r = m.state

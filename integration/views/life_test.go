@@ -202,6 +202,21 @@ func TestWhatTheDatabaseDoes(t *testing.T) {
 		s.start()
 		everything(t)
 	})
+	t.Run("R09 a row on which the query fails as it does in the database", func(t *testing.T) {
+		s.views["shares"], s.extra["shares"] = "SELECT id, 100 / n AS share FROM db.public.other", "key: [id]"
+		s.start()
+		s.same("shares")
+		shown := rowOf(t, s.await("/v1/views/shares/rows/3"))
+		s.SQL(s.Database, "BEGIN; UPDATE other SET n = 50 WHERE id = 3; UPDATE other SET n = 0 WHERE id = 4; COMMIT")
+		s.code("shares", "VIEW_EXPRESSION")
+		s.stale("/v1/views/shares/rows/3", "VIEW_EXPRESSION", shown) // not a part of the transaction
+		s.same("twice")
+		s.SQL(s.Database, "UPDATE other SET n = 25 WHERE id = 4")
+		everything(t)
+		s.start() // at the cut where it failed, or behind it
+		everything(t)
+		delete(s.views, "shares")
+	})
 	t.Run("R23 a table under a view is renamed", func(t *testing.T) {
 		s.SQL(s.Database, "ALTER TABLE other RENAME TO others", "INSERT INTO others VALUES (4000, 1)")
 		s.sourceCode("PG_TABLE_RENAMED")

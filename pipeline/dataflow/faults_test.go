@@ -233,7 +233,7 @@ func FuzzState(f *testing.F) {
 			}
 		}
 		_, err = e.Finish(context.Background(), func(Change) error { return nil })
-		if code := pipeline.CodeOf(err); code != "" && !slices.Contains([]pipeline.Code{codeState, codeNotUnique, codeTooLarge}, code) {
+		if code := pipeline.CodeOf(err); code != "" && !slices.Contains([]pipeline.Code{codeState, CodeNotUnique, codeTooLarge}, code) {
 			t.Errorf("a damaged entry is refused as %v", err)
 		}
 		if err := e.Close(); err != nil {

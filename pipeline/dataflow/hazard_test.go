@@ -343,7 +343,7 @@ func TestSumOutOfRange(t *testing.T) {
 	if err := errors.Join(w.open().Upsert(0, row(1, math.MaxInt64)), w.open().Upsert(0, row(2, 1))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.tryFinish(); pipeline.CodeOf(err) != codeExpression {
+	if _, err := w.tryFinish(); pipeline.CodeOf(err) != CodeExpression {
 		t.Fatalf("a sum out of range is %v", err)
 	}
 	w.begun = false // nothing was applied

@@ -11,16 +11,18 @@ import (
 
 // The refusals of this package. Each stops the view whose epoch met it.
 const (
-	codeNotUnique  pipeline.Code = "VIEW_KEY_NOT_UNIQUE"
+	// CodeNotUnique: two rows of the result share the view's key.
+	CodeNotUnique pipeline.Code = "VIEW_KEY_NOT_UNIQUE"
+	// CodeExpression: an expression or an aggregate has no value, as in the database.
+	CodeExpression pipeline.Code = "VIEW_EXPRESSION"
 	codeTooLarge   pipeline.Code = "VIEW_GROUP_TOO_LARGE"
-	codeExpression pipeline.Code = "VIEW_EXPRESSION"
 	codeState      pipeline.Code = "VIEW_STATE"
 )
 
 // exprError is SQL's error of an expression.
 func exprError(e Expr, err error) error {
 	return &pipeline.Refusal{
-		Code: codeExpression, What: fmt.Sprintf("the expression %s has no value for a row", e), Err: err,
+		Code: CodeExpression, What: fmt.Sprintf("the expression %s has no value for a row", e), Err: err,
 		Mend: "guard the expression, as with CASE or NULLIF, or correct the row in the source",
 	}
 }
@@ -31,7 +33,7 @@ func groupError(agg *Agg, err error) error {
 		return err
 	}
 	return &pipeline.Refusal{
-		Code: codeExpression, What: fmt.Sprintf("the aggregate %s has no value for a group", agg.Text), Err: err,
+		Code: CodeExpression, What: fmt.Sprintf("the aggregate %s has no value for a group", agg.Text), Err: err,
 		Mend: "cast the argument to a type that holds the result, as numeric, or correct the rows in the source",
 	}
 }
@@ -39,7 +41,7 @@ func groupError(agg *Agg, err error) error {
 // notUnique says that a view's key does not identify its rows.
 func notUnique(p *Plan) error {
 	return &pipeline.Refusal{
-		Code: codeNotUnique,
+		Code: CodeNotUnique,
 		What: fmt.Sprintf("the result has more than one row with the same key (%s)", names(p.Root.Columns(), p.Key)),
 		Mend: "add columns to the view's `key` until it identifies a row, or aggregate the rows that share it",
 	}

@@ -32,6 +32,11 @@
 // being told: `timestamptz` made of `timestamp` and back, printed, truncated, or
 // moved by days and months. Everything else the plan does as Postgres would.
 //
+// # FILTER
+//
+// As in Postgres, what an aggregate is given is worked out only for the rows that its
+// FILTER passes: lower makes it a CASE, so that it cannot fail on the others.
+//
 // # Orders
 //
 // The ORDER BY of string_agg, array_agg, json_agg and jsonb_agg is made total by

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/schema"
 )
 
 // A workbench is the map below an aggregate: each term that it looks at, once.
@@ -50,13 +51,24 @@ func (l *lowering) aggregate(r *aggRel) placed {
 
 func (l *lowering) agg(w *workbench, a *agg) dataflow.Agg {
 	out := dataflow.Agg{
-		Func: a.fn, Arg: w.add(a.arg), Filter: w.add(a.filter), Delim: w.add(a.delim), Distinct: a.distinct && a.fn != dataflow.Min && a.fn != dataflow.Max,
+		Func: a.fn, Arg: w.add(a.where(a.arg)), Filter: w.add(a.filter), Delim: w.add(a.where(a.delim)), Distinct: a.distinct && a.fn != dataflow.Min && a.fn != dataflow.Max,
 		Result: l.q.columns[a.id].typ, Text: a.text(),
 	}
 	for _, k := range a.order {
-		out.Order = append(out.Order, dataflow.Order{Col: w.add(k.term), Desc: k.desc, NullsFirst: k.nullsFirst})
+		out.Order = append(out.Order, dataflow.Order{Col: w.add(a.where(k.term)), Desc: k.desc, NullsFirst: k.nullsFirst})
 	}
 	return out
+}
+
+// where is t for the rows that the aggregate's FILTER passes, and NULL for the others:
+// as in Postgres nothing is worked out for these, and nothing fails.
+func (a *agg) where(t *term) *term {
+	if a.filter == nil || t == nil || t.op == opColumn || t.op == opConst {
+		return t
+	}
+	none := &term{op: opConst, typ: t.typ, coll: t.coll, val: schema.Null(), at: t.at, sql: "NULL"}
+	return &term{op: opCase, typ: t.typ, coll: t.coll, args: []*term{a.filter, t, none}, at: t.at,
+		sql: "CASE WHEN " + a.filter.text() + " THEN " + t.text() + " END"}
 }
 
 // text is the aggregate as it was written, and the order that it really has.

@@ -60,6 +60,7 @@ type Status struct {
 	Progress Progress          // of the epoch that is read; of the hydration
 	Shown    *Shown            // nil: nothing can be read
 	Behind   Behind            // of what the sources committed
+	Read     log.Offsets       // how far the tables were read, also for an epoch that failed
 }
 
 // Behind is how much of what the sources committed is not shown yet.
@@ -143,6 +144,7 @@ func (t *Task) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.status
+	s.Read = maps.Clone(d.from)
 	if d.place != nil {
 		shown := d.shown
 		shown.At = maps.Clone(shown.At)

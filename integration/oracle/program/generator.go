@@ -35,6 +35,7 @@ type Program struct {
 	Key          []string   // its key columns
 	Loose        bool       // equal numbers of different scale may stand for each other
 	Transactions [][]string // statements; the first fill the tables
+	Risky        bool       // its query fails on some rows, as a division by zero does
 }
 
 // New makes the program of a seed.
@@ -43,12 +44,20 @@ func New(seed uint64) *Program {
 	for i := range g.between(1, 3) {
 		g.tables = append(g.tables, g.table(i))
 	}
-	p := &Program{Seed: seed, Tables: g.tables}
-	q := g.view()
+	// A generator of its own decides: the other programs stay what they were.
+	p := &Program{Seed: seed, Tables: g.tables, Risky: rand.New(rand.NewPCG(seed, 0xbad)).IntN(4) == 0}
+	make := g.view
+	if p.Risky {
+		make = g.risky
+	}
+	q := make()
 	p.SQL, p.Loose = q.sql, q.loose
 	for _, c := range q.key() {
 		p.Key = append(p.Key, c.name)
 	}
 	p.Transactions = g.transactions()
+	if p.Risky {
+		p.Transactions = append(p.Transactions, g.mend()...)
+	}
 	return p
 }

@@ -102,7 +102,7 @@ GROUP BY c.id, c.name, c.city
 view by (customer_id)
 #1 map c.id AS customer_id, c.name AS name, c.city AS city, count(o.id) AS orders, COALESCE(sum(o.total), 0) AS spent, jsonb_agg(jsonb_build_object('id', o.id, 'total', o.total) ORDER BY o.id) FILTER (WHERE o.id IS NOT NULL) AS history  unique (customer_id)
   #2 group by (c.id, c.name, c.city); count(o.id); sum(o.total); jsonb_agg(jsonb_build_object('id', o.id, 'total', o.total) ORDER BY o.id) FILTER (WHERE o.id IS NOT NULL) {order: o.id}  unique (id, name, city)
-    #3 map c.id, c.name, c.city, o.id, o.total, jsonb_build_object('id', o.id, 'total', o.total), o.id IS NOT NULL  unique (c.id, o.id)
+    #3 map c.id, c.name, c.city, o.id, o.total, CASE WHEN o.id IS NOT NULL THEN jsonb_build_object('id', o.id, 'total', o.total) END, o.id IS NOT NULL  unique (c.id, o.id)
       #4 left join (id) = (customer_id)  unique (id, id)
         #5 scan shop.public.customers (id, name, city)  unique (id)
         #6 scan shop.public.orders (id, customer_id, total)  unique (id)
