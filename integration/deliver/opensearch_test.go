@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -47,6 +48,7 @@ func TestOpenSearchKill(t *testing.T) {
 	d := s.Run()
 	stop()
 	s.equal(d, "at rest")
+	s.drift(d)
 	d.Terminate()
 
 	s.lose()
@@ -291,6 +293,64 @@ func (s *searchShop) equal(d *harness.Daemon, when string) {
 			}
 		}
 		look.Stop()
+	}
+}
+
+// drift edits, deletes and adds documents by hand; `evert verify` finds each and puts
+// it right: S14.
+func (s *searchShop) drift(d *harness.Daemon) {
+	s.Helper()
+	var ids []string
+	for _, id := range all(s.dial(), "SELECT id::text FROM orders ORDER BY id LIMIT 4") {
+		ids = append(ids, id)
+	}
+	for _, id := range ids[:3] {
+		s.send(http.MethodPut, "/orders/_doc/"+id, `{"id": `+id+`, "note": "by hand"}`)
+	}
+	s.send(http.MethodDelete, "/orders/_doc/"+ids[3], "")
+	s.send(http.MethodPut, "/orders/_doc/foreign", `{"note": "by hand"}`)
+	s.verify(4, "1 +only in the topic", "1 +only in its system", "3 +with other values", "surplus +\"?foreign")
+	s.verify(0, "5 were put right", "--repair")
+	s.verify(0, " equal")
+	s.equal(d, "after evert verify --repair")
+}
+
+// verify runs the verb; it has to end so and to print these patterns. One that begins
+// with a dash is an argument.
+func (s *searchShop) verify(code int, patterns ...string) {
+	s.Helper()
+	args := []string{"verify", "-c", s.Write(), "orders"}
+	for _, p := range patterns {
+		if strings.HasPrefix(p, "-") {
+			args = append(args, p)
+		}
+	}
+	out, said, exit := harness.Run(s, suite.Evert(s), args...)
+	if exit != code {
+		s.Fatalf("seed %d: evert %s: exit code %d, want %d:\n%s%s", s.seed, strings.Join(args, " "), exit, code, out, said)
+	}
+	for _, p := range patterns {
+		if !strings.HasPrefix(p, "-") && !regexp.MustCompile(p).MatchString(out) {
+			s.Errorf("seed %d: evert %s does not print %q:\n%s", s.seed, strings.Join(args, " "), p, out)
+		}
+	}
+}
+
+func (s *searchShop) send(method, path, body string) {
+	s.Helper()
+	r, err := http.NewRequestWithContext(s.Context(), method, s.node.URL()+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer a.Body.Close()
+	if a.StatusCode >= 300 {
+		text, _ := io.ReadAll(a.Body)
+		s.Fatalf("%s %s: %d %s", method, path, a.StatusCode, text)
 	}
 }
 
