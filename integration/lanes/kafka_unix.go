@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver"
+	"github.com/evertdb/evert/sinks/opensearch/opensearchserver"
 )
 
-// prepareKafka lets Maven bring the brokers before a test has to wait for them.
+// prepareKafka lets Maven bring the brokers, and OpenSearch, before a test has to
+// wait for them.
 func prepareKafka(ctx context.Context, r *report) (tally, error) {
 	missing := kafkaserver.Missing()
 	if missing != nil && (os.Geteuid() != 0 || !r.has("apt-get")) {
@@ -27,5 +29,10 @@ func prepareKafka(ctx context.Context, r *report) (tally, error) {
 		return tally{}, cannot{err.Error(), kafkaserver.InstallHint()}
 	}
 	fmt.Fprintf(r.out, "ok  Apache Kafka %s on %s\n", d.Version, d.Java)
-	return tally{passed: 1}, nil
+	s, err := opensearchserver.Fetch(ctx)
+	if err != nil {
+		return tally{}, cannot{err.Error(), opensearchserver.InstallHint()}
+	}
+	fmt.Fprintf(r.out, "ok  OpenSearch %s\n", s.Version)
+	return tally{passed: 2}, nil
 }

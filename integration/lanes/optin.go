@@ -14,6 +14,7 @@ func optIns() []optIn {
 		{"pipeline/log/kafka", "TestRealLog", "this log has no", asked},
 		{"pipeline/log/kafka", "TestLog", "this log has no", asked},
 		{"pipeline/state", "TestIndexedLog", "this log has no", asked},
+		{"sinks/opensearch", "TestTarget", noPower, allPowers},
 		{"sinks/stdout", "TestTarget", noPower, allPowers},
 		{"sinks/webhook", "TestTarget", noPower, allPowers},
 	}
