@@ -110,7 +110,8 @@ type delivering struct {
 	unparked chan struct{}     // closed when it may go on from there
 	problem  *pipeline.Refusal // why it does not run; nil while it does
 	person   bool              // until somebody mends that
-	moved    chan struct{}     // closed when either changes
+	opened   bool              // target and source are open
+	moved    chan struct{}     // closed when any of it changes
 }
 
 func (d *daemon) newDelivering(name string) (*delivering, error) {
@@ -279,6 +280,7 @@ func (s *delivering) change(f func()) {
 }
 
 func (s *delivering) failed(err error, wait time.Duration) {
+	s.change(func() { s.opened = false })
 	if errors.Is(err, log.ErrLost) {
 		s.log.Info("the sink went to another daemon")
 		return

@@ -17,8 +17,7 @@ import (
 func (s *delivering) events() deliver.Events {
 	return deliver.Events{
 		Opened: func(o deliver.Opening) {
-			s.change(func() { s.problem, s.person = nil, false })
-			s.meter.Running()
+			s.opens()
 			if o.Filling {
 				s.log.Info("filling the sink's system from the beginning of its topic", "topic", s.place.topic)
 				return
@@ -41,8 +40,42 @@ func (s *delivering) events() deliver.Events {
 		Renewing: func(why string) {
 			s.log.Warn("what the sink's system holds is given up, and filled anew beside what readers see", "why", why)
 		},
-		Committed: func(c pipeline.Committed) { s.meter.Committed(c.Took) },
+		Committed: func(c pipeline.Committed) {
+			s.meter.Committed(c.Took)
+			s.runs()
+		},
 	}
+}
+
+// opens notes that target and source are open. A sink that had a problem is well
+// when it has delivered something, or has nothing to deliver: many systems can be
+// opened and take nothing.
+func (s *delivering) opens() {
+	s.change(func() { s.opened = true })
+	s.mu.Lock()
+	well := s.problem == nil
+	s.mu.Unlock()
+	if well {
+		s.meter.Running()
+	}
+}
+
+// runs notes that the sink is well.
+func (s *delivering) runs() {
+	s.mu.Lock()
+	ill := s.problem != nil
+	s.mu.Unlock()
+	if ill {
+		s.change(func() { s.problem, s.person = nil, false })
+	}
+	s.meter.Running()
+}
+
+// isIdle reports whether the sink is open and has nothing to deliver.
+func (s *delivering) isIdle(d *deliver.Status) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened && d.Behind.Known && d.Behind.Since.IsZero()
 }
 
 // at gives the positions that readers of the sink's system see, as query.Reader.Await
@@ -59,7 +92,11 @@ func (s *delivering) at() (query.Vector, error) {
 
 // status gives how the sink is now.
 func (s *delivering) status() monitor.SinkStatus {
-	st, d, now := s.meter.Status(), s.delivery.Status(), time.Now()
+	d, now := s.delivery.Status(), time.Now()
+	if s.isIdle(&d) {
+		s.runs()
+	}
+	st := s.meter.Status()
 	st.From, st.Topic, st.Position = s.config.From, s.place.topic, d.At.Native
 	st.Totals.Rows, st.Totals.Bytes, st.Totals.Commits, st.Totals.Renewals = d.Totals.Rows, d.Totals.Bytes, d.Totals.Commits, d.Totals.Renewals
 	if d.Behind.Known {
