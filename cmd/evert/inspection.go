@@ -20,7 +20,7 @@ import (
 
 // An inspection looks at everything that one file names, and changes nothing:
 //
-//	file ─► this machine ─► the log ─► where each source is ─► its server
+//	file ─► this machine ─► the log ─► where each source is ─► its server; the systems of sinks
 //	                             └───► the registry
 //
 // A running daemon holds the embedded log, and knows best how its sources are;
@@ -63,6 +63,7 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 		i.lookAtSource(ctx, name, databases[name])
 	}
 	i.lookAtViews(ctx)
+	i.lookAtSinks(ctx)
 	i.lookAtCluster(ctx)
 	i.lookAtRegistry(ctx)
 	return nil

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// lookAtSinks asks the system of every sink that can be asked, and the daemon that
+// delivers to it.
+func (i *inspection) lookAtSinks(ctx context.Context) {
+	for _, name := range slices.Sorted(maps.Keys(i.config.Sinks)) {
+		if i.daemon != nil {
+			i.relaySink(name)
+		}
+		i.lookAtSink(ctx, name)
+	}
+}
+
+func (i *inspection) lookAtSink(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
+	defer cancel()
+	_, c, err := connectorOf(sinkConnectors(), name, i.config.Sinks[name])
+	var out outlet
+	if err == nil {
+		out, err = c.open(i.placeOfSink(name))
+	}
+	if err != nil {
+		i.found = append(i.found, failures("sink "+name, err)...)
+		return
+	}
+	asked, ok := out.(checkable)
+	if !ok {
+		return
+	}
+	found, err := asked.Check(ctx)
+	if err != nil {
+		found = append(found, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeUnanswered, Where: "sink " + name,
+			What: "its system cannot be asked", Err: err, Mend: "see that the system takes connections, then run the check again"}))
+	}
+	i.add("", found...)
+}
+
+// placeOfSink is where a sink stands that is only looked at.
+func (i *inspection) placeOfSink(name string) sinkPlace {
+	var l log.Log
+	if i.topics != nil {
+		l = i.topics
+	}
+	p := placeOfSink(i.config, name, slog.New(slog.DiscardHandler), l, nil)
+	p.table = func(context.Context) (*schema.Table, error) {
+		return nil, fmt.Errorf("topic %s: %w", p.topic, registry.ErrNotFound) // the tables are the servers' to tell
+	}
+	p.rejects = deliver.Stop{}
+	return p
+}
+
+// relaySink says how the daemon finds a sink.
+func (i *inspection) relaySink(name string) {
+	for _, s := range i.daemon.Sinks {
+		if s.Name != name {
+			continue
+		}
+		if p := s.Problem; p != nil {
+			severity := pipeline.Warns
+			if s.State == monitor.Refused {
+				severity = pipeline.Fails
+			}
+			i.add("", pipeline.Found(severity, pipeline.Refusal{Code: p.Code, Where: "the daemon", What: p.Text, Mend: p.Mend}))
+			continue
+		}
+		i.add("", pipeline.Good("the daemon", "sink "+name+" is "+string(s.State)))
+	}
+}
