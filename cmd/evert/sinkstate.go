@@ -71,11 +71,12 @@ func (s *delivering) runs() {
 	s.meter.Running()
 }
 
-// isIdle reports whether the sink is open and has nothing to deliver.
+// isIdle reports whether a sink that had a problem is open and has nothing to
+// deliver.
 func (s *delivering) isIdle(d *deliver.Status) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.opened && d.Behind.Known && d.Behind.Since.IsZero()
+	return s.problem != nil && s.opened && d.Behind.Known && d.Behind.Since.IsZero()
 }
 
 // at gives the positions that readers of the sink's system see, as query.Reader.Await
