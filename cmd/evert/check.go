@@ -61,6 +61,9 @@ func (a *app) check(flags checkFlags) error {
 	if err := i.look(a.ctx, flags.connect); err != nil {
 		return err
 	}
+	if !flags.connect {
+		a.lookAtCaptured(i)
+	}
 	return a.reportFindings(i, flags)
 }
 

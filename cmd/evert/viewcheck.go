@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/sql"
@@ -109,6 +111,38 @@ func (i *inspection) lookAtViews(ctx context.Context) {
 			i.add("", keyGuessed(i.config, name, p.View))
 		}
 		i.add("", pipeline.Good("view "+name, "its query holds for the tables as they are"))
+	}
+}
+
+// lookAtCaptured compiles every view for the tables as they were captured last, if
+// the data directory says so and nobody runs there. What is wrong then is a warning:
+// the tables may have changed since, which only their servers know.
+func (a *app) lookAtCaptured(i *inspection) {
+	c := i.config
+	if len(c.Views) == 0 || c.Kafka != nil || c.Registry != nil || !datadir.Exists(c.DataDir) {
+		return
+	}
+	if _, err := api.Dial(a.ctx, datadir.SocketPath(c.DataDir)); err == nil {
+		return // a daemon holds it
+	}
+	rest, err := a.rest(a.ctx, c, "check", false)
+	if err != nil {
+		return // it can be of no help
+	}
+	defer rest.close()
+	for _, name := range slices.Sorted(maps.Keys(c.Views)) {
+		p, err := planView(a.ctx, c, rest.registry, name)
+		for _, r := range refusals(err) {
+			if r.Code == codeViewWaits {
+				continue // it says nothing of a table that was never captured
+			}
+			old := *r
+			old.What, old.Mend = "as its tables were captured last, "+r.What, r.Mend+"; if a table has changed since: evert check --connect"
+			i.add("", pipeline.Found(pipeline.Warns, old))
+		}
+		if err == nil && !p.KeyKnown {
+			i.add("", keyGuessed(c, name, p.View))
+		}
 	}
 }
 
