@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,7 +98,7 @@ func (v *verifying) table(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	table, err := v.tableOf(ctx, topic.Name)
+	table, steps, err := v.tableOf(ctx, topic.Name)
 	if err != nil {
 		return err
 	}
@@ -120,17 +121,22 @@ func (v *verifying) table(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, err := v.selectFrom(ctx, table)
-	if err != nil {
-		return err
+	there := func(s dataflow.Sorter) error { return v.madeRows(ctx, s, columns, steps) }
+	if steps == nil {
+		from, err := v.selectFrom(ctx, table)
+		if err != nil {
+			return err
+		}
+		there = func(s dataflow.Sorter) error { return v.databaseRows(ctx, s, columns, from) }
 	}
-	return v.compare(ctx, columns, from, compare.SameTexts, func(s dataflow.Sorter) error {
+	return v.compare(columns, there, compare.SameTexts, func(s dataflow.Sorter) error {
 		return v.topicRows(ctx, s, columns, r, state)
 	})
 }
 
-// tableOf finds the source and the table of a topic.
-func (v *verifying) tableOf(ctx context.Context, topic string) (*schema.Table, error) {
+// tableOf finds the source and the table of a topic; steps are those that make its
+// rows, nil if they are the database's own.
+func (v *verifying) tableOf(ctx context.Context, topic string) (table *schema.Table, steps *made, err error) {
 	for _, c := range v.captures {
 		prefix := v.config.Sources[c.name].TopicPrefix
 		source, ok := c.database.(pinner)
@@ -139,26 +145,26 @@ func (v *verifying) tableOf(ctx context.Context, topic string) (*schema.Table, e
 		}
 		tables, err := source.Tables(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		for _, t := range tables {
-			if log.TableTopic(prefix, t.Schema, t.Name) == topic {
-				v.capture, v.source = c, source
-				v.report.Kind, v.report.Source = "table", c.name
-				return t, v.untouched(t)
-			}
+		if steps, err = v.madeFrom(c.name, topic, tables); err != nil {
+			return nil, nil, err
 		}
+		at := slices.IndexFunc(tables, func(t *schema.Table) bool { return log.TableTopic(prefix, t.Schema, t.Name) == topic })
+		if steps == nil && at < 0 {
+			continue
+		}
+		v.capture, v.source = c, source
+		v.report.Kind, v.report.Source = "table", c.name
+		switch {
+		case steps == nil:
+			return tables[at], nil, nil
+		case steps.chain.Varies():
+			return nil, nil, v.refuse("its transforms make of a row what depends on how it came, so that the rows of the database say nothing of it", "evert verify SCHEMA.TABLE   # of a table without metadata, outbox, and expressions of change")
+		}
+		return steps.table, steps, nil
 	}
-	return nil, &pipeline.Refusal{Code: codeVerify, Where: topic, What: "it is not the topic of a table that a source of this file captures now", Mend: "evert verify SCHEMA.TABLE   # as `evert status` lists them"}
-}
-
-// untouched refuses a table whose rows are not in the log as the database has them.
-func (v *verifying) untouched(t *schema.Table) error {
-	chain, err := sourceChain(v.config, v.capture.name)
-	if err != nil || chain == nil || !chain.Touches(t.Schema, t.Name) {
-		return err
-	}
-	return v.refuse("masks or transforms change the rows of table "+t.String()+", so that they are not those of the database", "evert verify SCHEMA.TABLE   # of a table that no transform is for")
+	return nil, nil, &pipeline.Refusal{Code: codeVerify, Where: topic, What: "it is not the topic of a table that a source of this file captures now", Mend: "evert verify SCHEMA.TABLE   # as `evert status` lists them"}
 }
 
 // pinned holds capture at the place of a snapshot of the database, and calls at
@@ -365,7 +371,7 @@ func (v *verifying) selectFrom(ctx context.Context, t *schema.Table) (string, er
 }
 
 // compare sorts both sides and merges them.
-func (v *verifying) compare(ctx context.Context, columns *compare.Columns, sql string, equal func(a, b []byte) bool, here func(dataflow.Sorter) error) error {
+func (v *verifying) compare(columns *compare.Columns, there func(dataflow.Sorter) error, equal func(a, b []byte) bool, here func(dataflow.Sorter) error) error {
 	pool, err := spill.Open(datadir.SpillPath(v.config.DataDir, "verify.tmp"), spill.Options{Memory: int64(v.config.Limits.VerifyBytes), Disk: int64(v.config.Limits.SpillBytes)})
 	if err != nil {
 		return err
@@ -383,7 +389,7 @@ func (v *verifying) compare(ctx context.Context, columns *compare.Columns, sql s
 	if err := here(mine); err != nil {
 		return err
 	}
-	if err := v.databaseRows(ctx, theirs, columns, sql); err != nil {
+	if err := there(theirs); err != nil {
 		return err
 	}
 	v.step("comparing")

@@ -34,7 +34,7 @@ func (v *verifying) view(ctx context.Context, shown query.View) error {
 		return v.refuse("its database gives no snapshot with a known place", "verify its tables")
 	}
 	if chain, err := sourceChain(v.config, source); err != nil || chain != nil {
-		return cmp.Or(err, v.refuse("its source masks or transforms rows, so that the database's own are others", "evert verify SCHEMA.TABLE   # of a table that no transform is for"))
+		return cmp.Or(err, v.refuse("its source masks or transforms rows, so that the database's own are others", "evert verify SCHEMA.TABLE   # compares the tables that the view reads with what the same steps make of the database's rows"))
 	}
 	v.report.Kind, v.report.Source = "view", source
 	var snap query.Snapshot
@@ -54,7 +54,8 @@ func (v *verifying) view(ctx context.Context, shown query.View) error {
 	if err != nil {
 		return err
 	}
-	return v.compare(ctx, columns, sql, columns.SameValues, func(s dataflow.Sorter) error { return v.viewRows(s, columns, snap) })
+	there := func(s dataflow.Sorter) error { return v.databaseRows(ctx, s, columns, sql) }
+	return v.compare(columns, there, columns.SameValues, func(s dataflow.Sorter) error { return v.viewRows(s, columns, snap) })
 }
 
 // viewAt pins the view's epoch at a cut.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/evertdb/evert/cmd/evert/compare"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/scalar"
+	"github.com/evertdb/evert/pipeline/transform"
+	"github.com/evertdb/evert/schema"
+)
+
+// made is a table that is written through masks or transforms: its rows are
+// compared with what the same steps make of the database's.
+type made struct {
+	chain   *transform.Chain
+	table   *schema.Table   // that is written
+	origins []*schema.Table // whose rows come to it
+}
+
+// madeFrom finds which tables of a source come to a topic; nil if none does by a
+// step.
+func (v *verifying) madeFrom(source, topic string, tables []*schema.Table) (*made, error) {
+	chain, err := sourceChain(v.config, source)
+	if err != nil || chain == nil {
+		return nil, err
+	}
+	m, touched := &made{chain: chain}, false
+	for _, t := range tables {
+		become, err := chain.Tables(t)
+		if err != nil {
+			continue // it has stopped, and is not written
+		}
+		for _, out := range become {
+			if log.TableTopic(v.config.Sources[source].TopicPrefix, out.Schema, out.Name) == topic {
+				m.table, m.origins = out, append(m.origins, t)
+				touched = touched || chain.Touches(t.Schema, t.Name)
+			}
+		}
+	}
+	if !touched {
+		return nil, nil
+	}
+	return m, nil
+}
+
+// madeRows adds what the steps make of the rows of the database.
+func (v *verifying) madeRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, m *made) error {
+	v.step("reading the database")
+	w := &madeWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
+	for _, t := range m.origins {
+		from, err := v.selectFrom(ctx, t)
+		if err != nil {
+			return err
+		}
+		err = v.pin.Rows(ctx, from, func(cells [][]byte) error {
+			row, err := rowOf(t, cells)
+			if err != nil {
+				return err
+			}
+			b, err := m.chain.Apply(ctx, pipeline.Batch{Changes: []pipeline.Change{{Table: t, Op: pipeline.Read, After: row, Tx: &pipeline.Tx{}}}})
+			if err != nil {
+				return err
+			}
+			if len(b.Stopped) > 0 {
+				return b.Stopped[0].Why
+			}
+			v.count()
+			return w.add(m.table, b.Changes)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowOf reads a row from the texts of the database.
+func rowOf(t *schema.Table, cells [][]byte) (schema.Row, error) {
+	if len(cells) != len(t.Columns) {
+		return nil, fmt.Errorf("the database gives %d columns, not %d", len(cells), len(t.Columns))
+	}
+	row := make(schema.Row, len(cells))
+	for i, text := range cells {
+		typ := &t.Columns[i].Type
+		switch {
+		case text == nil:
+		case typ.Opaque || scalar.Identify(typ) == scalar.None:
+			row[i] = schema.Text(text)
+		default:
+			value, err := scalar.Parse(typ, text)
+			if err != nil {
+				return nil, fmt.Errorf("column %s of table %s: %w", t.Columns[i].Name, t, err)
+			}
+			row[i] = value
+		}
+	}
+	return row, nil
+}
+
+// A madeWriter adds rows of one table to a sorter.
+type madeWriter struct {
+	columns             *compare.Columns
+	to                  dataflow.Sorter
+	key                 schema.Row
+	bytes, row, scratch []byte
+}
+
+func (w *madeWriter) add(table *schema.Table, changes []pipeline.Change) error {
+	for i := range changes {
+		c := &changes[i]
+		if c.Table.String() != table.String() {
+			continue
+		}
+		w.row = w.row[:0]
+		for n, v := range c.After {
+			w.row, w.scratch = compare.AppendValue(w.row, &w.columns.Columns[n].Type, v, w.scratch)
+		}
+		for n, k := range w.columns.Key {
+			w.key[n] = c.After[k]
+		}
+		w.bytes = w.columns.AppendKey(w.bytes[:0], w.key)
+		if err := w.to.Add(w.bytes, w.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
