@@ -35,6 +35,8 @@ type Tx struct {
 	ID       uint64    // the source's number of the transaction (xid); 0 in a snapshot
 	Commit   uint64    // the source's numeric place of the commit (LSN); 0 if it has none
 	At       time.Time // when it was committed, by the source's clock
+
+	Incarnation uint64 // of the history that Position counts in, where the source is a topic; 0 if it is not known
 }
 
 // A Change is one change of one row. Before is the old row as far as the source

@@ -113,10 +113,10 @@ func (p *pump) column(version *schema.Table, want *schema.Column) (int, error) {
 
 // transaction gives the Tx of a row.
 func (p *pump) transaction(pos log.Pos, e *avro.Event) *pipeline.Tx {
-	if p.tx != nil && pos.Seq > 0 && p.tx.Position.Seq == pos.Seq {
+	if p.tx != nil && pos.Seq > 0 && p.tx.Position.Seq == pos.Seq && p.tx.Incarnation == pos.Incarnation {
 		return p.tx
 	}
-	t := pipeline.Tx{Position: pipeline.Position{Seq: pos.Seq}}
+	t := pipeline.Tx{Position: pipeline.Position{Seq: pos.Seq}, Incarnation: pos.Incarnation}
 	if o := e.Origin; o != nil {
 		t.ID, t.Commit, t.At = o.Postgres.TxID, o.Postgres.CommitLSN, o.At
 	}

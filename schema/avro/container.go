@@ -14,7 +14,7 @@ import (
 // file: a header with the schema, then blocks of changes, each with the file's
 // sync marker behind it. One goroutine uses it.
 //
-//	Change{op, partition, offset, seq, native, filling, row, key}
+//	Change{op, partition, offset, seq, native, incarnation, filling, row, key}
 //
 // row is null for a delete, and otherwise the record of the row envelope; key is
 // that of the record's key. The file's schema says so in full, with Evert's
@@ -43,6 +43,7 @@ type Delivered struct {
 	Offset    int64
 	Seq       uint64
 	Native    string
+	Life      uint64 // the incarnation of the topic; 0 if it is not known
 	Filling   bool
 }
 
@@ -82,6 +83,11 @@ func (c *Container) Append(d *Delivered) error {
 		b = append(b, 0)
 	} else {
 		b = appendString(append(b, 2), d.Native)
+	}
+	if d.Life == 0 {
+		b = append(b, 0)
+	} else {
+		b = appendString(append(b, 2), fmt.Sprintf("%016x", d.Life))
 	}
 	b = append(b, flag(d.Filling))
 	b, err := c.codec.appendImage(b, row)
@@ -144,7 +150,7 @@ func changeText(t *schema.Table, topic string) (string, error) {
 		return "", err
 	}
 	return record("Change", namespace(topic), []string{
-		required("op", "string"), required("partition", "int"), required("offset", "long"), required("seq", "long"), optional("native", "string"),
+		required("op", "string"), required("partition", "int"), required("offset", "long"), required("seq", "long"), optional("native", "string"), optional("incarnation", "string"),
 		required("filling", "boolean"), `{"name":"row","type":["null",` + row + `],"default":null}`, `{"name":"key","type":` + key + `}`,
 	}, ""), nil
 }

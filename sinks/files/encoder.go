@@ -65,7 +65,7 @@ func (b *blocks) append(c *pipeline.Change, filling bool) error {
 		b.one.Key = c.Before
 	}
 	if c.Tx != nil {
-		b.one.Seq, b.one.Native = c.Tx.Position.Seq, c.Tx.Position.Native
+		b.one.Seq, b.one.Native, b.one.Life = c.Tx.Position.Seq, c.Tx.Position.Native, c.Tx.Incarnation
 	}
 	return b.Append(&b.one)
 }

@@ -93,11 +93,15 @@ func (d *folder) locked(ctx context.Context, fn func() error) error {
 
 func (d *folder) close() { _ = errors.Join(d.lock.Close(), d.Root.Close()) }
 
-// nextSeries gives a name that no series has.
-func (d *folder) nextSeries() (string, error) {
+// nextSeries gives a name that no series has or had, as far as old (nil: there is
+// none) knows.
+func (d *folder) nextSeries(old *manifest) (string, error) {
 	names, err := d.list(".")
 	if err != nil {
 		return "", err
+	}
+	if old != nil {
+		names = append(names, old.Seen, old.Filling)
 	}
 	last := 0
 	for _, name := range names {
@@ -112,7 +116,7 @@ func (d *folder) nextSeries() (string, error) {
 // begin makes a manifest of a new series, which is filled beside the one of old
 // (nil: there is none), and drops what an earlier fill left.
 func (d *folder) begin(owner string, old *manifest) (*manifest, error) {
-	series, err := d.nextSeries()
+	series, err := d.nextSeries(old)
 	if err != nil {
 		return nil, err
 	}

@@ -139,7 +139,17 @@ func TestTorn(t *testing.T) {
 				t.Fatal(err)
 			}
 			again.Close()
-			put(t, f.open(t), 1, sinktest.Put(2, "b"))
+			filling := f.open(t)
+			if err := filling.Write(t.Context(), sinktest.Batch(sinktest.Put(7, "half"))); err != nil {
+				t.Fatal(err)
+			}
+			if err := filling.Commit(t.Context(), pipeline.Resume{State: []byte("half")}); err != nil {
+				t.Fatal(err)
+			}
+			if m := f.manifest(t); m.Seen != "00000001" || m.Filling != "00000002" {
+				t.Errorf("while it is filled anew the manifest says %+v", m)
+			}
+			put(t, filling, 1, sinktest.Gone(7), sinktest.Put(2, "b"))
 			if rows := f.Rows(t); len(rows) != 1 || rows[2] != "b" {
 				t.Errorf("a reader sees %v", rows)
 			}

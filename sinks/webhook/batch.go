@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
 )
 
@@ -13,6 +14,7 @@ type batch struct {
 	events []byte
 	ends   []int // where each event ends
 	places []deliver.Place
+	lives  []uint64 // the incarnation of each event's topic
 }
 
 func (b *batch) len() int { return len(b.ends) }
@@ -24,7 +26,12 @@ func (b *batch) full(c *Config) bool {
 }
 
 // end ends the event that was appended last.
-func (b *batch) end(p deliver.Place) {
+func (b *batch) end(p deliver.Place, c *pipeline.Change) {
+	life := uint64(0)
+	if c.Tx != nil {
+		life = c.Tx.Incarnation
+	}
+	b.lives = append(b.lives, life)
 	b.ends = append(b.ends, len(b.events))
 	b.places = append(b.places, p)
 }
@@ -37,7 +44,9 @@ func (b *batch) cut() []byte {
 	return tail
 }
 
-func (b *batch) clear() { b.events, b.ends, b.places = b.events[:0], b.ends[:0], b.places[:0] }
+func (b *batch) clear() {
+	b.events, b.ends, b.places, b.lives = b.events[:0], b.ends[:0], b.places[:0], b.lives[:0]
+}
 
 func (b *batch) part() part { return part{b, 0, b.len()} }
 
@@ -77,14 +86,15 @@ func (p part) body(f Format) []byte {
 }
 
 // id names the part by the places of its events, for ever.
-func (p part) id(sink, incarnation string) string {
+func (p part) id(sink string) string {
 	sum := sha256.New()
-	for _, text := range []string{sink, incarnation, p.places()[0].Topic} {
+	for _, text := range []string{sink, p.places()[0].Topic} {
 		sum.Write(append([]byte(text), 0))
 	}
 	var b []byte
-	for _, place := range p.places() {
-		b = binary.AppendUvarint(b[:0], uint64(place.Partition))
+	for i, place := range p.places() {
+		b = binary.BigEndian.AppendUint64(b[:0], p.of.lives[p.from+i])
+		b = binary.AppendUvarint(b, uint64(place.Partition))
 		sum.Write(binary.AppendUvarint(b, uint64(place.Offset)))
 	}
 	return "evt_" + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18])

@@ -41,7 +41,7 @@ func (k *client) check() error {
 // post sends a part until it is answered. rejected says that the endpoint does
 // not take what is in it.
 func (k *client) post(ctx context.Context, p part) (rejected *pipeline.Refusal, err error) {
-	id, body := p.id(k.config.Name, k.incarnation()), p.body(k.config.Format)
+	id, body := p.id(k.config.Name), p.body(k.config.Format)
 	began, asked, pause := time.Now(), time.Duration(0), firstPause
 	for {
 		a, err := k.try(ctx, id, body)
@@ -149,13 +149,6 @@ func (k *client) sign(h http.Header, id string, body []byte) error {
 	signature, err := signatures(secrets, id, now, body)
 	h.Set("webhook-signature", signature)
 	return err
-}
-
-func (k *client) incarnation() string {
-	if k.config.Origin.Incarnation == nil {
-		return ""
-	}
-	return k.config.Origin.Incarnation()
 }
 
 func (k *client) where() string { return "sink " + k.config.Name }

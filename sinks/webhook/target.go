@@ -55,7 +55,7 @@ func (t *Target) add(ctx context.Context, c *pipeline.Change) error {
 	l.events = t.events.Append(l.events, c, t.filling)
 	place := deliver.PlaceOf(t.config.Origin.Topic, c)
 	if !l.full(&t.config) {
-		l.end(place)
+		l.end(place, c)
 		return nil
 	}
 	late := append([]byte(nil), l.cut()...)
@@ -63,7 +63,7 @@ func (t *Target) add(ctx context.Context, c *pipeline.Change) error {
 		return err
 	}
 	l.events = append(l.events, late...)
-	l.end(place)
+	l.end(place, c)
 	return nil
 }
 

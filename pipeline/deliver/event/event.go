@@ -12,10 +12,12 @@
 // leaves out what is not above it. Offsets count within an incarnation of the
 // topic; another incarnation begins a new history, with every row again. filling
 // is true for the rows of a first fill: they were there before, and are no news.
-// native, source and incarnation are left out where they are not known.
+// headers, an object of texts, is what transforms put beside the row. native,
+// source, incarnation and headers are left out where there are none.
 package event
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/evertdb/evert/pipeline"
@@ -25,10 +27,9 @@ import (
 
 // An Origin says where the changes of a sink come from.
 type Origin struct {
-	Topic       string
-	From        string        // the view, or the table as the file names it
-	Source      string        // of a table; empty: a view
-	Incarnation func() string // of the topic, once it is known; nil: it is not told
+	Topic  string
+	From   string // the view, or the table as the file names it
+	Source string // of a table; empty: a view
 }
 
 // An Encoder writes events. One goroutine uses it.
@@ -62,7 +63,7 @@ func (e *Encoder) Append(dst []byte, c *pipeline.Change, filling bool) []byte {
 	}
 	dst = append(dst, e.from...)
 	dst = appendPosition(dst, c.Tx)
-	dst = e.appendPlace(dst, c)
+	dst = appendHeaders(e.appendPlace(dst, c), c.Headers)
 	return append(strconv.AppendBool(append(dst, `,"filling":`...), filling), '}')
 }
 
@@ -91,13 +92,23 @@ func (e *Encoder) appendPlace(dst []byte, c *pipeline.Change) []byte {
 	dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(c.Partition), 10)
 	dst = strconv.AppendUint(append(dst, `,"offset":`...), c.Offset, 10)
 	dst = append(dst, '}')
-	if e.origin.Incarnation == nil {
+	if c.Tx == nil || c.Tx.Incarnation == 0 {
 		return dst
 	}
-	if name := e.origin.Incarnation(); name != "" {
-		dst = document.AppendString(append(dst, `,"incarnation":`...), []byte(name))
+	return fmt.Appendf(dst, `,"incarnation":"%016x"`, c.Tx.Incarnation)
+}
+
+// appendHeaders appends what transforms put beside the row.
+func appendHeaders(dst []byte, headers []pipeline.Header) []byte {
+	if len(headers) == 0 {
+		return dst
 	}
-	return dst
+	dst = append(dst, `,"headers":`...)
+	for i, h := range headers {
+		dst = append(dst, "{,"[min(i, 1)])
+		dst = document.AppendString(append(document.AppendString(dst, []byte(h.Key)), ':'), h.Value)
+	}
+	return append(dst, '}')
 }
 
 func appendPosition(dst []byte, tx *pipeline.Tx) []byte {
