@@ -27,7 +27,7 @@ func Check(ctx context.Context, c Config, shape *schema.Table) ([]pipeline.Findi
 		return told(err)
 	}
 	var found []pipeline.Finding
-	for _, look := range []func(context.Context) ([]pipeline.Finding, error){t.lookAtRights, t.lookAtTable(shape), t.lookForLoop} {
+	for _, look := range []func(context.Context) ([]pipeline.Finding, error){t.lookForLoop, t.lookAtRights, t.lookAtTable(shape)} {
 		more, err := look(ctx)
 		if err != nil {
 			return found, err
