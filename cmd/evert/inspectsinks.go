@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -57,11 +58,38 @@ func (i *inspection) placeOfSink(name string) sinkPlace {
 		l = i.topics
 	}
 	p := placeOfSink(i.config, name, slog.New(slog.DiscardHandler), l, nil)
-	p.table = func(context.Context) (*schema.Table, error) {
-		return nil, fmt.Errorf("topic %s: %w", p.topic, registry.ErrNotFound) // the tables are the servers' to tell
-	}
+	p.table = func(ctx context.Context) (*schema.Table, error) { return i.shapeOf(ctx, name) }
 	p.rejects = deliver.Stop{}
 	return p
+}
+
+// shapeOf gives the table that a sink delivers, as its server has it. It is
+// registry.ErrNotFound for a view, and where a table is changed on its way into the
+// log.
+func (i *inspection) shapeOf(ctx context.Context, sink string) (*schema.Table, error) {
+	unknown := fmt.Errorf("sink %s: %w", sink, registry.ErrNotFound)
+	source, schemaName, name, isTable := i.config.Sinks[sink].Table()
+	if !isTable {
+		return nil, unknown
+	}
+	if chain, err := sourceChain(i.config, source); chain != nil || err != nil {
+		return nil, unknown
+	}
+	_, d, err := connectTo(i.config, source)
+	if err != nil {
+		return nil, err
+	}
+	asked, ok := d.(tabled)
+	if !ok {
+		return nil, unknown
+	}
+	tables, err := asked.Tables(ctx)
+	for _, t := range tables {
+		if t.Schema == schemaName && t.Name == name {
+			return t, nil
+		}
+	}
+	return nil, errors.Join(unknown, err)
 }
 
 // relaySink says how the daemon finds a sink.
