@@ -35,8 +35,8 @@ func (a *app) demoVerb() *cobra.Command {
 		Short: "Show Evert on a throw-away Postgres with a shop under traffic",
 		Long: `Start a throw-away Postgres, fill it with a small shop, let people order, pay and cancel in
 it, capture it all, and keep views of it current. A client reads what it has just written.
-At the end every topic is folded by key and compared with its table, and every view with
-its SQL in Postgres; if they differ, the exit code is 1.
+At the end every topic is folded by key and compared with its table, every view with its SQL
+in Postgres, and the search index with its view; if they differ, the exit code is 1.
 A Postgres that is installed here is used; else one question is asked before a pinned
 bundle is fetched into your cache. Nothing is installed, root is not needed, and everything
 is removed at the end, also after Ctrl-C, unless --keep names a directory for it.`,
@@ -134,6 +134,9 @@ func (s *show) compare(ctx context.Context, took time.Duration) error {
 		return err
 	}
 	if sum.Views, err = s.compareViews(ctx); err != nil {
+		return err
+	}
+	if sum.Index, err = s.compareIndex(ctx); err != nil {
 		return err
 	}
 	fmt.Fprint(s.out, "\n"+sum.String())

@@ -71,3 +71,17 @@ func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err err
 	}
 	return all, nil
 }
+
+// compareIndex compares the search index with its view's topic, document by
+// document.
+func (s *show) compareIndex(ctx context.Context) (r demo.ViewResult, err error) {
+	s.tell("comparing the search index with its view")
+	s.daemon.sinks.caughtUp(ctx)
+	s.daemon.comparing.Lock() // after a person's `evert verify`
+	defer s.daemon.comparing.Unlock()
+	found, err := s.daemon.verify(ctx, api.VerifyRequest{Name: demo.IndexName}, func(api.VerifyProgress) {})
+	if err != nil {
+		return r, fmt.Errorf("index %s: %w", demo.IndexName, err)
+	}
+	return demo.ViewResult{Name: demo.IndexName, Rows: found.Rows, Differ: found.Missing + found.Surplus + found.Differing + found.Twice}, nil
+}

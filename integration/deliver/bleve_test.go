@@ -109,6 +109,10 @@ func (b *bleveShop) dial() *pgx.Conn {
 	return conn
 }
 
+// trafficEvery is the pace of each of two clients: load that a busy machine can
+// follow, so that the end is reached after many kills.
+const trafficEvery = 5 * time.Millisecond
+
 // traffic changes people and their orders until it is stopped.
 func (b *bleveShop) traffic() (stop func()) {
 	end := make(chan struct{})
@@ -116,11 +120,13 @@ func (b *bleveShop) traffic() (stop func()) {
 	for n := range uint64(2) {
 		conn, rng := b.dial(), rand.New(rand.NewPCG(b.seed, 10+n))
 		wg.Go(func() {
+			pace := time.NewTicker(trafficEvery)
+			defer pace.Stop()
 			for {
 				select {
 				case <-end:
 					return
-				default:
+				case <-pace.C:
 				}
 				if _, err := conn.PgConn().Exec(context.Background(), purchase(rng)).ReadAll(); err != nil && !strings.Contains(err.Error(), "40P01") && !strings.Contains(err.Error(), "23503") { // a deadlock, or the person went
 					b.Errorf("seed %d: the traffic failed: %v", b.seed, err)
@@ -324,6 +330,10 @@ func (b *bleveShop) finds(d *harness.Daemon) {
 		b.Errorf("seed %d: the row of a moment ago is not found: exit code %d, %v\n%s%s\n%s", b.seed, exit, err, out, said, d.Last(5))
 	}
 	b.equal(d, "with the row of a moment ago")
+	out, said, exit = harness.Run(b, b.Evert(b), "verify", "people_index", "-c", filepath.Join(b.Dir, "evert.yaml"))
+	if exit != 0 || !strings.Contains(out+said, "equal") {
+		b.Errorf("seed %d: S14 verify of the index: exit code %d\n%s%s", b.seed, exit, out, said)
+	}
 }
 
 // lose deletes the data directory, as after a disk was lost, and what the source

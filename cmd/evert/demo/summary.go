@@ -23,6 +23,7 @@ type Summary struct {
 	Source       monitor.SourceStatus
 	Results      []Result
 	Views        []ViewResult
+	Index        ViewResult // the search index; without a name there is none
 	Own          Reads
 }
 
@@ -98,6 +99,9 @@ func (s *Summary) facts() []fact {
 	out = append(out, fact{"exactly once", s.once()}, fact{"topics = tables", s.verdict()})
 	if len(s.Views) > 0 {
 		out = append(out, fact{"views = SQL", s.viewVerdict()})
+	}
+	if s.Index.Name != "" {
+		out = append(out, fact{"search = view", s.indexVerdict()})
 	}
 	return out
 }

@@ -22,6 +22,7 @@ func summary() Summary {
 			{Topic: "shop.public.order_lines", Records: 40910, Rows: 40514, Copied: 40000},
 		},
 		Views: []ViewResult{{Name: "customer_orders", Rows: 5030}, {Name: "revenue", Rows: 5}},
+		Index: ViewResult{Name: "customers_local", Rows: 5030},
 		Own:   Reads{Good: 12, Median: 53800 * time.Microsecond}}
 }
 

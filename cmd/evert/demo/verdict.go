@@ -16,6 +16,7 @@ func (s *Summary) Wrong() error {
 		{s.Differ(), "rows differ between the topics and the tables"},
 		{s.Twice(), "records lie in their topics twice"},
 		{s.ViewsDiffer(), "rows differ between the views and their SQL in Postgres"},
+		{s.Index.Differ, "documents differ between the search index and its view"},
 		{s.Own.Missed, "reads did not contain the write that they waited for"},
 	} {
 		if w.n > 0 {
@@ -58,6 +59,13 @@ func (s *Summary) viewVerdict() string {
 		rows += v.Rows
 	}
 	return s.Style.Green("✓ all "+terminal.Count(rows)+" rows equal") + s.Style.Dim(", each to its SQL in Postgres")
+}
+
+func (s *Summary) indexVerdict() string {
+	if n := s.Index.Differ; n > 0 {
+		return s.Style.Red(fmt.Sprintf("✗ %s documents differ", terminal.Count(n)))
+	}
+	return s.Style.Green("✓ all "+terminal.Count(s.Index.Rows)+" documents equal") + s.Style.Dim(", of index "+s.Index.Name)
 }
 
 func (s *Summary) viewTable() []string {
