@@ -8,7 +8,6 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/log"
-	"github.com/evertdb/evert/pipeline/view/query"
 )
 
 // How a sink is, for readers, people and metrics.
@@ -77,18 +76,6 @@ func (s *delivering) isIdle(d *deliver.Status) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.problem != nil && s.opened && d.Behind.Known && d.Behind.Since.IsZero()
-}
-
-// at gives the positions that readers of the sink's system see, as query.Reader.Await
-// asks for them; why it has stopped, if only a person can mend that.
-func (s *delivering) at() (query.Vector, error) {
-	s.mu.Lock()
-	stopped, problem := s.person, s.problem
-	s.mu.Unlock()
-	if stopped {
-		return nil, problem
-	}
-	return s.delivery.Status().Positions, nil
 }
 
 // status gives how the sink is now.

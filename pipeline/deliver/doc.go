@@ -7,14 +7,32 @@
 // It is a pipeline.Stage like capture, with the log as its source: the same
 // loop, the same order of write, commit and acknowledge.
 //
+// # What a Source reads
+//
+// The newest sound cut of the topic's frontier, and exactly the rows between the
+// last cut and that one: a sink that fell behind jumps, as one step. A goroutine
+// reads and decodes ahead of the target, within Limits.Bytes (I9). A table that is
+// being copied or has stopped holds the sink at its last cut (Status.Held). A cut
+// at which no row differs is shown at once, so that readers can wait for it, and
+// committed with the next rows or after Limits.IdleCommit.
+//
+// The frontier is followed whether the target is there or not: how far a sink is
+// behind is known while its system is away (S07).
+//
 // # What a Target gets
 //
 // Changes of the rows of one topic, in the order of the log per key (I4), each
 // with its own place: Change.Partition and Change.Offset are those of its record.
 // Op is Update for a row that is there now and Delete for one that is gone;
 // whether a row was there before is for the target to know, so every write is an
-// upsert, and a delete of nothing is nothing. Rows are whole (I5). There is no
-// Truncate: rows that became void mean that the target begins anew, see below.
+// upsert, and a delete of nothing is nothing. Rows are whole (I5), but for those of
+// a Delete, in which the key alone is known. There is no Truncate: rows that became void mean that the target begins anew, see below.
+//
+// Rows come in one shape, the newest that the registry has, and Batch.Tables names
+// it in the first batch and whenever it changes, before its first row: a batch is
+// of one shape. A record of an earlier shape is read by its columns' names; what it
+// does not have is NULL. A target whose system cannot follow to a new shape fails
+// with a Renewal.
 //
 // A commit place is a cut, between transactions of the source, where a target is
 // atomic (a SQL database); where it is not (a search index, which knows no

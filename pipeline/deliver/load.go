@@ -15,6 +15,7 @@ type load struct {
 	bytes  []byte        // of records
 	values []schema.Value
 	arena  avro.Arena
+	record log.Record // that is decoded
 }
 
 // reset takes back what lay in l; its memory is used again.
@@ -36,14 +37,15 @@ const (
 	loadValues = 1024
 )
 
-// own gives the record with a key and value that lie in l.
-func (l *load) own(r *log.Record) log.Record {
-	c := *r
-	c.Key = l.keep(r.Key)
+// own gives the record with a key and value that lie in l; it is valid until the
+// next call.
+func (l *load) own(r *log.Record) *log.Record {
+	l.record = *r
+	l.record.Key = l.keep(r.Key)
 	if r.Value != nil {
-		c.Value = l.keep(r.Value)
+		l.record.Value = l.keep(r.Value)
 	}
-	return c
+	return &l.record
 }
 
 func (l *load) keep(b []byte) []byte {

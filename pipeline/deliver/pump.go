@@ -295,6 +295,9 @@ func (p *pump) record(ctx context.Context, r *log.Record) error {
 // aside asks what becomes of a record that cannot be read (R09); any other error
 // is given back.
 func (p *pump) aside(ctx context.Context, r *log.Record, err error) error {
+	if err == nil {
+		return nil
+	}
 	var poison *intake.Poison
 	var why *pipeline.Refusal
 	if !errors.As(err, &poison) || !errors.As(p.stopped(err), &why) {
@@ -386,7 +389,7 @@ func (p *pump) add(ctx context.Context, r *log.Record) error {
 func (p *pump) change(ctx context.Context, r *log.Record) (c pipeline.Change, err error) {
 	own := p.load.own(r)
 	row := p.load.row(len(p.table.Columns))
-	e, ok, err := p.decoder.Row(ctx, &own, row, &p.load.arena)
+	e, ok, err := p.decoder.Row(ctx, own, row, &p.load.arena)
 	if err != nil {
 		return c, err
 	}
@@ -396,7 +399,7 @@ func (p *pump) change(ctx context.Context, r *log.Record) (c pipeline.Change, er
 			return pipeline.Change{}, nil // the tombstone behind its delete
 		}
 		c.Op, c.After, c.Before = pipeline.Delete, nil, row
-		if err := p.keyed(ctx, &own, row); err != nil {
+		if err := p.keyed(ctx, own, row); err != nil {
 			return c, err
 		}
 	}

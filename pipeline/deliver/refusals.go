@@ -50,18 +50,27 @@ func (c *Config) stopped(err error) error {
 		return &Renewal{Why: anew.Why, moved: anew.World}
 	case errors.As(err, &back):
 		return &pipeline.Refusal{Code: CodeInputBack, Where: "sink " + c.Name, What: back.What,
-			Mend: "evert reset SOURCE --resnapshot --yes   # its tables are copied again, and the sink is filled anew"}
+			Mend: c.again() + "   # its tables are copied again, and the sink is filled anew"}
 	case errors.As(err, &spread):
 		return &pipeline.Refusal{Code: CodePartitions, Where: "topic " + spread.Topic,
 			What: fmt.Sprintf("it has %d partitions, and %s writes %d: somebody changed their number", spread.Has, c.Of, spread.Known),
-			Mend: fmt.Sprintf("delete the topic, or set the number of its partitions to %d in the file; then copy the tables again: evert reset SOURCE --resnapshot --yes", spread.Has)}
+			Mend: fmt.Sprintf("delete the topic, or set the number of its partitions to %d in the file; then copy the tables again: %s", spread.Has, c.again())}
 	}
 	return err
 }
 
 func (c *Config) columnChanged(column, what string) error {
 	return &pipeline.Refusal{Code: CodeColumn, Where: fmt.Sprintf("sink %s, topic %s, column %s", c.Name, c.Topic, schema.QuotePart(column)), What: what,
-		Mend: "evert reset SOURCE --resnapshot --yes   # its tables are copied again, in their present shape"}
+		Mend: c.again() + "   # its tables are copied again, in their present shape"}
+}
+
+// again is the command that copies the tables again. A view has several sources.
+func (c *Config) again() string {
+	source := "SOURCE"
+	if c.Positions == nil {
+		source = c.Owner
+	}
+	return "evert reset " + source + " --resnapshot --yes"
 }
 
 // held says why the sink is held.
