@@ -44,6 +44,9 @@ func benchChain(step transform.Step) *transform.Chain {
 
 // Once memory is there, no step takes any for a row.
 func TestNoAllocations(t *testing.T) {
+	if raced {
+		t.Skip("the race detector allocates")
+	}
 	b := benchBatch(t)
 	for name, step := range benched() {
 		t.Run(name, func(t *testing.T) {

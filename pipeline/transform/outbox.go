@@ -28,11 +28,12 @@ type Outbox struct {
 	SkipUpdates                bool
 }
 
-// outboxSchema stands for the schema of the tables that events go to.
-const outboxSchema = "outbox"
+// outboxSchema stands for the schema of the tables that events go to, and
+// eventPrefix begins their names.
+const outboxSchema, eventPrefix = "outbox", "event."
 
 // OutboxTable names the table of the events of a type of aggregates.
-func OutboxTable(aggregate string) Name { return Name{outboxSchema, "event." + aggregate} }
+func OutboxTable(aggregate string) Name { return Name{outboxSchema, eventPrefix + aggregate} }
 
 func (o Outbox) column(t *schema.Table, c Text, standard string) (int, error) {
 	if c.Text == "" {
@@ -111,7 +112,7 @@ func (o *outbox) Apply(c *pipeline.Change, out *Out) error {
 	if kind.IsNull() || !kind.IsKnown() {
 		return o.shut
 	}
-	o.name = append(append(o.name[:0], "event."...), kind.Ref()...)
+	o.name = append(append(o.name[:0], eventPrefix...), kind.Ref()...)
 	t, err := o.router.to([]byte(outboxSchema), o.name, out)
 	if err != nil {
 		return err

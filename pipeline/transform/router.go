@@ -3,6 +3,7 @@ package transform
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
@@ -25,6 +26,23 @@ func newRouter(shape *schema.Table, where string) *router {
 	return &router{shape: shape, byName: map[string]*schema.Table{}, where: where}
 }
 
+// longestMade is the longest name that a row may make, in bytes: with prefix and
+// suffixes it still is one of a topic.
+const longestMade = 100
+
+// plainName reports whether a name that a row made is a topic's as it is: no other
+// name comes to the same topic, nor to what lies beside one.
+func plainName(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= longestMade
+}
+
 // know adds a table.
 func (r *router) know(space, name string) *schema.Table {
 	t := *r.shape
@@ -43,8 +61,10 @@ func (r *router) to(space, name []byte, out *Out) (*schema.Table, error) {
 	}
 	s, n := string(space), string(name)
 	switch {
-	case n == "" || s == "" || len(n) > mostName*3 || r.allows == nil || !r.allows(s, n):
+	case r.allows == nil || !r.allows(s, n):
 		return nil, r.shut
+	case !plainName(s) || !plainName(strings.TrimPrefix(n, eventPrefix)): // X10
+		return nil, &rowFault{code: codeRoute, where: r.where, what: "a row would go to a table whose name is made of more than letters, digits, _ and -, or is too long", mend: "make such a name in the expression, or name the table in topics without *"}
 	case len(r.tables) >= r.most:
 		return nil, &rowFault{code: codeLimit, where: r.where, what: fmt.Sprintf("a row would go to one more than %d topics", r.most), mend: "max_topics: " + fmt.Sprint(10*r.most)}
 	}

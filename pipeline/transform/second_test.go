@@ -271,6 +271,12 @@ func TestRoute(t *testing.T) {
 			c +(1 Ada Bern 3 a)
 			c +(2 Ada Rome 3 a)`, `
 			stopped public.in_Bern TRANSFORM_LIMIT: a row would go to one more than 1 topics | max_topics: 10`},
+		{"X10 a name that a row makes is a plain one", transform.Route{To: text("'other.' || city"), Allows: func(string, string) bool { return true }, Most: 9}, `c +(1 Ada ../x 3 a)`, `
+			stopped public.people TRANSFORM_ROUTE: a row would go to a table whose name is made of more than letters, digits, _ and -, or is too long | make such a name in the expression, or name the table in topics without *`},
+		{"X10 and comes to no topic beside another's", transform.Route{To: text("'other.' || city"), Allows: func(string, string) bool { return true }, Most: 9}, `
+			c +(1 Ada Bern 3 a)
+			c +(2 Ada Bern.dlq 3 a)`, `
+			stopped other.Bern TRANSFORM_ROUTE: a row would go to a table whose name is made of more than letters, digits, _ and -, or is too long | make such a name in the expression, or name the table in topics without *`},
 		{"what a change says of itself is no route", transform.Route{To: text("change.op")}, ``, `
 			stopped public.people TRANSFORM_COLUMN: the route depends on change.op: a later change of the row would not find it | name columns, change.schema and change.table alone`},
 	} {

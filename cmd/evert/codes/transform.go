@@ -35,7 +35,7 @@ func ofTransforms() []Entry {
 		},
 		{
 			Code: "TRANSFORM_ROUTE",
-			Text: "A step route or outbox sends a row to a topic that its topics do not name, or to none, because the expression is NULL. The value is not printed.",
+			Text: "A step route or outbox sends a row to a topic that its topics do not name, to none, because the expression is NULL, or, where topics has *, to one whose name is not made of letters, digits, _ and - alone. The value is not printed.",
 			Mend: "Add the name to topics, or filter such rows out before; then copy the table again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
