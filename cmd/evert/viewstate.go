@@ -14,6 +14,7 @@ import (
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/pipeline/view/local"
 	"github.com/evertdb/evert/pipeline/view/query"
+	"github.com/evertdb/evert/schema"
 )
 
 // How a view is, for readers, people and metrics.
@@ -62,6 +63,15 @@ func (m *maintaining) Moved() <-chan struct{} {
 
 // Feed implements query.View.
 func (m *maintaining) Feed() *query.Feed { return m.feed }
+
+// Since implements query.Rememberer.
+func (m *maintaining) Since(ctx context.Context, epoch uint64, fn func(key schema.Row) error) (bool, error) {
+	task := m.present()
+	if task == nil {
+		return false, nil
+	}
+	return task.Since(ctx, epoch, fn)
+}
 
 // Hasten implements query.View.
 func (m *maintaining) Hasten(covers func(query.Vector) bool) (leave func()) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -81,6 +82,9 @@ func (f *follower) begin(ctx context.Context, last string) error {
 		if shown, err := f.shows(at); shown || err != nil {
 			return err
 		}
+		if told, err := f.since(ctx, at); told || err != nil {
+			return err
+		}
 	}
 	if last != "" {
 		if err := f.reset("the changes since the last event are not held any more"); err != nil {
@@ -103,6 +107,61 @@ func (f *follower) shows(at Epoch) (bool, error) {
 		return true, f.epoch()
 	}
 	return false, nil
+}
+
+var errMuch = errors.New("more changed than is held")
+
+// since tells what changed behind an epoch that the feed does not hold, as one step to
+// the newest one: what the view's topic says, after a restart. It is false if that is
+// not known, or more than a feed would hold (I9).
+func (f *follower) since(ctx context.Context, at Epoch) (told bool, err error) {
+	topic, ok := f.view.(Rememberer)
+	snap, err := f.view.Snapshot()
+	if snap == nil || err != nil {
+		return false, err
+	}
+	defer snap.Close()
+	now := snap.Epoch()
+	if !ok || now.Version != at.Version || now.Number < at.Number {
+		return false, nil
+	}
+	changes := map[string]schema.Row{} // by how they begin
+	room := f.feed.max
+	known, err := topic.Since(ctx, at.Number, func(key schema.Row) error {
+		begins := string(snap.Shape().AppendKey(nil, key))
+		if room -= 2*len(begins) + epochOverhead; room < 0 {
+			return errMuch
+		}
+		if _, again := changes[begins]; again {
+			return nil
+		}
+		kept := make(schema.Row, len(key))
+		for i, v := range key {
+			kept[i] = v.Clone()
+		}
+		changes[begins] = kept
+		return nil
+	})
+	if errors.Is(err, errMuch) || err == nil && !known {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for begins, key := range changes {
+		row, err := readRow(snap, key)
+		if err != nil {
+			return true, err
+		}
+		if row == nil {
+			row = []byte("null")
+		}
+		if err := f.emit(Event{Name: "change", Data: []byte(`{"key":` + begins + `,"row":` + string(row) + "}")}); err != nil {
+			return true, err
+		}
+	}
+	f.at = now
+	return true, f.epoch()
 }
 
 func (f *follower) reset(why string) error {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"maps"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/schema"
 )
 
 // A View is what reading needs of a view that is maintained. Its methods may be
@@ -27,6 +29,13 @@ type View interface {
 	// Hasten says that somebody waits until the newest epoch is covered, until leave
 	// is called: covers says whether a vector has all that he waits for.
 	Hasten(covers func(at Vector) bool) (leave func())
+}
+
+// A Rememberer is a View that knows what changed before its Feed was made.
+type Rememberer interface {
+	// Since calls fn with the key of every row that changed behind an epoch, and
+	// perhaps of others. It is false if that is not known any more.
+	Since(ctx context.Context, epoch uint64, fn func(key schema.Row) error) (bool, error)
 }
 
 // A Snapshot is a view as of one epoch. One goroutine uses it at a time.
