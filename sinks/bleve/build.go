@@ -9,7 +9,7 @@ import (
 	bleve "github.com/blevesearch/bleve/v2/document"
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	index "github.com/blevesearch/bleve_index_api"
-	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // A build is one index in a folder. One goroutine writes it; readers take
@@ -44,7 +44,7 @@ func openBuild(ctx context.Context, dir, name string, c *Config, queue *index.An
 }
 
 func lockedOr(dir string, err error) error {
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return locked(dir)
 	}
 	return err

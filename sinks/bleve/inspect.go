@@ -17,6 +17,7 @@ import (
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"github.com/blevesearch/bleve/v2/util"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // A tornError says why a build cannot be believed.
@@ -49,7 +50,7 @@ func guard(f func() error) (err error) {
 func judge(err error) error {
 	var errno syscall.Errno
 	switch {
-	case err == nil, isTorn(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, bbolt.ErrTimeout):
+	case err == nil, isTorn(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, bolterrors.ErrTimeout):
 		return err
 	case errors.Is(err, fs.ErrNotExist):
 		return torn("a file is missing")
