@@ -28,7 +28,8 @@ func (a *app) pauseVerb() *cobra.Command {
 		Long: `Let a sink rest: it ends after a last commit, and delivers nothing until evert resume.
 The command lies in the log, so it outlives restarts and reaches the daemon that owns the
 sink wherever that runs. Capture, views and other sinks go on. evert status says since
-when it rests, and who told it to.`,
+when it rests, and who told it to. A table is not paused: what is not captured would be
+missing in its topic, and only a new copy brings it back.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(a.sinkNames),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -27,6 +27,10 @@ const (
 	Ahead      Outcome = "ahead"
 )
 
+// ReplayHeader marks changes that are delivered once more: their places lie below
+// those that were delivered since.
+const ReplayHeader = "evert-replay"
+
 // CodeReplay says that records cannot be delivered once more now.
 const CodeReplay pipeline.Code = "SINK_REPLAY"
 
@@ -210,6 +214,9 @@ func (r *replay) one(ctx context.Context, p *pump, w *wanted) error {
 func (r *replay) write(ctx context.Context, p *pump) (err error) {
 	p.announce(p.load)
 	b := p.load.batch
+	for i := range b.Changes {
+		b.Changes[i].Headers = append(b.Changes[i].Headers, pipeline.Header{Key: ReplayHeader, Value: []byte("true")})
+	}
 	p.load = &load{}
 	for _, t := range r.transforms {
 		if b, err = t.Apply(ctx, b); err != nil {

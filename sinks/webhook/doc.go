@@ -24,7 +24,9 @@
 //
 // The key is made from the places of the events in the log. Batches are cut by
 // rows, bytes and commits, so after a crash what was not kept may come in other
-// cuts: who must not do anything twice looks at the place of each event.
+// cuts: who must not do anything twice looks at the place of each event. Dead
+// letters that are delivered once more come with their own places, below those of
+// later events, and with the header "evert-replay" in the event.
 //
 // # Order
 //

@@ -12,7 +12,8 @@
 // leaves out what is not above it. Offsets count within an incarnation of the
 // topic; another incarnation begins a new history, with every row again. filling
 // is true for the rows of a first fill: they were there before, and are no news.
-// headers, an object of texts, is what transforms put beside the row. native,
+// Dead letters that are delivered once more have the header "evert-replay", and
+// places below those of later events. headers, an object of texts, is what transforms put beside the row. native,
 // source, incarnation and headers are left out where there are none.
 package event
 
