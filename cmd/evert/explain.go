@@ -22,8 +22,8 @@ import (
 func (a *app) explainVerb() *cobra.Command {
 	server := ""
 	c := &cobra.Command{
-		Use:   "explain VIEW",
-		Short: "Show how a view is kept current",
+		Use:   "explain VIEW|SINK",
+		Short: "Show how a view is kept current, or what a sink does",
 		Long: `Show how a view is kept current: its operators, what identifies the rows of each, the
 topics that it reads and writes, and what its state keeps. The tables' columns are asked
 of the servers. Operators are numbered; "again" is one whose rows go to several.
@@ -31,7 +31,10 @@ of the servers. Operators are numbered; "again" is one whose rows go to several.
 With a daemon that runs for this file, or the one at --server, it also shows how many
 changed rows each operator took and gave, and its fan-out: rows out for each row in. A
 row that is updated leaves a table's scan as two, the one before and the one after; all
-scans of one table share their rows.`,
+scans of one table share their rows.
+
+Of a sink it shows what the file says: the topic, the frontier that it goes by, what a
+commit is, and the definition by which its system is filled anew.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: first(a.viewNames),
 		RunE: func(_ *cobra.Command, args []string) error { return a.explainView(args[0], server) },
 	}
@@ -41,6 +44,15 @@ scans of one table share their rows.`,
 }
 
 func (a *app) explainView(name, server string) error {
+	if server == "" {
+		c, err := a.load()
+		if err != nil {
+			return err
+		}
+		if c.Views[name] == nil && c.Sinks[name] != nil {
+			return a.explainSink(c, name)
+		}
+	}
 	e, err := a.explanation(name, server)
 	if err != nil {
 		return err

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/evertdb/evert/cmd/evert/terminal"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// sinkExplained is what `evert explain SINK` prints: what the file says of it.
+type sinkExplained struct {
+	Sink       string `json:"sink"`
+	Kind       string `json:"kind"`
+	From       string `json:"from"`
+	Topic      string `json:"topic"`
+	Frontier   string `json:"frontier"`
+	Owned      string `json:"owned_by"` // the topic by which one daemon owns it
+	Transforms int    `json:"transforms"`
+	Atomic     bool   `json:"atomic"`
+	Definition string `json:"definition"` // when it changes, the system is filled anew
+}
+
+func explainedSink(c *configs.Config, name string) (*sinkExplained, error) {
+	s := c.Sinks[name]
+	kind, connector, err := connectorOf(sinkConnectors(), name, s)
+	if err != nil {
+		return nil, err
+	}
+	topic := topicOfSink(c, s)
+	_, owner := ownerOfSink(s)
+	return &sinkExplained{Sink: name, Kind: kind, From: s.From, Topic: topic, Frontier: log.FrontierTopic(c.Name, owner), Owned: deliver.Topic(c.Name, name),
+		Transforms: len(s.Transforms), Atomic: connector.atomic, Definition: definitionOf(s, connector, topic)}, nil
+}
+
+func (a *app) explainSink(c *configs.Config, name string) error {
+	e, err := explainedSink(c, name)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		out := json.NewEncoder(a.out)
+		out.SetIndent("", "  ")
+		return out.Encode(e)
+	}
+	commits := "row by row, each idempotent by its place in the topic"
+	if e.Atomic {
+		commits = "whole transactions of the source"
+	}
+	t := terminal.Table{Style: a.style(a.out)}
+	t.Add("sink", e.Sink+", "+e.Kind)
+	t.Add("from", e.From)
+	t.Add("reads", e.Topic)
+	t.Add("up to", "the newest sound cut of "+e.Frontier)
+	t.Add("transforms", terminal.Count(int64(e.Transforms)))
+	t.Add("commits", commits)
+	t.Add("owned by", e.Owned)
+	t.Add("definition", e.Definition)
+	return t.Write(a.out)
+}
