@@ -15,6 +15,7 @@ import (
 func recipeEnv() func(string) (string, bool) {
 	return envOf(map[string]string{
 		"SHOP_URL": "postgres://evert:hunter2@localhost:5432/shop", "SHOP_PASSWORD": canary,
+		"BILLING_URL":  "mysql://evert:hunter2@localhost:3306/billing",
 		"MIRROR_URL":   "postgres://evert:hunter2@localhost:5432/reporting",
 		"SEARCH_URL":   "http://localhost:9200",
 		"KAFKA_BROKER": "localhost:9092", "REGISTRY_URL": "http://localhost:8081", "EVERT_TOKEN": canary, "PII_KEY": canary,

@@ -30,6 +30,12 @@ const (
 	Apply      = "apply"
 )
 
+// Policies of a MySQL source.
+const (
+	Accept    = "accept"
+	ZeroEpoch = "epoch"
+)
+
 // A Source is a database whose changes are captured. Exactly one of Postgres and
 // MySQL is set.
 type Source struct {
@@ -106,6 +112,10 @@ type MySQL struct {
 	ExcludeTables []TablePattern `yaml:"exclude_tables"`
 	// How the tables are copied before their changes are streamed.
 	Snapshot Snapshot `yaml:"snapshot"`
+	// What a date that the calendar does not have (0000-00-00) becomes in a column that may not be NULL: stop ends the source, epoch writes 1970-01-01. In other columns it becomes NULL.
+	ZeroDates string `yaml:"zero_dates" enum:"stop,epoch" default:"stop"`
+	// What to do with a table whose rows a foreign key changes (ON DELETE CASCADE), which the server does not log: refuse it, or accept that such changes are missing.
+	FKCascades string `yaml:"fk_cascades" enum:"refuse,accept" default:"refuse"`
 	// The id under which we replicate; derived from deployment and source by default.
 	ServerID int `yaml:"server_id" min:"1" max:"4294967295"`
 	// How long connecting may take.

@@ -35,6 +35,9 @@ type Tx struct {
 	ID       uint64    // the source's number of the transaction (xid); 0 in a snapshot
 	Commit   uint64    // the source's numeric place of the commit (LSN); 0 if it has none
 	At       time.Time // when it was committed, by the source's clock
+	Name     string    // the source's name of it that is no number (a GTID); empty if it has none
+	Server   uint32    // who committed it, where servers have numbers; else 0
+	File     string    // of the source's log, where that has files
 
 	Incarnation uint64 // of the history that Position counts in, where the source is a topic; 0 if it is not known
 }

@@ -41,6 +41,9 @@ const (
 	TimestampInfinity      = math.MaxInt64
 	TimestampMinusInfinity = math.MinInt64
 
+	// MaxDuration is the longest time of MySQL, 838:59:59.999999, in microseconds.
+	MaxDuration = (838*3600+59*60+59)*1_000_000 + 999_999
+
 	// UnixEpoch2000 is 2000-01-01 in microseconds since 1970-01-01.
 	UnixEpoch2000 = 946_684_800_000_000
 )

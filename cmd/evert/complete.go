@@ -51,10 +51,8 @@ func (a *app) topicNames() (names []string) {
 	}
 	names = slices.AppendSeq(names, maps.Keys(c.Views))
 	for _, s := range c.Sources {
-		if s.Postgres == nil {
-			continue
-		}
-		for _, p := range s.Postgres.Tables {
+		_, tables, _ := s.Patterns()
+		for _, p := range tables {
 			if schema, table, ok := p.Exact(); ok {
 				names = append(names, p.String(), log.TableTopic(s.TopicPrefix, schema, table))
 			}

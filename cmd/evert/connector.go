@@ -74,6 +74,7 @@ type connector struct {
 func connectors() map[string]connector {
 	return map[string]connector{
 		"postgres": {kind: "postgres", names: "postgresql", has: func(s *configs.Source) bool { return s.Postgres != nil }, open: openPostgres},
+		"mysql":    {kind: "mysql", names: "mysql", has: func(s *configs.Source) bool { return s.MySQL != nil }, open: openMySQL},
 	}
 }
 

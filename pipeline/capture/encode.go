@@ -132,7 +132,11 @@ func (s *Sink) oldKeyRow(tab *table, c *pipeline.Change) schema.Row {
 // event is the envelope of a change, without its rows.
 func (s *Sink) event(tab *table, c *pipeline.Change, op pipeline.Op) *avro.Event {
 	o := &s.scratch.origin
-	*o = avro.Origin{At: c.Tx.At, Postgres: avro.Postgres{TxID: c.Tx.ID, CommitLSN: c.Tx.Commit, LSN: c.Offset}}
+	*o = avro.Origin{
+		At:       c.Tx.At,
+		Postgres: avro.Postgres{TxID: c.Tx.ID, CommitLSN: c.Tx.Commit, LSN: c.Offset},
+		MySQL:    avro.MySQL{Server: c.Tx.Server, GTID: c.Tx.Name, File: c.Tx.File, Pos: c.Offset, Row: c.Row},
+	}
 	if c.Op == pipeline.Read {
 		o.Snapshot = avro.Snapshotted
 	}

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	Deployment  string
 	Source      string
-	Connector   string // the kind of source, as Debezium names it: postgresql
+	Connector   string // the kind of source, as Debezium names it: postgresql, mysql
 	Prefix      string // of topic names
 	Version     string // Evert's own, for the records' source block
 	Log         log.Log

@@ -20,7 +20,7 @@ const (
 type Options struct {
 	Topic     string   // the record's topic; the namespaces of the schemas derive from it
 	Envelope  Envelope // Debezium by default
-	Connector string   // source.connector; postgresql is the one there is, and the default
+	Connector string   // source.connector: postgresql, the default, mysql or mariadb
 	Version   string   // source.version: Evert's own
 	Name      string   // source.name: the topic prefix
 	Database  string   // source.db
@@ -45,8 +45,8 @@ func Compile(t *schema.Table, o Options) (*Codec, error) {
 	if o.Connector == "" {
 		o.Connector = "postgresql"
 	}
-	if o.Topic == "" || o.Connector != "postgresql" || o.Envelope > Row {
-		return nil, fmt.Errorf("table %s: a codec needs a topic, a known envelope and the connector postgresql, not topic %q, envelope %d, connector %q",
+	if o.Topic == "" || o.Connector != "postgresql" && !isMySQL(o.Connector) || o.Envelope > Row {
+		return nil, fmt.Errorf("table %s: a codec needs a topic, a known envelope and a known connector, not topic %q, envelope %d, connector %q",
 			t, o.Topic, o.Envelope, o.Connector)
 	}
 	names, err := fieldNames(t)
@@ -70,6 +70,8 @@ func Compile(t *schema.Table, o Options) (*Codec, error) {
 	}
 	return c, nil
 }
+
+func isMySQL(connector string) bool { return connector == "mysql" || connector == "mariadb" }
 
 // Table is the table whose rows the codec holds. That of ParseCodec is rebuilt
 // from the schemas: its Version is 0 and its Native empty.

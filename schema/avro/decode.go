@@ -50,7 +50,7 @@ func (c *cell) readRich(r *reader, a *Arena) schema.Value {
 	case opTimeMillis:
 		return readTime(r, r.int(), 1000, 1)
 	case opTimeMicros:
-		return readTime(r, r.long(), 1, 1)
+		return readDuration(r)
 	case opTimeNanos:
 		return readTime(r, r.long(), 1, 1000)
 	case opStampMillis, opStampMicros, opStampNanos:
@@ -97,6 +97,15 @@ func readTime(r *reader, n, up, down int64) schema.Value {
 		return schema.Null()
 	}
 	return schema.Time(n * up / down)
+}
+
+// readDuration reads a time in microseconds, which from MySQL may be a duration.
+func readDuration(r *reader) schema.Value {
+	n := r.long()
+	if n > schema.MaxDuration || n < -schema.MaxDuration {
+		r.fail(errValue)
+	}
+	return schema.Time(n)
 }
 
 func (c *cell) readStamp(r *reader) schema.Value {

@@ -273,7 +273,7 @@ func TestMisuse(t *testing.T) {
 		"parsed, value":  func() error { _, err := parsed.AppendValue(nil, &avro.Event{After: row}); return err },
 		"parsed, key":    func() error { _, err := parsed.AppendKey(nil, row); return err },
 		"no topic":       func() error { _, err := avro.Compile(table, avro.Options{}); return err },
-		"mysql":          func() error { _, err := avro.Compile(table, avro.Options{Topic: "t", Connector: "mysql"}); return err },
+		"oracle":         func() error { _, err := avro.Compile(table, avro.Options{Topic: "t", Connector: "oracle"}); return err },
 		"array of array": func() error { _, err := avro.Compile(one(arrayOf(arrayOf(text))), options); return err },
 		"no kind":        func() error { _, err := avro.Compile(one(schema.Type{Name: "x"}), options); return err },
 		"keyless": func() error {

@@ -14,22 +14,37 @@ import (
 //	           sequence ts_us ts_ns
 //	table      schema table
 //	           txId lsn xmin origin origin_lsn
-type sourceBlock struct{ head, database, table []byte }
+//
+// That of MySQL has no sequence, and behind the times
+//
+//	table      table
+//	           server_id gtid file pos row thread query
+type sourceBlock struct {
+	head, database, table []byte
+	mysql                 bool
+}
 
 func newSourceBlock(o *Options, schema, table string) sourceBlock {
 	var s sourceBlock
 	s.head = appendString(appendString(appendString(nil, o.Version), o.Connector), o.Name)
 	s.database = appendString(nil, o.Database)
+	if s.mysql = isMySQL(o.Connector); s.mysql {
+		s.table = appendString([]byte{2}, table)
+		return s
+	}
 	s.table = appendString(appendString(nil, schema), table)
 	return s
 }
 
-// append writes the source block of a Postgres change.
+// append writes the source block of a change.
 func (s *sourceBlock) append(dst []byte, o *Origin) []byte {
 	dst = append(dst, s.head...)
 	dst = appendLong(dst, millis(o.At))
 	dst = appendString(append(dst, 0), o.Snapshot.String())
 	dst = append(dst, s.database...)
+	if s.mysql {
+		return s.appendMySQL(dst, o)
+	}
 	dst = appendSequence(dst, &o.Postgres)
 	dst = appendMicrosNanos(dst, o.At)
 	dst = append(dst, s.table...)
@@ -42,6 +57,19 @@ func (s *sourceBlock) append(dst []byte, o *Origin) []byte {
 		dst = appendString(append(dst, 2), o.Postgres.Origin)
 	}
 	return appendNumber(dst, o.Postgres.OriginLSN)
+}
+
+// appendMySQL writes what follows the database of a MySQL change.
+func (s *sourceBlock) appendMySQL(dst []byte, o *Origin) []byte {
+	dst = appendMicrosNanos(append(dst, 0), o.At)
+	dst = appendLong(append(dst, s.table...), int64(o.MySQL.Server))
+	if o.MySQL.GTID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = appendString(append(dst, 2), o.MySQL.GTID)
+	}
+	dst = appendLong(appendString(dst, o.MySQL.File), int64(o.MySQL.Pos))
+	return append(appendLong(dst, int64(o.MySQL.Row)), 0, 0)
 }
 
 // appendSequence writes `["<commit LSN>","<LSN>"]`, whose length always fits

@@ -24,6 +24,16 @@ type Origin struct {
 	At       time.Time // the commit, by the source's clock; zero if unknown
 	Snapshot Snapshot
 	Postgres Postgres
+	MySQL    MySQL
+}
+
+// MySQL is the part of an Origin that MySQL and MariaDB have.
+type MySQL struct {
+	Server uint32 // the server_id of who committed
+	GTID   string // of the transaction; empty is written as null
+	File   string // of the log
+	Pos    uint64 // in the file, where the change's event ends
+	Row    uint32 // the change within its transaction
 }
 
 // Postgres is the part of an Origin that only Postgres has. A zero is written

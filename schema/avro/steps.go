@@ -37,6 +37,11 @@ const (
 	fieldXmin
 	fieldOrigin
 	fieldOriginLSN
+	fieldServer
+	fieldGTID
+	fieldFile
+	fieldPos
+	fieldRow
 )
 
 // envelopeSteps compiles the envelope. Fields it does not know are read over,
@@ -88,6 +93,16 @@ func sourceSteps(block *hamba.RecordSchema) ([]step, error) {
 			return scalar(f, fieldXmin, opLong)
 		case "origin_lsn":
 			return scalar(f, fieldOriginLSN, opLong)
+		case "server_id":
+			return scalar(f, fieldServer, opLong)
+		case "gtid":
+			return scalar(f, fieldGTID, opString)
+		case "file":
+			return scalar(f, fieldFile, opString)
+		case "pos":
+			return scalar(f, fieldPos, opLong)
+		case "row":
+			return scalar(f, fieldRow, opInt)
 		}
 		return timeStep(f)
 	})
@@ -199,6 +214,16 @@ func (s *step) readOrigin(r *reader, a *Arena, o *Origin) {
 		o.Postgres.Xmin = uint64(v.Int())
 	case fieldOriginLSN:
 		o.Postgres.OriginLSN = uint64(v.Int())
+	case fieldServer:
+		o.MySQL.Server = uint32(v.Int())
+	case fieldGTID:
+		o.MySQL.GTID = string(v.Ref())
+	case fieldFile:
+		o.MySQL.File = string(v.Ref())
+	case fieldPos:
+		o.MySQL.Pos = uint64(v.Int())
+	case fieldRow:
+		o.MySQL.Row = uint32(v.Int())
 	default:
 		o.At = finer(o.At, s.what, v.Int())
 	}

@@ -90,6 +90,11 @@ func sourceText(connector string) string {
 			`"connect.default":"false","connect.name":"io.debezium.data.Enum"},"null"],"default":"false"}`,
 		required("db", "string"), optional("sequence", "string"), optional("ts_us", "long"), optional("ts_ns", "long"),
 	}
+	if isMySQL(connector) {
+		fields = append(fields, optional("table", "string"), required("server_id", "long"), optional("gtid", "string"), required("file", "string"),
+			required("pos", "long"), required("row", "int"), optional("thread", "long"), optional("query", "string"))
+		return record("Source", "io.debezium.connector."+connector, fields, `,"connect.version":1`)
+	}
 	fields = append(fields,
 		required("schema", "string"), required("table", "string"),
 		optional("txId", "long"), optional("lsn", "long"), optional("xmin", "long"),

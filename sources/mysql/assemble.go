@@ -36,6 +36,7 @@ type assembler struct {
 	set      place             // everything that was read
 	moved    bool              // set is further than at
 	clock    time.Time         // the server's, of the last event
+	file     string            // of the log that is read
 	leaveOut uint64            // rows of the next transaction that were handed over before
 	catchUp  *place            // set while what the snapshot's pieces saw is evened out; until then
 
@@ -45,11 +46,12 @@ type assembler struct {
 
 	// The open transaction.
 	open      bool
-	skip      bool // it was handed over before
-	alone     bool // it is one statement
-	begun     bool // a statement said that it begins
-	early     bool // it comes before the one that was handed over in part
-	held      bool // it is an XA transaction, whose rows wait
+	server    uint32 // who committed it
+	skip      bool   // it was handed over before
+	alone     bool   // it is one statement
+	begun     bool   // a statement said that it begins
+	early     bool   // it comes before the one that was handed over in part
+	held      bool   // it is an XA transaction, whose rows wait
 	gtid      gtid
 	tx        *pipeline.Tx // nil until it has a change
 	rows      uint64       // its rows of captured tables so far
@@ -74,8 +76,12 @@ func (a *assembler) event(e *replication.BinlogEvent) error {
 	a.framing.note(e)
 	if e.Header.Timestamp > 0 {
 		a.clock = time.Unix(int64(e.Header.Timestamp), 0).UTC()
+		a.server = e.Header.ServerID
 	}
 	switch v := e.Event.(type) {
+	case *replication.RotateEvent:
+		a.file = string(v.NextLogName)
+		return nil
 	case *replication.MariadbGTIDEvent:
 		g := gtid{domainGTID: domainGTID{v.GTID.DomainID, v.GTID.ServerID, v.GTID.SequenceNumber}}
 		return a.begin(g, v.IsStandalone(), v.Flags&preparedXA != 0)

@@ -36,4 +36,8 @@ const (
 	CodeZeroDate     pipeline.Code = "MY_ZERO_DATE"
 	CodeEvent        pipeline.Code = "MY_EVENT"
 	CodeXALarge      pipeline.Code = "MY_XA_LARGE"
+
+	// Warnings of Check.
+	CodeSyncBinlog pipeline.Code = "MY_SYNC_BINLOG"
+	CodeRetention  pipeline.Code = "MY_RETENTION"
 )

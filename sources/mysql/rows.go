@@ -142,7 +142,7 @@ func (a *assembler) images(b *batch, rel *relation, data []byte) (before, after 
 // change adds one change to the batch.
 func (a *assembler) change(rel *relation, op pipeline.Op, before, after schema.Row, place uint64) {
 	if a.tx == nil {
-		a.tx = &pipeline.Tx{ID: a.gtid.seq, Commit: place, At: a.clock}
+		a.tx = &pipeline.Tx{ID: a.gtid.seq, At: a.clock, Name: a.gtid.String(), Server: a.server, File: a.file}
 		if a.catchUp == nil {
 			a.tx.Position = pipeline.Position{Seq: a.at.Seq + 1, Native: a.gtid.String()}
 		}

@@ -157,6 +157,9 @@ func tables(t *testing.T, d *db) [][]kind {
 // prints (I6): M26 M27 M28 M29 M30 M31 M32 M34.
 func TestTypes(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		return // nothing here is shared between goroutines
+	}
 	d := newDB(t)
 	all, err := loadCollations(t.Context(), d.session())
 	if err != nil {

@@ -35,6 +35,8 @@ func ofMySQL() []Entry {
 		{Code: "MY_VALUE", Text: "A value cannot be kept: it is not valid in its column's character set, or not what its type holds.", Mend: "Correct the row, or leave the table out with exclude_tables."},
 		{Code: "MY_ZERO_DATE", Text: "A column that may not be NULL holds a date that the calendar does not have, such as 0000-00-00. In columns that may be NULL it becomes NULL.", Mend: "Set zero_dates: epoch, which writes 1970-01-01 as Debezium does; or correct the rows."},
 		{Code: "MY_EVENT", Text: "The log holds something that cannot be read or must not be passed over: an unknown event, an INCIDENT, a damaged event.", Mend: again},
+		{Code: "MY_SYNC_BINLOG", Text: "The server does not write its log to disk at each commit. After a power cut it may have forgotten transactions that were captured.", Mend: "SET GLOBAL sync_binlog = 1; and write it below [mysqld]."},
+		{Code: "MY_RETENTION", Text: "The server throws its log away soon. A source that rests for longer has to be copied again.", Mend: "SET GLOBAL binlog_expire_logs_seconds to more; and write it below [mysqld]."},
 		{Code: "MY_XA_LARGE", Text: "Prepared XA transactions need more memory than limits.transaction_bytes allows.", Mend: "End what XA RECOVER lists, or raise limits.transaction_bytes."},
 	}
 }

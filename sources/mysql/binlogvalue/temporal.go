@@ -7,10 +7,7 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-const (
-	microsPerSecond = 1_000_000
-	maxTimeMicros   = (838*3600+59*60+59)*microsPerSecond + 999_999
-)
+const microsPerSecond = 1_000_000
 
 var errTime = errors.New("a time that the type cannot hold")
 
@@ -143,7 +140,7 @@ func time2(b []byte) (schema.Value, error) {
 
 func duration(sign, hours, minutes, seconds, micros int64) (schema.Value, error) {
 	total := (hours*3600+minutes*60+seconds)*microsPerSecond + micros
-	if minutes > 59 || seconds > 59 || micros >= microsPerSecond || total > maxTimeMicros {
+	if minutes > 59 || seconds > 59 || micros >= microsPerSecond || total > schema.MaxDuration {
 		return schema.Value{}, errTime
 	}
 	return schema.Time(sign * total), nil

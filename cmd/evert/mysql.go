@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"hash/fnv"
+	"log/slog"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/mysql"
+	"github.com/evertdb/evert/sources/mysql/binlogvalue"
+)
+
+// mysqlDatabase is a configured source of the kind mysql.
+type mysqlDatabase struct {
+	place
+	my *configs.MySQL
+}
+
+func openMySQL(p place) (database, error) {
+	return &mysqlDatabase{place: p, my: p.source().MySQL}, nil
+}
+
+// url gives the connection string; secrets are read anew each time.
+func (d *mysqlDatabase) url(context.Context) (string, error) {
+	u, err := d.my.Connect()
+	if err != nil {
+		return "", err
+	}
+	return u.Reveal()
+}
+
+// settings says the source's section of the file in the source's own words.
+func (d *mysqlDatabase) settings() mysql.Config {
+	// A batch is never more than a commit may take (I3).
+	batchRows := min(d.config.Limits.BatchRows, d.source().MaxCommitRows)
+	c := mysql.Config{
+		Name: d.name, URL: d.url, ServerID: d.serverID(), ZeroDates: binlogvalue.ZeroNull, AcceptCascades: d.my.FKCascades == configs.Accept,
+		Match: func(database, table string) bool {
+			return configs.Captures(d.my.Tables, d.my.ExcludeTables, database, table)
+		},
+		Keys:            func(database, table string) []string { return d.source().For(database, table).Key },
+		SnapshotWorkers: d.my.Snapshot.Workers,
+		MaxRate:         int64(d.my.Snapshot.MaxRate),
+		QueueBytes:      int64(d.config.Limits.QueueBytes),
+		BatchRows:       batchRows,
+		BatchBytes:      int(min(d.config.Limits.BatchBytes, d.source().MaxCommitBytes)),
+		QueueBatches:    max(1, d.config.Limits.QueueRows/batchRows),
+		XABytes:         int64(d.config.Limits.TransactionBytes),
+		ConnectTimeout:  d.my.ConnectTimeout,
+		IdleInterval:    d.source().IdleInterval,
+		BackoffMax:      d.source().ReconnectMax,
+		ResetCommand:    "evert reset " + d.name + " --resnapshot --yes",
+		Log:             d.log,
+	}
+	if d.my.ZeroDates == configs.ZeroEpoch {
+		c.ZeroDates = binlogvalue.ZeroEpoch
+	}
+	for _, p := range d.my.Tables {
+		if database, table, ok := p.Exact(); ok {
+			c.Named = append(c.Named, mysql.TableName{Database: database, Table: table})
+		}
+	}
+	return c
+}
+
+// serverID is that of the file, or one that differs between deployments and sources,
+// from a range in which people do not number their servers.
+func (d *mysqlDatabase) serverID() uint32 {
+	if d.my.ServerID > 0 {
+		return uint32(d.my.ServerID)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(d.config.Name + "/" + d.name))
+	return 1<<31 | h.Sum32()>>1
+}
+
+// mysqlSource is a source that the monitor can ask.
+type mysqlSource struct {
+	*mysql.Source
+	queueBytes int64
+}
+
+func (d *mysqlDatabase) Source() source {
+	c := d.settings()
+	return mysqlSource{mysql.New(c), c.QueueBytes}
+}
+
+// Facts says in the monitor's words what the source knows of itself.
+func (s mysqlSource) Facts() monitor.Facts {
+	st := s.Stats()
+	f := monitor.Facts{Connected: st.Connected, LastError: st.LastError, WaitingFor: st.WaitingFor, Fill: min(1, float64(st.QueueBytes)/float64(s.queueBytes))}
+	for _, t := range st.Snapshot {
+		f.Copies = append(f.Copies, monitor.TableCopy{Table: t.Table, Rows: t.Rows, Estimate: t.EstimatedRows, Done: t.Done})
+	}
+	return f
+}
+
+func (d *mysqlDatabase) Check(ctx context.Context, from *pipeline.Resume) (report, error) {
+	checked, err := mysql.Check(ctx, d.settings(), from)
+	r := report{found: checked.Findings}
+	for _, t := range checked.Tables {
+		r.tables = append(r.tables, tableName{t.Database, t.Table})
+	}
+	return r, err
+}
+
+// Probe asks for the end of the log. The server keeps nothing for us.
+func (d *mysqlDatabase) Probe(ctx context.Context, committed string) (p monitor.Probe, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.my.ConnectTimeout+10*time.Second)
+	defer cancel()
+	if p.End, err = mysql.End(ctx, d.settings()); err != nil || committed == "" {
+		return p, err
+	}
+	reached, err := mysql.Reached(committed, p.End)
+	p.Ahead = !reached
+	return p, err
+}
+
+// End gives the end of the log. A server that refuses is asked again by Check, which
+// knows the mend.
+func (d *mysqlDatabase) End(ctx context.Context) (string, error) {
+	end, err := mysql.End(ctx, d.settings())
+	if err == nil {
+		return end, nil
+	}
+	found, checkErr := d.Check(ctx, nil)
+	if r := pipeline.Failing(found.found); r != nil && checkErr == nil {
+		return "", r
+	}
+	return "", err
+}
+
+// Drop has nothing to remove: the server keeps nothing for its readers.
+func (d *mysqlDatabase) Drop(context.Context, bool) ([]api.Step, error) { return nil, nil }
+
+// Tables gives the tables that would be captured now.
+func (d *mysqlDatabase) Tables(ctx context.Context) ([]*schema.Table, error) {
+	c := d.settings()
+	c.Log = slog.New(slog.DiscardHandler)
+	return mysql.Describe(ctx, c)
+}

@@ -1,0 +1,118 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+)
+
+// Checked is what Check found.
+type Checked struct {
+	Findings []pipeline.Finding
+	Tables   []TableName // that would be captured
+}
+
+// Check asks the server for everything that would keep a source from starting at from,
+// which is nil if that is not known, and for what will hurt later. An error means that
+// it could not be asked.
+func Check(ctx context.Context, c Config, from *pipeline.Resume) (Checked, error) {
+	c.Log = slog.New(slog.DiscardHandler)
+	s := New(c)
+	defer s.Close()
+	problems, _, err := s.problems(ctx, from)
+	var r *pipeline.Refusal
+	if errors.As(err, &r) {
+		return Checked{Findings: []pipeline.Finding{pipeline.Found(pipeline.Fails, *r)}}, nil
+	}
+	if err != nil {
+		return Checked{}, err
+	}
+	var out Checked
+	for _, p := range problems {
+		if !errors.As(p, &r) {
+			return out, p
+		}
+		out.Findings = append(out.Findings, pipeline.Found(pipeline.Fails, *r))
+	}
+	for _, r := range append(s.facts.warnings(), s.Stats().LeftOut...) {
+		out.Findings = append(out.Findings, pipeline.Found(pipeline.Warns, *r))
+	}
+	for _, t := range s.facts.chosen {
+		out.Tables = append(out.Tables, t.TableName)
+	}
+	if len(problems) == 0 {
+		out.Findings = append(out.Findings, pipeline.Good("server "+s.facts.version, fmt.Sprintf("%d tables can be captured", len(out.Tables))))
+	}
+	return out, nil
+}
+
+const shortRetention = 24 * time.Hour
+
+// warnings are of what keeps no source from starting.
+func (f *facts) warnings() (out []*pipeline.Refusal) {
+	if f.variables["sync_binlog"] != "1" {
+		out = append(out, &pipeline.Refusal{
+			Code: CodeSyncBinlog, What: "after a power cut the server may have lost transactions that were captured (sync_binlog=" + f.variables["sync_binlog"] + ")",
+			Mend: "SET GLOBAL sync_binlog = 1;",
+		})
+	}
+	seconds, _ := strconv.ParseFloat(f.variables["binlog_expire_logs_seconds"], 64)
+	if kept := time.Duration(seconds) * time.Second; kept > 0 && kept < shortRetention {
+		out = append(out, &pipeline.Refusal{
+			Code: CodeRetention, What: "the server keeps its log for " + kept.String() + ", and a source that rests for longer has to be copied again",
+			Mend: "SET GLOBAL binlog_expire_logs_seconds = 604800;",
+		})
+	}
+	return out
+}
+
+// Describe gives the tables that would be captured now.
+func Describe(ctx context.Context, c Config) ([]*schema.Table, error) {
+	c.Log = slog.New(slog.DiscardHandler)
+	s := New(c)
+	defer s.Close()
+	problems, _, err := s.problems(ctx, nil)
+	if err == nil {
+		err = errors.Join(problems...)
+	}
+	if err == nil {
+		err = s.assemble(pipeline.Resume{}, state{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []*schema.Table
+	for _, k := range s.tables.kept() {
+		out = append(out, s.tables.find(k.TableName).shape.table)
+	}
+	return out, nil
+}
+
+// End gives the end of the server's log, as a native position.
+func End(ctx context.Context, c Config) (string, error) {
+	c = c.withDefaults()
+	side, err := c.dial(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer side.close()
+	sql := "SELECT @@GLOBAL.gtid_executed"
+	if side.mariaDB {
+		sql = "SELECT @@GLOBAL.gtid_binlog_pos"
+	}
+	rows, err := side.query(ctx, sql)
+	if err != nil {
+		return "", err
+	}
+	p, err := parsePlace(rows.text(0, 0))
+	return p.String(), err
+}
+
+// Reached compares native positions, without a server.
+func Reached(have, want string) (bool, error) { return reached(have, want) }
