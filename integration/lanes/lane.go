@@ -41,7 +41,7 @@ var houseFolders = []string{"integration/house", "integration/lanes"}
 // raceFolders are the packages, themselves alone, in which goroutines share
 // anything.
 var raceFolders = []string{
-	"pipeline", "pipeline/capture", "pipeline/log/embedded", "pipeline/log/embedded/listener", "pipeline/log/kafka", "schema/registry",
+	"pipeline", "pipeline/capture", "pipeline/deliver", "pipeline/log/embedded", "pipeline/log/embedded/listener", "pipeline/log/kafka", "schema/registry",
 	"sinks/bleve", "sources/mysql", "sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/service", "cmd/evert/supervise",
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // TestAnswers: S01 what servers answer, and what is made of each operation. Those of
-// OpenSearch 2.19 were taken from a running server; those of OpenSearch 3 and
+// OpenSearch 2.19 are modelled on those of a running server; those of OpenSearch 3 and
 // Elasticsearch 7 to 9 were put together from their public documentation and the
 // errors in public issues, since no such server runs here.
 func TestAnswers(t *testing.T) {
