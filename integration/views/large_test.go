@@ -58,6 +58,7 @@ type large struct {
 
 func newLarge(t *testing.T, o harness.Options, rows, parts int) *large {
 	t.Helper()
+	o.Tables = `["public.large"]` // on a cluster that other stories share
 	o.Source = brisk + fmt.Sprintf("max_commit_rows: %d\n", rows/parts)
 	l := &large{story: newStory(t, ownServer(t), o), rows: rows, parts: parts}
 	l.SQL(l.Database, "CREATE TABLE large (id int PRIMARY KEY, n int NOT NULL)", "ALTER TABLE large OWNER TO capture")
