@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/pipeline/view/query"
@@ -36,11 +41,39 @@ func (d *daemon) indexes() api.Indexes {
 // loadIndexes makes readable what was there, whatever the sinks come to. What
 // keeps an index from that, its sink says as well.
 func (d *daemon) loadIndexes(ctx context.Context) {
+	if err := d.sweepIndexes(); err != nil {
+		d.log.Warn("indexes of sinks that are gone were not removed", "error", err)
+	}
 	d.sinks.each(func(s *delivering) {
 		if o, ok := s.outlet.(*bleveOutlet); ok {
 			d.tasks.Go(func() { _ = o.index.Load(ctx) })
 		}
 	})
+}
+
+// indexesDir is where the indexes of a deployment lie, by sink.
+func indexesDir(c *configs.Config) string { return filepath.Join(c.DataDir, "indexes") }
+
+// sweepIndexes removes the indexes of sinks that are not in the file any more, as
+// the states of views go: both can be made anew from the log.
+func (d *daemon) sweepIndexes() error {
+	root, err := os.OpenRoot(indexesDir(d.config))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	entries, err := fs.ReadDir(root.FS(), ".")
+	for _, e := range entries {
+		if s := d.config.Sinks[e.Name()]; s != nil && s.Bleve != nil || !e.IsDir() {
+			continue
+		}
+		d.log.Info("a sink is not in the file any more: its index is removed", "sink", e.Name())
+		err = errors.Join(err, root.RemoveAll(e.Name()))
+	}
+	return err
 }
 
 // Names implements api.Indexes.

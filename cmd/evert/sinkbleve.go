@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -47,7 +46,7 @@ func openBleve(p sinkPlace) (outlet, error) {
 		languages[name] = c.Language
 	}
 	index, err := bleve.New(bleve.Config{
-		Dir: filepath.Join(p.config.DataDir, "indexes"), Name: p.name, Topic: p.topic, Language: s.Bleve.Language, Languages: languages,
+		Dir: indexesDir(p.config), Name: p.name, Topic: p.topic, Language: s.Bleve.Language, Languages: languages,
 		MaxFields: s.Bleve.MaxFields, MaxDepth: s.Bleve.MaxDepth, MaxDocumentBytes: int(s.Bleve.MaxDocumentBytes),
 		BatchMemory: int(p.config.Limits.Memory / indexShare), MaxHits: s.Bleve.MaxHits, MaxTerms: s.Bleve.MaxTerms, SearchTimeout: s.Bleve.SearchTimeout,
 		Events: bleve.Events{
