@@ -134,11 +134,15 @@ func (r *run) tryOpen() (pipeline.Resume, error) {
 
 func (r *run) renew() {
 	r.t.Helper()
-	r.end()
-	r.target = New(r.config)
-	if err := r.target.Renew(context.Background()); err != nil {
+	if err := r.tryRenew(); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+func (r *run) tryRenew() error {
+	r.end()
+	r.target = New(r.config)
+	return r.target.Renew(context.Background())
 }
 
 func (r *run) write(changes ...pipeline.Change) {

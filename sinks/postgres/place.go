@@ -135,6 +135,34 @@ func (c *Config) errFenced() error {
 		Mend: "run one daemon for this deployment; if two deployments have the same name, rename one"}
 }
 
+// asOwner changes a table as the owner alone can: one that was replaced would
+// otherwise drop what the newer one has filled, or make it again, void (K05).
+func (t *Target) asOwner(ctx context.Context, change string) error {
+	_, err := t.conn.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	if err == nil {
+		err = t.lockOwn(ctx)
+	}
+	if err == nil {
+		_, err = t.conn.Exec(ctx, change)
+	}
+	if err == nil {
+		err = t.commit(ctx)
+	}
+	if err != nil {
+		t.rollback(ctx)
+	}
+	return err
+}
+
+// lockOwn locks the sink's row until the transaction ends, if it is still ours.
+func (t *Target) lockOwn(ctx context.Context) error {
+	tag, err := t.conn.Exec(ctx, "SELECT FROM "+t.config.Positions.sql()+" WHERE sink = $1 AND epoch = $2 FOR UPDATE", t.config.Name, t.epoch)
+	if err == nil && tag.RowsAffected() != 1 {
+		return t.config.errFenced()
+	}
+	return err
+}
+
 const resumeVersion = 1
 
 // appendResume writes version, Seq, Rows, the length of Native, Native and State.

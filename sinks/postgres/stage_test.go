@@ -125,7 +125,10 @@ func TestStage(t *testing.T) {
 		faults, renewals := 0, 0
 		for done := false; !done; {
 			if cutter.arm(moment(random.IntN(int(moments)))); random.IntN(12) == 0 && renewals < 5 {
-				r.renew()
+				if r.tryRenew() != nil { // it is cut as well
+					faults++
+					continue
+				}
 				renewals++
 			}
 			limits := pipeline.DefaultLimits()

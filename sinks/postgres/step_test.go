@@ -221,3 +221,29 @@ func TestZombieInATransaction(t *testing.T) {
 		_ = zombie.Close()
 	})
 }
+
+func TestZombieBeforeAFill(t *testing.T) {
+	t.Run("K05 a holder that was replaced neither drops nor makes a fill", func(t *testing.T) {
+		d, s := newDB(t), items()
+		zombie, r := New(d.config()), d.run()
+		defer zombie.Close()
+		if err := zombie.connect(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		r.open()
+		r.write(rows(s, 1, 1, "first")...)
+		if err := r.target.Commit(t.Context(), filling("half")); err != nil {
+			t.Fatal(err)
+		}
+		if err := zombie.survey(t.Context()); pipeline.CodeOf(err) != CodeFenced {
+			t.Errorf("looks at what there is: %v", err)
+		}
+		zombie.fill = nil
+		if err := zombie.Write(t.Context(), pipeline.Batch{Changes: rows(s, 2, 2, "late")}); pipeline.CodeOf(err) != CodeFenced {
+			t.Errorf("makes a fill: %v", err)
+		}
+		r.write(rows(s, 2, 2, "second")...)
+		r.commit()
+		d.wants("SELECT id FROM items ORDER BY id", "1", "2")
+	})
+}

@@ -94,7 +94,7 @@ func (t *Target) create(ctx context.Context, s *schema.Table, types []string) (e
 	if err := t.usable(s); err != nil {
 		return err
 	}
-	if _, err := t.conn.Exec(ctx, t.createSQL(name, s, types)); err != nil {
+	if err := t.asOwner(ctx, t.createSQL(name, s, types)); err != nil {
 		return passing("make table "+name.String(), err)
 	}
 	r, err := loadRelation(ctx, t.conn, name)
@@ -259,7 +259,7 @@ func (t *Target) evolve(ctx context.Context, s *schema.Table, types []string) er
 	if alter != nil {
 		change := "ALTER TABLE " + r.sql() + " " + strings.Join(alter, ", ")
 		t.config.Log.Info("the columns of the table are changed as those of the topic were", "statement", change)
-		if _, err := t.conn.Exec(ctx, change); err != nil {
+		if err := t.asOwner(ctx, change); err != nil {
 			return passing("change table "+r.String(), err)
 		}
 		fresh, err := loadRelation(ctx, t.conn, r.TableName)

@@ -146,7 +146,7 @@ func (c *Config) otherRows() *pipeline.Refusal {
 }
 
 func (t *Target) dropFill(ctx context.Context) error {
-	_, err := t.conn.Exec(ctx, "DROP TABLE IF EXISTS "+fillName(t.config.Table).sql())
+	err := t.asOwner(ctx, "DROP TABLE IF EXISTS "+fillName(t.config.Table).sql())
 	t.fill = nil
 	return passing("drop what an earlier fill left", err)
 }
