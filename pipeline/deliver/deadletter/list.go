@@ -41,9 +41,11 @@ func Get(ctx context.Context, l log.Log, topic string, p deliver.Place) (letter 
 		if err != nil || at != p {
 			return err
 		}
-		if ok = r.Value != nil; !ok {
+		if r.Value == nil {
+			ok = ok && letter.ID != string(r.Key) // that of a topic of the same name is another letter
 			return nil
 		}
+		ok = true
 		c := clone(r)
 		letter, err = parse(&c)
 		letter.Value, letter.Headers = c.Value, c.Headers[:max(0, len(c.Headers)-ours)]

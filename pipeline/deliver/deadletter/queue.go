@@ -46,7 +46,7 @@ type Queue struct {
 	mu     sync.Mutex
 	writer log.Writer // nil while nothing was written
 	known  map[string]known
-	ids    map[string]string // of the topics that letters come from
+	ids    map[string]string // of the topics that the letters in hand come from
 	swept  time.Time
 	again  map[deliver.Place]bool // rejected in the replay that goes on; nil: none does
 }
@@ -132,6 +132,7 @@ func (q *Queue) keep(ctx context.Context, rejected []deliver.Rejection, again bo
 	if err := q.sweep(ctx); err != nil {
 		return q.unwritten(err)
 	}
+	clear(q.ids) // a topic may have been made anew since: other records stand at its places
 	for _, r := range rejected {
 		id, err := q.id(ctx, r.Place)
 		if err != nil {

@@ -253,6 +253,38 @@ func TestRetention(t *testing.T) {
 	})
 }
 
+// TestTopicMadeAnew tells that a record is a letter of its own when its topic was
+// deleted and made again, while the queue lives on.
+func TestTopicMadeAnew(t *testing.T) {
+	w := newWorld(t)
+	q := w.queue(deadletter.Config{Keep: true})
+	if err := q.Reject(t.Context(), rejection(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.log.Admin().Delete(t.Context(), table); err != nil {
+		t.Fatal(err)
+	}
+	w.fill()
+	if err := q.Reject(t.Context(), rejection(1)); err != nil {
+		t.Fatal(err)
+	}
+	w.want("1=1 1=1")
+	list, err := deadletter.List(t.Context(), w.log, deadletter.Topic("shop", "hook"))
+	if err != nil || len(list) != 2 {
+		t.Fatal(list, err)
+	}
+	older, newer := list[0], list[1]
+	if infos, err := w.log.Admin().Topics(t.Context(), table); err != nil || older.OfTopic() == infos[0].ID {
+		older, newer = newer, older
+	}
+	if err := q.Forget(t.Context(), older.ID); err != nil {
+		t.Fatal(err)
+	}
+	if l, ok, err := deadletter.Get(t.Context(), w.log, deadletter.Topic("shop", "hook"), place(1)); !ok || err != nil || l.ID != newer.ID {
+		t.Errorf("the letter of the present topic: %v, %v, %v", l.ID, ok, err)
+	}
+}
+
 func TestFull(t *testing.T) {
 	t.Run("S16 a full topic stops the sink, and loses nothing", func(t *testing.T) {
 		w := newWorld(t)
