@@ -52,6 +52,7 @@ func (p *pump) run(ctx context.Context) error {
 		return p.stopped(p.bounded(ctx))
 	}
 	p.display.resting(nil)
+	defer p.display.resting(nil) // who comes next may go on at once, here or in another process
 	for {
 		if err := p.await(ctx); err != nil {
 			return p.stopped(err)

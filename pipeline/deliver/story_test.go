@@ -247,6 +247,28 @@ func TestRest(t *testing.T) {
 	w.check()
 }
 
+// TestRestEnds tells that a sink whose run ended rests nowhere: another process may
+// go on with it.
+func TestRestEnds(t *testing.T) {
+	w := newWorld(t)
+	w.source.begin()
+	w.source.commit(put(1, "a"))
+	d := w.start()
+	w.check()
+	_, release, err := d.Rest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	w.stop()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if at, again, err := d.Rest(over); err == nil {
+		again()
+		t.Errorf("it rests at %s, and nobody runs it", at.Cut.Resume.At)
+	}
+}
+
 // TestAway tells that a system which is away for hours holds nobody back, that how
 // far it is behind is known meanwhile, and that it is caught up with afterwards.
 func TestAway(t *testing.T) {

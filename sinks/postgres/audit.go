@@ -19,6 +19,7 @@ import (
 // that the sink writes are compared.
 type Auditor struct {
 	target *Target // whose layout is that of the last commit; it owns nothing
+	place  []byte  // of the sink, as the table of positions has it
 	exact  map[*schema.Table][]bool
 	id     []byte
 	form   []byte
@@ -47,7 +48,7 @@ func (a *Auditor) learn(ctx context.Context) (err error) {
 	if t.target, err = loadRelation(ctx, t.conn, t.config.Table); err != nil {
 		return err
 	}
-	key, err := t.remember(ctx)
+	key, err := a.remember(ctx)
 	if err != nil {
 		return err
 	}
@@ -59,9 +60,10 @@ func (a *Auditor) learn(ctx context.Context) (err error) {
 }
 
 // remember reads the sink's row of the table of positions.
-func (t *Target) remember(ctx context.Context) (key []string, err error) {
-	err = t.conn.QueryRow(ctx, "SELECT relation, created, filling, columns, key FROM "+t.config.Positions.sql()+" WHERE sink = $1", t.config.Name).
-		Scan(&t.relation, &t.created, &t.filling, &t.columns, &key)
+func (a *Auditor) remember(ctx context.Context) (key []string, err error) {
+	t := a.target
+	err = t.conn.QueryRow(ctx, "SELECT relation, created, filling, columns, key, resume FROM "+t.config.Positions.sql()+" WHERE sink = $1", t.config.Name).
+		Scan(&t.relation, &t.created, &t.filling, &t.columns, &key, &a.place)
 	if err != nil {
 		return nil, passing("read "+t.config.Positions.String(), err)
 	}
@@ -204,12 +206,14 @@ func (a *Auditor) Name(id []byte) string {
 }
 
 // Repair implements deliver.Auditor. All fixes are one transaction, which holds
-// the sink's row: a sink that goes on meanwhile waits for its end.
+// the sink's row: a sink that goes on meanwhile waits for its end. It is
+// deliver.ErrMoved if one went on before, in another process: what is known of the
+// rows is older than they are.
 func (a *Auditor) Repair(ctx context.Context, fixes []deliver.Fix) error {
 	t := a.target
 	_, err := t.conn.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 	if err == nil {
-		_, err = t.conn.Exec(ctx, "SELECT FROM "+t.config.Positions.sql()+" WHERE sink = $1 FOR UPDATE", t.config.Name)
+		err = a.lockPlace(ctx)
 	}
 	for err == nil && len(fixes) > 0 {
 		n := min(len(fixes), t.config.SmallRows)
@@ -225,6 +229,17 @@ func (a *Auditor) Repair(ctx context.Context, fixes []deliver.Fix) error {
 		return a.told(err)
 	}
 	return nil
+}
+
+// lockPlace locks the sink's row until the transaction ends, if the sink is where
+// it was.
+func (a *Auditor) lockPlace(ctx context.Context) error {
+	c := &a.target.config
+	tag, err := a.target.conn.Exec(ctx, "SELECT FROM "+c.Positions.sql()+" WHERE sink = $1 AND resume IS NOT DISTINCT FROM $2::bytea FOR UPDATE", c.Name, a.place)
+	if err == nil && tag.RowsAffected() != 1 {
+		return deliver.ErrMoved
+	}
+	return err
 }
 
 // told words a fix that the server refuses, without a value.

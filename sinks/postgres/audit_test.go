@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,6 +82,37 @@ func (r *run) repair(fixes []deliver.Fix) {
 	if err := a.Repair(r.t.Context(), fixes); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// TestRepairOfWhatMoved tells that a repair writes nothing over what a sink has
+// delivered, from another process, since the comparison.
+func TestRepairOfWhatMoved(t *testing.T) {
+	d := newDB(t)
+	r, s := d.run(), shape(1, intColumn("id"), textColumn("v"))
+	old := put(s, schema.Int(1), text("old"))
+	r.open()
+	r.write(old)
+	r.commit()
+	a, err := OpenAuditor(t.Context(), r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	id, _, err := a.Expect(&old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixes := []deliver.Fix{{ID: bytes.Clone(id), Change: &old}}
+	if err := a.Repair(t.Context(), fixes); err != nil {
+		t.Fatalf("at its place: %v", err)
+	}
+	r.open() // as another process does
+	r.write(put(s, schema.Int(1), text("new")))
+	r.commit()
+	if err := a.Repair(t.Context(), fixes); !errors.Is(err, deliver.ErrMoved) {
+		t.Errorf("behind its place: %v", err)
+	}
+	d.wants("SELECT v FROM items", "new")
 }
 
 func TestAudit(t *testing.T) {
