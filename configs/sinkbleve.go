@@ -12,7 +12,7 @@ type Bleve struct {
 	MaxFields int `yaml:"max_fields" default:"1000" min:"1" max:"100000"`
 	// Levels of a JSON column that become fields; what is deeper is found as words of its column.
 	MaxDepth int `yaml:"max_depth" default:"8" min:"1" max:"100"`
-	// A row whose document is larger is rejected, see on_reject. Taking its text apart needs some twenty times that in memory.
+	// A row whose document is larger is rejected, see on_reject. Taking its text apart needs up to 65 times that in memory.
 	MaxDocumentBytes Size `yaml:"max_document_bytes" default:"1MiB" min:"1KiB" max:"1GiB"`
 	// Hits that a search reaches, limit and offset together.
 	MaxHits int `yaml:"max_hits" default:"10000" min:"1" max:"1000000"`
