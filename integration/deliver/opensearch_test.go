@@ -300,10 +300,7 @@ func (s *searchShop) equal(d *harness.Daemon, when string) {
 // it right: S14.
 func (s *searchShop) drift(d *harness.Daemon) {
 	s.Helper()
-	var ids []string
-	for _, id := range all(s.dial(), "SELECT id::text FROM orders ORDER BY id LIMIT 4") {
-		ids = append(ids, id)
-	}
+	ids := all(s.dial(), "SELECT id::text FROM orders ORDER BY id LIMIT 4")
 	for _, id := range ids[:3] {
 		s.send(http.MethodPut, "/orders/_doc/"+id, `{"id": `+id+`, "note": "by hand"}`)
 	}
