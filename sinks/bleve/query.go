@@ -9,6 +9,7 @@ import (
 
 	"github.com/blevesearch/bleve/v2/search"
 	"github.com/blevesearch/bleve/v2/search/query"
+	"github.com/blevesearch/bleve/v2/search/searcher"
 	index "github.com/blevesearch/bleve_index_api"
 )
 
@@ -131,6 +132,10 @@ func (c *compiler) in(q query.FieldableQuery, name string) (query.Query, error) 
 		return c.pattern(wildcard(p.Wildcard), name, p.BoostVal)
 	case *query.RegexpQuery:
 		return c.pattern(p.Regexp, name, p.BoostVal)
+	case *query.MatchQuery:
+		if p.Fuzziness < 0 || p.Fuzziness > searcher.MaxFuzziness {
+			return nil, badQuery("a typo is one of one letter or two", "write word~1 or word~2")
+		}
 	}
 	q.SetField(name)
 	return q, nil

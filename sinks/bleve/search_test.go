@@ -156,6 +156,8 @@ func TestSearch(t *testing.T) {
 		{"a prefix", "q=ber*&order=id", "1 2 3"},
 		{"a prefix in capitals", "q=BER*&order=id", "1 2 3"},
 		{"a typo", "q=berln~1&order=id", "1 2 3"},
+		{"a typo of more letters than are looked for", "q=berln~3", "SEARCH_INVALID"},
+		{"a typo of fewer letters than none, in a column", "q=city:berln~-1", "SEARCH_INVALID"},
 		{"a column's language, from everywhere", "q=häuser&order=id", "1 2"},
 		{"a column's language, from the column", "q=notes:haus&order=id", "1 2"},
 		{"a number above", "q=spent:>10&order=id", "1 3"},
