@@ -72,7 +72,9 @@ func (t *target) change(ctx context.Context, c *pipeline.Change) error {
 		return err
 	}
 	if c.After == nil {
-		t.pending[r.id(c.Before)] = nil
+		id := r.id(c.Before)
+		t.pending[id] = nil
+		t.need += len(id) + goneBytes
 		return nil
 	}
 	source := r.encoder.Append(nil, c.After)
@@ -85,6 +87,9 @@ func (t *target) change(ctx context.Context, c *pipeline.Change) error {
 	t.need += need
 	return nil
 }
+
+// goneBytes is what a pending delete needs beside its id, roughly.
+const goneBytes = 256
 
 // rowersKept is how many table versions are compiled at one time.
 const rowersKept = 4
