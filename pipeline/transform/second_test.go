@@ -194,6 +194,18 @@ func TestUnnest(t *testing.T) {
 			c +(3 z ~ ~ 1)
 			d -(3 z ~ ~ 1)
 			t`},
+		{"an array of two dimensions has its elements row by row", transform.Unnest{Column: text("tags"), As: "tag"}, `
+			c +(1 {{a,b},{c,NULL}} ~ ~)
+			u -(1 {{a,b},{c,NULL}} ~ ~) +(1 {{a},{d}} ~ ~)`, `
+			public.people(id bigint not null, tag text, address jsonb, lines json, tags_ordinal integer not null) key id tags_ordinal
+			c +(1 a ~ ~ 1)
+			c +(1 b ~ ~ 2)
+			c +(1 c ~ ~ 3)
+			c +(1 ~ ~ ~ 4)
+			u -(1 a ~ ~ 1) +(1 a ~ ~ 1)
+			u -(1 b ~ ~ 2) +(1 d ~ ~ 2)
+			d -(1 c ~ ~ 3)
+			d -(1 ~ ~ ~ 4)`},
 		{"an array of JSON", transform.Unnest{Column: text("lines"), Ordinal: "n"}, `
 			c +(1 ~ ~ [{"a":1},2,null])
 			c +(2 ~ ~ null)

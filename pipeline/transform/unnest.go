@@ -137,15 +137,27 @@ func (u *unnest) elements(to []schema.Value, list schema.Value) ([]schema.Value,
 	case list.IsNull():
 		return to, nil
 	case list.Kind() == schema.KindArray:
-		if list.Len() > u.most {
-			return nil, u.tooMany()
-		}
-		for _, e := range list.Elements() {
-			to = append(to, e)
-		}
-		return to, nil
+		return u.array(to, list)
 	}
 	return u.json(to, list.Ref())
+}
+
+// array appends the elements of all dimensions, row by row, as Postgres's unnest
+// does.
+func (u *unnest) array(to []schema.Value, list schema.Value) (_ []schema.Value, err error) {
+	for _, e := range list.Elements() {
+		switch {
+		case e.Kind() == schema.KindArray:
+			if to, err = u.array(to, e); err != nil {
+				return nil, err
+			}
+		case len(to) == u.most:
+			return nil, u.tooMany()
+		default:
+			to = append(to, e)
+		}
+	}
+	return to, nil
 }
 
 func (u *unnest) json(to []schema.Value, text []byte) ([]schema.Value, error) {
