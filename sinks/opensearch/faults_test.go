@@ -447,6 +447,44 @@ func TestRejects(t *testing.T) {
 	}
 }
 
+// TestRejectsWhileWidening: a column comes while rows of before are rejected, whose
+// rejections name columns.
+func TestRejectsWhileWidening(t *testing.T) {
+	s, o, _ := scripted(t)
+	o.Requests = 1
+	s.Script(func(q faultserver.Request) faultserver.Fault {
+		return faultserver.Fault{Item: func(i int) int { return map[bool]int{true: 400}[q.Items == o.BulkRows] }}
+	})
+	letters := &kept{}
+	o.Rejects = letters
+	target := opensearch.New(o)
+	defer target.Close()
+	if _, err := target.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	topic := make([]record, o.BulkRows)
+	for i := range topic {
+		topic[i] = record{id: int64(i), v: "a"}
+	}
+	wide := *sinktest.Items
+	wide.Columns = append(slices.Clone(wide.Columns), schema.Column{Name: "w", Type: wide.Columns[1].Type, Nullable: true})
+	row := pipeline.Change{Table: &wide, Op: pipeline.Update, Offset: uint64(len(topic)), After: schema.Row{schema.Int(-1), schema.Null(), schema.Null()}}
+	for _, b := range []pipeline.Batch{batchOf(topic, 0, len(topic)), {Tables: []*schema.Table{&wide}, Changes: []pipeline.Change{row}}} {
+		if err := target.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := target.Commit(t.Context(), place(len(topic)+1, true)); err != nil {
+		t.Fatal(err)
+	}
+	if got := letters.offsets(); len(got) != len(topic) {
+		t.Errorf("rejected: %v", got)
+	}
+	if diff := cmp.Diff(map[string]string{"-1": `{"id":-1,"v":null,"w":null}`}, s.Documents("items")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestMissing: S08 an index that is deleted, or replaced by a backup, leads to another
 // fill, or to a stop.
 func TestMissing(t *testing.T) {

@@ -166,6 +166,9 @@ func (t *Target) widen(ctx context.Context, m mapping) error {
 	if len(fresh) == 0 {
 		return nil
 	}
+	if err := t.flush(ctx); err != nil { // lanes at rest read no columns
+		return t.explain(ctx, err)
+	}
 	h := t.place.current()
 	if err := t.c.widen(ctx, h.Index, m, fresh); err != nil {
 		return err
