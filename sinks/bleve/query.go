@@ -9,7 +9,6 @@ import (
 
 	"github.com/blevesearch/bleve/v2/search"
 	"github.com/blevesearch/bleve/v2/search/query"
-	"github.com/blevesearch/bleve/v2/search/searcher"
 	index "github.com/blevesearch/bleve_index_api"
 )
 
@@ -124,6 +123,9 @@ func copied(q query.FieldableQuery) query.FieldableQuery {
 	return q
 }
 
+// mostTypos is how many letters of a word the library lets be others.
+const mostTypos = 2
+
 // in leads a leaf to a field. Patterns are in small letters where words are, and
 // are counted before the library gathers what they stand for.
 func (c *compiler) in(q query.FieldableQuery, name string) (query.Query, error) {
@@ -133,7 +135,7 @@ func (c *compiler) in(q query.FieldableQuery, name string) (query.Query, error) 
 	case *query.RegexpQuery:
 		return c.pattern(p.Regexp, name, p.BoostVal)
 	case *query.MatchQuery:
-		if p.Fuzziness < 0 || p.Fuzziness > searcher.MaxFuzziness {
+		if p.Fuzziness < 0 || p.Fuzziness > mostTypos {
 			return nil, badQuery("a typo is one of one letter or two", "write word~1 or word~2")
 		}
 	}
