@@ -69,6 +69,10 @@ type Header struct {
 type TableStop struct {
 	Table *schema.Table
 	Why   *Refusal
+
+	// Also says of other tables whether rows of it may have gone to them in an
+	// earlier run; nil: none.
+	Also func(schema, table string) bool
 }
 
 // KeyChanged reports whether an update moved its row to another key.

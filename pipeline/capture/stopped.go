@@ -2,6 +2,9 @@ package capture
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -32,10 +35,21 @@ func (s *Sink) orHalt(t *schema.Table, err error) error {
 }
 
 // giveUp stops tables that a transform has given up, also one whose topic was
-// never made: rows of it are missing from here on.
+// never made: rows of it are missing from here on. So are rows of topics that only
+// an earlier run knew.
 func (s *Sink) giveUp(tables []pipeline.TableStop) {
 	for _, t := range tables {
 		s.halt(s.wanted(t.Table).Name, t.Table, t.Why)
+		if t.Also == nil {
+			continue
+		}
+		for _, topic := range slices.Sorted(maps.Keys(s.next.Tables)) {
+			rest, _ := strings.CutPrefix(topic, s.Prefix+".")
+			space, name, ok := strings.Cut(rest, ".")
+			if ok && !s.isStopped(topic) && t.Also(space, name) {
+				s.halt(topic, nil, t.Why)
+			}
+		}
 	}
 }
 

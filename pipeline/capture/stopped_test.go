@@ -71,6 +71,31 @@ func TestOneTableStops(t *testing.T) {
 	}
 }
 
+// TestGivenUpWithOthers tells that topics which only an earlier run knew stop with
+// the table whose rows they have (I8).
+func TestGivenUpWithOthers(t *testing.T) {
+	s := newStory(t)
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")), create(orders, order(1, 1)))
+	s.commit()
+	s.open()
+	events := *people
+	events.Name = "events"
+	b := pipeline.Batch{Stopped: []pipeline.TableStop{{Table: &events, Why: &pipeline.Refusal{Code: "TRANSFORM_VALUE", What: "it has no value"},
+		Also: func(space, table string) bool { return space == people.Schema && table == people.Name }}}}
+	if err := s.sink.Write(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	s.write(create(people, person(2, "Bo", "b")), create(orders, order(2, 2)))
+	s.commit()
+	if f := s.frontier(); f.Tables[peopleTopic].State != log.Stopped || f.Tables[ordersTopic].State != log.OK {
+		t.Errorf("the frontier says %v", f.Tables)
+	}
+	if got := s.topic(peopleTopic); strings.Contains(got, "Bo") {
+		t.Errorf("the topic holds %s", got)
+	}
+}
+
 // TestGivenUp tells that a table which a transform has given up is not written
 // any more, also after a restart, and also if it never had a topic: rows of it are
 // missing (I8).

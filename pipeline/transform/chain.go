@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
@@ -260,17 +261,100 @@ func (ch *Chain) announce(t *schema.Table, to *coming) error {
 	return nil
 }
 
-// stop gives a table up, with all that it becomes.
+// stop gives a table up, with all that it became and may have become.
 func (ch *Chain) stop(to *coming, why *pipeline.Refusal) {
-	to.stopped, ch.gone[to.origin.String()] = true, true
-	if len(to.out) == 0 {
-		ch.stopped = append(ch.stopped, pipeline.TableStop{Table: to.origin, Why: why})
+	origin := to.origin.String()
+	to.stopped, ch.gone[origin] = true, true
+	for known, c := range ch.tables {
+		if known.String() != origin {
+			continue
+		}
+		for _, t := range c.out {
+			ch.changes = without(ch.changes, t)
+			ch.news = withoutTable(ch.news, t)
+		}
 	}
-	for _, t := range to.out {
-		ch.stopped = append(ch.stopped, pipeline.TableStop{Table: t, Why: why})
-		ch.changes = without(ch.changes, t)
-		ch.news = withoutTable(ch.news, t)
+	all := ch.became(to)
+	if len(all) == 0 {
+		all = []*schema.Table{to.origin}
 	}
+	also := ch.mayReach(to.origin)
+	for _, t := range all {
+		ch.stopped = append(ch.stopped, pipeline.TableStop{Table: t, Why: why, Also: also})
+		also = nil
+	}
+}
+
+// became gives the tables that rows of a table go to, each once: those of this
+// version, those of other versions by name, and those that steps name, which one
+// that does not fit may not have come to.
+func (ch *Chain) became(to *coming) []*schema.Table {
+	all, seen := slices.Clone(to.out), map[string]bool{}
+	for _, t := range all {
+		seen[t.String()] = true
+	}
+	add := func(t *schema.Table) {
+		if !seen[t.String()] {
+			seen[t.String()] = true
+			all = append(all, t)
+		}
+	}
+	var older []*schema.Table
+	for t, c := range ch.tables {
+		if t.String() == to.origin.String() {
+			older = append(older, c.out...)
+		}
+	}
+	slices.SortFunc(older, func(a, b *schema.Table) int { return strings.Compare(a.String(), b.String()) })
+	for _, t := range older {
+		add(t)
+	}
+	for _, r := range ch.reachers(to.origin) {
+		names, _ := r.reaches()
+		for _, n := range names {
+			t := *to.origin
+			t.Schema, t.Name = n.Schema, n.Table
+			add(&t)
+		}
+	}
+	return all
+}
+
+// mayReach says which other tables steps may have made of a table's rows in an
+// earlier run; nil: none. Those of other tables of the source are not among them.
+func (ch *Chain) mayReach(origin *schema.Table) func(schema, table string) bool {
+	var patterns []func(schema, table string) bool
+	for _, r := range ch.reachers(origin) {
+		if _, others := r.reaches(); others != nil {
+			patterns = append(patterns, others)
+		}
+	}
+	if patterns == nil {
+		return nil
+	}
+	return func(space, name string) bool {
+		owner, owned := ch.owners[(&schema.Table{Schema: space, Name: name}).String()]
+		if owned && owner != origin.String() {
+			return false
+		}
+		return slices.ContainsFunc(patterns, func(p func(string, string) bool) bool { return p(space, name) })
+	}
+}
+
+// A reacher is a step that sends rows to tables of other names: some that it
+// names, and others of a kind.
+type reacher interface {
+	reaches() (named []Name, others func(schema, table string) bool)
+}
+
+// reachers are those for a table of the source.
+func (ch *Chain) reachers(origin *schema.Table) (all []reacher) {
+	for _, s := range ch.config.Specs {
+		if r, ok := s.Step.(reacher); ok && (s.For == nil || s.For(origin.Schema, origin.Name)) {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // unbound is the refusal of a table that a step does not fit.

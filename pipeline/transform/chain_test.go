@@ -76,6 +76,42 @@ func TestOneTableStops(t *testing.T) {
 	}
 }
 
+// I8: rows of a table that has stopped are missing wherever they would have gone:
+// where an earlier version's went, where steps say, and where an earlier run's may
+// have gone.
+func TestRoutedTableStops(t *testing.T) {
+	config := transform.Config{Specs: []transform.Spec{{For: onlyFor("people"), Step: transform.Route{To: text("city"), Most: 9,
+		Tables: []transform.Name{{Schema: "public", Table: "Bern"}}, Allows: func(_, table string) bool { return table != "secret" }}}}}
+	people, pets := called("people"), called("pets")
+	narrow := called("people")
+	narrow.Version, narrow.Columns = 2, narrow.Columns[:2]
+	for _, c := range []struct {
+		name   string
+		before []pipeline.Change
+		want   string
+	}{
+		{"in a later version", []pipeline.Change{change(t, people, 0, "c +(1 Ada Oslo 3 a)"), change(t, pets, 1, "c +(1 Rex Bern 0 a)")}, "public.Bern public.Oslo"},
+		{"in another run", []pipeline.Change{change(t, pets, 1, "c +(1 Rex Bern 0 a)")}, "public.Bern"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			chain := transform.New(config)
+			must(t, chain, pipeline.Batch{Changes: c.before})
+			b := must(t, chain, pipeline.Batch{Tables: []*schema.Table{narrow}})
+			var names []string
+			for _, s := range b.Stopped {
+				names = append(names, s.Table.String())
+			}
+			if got := strings.Join(names, " "); got != c.want {
+				t.Fatalf("stopped: %s, want %s", got, c.want)
+			}
+			also := b.Stopped[0].Also
+			if also == nil || !also("public", "Rome") || also("public", "secret") || also("public", "pets") {
+				t.Error("what an earlier run may have made is not told from others")
+			}
+		})
+	}
+}
+
 // Two tables may become one, if they are alike; then which rows of it are gone
 // cannot be told when one is truncated.
 func TestMerged(t *testing.T) {

@@ -1,6 +1,8 @@
 package transform
 
 import (
+	"strings"
+
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 )
@@ -34,6 +36,18 @@ const outboxSchema, eventPrefix = "outbox", "event."
 
 // OutboxTable names the table of the events of a type of aggregates.
 func OutboxTable(aggregate string) Name { return Name{outboxSchema, eventPrefix + aggregate} }
+
+func (o Outbox) reaches() (named []Name, others func(schema, table string) bool) {
+	for _, name := range o.Tables {
+		named = append(named, OutboxTable(name))
+	}
+	if o.Allows == nil {
+		return named, nil
+	}
+	return named, func(schema, table string) bool {
+		return schema == outboxSchema && strings.HasPrefix(table, eventPrefix) && o.Allows(schema, table)
+	}
+}
 
 func (o Outbox) column(t *schema.Table, c Text, standard string) (int, error) {
 	if c.Text == "" {

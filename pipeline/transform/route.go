@@ -32,6 +32,8 @@ type Route struct {
 // A Name is that of a table.
 type Name struct{ Schema, Table string }
 
+func (r Route) reaches() ([]Name, func(schema, table string) bool) { return r.Tables, r.Allows }
+
 func (r Route) check() error { return checkExpr(r.To) }
 
 // Bind implements Step.
