@@ -289,6 +289,10 @@ func (p *pump) record(ctx context.Context, r *log.Record) error {
 	if err = p.aside(ctx, r, err); err != nil || !p.load.isFull(p.Limits.Bytes/readAhead, p.Limits.Rows) {
 		return err
 	}
+	if len(p.load.batch.Changes) == 0 { // nothing that was decoded is wanted
+		p.load.reset()
+		return nil
+	}
 	p.at.read[r.Partition] = r.Offset + 1
 	return p.send(ctx, p.inside())
 }
@@ -371,6 +375,7 @@ func (p *pump) add(ctx context.Context, r *log.Record) error {
 		return errShape
 	}
 	delete(p.missing, string(r.Key))
+	p.load.batch.Bytes += r.Size() // it lies there, whatever becomes of it
 	c, err := p.change(ctx, r)
 	switch {
 	case errors.Is(err, log.ErrSuperseded):
@@ -382,7 +387,6 @@ func (p *pump) add(ctx context.Context, r *log.Record) error {
 	p.rows++
 	p.load.table = p.table
 	p.load.batch.Changes = append(p.load.batch.Changes, c)
-	p.load.batch.Bytes += r.Size()
 	return nil
 }
 

@@ -189,3 +189,22 @@ func TestReplayWhileFilling(t *testing.T) {
 		t.Error(fmt.Errorf("replays with %w", err))
 	}
 }
+
+// TestReplayOfAGoneTopic tells that letters stay when their topic is not there: no
+// newer record says what their rows are.
+func TestReplayOfAGoneTopic(t *testing.T) {
+	w := newWorld(t)
+	w.source.begin()
+	w.source.commit(put(1, "a"))
+	d := w.start()
+	w.check()
+	w.cancel()
+	<-w.done
+	defer w.close()
+	if err := w.log.Admin().Delete(t.Context(), itemsTopic); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Replay(t.Context(), []deliver.Place{{Topic: itemsTopic}}, false); pipeline.CodeOf(err) != deliver.CodeInputGone {
+		t.Errorf("%v, %v", got, err)
+	}
+}
