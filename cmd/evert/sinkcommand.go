@@ -151,10 +151,12 @@ func commandSink(ctx context.Context, c *configs.Config, l log.Log, sink string,
 		return api.SinkAnswer{}, noSuchSink(c, sink)
 	}
 	if command.Command == "skip" {
-		if _, err := deadletter.ParsePlace(command.Place); err != nil {
+		place, err := deadletter.ParsePlace(command.Place)
+		if err != nil {
 			return api.SinkAnswer{}, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "sink " + sink, What: "which record to skip is not said", Err: err,
 				Mend: "evert skip " + sink + " --place TOPIC/PARTITION/OFFSET   # the message of the sink names it"}
 		}
+		command.Place = placeText(place) // however it was written: records are compared by that
 	}
 	given := control.Given{At: time.Now().UTC().Truncate(time.Millisecond), By: command.By}
 	holds, err := control.Change(ctx, l, c.Name, control.Entry{Command: command.Command, Sink: sink, Place: command.Place, By: command.By}, func(s *control.Sink) error {

@@ -48,7 +48,7 @@ type Hold struct {
 
 // Run follows until ctx ends or it cannot go on, which Report says from then on.
 func (f *Follower) Run(ctx context.Context) {
-	f.tell(func() { f.err = nil })
+	f.tell(func() { f.now, f.err = Report{}, nil }) // what an earlier run knew may be of a topic that is gone
 	err := f.follow(ctx)
 	if ctx.Err() != nil {
 		return
