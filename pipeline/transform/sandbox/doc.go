@@ -1,6 +1,6 @@
 // Package sandbox runs the scripts of transforms: Starlark, a small language that
 // looks like Python and was made to be embedded. A script has no I/O, no clock, no
-// chance, no state from call to call, and ends:
+// chance and no state from call to call:
 //
 //	text ──► syntax tree ──► guarded ──► program ──► transform(row), once per row
 //	                            │
@@ -14,8 +14,11 @@
 // operator and every call is a call of ours, which adds the sizes of its arguments
 // to the steps, works out beforehand how large a result of repeating, joining and
 // replacing would be, and adds what was made to the bytes. Nothing is given back
-// within one call. So the bounds are exact: whether a script is stopped depends on
-// script and row alone.
+// within one call. Whether a script is stopped depends on script and row alone.
+//
+// Not counted is what comparing and hashing do below the outermost level: a value
+// that was put into itself many times over can be made to take long on purpose.
+// Scripts are the operator's own, as all of the file is.
 //
 // # Names of columns
 //
