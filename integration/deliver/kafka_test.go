@@ -342,6 +342,7 @@ type hook struct {
 
 	mu     sync.Mutex
 	high   map[int32]int64 // the offset behind the highest of each partition
+	filled bool            // an event came that is not of the first fill
 	fresh  []bankEvent
 	events int
 	again  int
@@ -366,19 +367,21 @@ func newHook(t *testing.T) *hook {
 	return h
 }
 
-// take reports whether the event may come. Nobody was killed before the fill was
-// committed, so its rows come once.
+// take reports whether the event may come: rows of the fill come before its commit,
+// and everything else behind it.
 func (h *hook) take(e bankEvent) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.events++
+	well := !e.Filling || !h.filled
+	h.filled = h.filled || !e.Filling
 	if e.Place.Offset < h.high[e.Place.Partition] {
 		h.again++
-		return !e.Filling
+		return well
 	}
 	h.high[e.Place.Partition] = e.Place.Offset + 1
 	h.fresh = append(h.fresh, e)
-	return true
+	return well
 }
 
 func (h *hook) balances() []string {
