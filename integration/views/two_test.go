@@ -123,7 +123,10 @@ func (p *pair) run(n int) {
 // gives the one that has more of them.
 func (p *pair) owner(up ...int) (most int) {
 	p.Helper()
-	for {
+	for end := time.Now().Add(harness.Patience); ; {
+		if time.Now().After(end) {
+			p.nobody(up)
+		}
 		var has [2][]string
 		for _, n := range up {
 			p.at(n)
@@ -142,6 +145,19 @@ func (p *pair) owner(up ...int) (most int) {
 		}
 		<-time.After(20 * time.Millisecond) // the period of asking
 	}
+}
+
+// nobody fails with what each node says of its views.
+func (p *pair) nobody(up []int) {
+	p.Helper()
+	for _, n := range up {
+		p.at(n)
+		for view := range p.views {
+			p.Logf("node %d, view %s: %+v", n, view, p.healthOf(view))
+		}
+		p.Logf("node %d, the last lines:\n%s", n, p.daemons[n].Last(60))
+	}
+	p.Fatal("nobody keeps all views current")
 }
 
 // follows waits until the views of a node have made some epochs more, or went to
