@@ -5,6 +5,7 @@ package views
 import (
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"net/url"
 	"slices"
 	"strings"
@@ -36,7 +37,8 @@ const brisk = "commit_interval: 10ms\nidle_interval: 100ms\nreconnect_max: 1s\n"
 func newStory(t testing.TB, server *pgserver.Server, o harness.Options) *story {
 	t.Helper()
 	seed := harness.Seed(t)
-	s := &story{World: suite.NewWorld(t, server, fmt.Sprintf("story_%x", seed&0xffffffff)), views: map[string]string{}, extra: map[string]string{},
+	test := crc32.ChecksumIEEE([]byte(t.Name())) // stories that share a cluster, and a seed, have deployments of their own
+	s := &story{World: suite.NewWorld(t, server, fmt.Sprintf("story_%x_%x", seed&0xffffffff, test)), views: map[string]string{}, extra: map[string]string{},
 		oracle: func(sql string) string { return strings.ReplaceAll(sql, "db.public.", "public.") }}
 	o.Source = orBrisk(o.Source)
 	s.Options = o
