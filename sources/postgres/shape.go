@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
@@ -184,15 +185,43 @@ func (s *shape) keyCarried(m *pgoutput.RelationMessage) bool {
 	return true
 }
 
+// How often, and for how long, the catalog is read again that may not show yet
+// what a message tells of.
+const (
+	lateReads = 10
+	lateRead  = 20 * time.Millisecond
+)
+
+// called finds the table of a message as it is called now. A commit can be in the
+// stream before a snapshot shows it: a catalog that has the name of earlier rows,
+// while the message has another, is read again. It stays so if the table was
+// renamed back since.
+func (cat *catalog) called(ctx context.Context, m *pgoutput.RelationMessage, name TableName) (all []*tableInfo, info *tableInfo, err error) {
+	said := TableName{string(m.Namespace), string(m.Name)}
+	for try := 1; ; try++ {
+		if all, err = loadTables(ctx, cat.side); err != nil {
+			return nil, nil, err
+		}
+		info = withOID(all, m.ID)
+		if info == nil || said == name || info.TableName != name || try == lateReads {
+			return all, info, nil
+		}
+		select {
+		case <-time.After(lateRead):
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
+	}
+}
+
 // shapeFromRelation makes the shape that a Relation message announces. The
 // message has names and types of its own time; the rest comes from the catalog
 // of now, by name. name is that of the table's earlier rows. A table that was dropped since gives nil.
 func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, name TableName, before []shapeColumn) (*shape, error) {
-	all, err := loadTables(ctx, cat.side)
+	all, info, err := cat.called(ctx, m, name)
 	if err != nil {
 		return nil, err
 	}
-	info := withOID(all, m.ID)
 	if info == nil {
 		return nil, nil // dropped since
 	}
