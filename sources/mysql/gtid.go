@@ -216,8 +216,8 @@ func (p place) join(q place) place {
 	return out
 }
 
-// library is the place as the client takes it.
-func (p place) library(mariaDB bool) (mysql.GTIDSet, error) {
+// gtidSet is the place as the client takes it.
+func (p place) gtidSet(mariaDB bool) (mysql.GTIDSet, error) {
 	text := p.String()
 	if text == nowhere {
 		text = ""

@@ -109,7 +109,7 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 	if s.facts.mariaDB {
 		flavor = mysql.MariaDBFlavor
 	}
-	set, err := from.library(s.facts.mariaDB)
+	set, err := from.gtidSet(s.facts.mariaDB)
 	if err != nil {
 		return nil, err
 	}
