@@ -29,9 +29,3 @@ func Memory(pid int) (now, peak int64, err error) {
 	}
 	return now, peak, nil
 }
-
-// Descriptors counts the files and connections that a process holds open.
-func Descriptors(pid int) (int, error) {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	return len(entries), err
-}

@@ -25,14 +25,6 @@ func Compare(t *schema.Type, a, b schema.Value) int {
 	return f(a, b)
 }
 
-// Equal reports whether two values of type t are not distinct: NULL equals NULL,
-// 1.0 equals 1.00.
-func Equal(t *schema.Type, a, b schema.Value) bool { return Compare(t, a, b) == 0 }
-
-// Comparer gives Compare for one type, without looking at the type again; err is
-// of state 42883 for a type without an order (json). Neither value may be NULL.
-func Comparer(t *schema.Type) (func(a, b schema.Value) int, error) { return comparer(t) }
-
 // Ordered reports whether values of t have an order, and so equality.
 func Ordered(t *schema.Type) bool {
 	_, err := comparer(t)

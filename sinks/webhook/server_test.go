@@ -108,8 +108,6 @@ func (e *endpoint) config() webhook.Config {
 		Origin: event.Origin{Topic: "app.public.items", From: "app.public.items", Source: "app"}, Keeper: e.keeper.New()}
 }
 
-func (e *endpoint) New(testing.TB) deliver.Target { return webhook.New(e.config()) }
-
 // session is a target that is open.
 type session struct {
 	*testing.T

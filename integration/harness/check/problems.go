@@ -22,9 +22,6 @@ func (p *Problems) Add(format string, args ...any) {
 	}
 }
 
-// Count is how many there are.
-func (p *Problems) Count() int { return p.count }
-
 // Err gives all of them as one error, nil if there are none.
 func (p *Problems) Err() error {
 	if p.count == 0 {

@@ -85,13 +85,6 @@ func (p *Proxy) AwaitAccepted(t testing.TB, n int, within time.Duration) {
 	}
 }
 
-// Open counts the connections that are there now.
-func (p *Proxy) Open() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.links)
-}
-
 // Stall lets bytes wait in both directions; Pass lets them go on.
 func (p *Proxy) Stall() { p.turn(stall) }
 

@@ -291,16 +291,3 @@ func Exists(a *Node, key []byte) bool {
 	}
 	return a.Kind == String && bytes.Equal(a.Text, key)
 }
-
-// Trim drops the zeros at the end of numbers, which do not count where jsonb is
-// compared.
-func (n *Node) Trim() {
-	if n.Kind == Number {
-		if d, err := decimal.Parse(n.Text); err == nil {
-			n.Text = d.TrimScale().Append(nil)
-		}
-	}
-	for i := range n.Elems {
-		n.Elems[i].Trim()
-	}
-}

@@ -190,9 +190,3 @@ func (i Interval) Total() *big.Int {
 	total := new(big.Int).Mul(big.NewInt(days4), big.NewInt(perDay/4))
 	return total.Add(total, big.NewInt(i.Micros))
 }
-
-// Canonical gives one interval for all that Compare takes for equal.
-func (i Interval) Canonical() Interval {
-	days, micros := i.span()
-	return Interval{Months: int32(days / 30), Days: int32(days % 30), Micros: micros}
-}
