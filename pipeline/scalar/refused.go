@@ -76,7 +76,7 @@ func refusedByType(name string, args []schema.Type) *Refused {
 	switch {
 	case name == "age" && len(args) == 1:
 		return &Refused{Name: name, Why: "with one argument it counts from the current date", Mend: "write age(a, b)"}
-	case name == "to_char" && len(args) == 2 && (category(Identify(&args[0])) == 'T' || Identify(&args[0]) == Float4 || Identify(&args[0]) == Float8):
+	case name == "to_char" && len(args) == 2 && (category(Identify(&args[0])) == 'T' || goesByFloat(Identify(&args[0]))):
 		return &Refused{Name: name, Why: settings, Mend: "cast the number to numeric, or use extract() and lpad() to build the text"}
 	case name == "to_timestamp" && len(args) == 2:
 		return &Refused{Name: name, Why: settings, Mend: "cast the text to timestamp"}
@@ -86,3 +86,7 @@ func refusedByType(name string, args []schema.Type) *Refused {
 	}
 	return nil
 }
+
+// goesByFloat reports whether to_char takes a number for double precision, which
+// is the preferred type where none of its own is exactly what stands there.
+func goesByFloat(id ID) bool { return id == Int2 || id == Float4 || id == Float8 }

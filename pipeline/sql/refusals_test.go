@@ -74,6 +74,7 @@ var refusals = []struct{ text, place, code, says string }{
 	{"SELECT id, gen_random_uuid() FROM shop.public.orders", "1:12", "SQL_INEXACT", "chance"},
 	{"SELECT id, to_tsvector(state) FROM shop.public.orders", "1:12", "SQL_INEXACT", "configuration"},
 	{"SELECT id, to_char(sent, 'YYYY') FROM shop.public.orders", "1:12", "SQL_INEXACT", "AT TIME ZONE"},
+	{"SELECT id, to_char(age, '999') FROM crm.public.people", "1:12", "SQL_INEXACT", "numeric"},
 	{"SELECT id, exp(total) FROM shop.public.orders", "1:12", "SQL_INEXACT", "C library"},
 	{"SELECT id, total ^ 2 FROM shop.public.orders", "1:18", "SQL_INEXACT", "C library"},
 
