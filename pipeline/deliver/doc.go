@@ -58,9 +58,10 @@
 // What is held can become worthless: the topic has another incarnation or was
 // made anew, rows became void (TRUNCATE), the reader fell so far behind that
 // tombstones are gone (K17), the sink's definition changed, a column's new type
-// does not fit, or the target itself is gone or torn. Then Source or Target fail
-// with a Renewal; Run calls Renew on a new target, and fills it. Readers see the
-// old rows until the switch (R16).
+// does not fit what the target holds, or the target itself is gone or torn. Then
+// Source or Target fail with a Renewal; Run calls Renew on a new target, and fills
+// it. Readers see the old rows until the switch (R16). A type that rows written
+// before do not fit, and filling would not mend, stops the sink.
 //
 // # Versions
 //

@@ -84,5 +84,5 @@ func (c *Config) held(h *intake.Hold) *pipeline.Refusal {
 
 func (c *Config) tooManyRenewals(why string) error {
 	return &pipeline.Refusal{Code: CodeRenewals, Where: "sink " + c.Name, What: "it has to be filled anew a second time, and was never whole between: " + why,
-		Mend: "evert check --connect   # what its system says; then restart the daemon, which fills it once more"}
+		Mend: "evert check --connect   # what its system says; it is filled once more after retry_max, or at once by a restart"}
 }

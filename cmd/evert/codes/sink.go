@@ -35,8 +35,8 @@ func ofSink() []Entry {
 		},
 		{
 			Code: "SINK_RENEWALS",
-			Text: "What an outside system holds had to be given up and filled anew, and before that was done it had to be given up again. Something is wrong there that filling does not mend: somebody deletes the index or table, it is damaged each time, or what the system takes contradicts itself. To go on by itself would keep it busy for ever.",
-			Mend: "The message says why it had to be filled anew. See what happens to the index or table meanwhile; `evert check --connect` asks its system. Then restart the daemon: it fills the sink once more.",
+			Text: "What an outside system holds had to be given up and filled anew, and before that was done it had to be given up again. Something is wrong there that filling does not mend: somebody deletes the index or table, it is damaged each time, or what the system takes contradicts itself. It is tried again after `retry_max`, and not sooner: it would keep the system busy.",
+			Mend: "The message says why it had to be filled anew. See what happens to the index or table meanwhile; `evert check --connect` asks its system. The next try fills the sink once more; a restart of the daemon does so at once.",
 		},
 	}
 }
