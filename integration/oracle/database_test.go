@@ -10,6 +10,7 @@ import (
 
 	"github.com/evertdb/evert/integration/oracle/program"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 	"github.com/evertdb/evert/sources/postgres"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
@@ -108,7 +109,7 @@ func (d *database) contents(ctx context.Context, t *schema.Table) (map[string]sc
 		return nil, err
 	}
 	defer rows.Close()
-	reader := pgvalue.Reader{Arena: new(pgvalue.Arena)}
+	reader := pgvalue.Reader{Arena: new(arena.Bytes)}
 	all := map[string]schema.Row{}
 	for rows.Next() {
 		row := make(schema.Row, len(t.Columns))

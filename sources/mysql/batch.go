@@ -6,7 +6,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
-	"github.com/evertdb/evert/sources/mysql/binlogvalue"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // A batch is what goes through the queue: changes, and the memory that their values lie
@@ -25,31 +25,14 @@ type batch struct {
 	partEnd  *pipeline.Resume // set if changes[whole:] are handed over inside their transaction
 	snapshot bool             // changes are of the snapshot, numbered by Next
 
-	values []schema.Value // the block that rows are cut from
-	blocks [][]schema.Value
-	next   int // blocks[next-1] is the one in use
-	used   int // values handed out
-	arena  binlogvalue.Arena
+	rows   arena.Rows
+	arena  arena.Bytes
 	events int   // bytes of the log that the changes came from
 	memory int64 // as counted by the queue
 }
 
-const blockValues = 4096 // at least a row of the widest table
-
 // row gives a row of n values; the caller sets every one.
-func (b *batch) row(n int) schema.Row {
-	if n > len(b.values) {
-		if b.next == len(b.blocks) {
-			b.blocks = append(b.blocks, make([]schema.Value, max(n, blockValues)))
-		}
-		b.values = b.blocks[b.next]
-		b.next++
-	}
-	row := b.values[:n:n]
-	b.values = b.values[n:]
-	b.used += n
-	return row
-}
+func (b *batch) row(n int) schema.Row { return b.rows.Row(n) }
 
 // add appends an empty change and gives it.
 func (b *batch) add() *pipeline.Change {
@@ -66,7 +49,7 @@ func (b *batch) endWhole(r pipeline.Resume, at time.Time) {
 
 // size is roughly what the batch occupies.
 func (b *batch) size() int {
-	return b.arena.Used() + b.events + b.used*int(unsafe.Sizeof(schema.Value{})) + len(b.changes)*int(unsafe.Sizeof(pipeline.Change{}))
+	return b.arena.Used() + b.events + b.rows.Used()*int(unsafe.Sizeof(schema.Value{})) + len(b.changes)*int(unsafe.Sizeof(pipeline.Change{}))
 }
 
 func (b *batch) full(c *Config) bool {
@@ -74,11 +57,8 @@ func (b *batch) full(c *Config) bool {
 }
 
 func (b *batch) reset() {
-	blocks, arena := b.blocks, b.arena
 	clear(b.changes)
-	for _, block := range blocks {
-		clear(block) // values keep events alive
-	}
-	arena.Reset()
-	*b = batch{changes: b.changes[:0], blocks: blocks, arena: arena}
+	b.rows.Clear() // values keep events alive
+	b.arena.Reset()
+	*b = batch{changes: b.changes[:0], rows: b.rows, arena: b.arena}
 }

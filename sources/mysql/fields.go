@@ -4,12 +4,13 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
 // fieldValue reads column i of a row of an answer, which was asked for with the
 // codec's Select.
-func fieldValue(c *binlogvalue.Codec, i int, f *mysql.FieldValue, a *binlogvalue.Arena) (schema.Value, error) {
+func fieldValue(c *binlogvalue.Codec, i int, f *mysql.FieldValue, a *arena.Bytes) (schema.Value, error) {
 	switch f.Type {
 	case mysql.FieldValueTypeNull:
 		return schema.Null(), nil

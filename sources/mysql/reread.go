@@ -10,6 +10,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
@@ -45,7 +46,7 @@ func (s *Source) Reread(ctx context.Context, t *schema.Table, key schema.Row) (r
 		}
 		where = append(where, quoteName(t.Columns[i].Name)+" = "+literal)
 	}
-	a := &binlogvalue.Arena{}
+	a := &arena.Bytes{}
 	var r mysql.Result
 	err = conn.conn.ExecuteSelectStreaming("SELECT "+strings.Join(list, ", ")+" FROM "+info.sql()+" WHERE "+strings.Join(where, " AND "), &r,
 		func(fields []mysql.FieldValue) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
@@ -243,7 +244,7 @@ func (d *db) streamed(from string, info *tableInfo, all *collations) map[int64]s
 	d.Helper()
 	out := map[int64]schema.Row{}
 	maps := map[uint64]*binlogvalue.Codec{}
-	a := &binlogvalue.Arena{}
+	a := &arena.Bytes{}
 	var f framing
 	for _, e := range d.logged(from) {
 		f.note(e)
@@ -315,7 +316,7 @@ func (d *db) copied(info *tableInfo, all *collations) map[int64]schema.Row {
 		list = append(list, codec.Select(i, quoteName(info.columns[i].Name)))
 	}
 	out := map[int64]schema.Row{}
-	a := &binlogvalue.Arena{}
+	a := &arena.Bytes{}
 	eachRow(d, s.conn, "SELECT "+strings.Join(list, ", ")+" FROM "+info.sql(), func(fields []mysql.FieldValue) error {
 		row := make(schema.Row, len(fields))
 		for i := range fields {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -25,8 +26,8 @@ type batch struct {
 	partEnd  *pipeline.Resume // set if changes[whole:] are handed over inside their transaction
 	snapshot bool             // changes are rows of the snapshot, numbered by Next
 
-	slab   slab
-	arena  pgvalue.Arena
+	rows   arena.Rows
+	arena  arena.Bytes
 	reader pgvalue.Reader
 	memory int64 // as counted by the queue
 	ends   [2]pipeline.Resume
@@ -40,7 +41,7 @@ func newBatch() *batch {
 
 // row gives a row of n values in the batch's memory. They hold what was there
 // before; the caller sets every one.
-func (b *batch) row(n int) schema.Row { return b.slab.take(n) }
+func (b *batch) row(n int) schema.Row { return b.rows.Row(n) }
 
 // add appends an empty change and gives it.
 func (b *batch) add() *pipeline.Change {
@@ -72,11 +73,11 @@ func (b *batch) dropPart() { b.changes, b.partEnd = b.changes[:b.whole], nil }
 
 // size is roughly what the batch occupies.
 func (b *batch) size() int {
-	return b.arena.Used() + b.slab.used*int(unsafe.Sizeof(schema.Value{})) + len(b.changes)*int(unsafe.Sizeof(pipeline.Change{}))
+	return b.arena.Used() + b.rows.Used()*int(unsafe.Sizeof(schema.Value{})) + len(b.changes)*int(unsafe.Sizeof(pipeline.Change{}))
 }
 
 // bytes is roughly what its rows hold.
-func (b *batch) bytes() int { return b.arena.Used() + 8*b.slab.used }
+func (b *batch) bytes() int { return b.arena.Used() + 8*b.rows.Used() }
 
 func (b *batch) full(c *Config) bool {
 	return len(b.changes) >= c.BatchRows || b.size() >= c.BatchBytes
@@ -85,32 +86,6 @@ func (b *batch) full(c *Config) bool {
 func (b *batch) reset() {
 	b.tables, b.changes = nil, b.changes[:0]
 	b.whole, b.wholeEnd, b.wholeAt, b.partEnd, b.snapshot = 0, nil, time.Time{}, nil, false
-	b.slab.reset()
+	b.rows.Reset()
 	b.arena.Reset()
 }
-
-const slabValues = 4096 // at least a row of the widest table, pgoutput.MaxColumns
-
-// A slab hands out rows of values from blocks that are used again.
-type slab struct {
-	blocks [][]schema.Value
-	next   int
-	free   []schema.Value
-	used   int
-}
-
-func (s *slab) take(n int) schema.Row {
-	if n > len(s.free) {
-		if s.next == len(s.blocks) {
-			s.blocks = append(s.blocks, make([]schema.Value, slabValues))
-		}
-		s.free = s.blocks[s.next]
-		s.next++
-	}
-	row := s.free[:n:n]
-	s.free = s.free[n:]
-	s.used += n
-	return row
-}
-
-func (s *slab) reset() { s.next, s.free, s.used = 0, nil, 0 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -86,7 +87,7 @@ func rereadSQL(table *schema.Table, codecs []pgvalue.Codec, row schema.Row) (str
 }
 
 func readText(codecs []pgvalue.Codec, fields [][]byte) (schema.Row, error) {
-	r := pgvalue.Reader{Arena: new(pgvalue.Arena)}
+	r := pgvalue.Reader{Arena: new(arena.Bytes)}
 	row := make(schema.Row, len(fields))
 	for i, f := range fields {
 		if f == nil {

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // Charsets are the character sets that columns can be read with, by the servers'
@@ -36,7 +38,7 @@ func (c *Charsets) Decode(name string, b []byte) ([]byte, error) {
 	if s == nil {
 		return nil, fmt.Errorf("character set %s is not known", name)
 	}
-	return s.utf8(b, &Arena{})
+	return s.utf8(b, &arena.Bytes{})
 }
 
 type form uint8
@@ -88,7 +90,7 @@ func known(r rune) rune {
 
 // utf8 gives b in UTF-8. Bytes that the character set does not have are an error: a
 // text is never changed in silence.
-func (s *Charset) utf8(b []byte, a *Arena) ([]byte, error) {
+func (s *Charset) utf8(b []byte, a *arena.Bytes) ([]byte, error) {
 	var out []byte
 	ok := true
 	switch s.form {
@@ -123,7 +125,7 @@ func isASCII(b []byte) bool {
 }
 
 // lookUp takes the shortest character that is known: none begins another.
-func (s *Charset) lookUp(b []byte, a *Arena) ([]byte, bool) {
+func (s *Charset) lookUp(b []byte, a *arena.Bytes) ([]byte, bool) {
 	out := a.Alloc(3 * len(b))[:0]
 	for len(b) > 0 {
 		r, n := s.single[b[0]], 1
@@ -143,7 +145,7 @@ func (s *Charset) lookUp(b []byte, a *Arena) ([]byte, bool) {
 }
 
 // fromUTF16 reads units whose high byte comes first, or with swap last.
-func fromUTF16(b []byte, swap int, a *Arena) ([]byte, bool) {
+func fromUTF16(b []byte, swap int, a *arena.Bytes) ([]byte, bool) {
 	if len(b)%2 != 0 {
 		return nil, false
 	}
@@ -164,7 +166,7 @@ func fromUTF16(b []byte, swap int, a *Arena) ([]byte, bool) {
 	return out, true
 }
 
-func fromUTF32(b []byte, a *Arena) ([]byte, bool) {
+func fromUTF32(b []byte, a *arena.Bytes) ([]byte, bool) {
 	if len(b)%4 != 0 {
 		return nil, false
 	}
@@ -179,7 +181,7 @@ func fromUTF32(b []byte, a *Arena) ([]byte, bool) {
 	return out, true
 }
 
-func fromGB18030(b []byte, a *Arena) ([]byte, bool) {
+func fromGB18030(b []byte, a *arena.Bytes) ([]byte, bool) {
 	out := a.Alloc(3*len(b) + utf8.UTFMax)
 	n, used, err := simplifiedchinese.GB18030.NewDecoder().Transform(out, b, true)
 	if err != nil || used < len(b) {

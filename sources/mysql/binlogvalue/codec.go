@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // A ZeroPolicy says what becomes of a date that the calendar does not have:
@@ -107,7 +108,7 @@ func labelBytes(c *Column) [][]byte {
 // Row reads one row image into dst, which has a value for each column. present has
 // a bit for each column, the lowest first; a column without one is Unknown (I5). It
 // gives what follows the image. Values refer to data and to what a hands out.
-func (c *Codec) Row(dst schema.Row, present, data []byte, a *Arena) (rest []byte, err error) {
+func (c *Codec) Row(dst schema.Row, present, data []byte, a *arena.Bytes) (rest []byte, err error) {
 	if len(present) < (len(c.cells)+7)/8 {
 		return nil, errShort
 	}
@@ -148,7 +149,7 @@ func count(bitmap []byte, n int) int {
 }
 
 // value reads one value that is not NULL.
-func (c *Codec) value(x *cell, data []byte, a *Arena) (v schema.Value, rest []byte, err error) {
+func (c *Codec) value(x *cell, data []byte, a *arena.Bytes) (v schema.Value, rest []byte, err error) {
 	if n := x.fixed(); n > 0 {
 		if len(data) < n {
 			return v, nil, errShort
@@ -223,7 +224,7 @@ func (x *cell) fixed() int {
 	return 0
 }
 
-func (c *Codec) fixedValue(x *cell, b []byte, a *Arena) (schema.Value, error) {
+func (c *Codec) fixedValue(x *cell, b []byte, a *arena.Bytes) (schema.Value, error) {
 	switch x.Type {
 	case Tiny, Short, Int24, Long, LongLong:
 		return x.integer(b, a), nil
@@ -245,7 +246,7 @@ func (c *Codec) fixedValue(x *cell, b []byte, a *Arena) (schema.Value, error) {
 	return c.when(x, b)
 }
 
-func (x *cell) integer(b []byte, a *Arena) schema.Value {
+func (x *cell) integer(b []byte, a *arena.Bytes) schema.Value {
 	n := little(b)
 	if x.Unsigned {
 		if x.Type == LongLong {
@@ -265,7 +266,7 @@ func year(b byte) schema.Value {
 }
 
 // bit turns the server's order, the highest byte first, into Debezium's.
-func (x *cell) bit(b []byte, a *Arena) schema.Value {
+func (x *cell) bit(b []byte, a *arena.Bytes) schema.Value {
 	if x.kind == schema.KindBool {
 		return schema.Bool(b[len(b)-1]&1 == 1)
 	}
@@ -285,7 +286,7 @@ func (x *cell) enum(index uint64) (schema.Value, error) {
 	return schema.Text(x.labels[index]), nil
 }
 
-func (x *cell) set(mask uint64, a *Arena) (schema.Value, error) {
+func (x *cell) set(mask uint64, a *arena.Bytes) (schema.Value, error) {
 	if n := len(x.Labels); n < 64 && mask>>n != 0 {
 		return schema.Value{}, fmt.Errorf("label %d of a set that has %d", bits.Len64(mask), n)
 	}
@@ -305,7 +306,7 @@ func (x *cell) set(mask uint64, a *Arena) (schema.Value, error) {
 }
 
 // body reads a value of variable length.
-func (c *Codec) body(x *cell, b []byte, a *Arena) (schema.Value, error) {
+func (c *Codec) body(x *cell, b []byte, a *arena.Bytes) (schema.Value, error) {
 	switch x.Type {
 	case Geometry:
 		return geometry(b, a)
@@ -322,7 +323,7 @@ func (c *Codec) body(x *cell, b []byte, a *Arena) (schema.Value, error) {
 }
 
 // str gives the value of a string as the column holds it.
-func (x *cell) str(b []byte, a *Arena) (schema.Value, error) {
+func (x *cell) str(b []byte, a *arena.Bytes) (schema.Value, error) {
 	switch {
 	case x.Special != Plain:
 		return x.special(padded(b, x.Size, a), a)
@@ -336,7 +337,7 @@ func (x *cell) str(b []byte, a *Arena) (schema.Value, error) {
 }
 
 // padded gives b with zeros up to n bytes.
-func padded(b []byte, n int, a *Arena) []byte {
+func padded(b []byte, n int, a *arena.Bytes) []byte {
 	if len(b) >= n {
 		return b
 	}

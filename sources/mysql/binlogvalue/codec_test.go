@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // read reads one value of one column from the hex of its bytes.
@@ -21,7 +22,7 @@ func read(c Column, zero ZeroPolicy, data string) (schema.Value, *Codec, error) 
 		return schema.Value{}, nil, err
 	}
 	row := make(schema.Row, 1)
-	rest, err := codec.Row(row, []byte{1}, append([]byte{0}, b...), &Arena{})
+	rest, err := codec.Row(row, []byte{1}, append([]byte{0}, b...), &arena.Bytes{})
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes are left", len(rest))
 	}
@@ -166,7 +167,7 @@ func TestPartialImage(t *testing.T) {
 			t.Fatal(err)
 		}
 		row := make(schema.Row, 3)
-		rest, err := codec.Row(row, []byte{0b101}, []byte{0b10, 7, 0, 0, 0, 0xee}, &Arena{})
+		rest, err := codec.Row(row, []byte{0b101}, []byte{0b10, 7, 0, 0, 0, 0xee}, &arena.Bytes{})
 		if err != nil || len(rest) != 1 || row[0].Int() != 7 || row[1].IsKnown() || !row[2].IsNull() {
 			t.Errorf("got %v, %d bytes left, %v", row, len(rest), err)
 		}
@@ -183,7 +184,7 @@ func TestNoAllocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, _ := hex.DecodeString("00" + "07000000" + "ffffffffffffffff" + "03616263" + "8000000500" + "99b27ac8a0000001" + "02e980")
-	row, a := make(schema.Row, 6), &Arena{}
+	row, a := make(schema.Row, 6), &arena.Bytes{}
 	if n := testing.AllocsPerRun(100, func() {
 		a.Reset()
 		if _, err := codec.Row(row, []byte{0x3f}, data, a); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // The binary form of a decimal: groups of nine digits in four bytes, the highest
@@ -31,7 +32,7 @@ var errDecimal = errors.New("a decimal of more digits than its type has")
 
 // decimal reads a decimal as text: no zeros in front, exactly scale digits behind
 // the point, as the server prints it.
-func decimal(b []byte, precision, scale int, a *Arena) (schema.Value, error) {
+func decimal(b []byte, precision, scale int, a *arena.Bytes) (schema.Value, error) {
 	negative := b[0]&0x80 == 0
 	flip, first := byte(0), byte(0x80)
 	if negative {
@@ -112,7 +113,7 @@ func appendDigits(dst []byte, n uint64, digits int) []byte {
 }
 
 // appendUint prints n into memory of a.
-func appendUint(a *Arena, n uint64) []byte {
+func appendUint(a *arena.Bytes, n uint64) []byte {
 	var buf [20]byte
 	return a.Copy(strconv.AppendUint(buf[:0], n, 10))
 }

@@ -9,7 +9,7 @@
 // A Column comes from the log's own table metadata (binlog_row_metadata=FULL) or
 // from information_schema. A Codec is compiled from the columns of one version of a
 // table and reads rows without reflection and without memory per value: texts in
-// UTF-8 and byte strings stay where they came, others go into an Arena.
+// UTF-8 and byte strings stay where they came, others go into the arena of the caller.
 //
 // # Types
 //

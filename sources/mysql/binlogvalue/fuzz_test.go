@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // columnsOf makes columns of every type from a few bytes.
@@ -48,7 +49,7 @@ func FuzzRow(f *testing.F) {
 			present[i] = 0xff
 		}
 		row := make(schema.Row, len(columns))
-		a := &Arena{}
+		a := &arena.Bytes{}
 		for rest := data; len(rest) > 0; {
 			before := len(rest)
 			if rest, err = codec.Row(row, present, rest, a); err != nil {
@@ -72,7 +73,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte{0x0c, 0x03, 'x', '"', 0x01})
 	f.Add([]byte{0x0f, 246, 4, 3, 1, 0x80, 0x0c})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		a := &Arena{}
+		a := &arena.Bytes{}
 		v, err := jsonText(b, a)
 		if err != nil {
 			return

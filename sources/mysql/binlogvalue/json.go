@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // MySQL's binary JSON, as it lies in the log: a type, then a value.
@@ -43,7 +44,7 @@ var errJSON = errors.New("a JSON document that is not in the server's binary for
 // jsonText prints a document as the server does: a space behind comma and colon,
 // keys in its own order. An empty document stands for the value null, as the server
 // reads it.
-func jsonText(b []byte, a *Arena) (schema.Value, error) {
+func jsonText(b []byte, a *arena.Bytes) (schema.Value, error) {
 	if len(b) == 0 {
 		return schema.JSON([]byte("null")), nil
 	}
@@ -240,7 +241,7 @@ func (p *jsonPrinter) decimal(b []byte) error {
 	if len(b) < 3 || b[0] == 0 || b[1] > b[0] || b[0] > 81 || decimalBytes(int(b[0]), int(b[1])) != len(b)-2 {
 		return errJSON
 	}
-	var a Arena
+	var a arena.Bytes
 	v, err := decimal(b[2:], int(b[0]), int(b[1]), &a)
 	if err == nil {
 		p.out = append(p.out, v.Ref()...)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 var (
@@ -19,7 +20,7 @@ var (
 )
 
 // special gives MariaDB's types that the log holds as bytes of fixed length.
-func (x *cell) special(b []byte, a *Arena) (schema.Value, error) {
+func (x *cell) special(b []byte, a *arena.Bytes) (schema.Value, error) {
 	size := map[Special]int{UUID: 16, INET4: 4, INET6: 16}[x.Special]
 	if len(b) != size {
 		return schema.Value{}, errSpecial
@@ -92,7 +93,7 @@ func zeroRun(words []uint16) (from, length int) {
 //
 //	server  srid u32 | order u8 = 1 | type u32 | …
 //	EWKB               order u8 = 1 | type u32 with bit 29 | srid u32 | …
-func geometry(b []byte, a *Arena) (schema.Value, error) {
+func geometry(b []byte, a *arena.Bytes) (schema.Value, error) {
 	const sridBit = 1 << 29
 	if len(b) < 9 || b[4] > 1 {
 		return schema.Value{}, errGeometry

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // errText is a text that is not what a type prints.
@@ -28,7 +29,7 @@ func (c *Codec) Select(i int, quoted string) string {
 // Text reads what the server answered for column i, asked for with Select, in the
 // text protocol; numbers but decimals come by Unsigned and Double, or are schema.Ints.
 // The value refers to what a hands out.
-func (c *Codec) Text(i int, b []byte, a *Arena) (schema.Value, error) {
+func (c *Codec) Text(i int, b []byte, a *arena.Bytes) (schema.Value, error) {
 	x := &c.cells[i]
 	v, err := c.text(x, b, a)
 	if err != nil {
@@ -37,7 +38,7 @@ func (c *Codec) Text(i int, b []byte, a *Arena) (schema.Value, error) {
 	return v, nil
 }
 
-func (c *Codec) text(x *cell, b []byte, a *Arena) (schema.Value, error) {
+func (c *Codec) text(x *cell, b []byte, a *arena.Bytes) (schema.Value, error) {
 	switch x.Type {
 	case NewDecimal:
 		return schema.Decimal(unsignedZero(plainDecimal(a.Copy(b)))), nil
@@ -60,7 +61,7 @@ func (c *Codec) text(x *cell, b []byte, a *Arena) (schema.Value, error) {
 }
 
 // Unsigned gives an unsigned number that the server answered for column i.
-func (c *Codec) Unsigned(i int, n uint64, a *Arena) schema.Value {
+func (c *Codec) Unsigned(i int, n uint64, a *arena.Bytes) schema.Value {
 	if c.cells[i].kind == schema.KindDecimal {
 		return schema.Decimal(appendUint(a, n))
 	}
@@ -92,7 +93,7 @@ func plainDecimal(b []byte) []byte {
 	return append(b[:start], b[zeros:]...)
 }
 
-func padLeft(b []byte, n int, a *Arena) []byte {
+func padLeft(b []byte, n int, a *arena.Bytes) []byte {
 	if len(b) >= n {
 		return b[len(b)-n:]
 	}
@@ -102,7 +103,7 @@ func padLeft(b []byte, n int, a *Arena) []byte {
 	return out
 }
 
-func uuidText(b []byte, a *Arena) (schema.Value, error) {
+func uuidText(b []byte, a *arena.Bytes) (schema.Value, error) {
 	if len(b) != 36 {
 		return schema.Value{}, errText
 	}

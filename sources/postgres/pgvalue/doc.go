@@ -11,5 +11,5 @@
 // and not a wrong value. Errors name the type and never hold the value.
 //
 // Nothing is allocated per value: bytes of variable length are copied into the
-// Arena of the caller, who frees them all at once.
+// arena of the caller, who frees them all at once.
 package pgvalue

@@ -8,15 +8,16 @@ import (
 	"unsafe"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // A Reader reads values into its Arena. It is not safe for concurrent use.
 type Reader struct {
-	Arena *Arena // owns the bytes of the values
+	Arena *arena.Bytes // owns the bytes of the values
 
-	packed []byte // an array while it is read
-	word   []byte // one element of it, without its quotes
-	elems  Arena  // bytes of its elements
+	packed []byte      // an array while it is read
+	word   []byte      // one element of it, without its quotes
+	elems  arena.Bytes // bytes of its elements
 }
 
 // A ShapeError is an array that is not one-dimensional from 1.

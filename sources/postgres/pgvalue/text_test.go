@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 func TestTextRoundTrips(t *testing.T) {
@@ -39,7 +40,7 @@ func TestTextRoundTrips(t *testing.T) {
 		{op: Array, elem: UUID, texts: []string{`{2f1e6a52-6d6b-4b52-a3a5-8a6f7d0a0b11}`}},
 	} {
 		for _, text := range c.texts {
-			r := Reader{Arena: new(Arena)}
+			r := Reader{Arena: new(arena.Bytes)}
 			codec := Codec{Op: c.op, Elem: c.elem}
 			v, err := r.Text(codec, []byte(text))
 			if err != nil {
@@ -69,14 +70,14 @@ func TestTextIsStrict(t *testing.T) {
 		UUID:        {"", "2f1e6a526d6b4b52a3a58a6f7d0a0b11", "2F1E6A52-6d6b-4b52-a3a5-8a6f7d0a0b11", "2f1e6a52-6d6b-4b52-a3a5-8a6f7d0a0b1g"},
 	} {
 		for _, text := range texts {
-			r := Reader{Arena: new(Arena)}
+			r := Reader{Arena: new(arena.Bytes)}
 			if v, err := r.Text(Codec{Op: op}, []byte(text)); err == nil {
 				t.Errorf("%s %q was read as %v", op, text, v)
 			}
 		}
 	}
 	for _, text := range []string{"", "{", "}", "{1", "1}", "{1,}", "{,1}", "{1 2\"}", `{"1}`, `{"1"2}`, "{1}}", "{a\\b}"} {
-		r := Reader{Arena: new(Arena)}
+		r := Reader{Arena: new(arena.Bytes)}
 		if _, err := r.Text(Codec{Op: Array, Elem: Text}, []byte(text)); err == nil {
 			t.Errorf("array %q was read", text)
 		}
@@ -85,7 +86,7 @@ func TestTextIsStrict(t *testing.T) {
 
 func TestArraysOfOtherShapes(t *testing.T) {
 	for _, text := range []string{"{{1,2},{3,4}}", "[0:1]={1,2}"} {
-		r := Reader{Arena: new(Arena)}
+		r := Reader{Arena: new(arena.Bytes)}
 		_, err := r.Text(Codec{Op: Array, Elem: Int4}, []byte(text))
 		if !errors.As(err, new(ShapeError)) {
 			t.Errorf("%s: %v, want a ShapeError", text, err)
@@ -94,7 +95,7 @@ func TestArraysOfOtherShapes(t *testing.T) {
 }
 
 func TestNumbersBehindText(t *testing.T) {
-	r := Reader{Arena: new(Arena)}
+	r := Reader{Arena: new(arena.Bytes)}
 	for _, c := range []struct {
 		op   Op
 		text string
@@ -142,35 +143,10 @@ func TestNumericBinary(t *testing.T) {
 		{word(0, 0, 0xD000, 0), "Infinity"},
 		{word(0, 0, 0xF000, 0), "-Infinity"},
 	} {
-		r := Reader{Arena: new(Arena)}
+		r := Reader{Arena: new(arena.Bytes)}
 		v, err := r.Binary(Codec{Op: Numeric}, c.in)
 		if err != nil || string(v.Ref()) != c.want {
 			t.Errorf("%x: got %q (%v), want %q", c.in, v.Ref(), err, c.want)
-		}
-	}
-}
-
-func TestArenaKeepsWhatItGave(t *testing.T) {
-	var a Arena
-	for round := range 3 {
-		var kept [][]byte
-		for i := range 2000 {
-			b := a.Alloc(i * 37 % 40000)
-			for j := range b {
-				b[j] = byte(i)
-			}
-			kept = append(kept, b)
-		}
-		for i, b := range kept {
-			for _, c := range b {
-				if c != byte(i) {
-					t.Fatalf("round %d: piece %d was overwritten", round, i)
-				}
-			}
-		}
-		a.Reset()
-		if a.Used() != 0 {
-			t.Fatal("used after Reset")
 		}
 	}
 }
@@ -184,7 +160,7 @@ func FuzzText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, op, elem uint8, text []byte) {
 		c := Codec{Op: Op(op % (uint8(Array) + 1)), Elem: Op(elem % uint8(Array))}
-		r := Reader{Arena: new(Arena)}
+		r := Reader{Arena: new(arena.Bytes)}
 		v, err := r.Text(c, text)
 		_, _ = r.Binary(c, text)
 		if err != nil {
@@ -213,7 +189,7 @@ func BenchmarkTextRow9(b *testing.B) {
 		{Codec{Op: Timestamptz}, "2026-11-22 10:00:00.123456+00"}, {Codec{Op: Bool}, "t"}, {Codec{Op: Text}, "some text of a row"},
 		{Codec{Op: Float8}, "1.5"}, {Codec{Op: UUID}, "2f1e6a52-6d6b-4b52-a3a5-8a6f7d0a0b11"},
 	}
-	r := Reader{Arena: new(Arena)}
+	r := Reader{Arena: new(arena.Bytes)}
 	raw := make([][]byte, len(cols))
 	for i := range cols {
 		raw[i] = []byte(cols[i].s)

@@ -1,10 +1,10 @@
-package binlogvalue
+package arena
 
 const blockBytes = 64 << 10
 
-// An Arena hands out memory that is freed all at once. The zero Arena is ready.
+// Bytes hands out memory that is freed all at once. The zero Bytes is ready.
 // It is not safe for concurrent use.
-type Arena struct {
+type Bytes struct {
 	blocks [][]byte // each of blockBytes or, for a single larger value, more
 	next   int      // blocks[next-1] is the one in use
 	free   []byte   // what is left of it
@@ -12,7 +12,7 @@ type Arena struct {
 }
 
 // Alloc gives n bytes that are valid until Reset. Their content is undefined.
-func (a *Arena) Alloc(n int) []byte {
+func (a *Bytes) Alloc(n int) []byte {
 	if n > len(a.free) {
 		a.grow(n)
 	}
@@ -23,18 +23,18 @@ func (a *Arena) Alloc(n int) []byte {
 }
 
 // Copy gives a copy of b that is valid until Reset; never nil.
-func (a *Arena) Copy(b []byte) []byte {
+func (a *Bytes) Copy(b []byte) []byte {
 	c := a.Alloc(len(b))
 	copy(c, b)
 	return c
 }
 
 // Used is the number of bytes handed out since the last Reset.
-func (a *Arena) Used() int { return a.used }
+func (a *Bytes) Used() int { return a.used }
 
 // Reset frees everything. Blocks are kept for reuse, except those made for
 // single large values.
-func (a *Arena) Reset() {
+func (a *Bytes) Reset() {
 	kept := a.blocks[:0]
 	for _, b := range a.blocks {
 		if len(b) == blockBytes {
@@ -45,7 +45,7 @@ func (a *Arena) Reset() {
 	a.blocks, a.next, a.free, a.used = kept, 0, nil, 0
 }
 
-func (a *Arena) grow(n int) {
+func (a *Bytes) grow(n int) {
 	if n > blockBytes/4 { // a block of its own; the one in use stays in use
 		big := make([]byte, n)
 		a.blocks = append(a.blocks, big)

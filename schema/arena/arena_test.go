@@ -1,0 +1,67 @@
+package arena
+
+import (
+	"testing"
+
+	"github.com/evertdb/evert/schema"
+)
+
+func TestBytesKeepsWhatItGave(t *testing.T) {
+	var a Bytes
+	for round := range 3 {
+		var kept [][]byte
+		for i := range 2000 {
+			b := a.Alloc(i * 37 % 40000)
+			for j := range b {
+				b[j] = byte(i)
+			}
+			kept = append(kept, b)
+		}
+		for i, b := range kept {
+			for _, c := range b {
+				if c != byte(i) {
+					t.Fatalf("round %d: piece %d was overwritten", round, i)
+				}
+			}
+		}
+		a.Reset()
+		if a.Used() != 0 {
+			t.Fatal("used after Reset")
+		}
+	}
+}
+
+func TestRowsKeepsWhatItGave(t *testing.T) {
+	var a Rows
+	for round := range 3 {
+		var kept []schema.Row
+		for i := range 300 {
+			row := a.Row(i * 370 % (blockValues + 200))
+			for j := range row {
+				row[j] = schema.Int(int64(i))
+			}
+			kept = append(kept, row)
+		}
+		for i, row := range kept {
+			for _, v := range row {
+				if v.Int() != int64(i) {
+					t.Fatalf("round %d: row %d was overwritten", round, i)
+				}
+			}
+		}
+		a.Reset()
+		if a.Used() != 0 {
+			t.Fatal("used after Reset")
+		}
+	}
+}
+
+func TestClearedRowsKeepNothingAlive(t *testing.T) {
+	var a Rows
+	row := a.Row(2)
+	row[0], row[1] = schema.Text([]byte("of an event")), schema.Int(1)
+	a.Clear()
+	if again := a.Row(2); a.Used() != 2 || &again[0] != &row[0] || again[0].Ref() != nil {
+		t.Errorf("got %v, want the same block with nothing in it", again)
+	}
+}
