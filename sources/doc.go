@@ -17,7 +17,8 @@
 // Make a folder with a type that implements pipeline.Source, run
 // sourcetest.Run over it with a real server, and add one line to the map of
 // connectors in cmd/evert. A client library is imported by its one folder; no
-// source imports another.
+// source imports another. Between the goroutines that read and Next lies
+// pipeline/handover.
 //
 // What every source here keeps to:
 //

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // An assembler turns the events of the log into batches. It does no input or output of
@@ -25,8 +26,8 @@ type assembler struct {
 	tables  *relations
 	framing framing
 
-	fresh func() *batch
-	emit  func(b *batch) error                                          // hands over a batch; may take long. After an error the batch is still here
+	fresh func() *handover.Batch
+	emit  func(b *handover.Batch) error                                 // hands over a batch; may take long. After an error the batch is still here
 	shape func(m *tableMap) (*shape, error)                             // of a Table_map of a captured table; nil: passed over
 	said  func(s statement, database, text string) ([]*relation, error) // a statement that concerns captured tables; those that it empties
 
@@ -40,7 +41,7 @@ type assembler struct {
 	leaveOut uint64            // rows of the next transaction that were handed over before
 	catchUp  *place            // set while what the snapshot's pieces saw is evened out; until then
 
-	out  *batch
+	out  *handover.Batch
 	xa   prepared
 	noTx pipeline.Tx // of the snapshot
 
@@ -272,13 +273,13 @@ func (a *assembler) endWhole() error {
 		a.tx.Position.Native = a.at.Native
 	}
 	a.tx = nil
-	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.clock)
+	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.clock)
 	return nil
 }
 
 // moveOn makes the place that was read the position, if it is further.
 func (a *assembler) moveOn() error {
-	if !a.moved || a.open || a.leaveOut > 0 || a.catchUp != nil || a.out != nil && !a.out.empty() {
+	if !a.moved || a.open || a.leaveOut > 0 || a.catchUp != nil || a.out != nil && !a.out.Empty() {
 		return nil
 	}
 	if err := a.endWhole(); err != nil {
@@ -380,7 +381,7 @@ func ansiQuotes(status []byte) bool {
 	return false
 }
 
-func (a *assembler) batch() *batch {
+func (a *assembler) batch() *handover.Batch {
 	if a.out == nil {
 		a.out = a.fresh()
 	}
@@ -389,24 +390,24 @@ func (a *assembler) batch() *batch {
 
 // part hands over a batch inside a transaction (I3), before the next row.
 func (a *assembler) part(p part) error {
-	if len(a.out.changes) > a.out.whole && a.catchUp == nil {
+	if len(a.out.Changes) > a.out.Whole && a.catchUp == nil {
 		if a.moved { // transactions without a row of ours lie before it
 			a.at.Native, a.moved = a.set.String(), false
 		}
 		s := a.state
 		s.Part = &p
-		a.out.partEnd = &pipeline.Resume{At: a.at, Rows: a.rows, State: s.encode()}
+		a.out.EndPart(pipeline.Resume{At: a.at, Rows: a.rows, State: s.encode()})
 		a.partOf, a.handedOut = &p, true
 	}
 	if a.catchUp != nil {
-		a.out.endWhole(pipeline.Resume{State: a.encoded}, a.clock)
+		a.out.EndWhole(pipeline.Resume{State: a.encoded}, a.clock)
 	}
 	return a.flush()
 }
 
 // flush hands over what is gathered.
 func (a *assembler) flush() error {
-	if a.out == nil || a.out.empty() {
+	if a.out == nil || a.out.Empty() {
 		return nil
 	}
 	if err := a.emit(a.out); err != nil {
@@ -421,7 +422,7 @@ func (a *assembler) flush() error {
 func (a *assembler) evenOut() error {
 	a.tx = nil
 	if !a.set.contains(*a.catchUp) {
-		if a.out != nil && a.out.full(a.config) {
+		if a.out != nil && a.out.Full(a.config.BatchRows, a.config.BatchBytes) {
 			return a.part(part{})
 		}
 		return nil
@@ -431,7 +432,7 @@ func (a *assembler) evenOut() error {
 
 // copied ends the snapshot: its first position.
 func (a *assembler) copied() error {
-	a.batch().snapshot = true
+	a.batch().Snapshot = true
 	a.catchUp, a.at.Seq = nil, 1
 	s := a.state
 	s.Copied = true
@@ -452,7 +453,7 @@ func (a *assembler) interrupt() {
 		a.leaveOut = a.partRows()
 	}
 	if a.out != nil && a.catchUp == nil {
-		a.out.changes, a.out.partEnd = a.out.changes[:a.out.whole], nil
+		a.out.DropPart()
 	}
 	a.open, a.tx, a.held = false, nil, false
 	a.mapped, a.framing = nil, framing{}
@@ -462,7 +463,7 @@ func (a *assembler) interrupt() {
 func (a *assembler) partRows() uint64 {
 	rows := a.rows
 	if a.out != nil {
-		rows -= uint64(len(a.out.changes) - a.out.whole)
+		rows -= uint64(len(a.out.Changes) - a.out.Whole)
 	}
 	return rows
 }

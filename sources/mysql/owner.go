@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // own is the owner goroutine: the snapshot if there is none yet, then one stream after
@@ -17,28 +17,27 @@ import (
 //	snapshot ─┴─► stream ──────────────────────────────────┘
 //	    └─ error ──┴─ refusal ──► ended
 func (s *Source) own() {
-	defer s.group.Done()
 	err := s.begin()
-	for err == nil && s.ended.Err() == nil {
+	for err == nil && s.life.Ended.Err() == nil {
 		err = s.reconnect(s.session())
 	}
-	s.end(err) // after Close this changes nothing
+	s.life.End(err) // after Close this changes nothing
 }
 
 // begin announces the tables and copies them, or announces them alone.
 func (s *Source) begin() error {
-	b := s.queue.get()
+	b := s.queue.Get()
 	for _, k := range s.tables.kept() {
-		b.tables = append(b.tables, s.tables.find(k.TableName).shape.table)
+		b.Tables = append(b.Tables, s.tables.find(k.TableName).shape.table)
 	}
 	if s.a.state.Copied {
-		return s.queue.put(s.ended, b)
+		return s.queue.Put(s.life.Ended, b)
 	}
-	b.endWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
-	if err := s.queue.put(s.ended, b); err != nil {
+	b.EndWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
+	if err := s.queue.Put(s.life.Ended, b); err != nil {
 		return err
 	}
-	if err := s.snapshot(s.ended); err != nil {
+	if err := s.snapshot(s.life.Ended); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	return nil
@@ -46,7 +45,7 @@ func (s *Source) begin() error {
 
 // session streams over one connection until it ends.
 func (s *Source) session() error {
-	ctx, cancel := context.WithCancel(s.ended)
+	ctx, cancel := context.WithCancel(s.life.Ended)
 	defer cancel()
 	from := s.a.set
 	if r := s.a.state.Restart; r != "" { // read prepared transactions again
@@ -82,8 +81,8 @@ func (s *Source) session() error {
 // reconnect decides what an ended session means: nil to go on after a pause, or the
 // error that ends the source.
 func (s *Source) reconnect(err error) error {
-	if s.ended.Err() != nil {
-		return s.why()
+	if s.life.Ended.Err() != nil {
+		return s.life.Why()
 	}
 	if errors.Is(err, errTaken) {
 		if err := s.taken(err); err != nil {
@@ -97,11 +96,10 @@ func (s *Source) reconnect(err error) error {
 	if pipeline.CodeOf(err) == CodeAuth {
 		limit = max(limit, time.Minute) // do not lock the account
 	}
-	pause := min(100*time.Millisecond<<min(s.attempts-1, 10), limit)
-	pause = pause/2 + rand.N(pause/2+1)
+	pause := handover.Backoff(s.attempts, limit)
 	s.stats.disconnected(err)
 	s.config.Log.Warn("connection lost; trying again", "source", s.config.Name, "error", err, "pause", pause)
-	return s.sleep(pause)
+	return s.life.Sleep(pause)
 }
 
 // taken waits a while for a reader of the same server_id to go: our own dying
@@ -131,15 +129,4 @@ func final(err error) bool {
 		return false
 	}
 	return true
-}
-
-func (s *Source) sleep(d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-s.ended.Done():
-		return context.Cause(s.ended)
-	}
 }

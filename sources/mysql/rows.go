@@ -6,6 +6,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
 )
 
@@ -51,7 +52,7 @@ func (a *assembler) take(rel *relation, sh *shape) {
 	}
 	rel.shape = sh
 	b := a.batch()
-	b.tables = append(b.tables[:len(b.tables):len(b.tables)], sh.table)
+	b.Tables = append(b.Tables[:len(b.Tables):len(b.Tables)], sh.table)
 	a.keep(a.state.keep(a.tables.kept()))
 }
 
@@ -86,7 +87,7 @@ func (a *assembler) eachRow(rel *relation, place uint64) error {
 	rest, n := a.row.rows, uint64(0)
 	first := true
 	for len(rest) > 0 {
-		if a.out != nil && a.out.full(a.config) {
+		if a.out != nil && a.out.Full(a.config.BatchRows, a.config.BatchBytes) {
 			if err := a.part(part{GTID: a.gtid.String(), Events: a.events - 1, Rows: n}); err != nil {
 				return err
 			}
@@ -94,7 +95,7 @@ func (a *assembler) eachRow(rel *relation, place uint64) error {
 		}
 		b := a.batch()
 		if first {
-			b.events, first = b.events+len(rest), false
+			b.Borrowed, first = b.Borrowed+len(rest), false
 		}
 		before, after, next, err := a.images(b, rel, rest)
 		if err != nil {
@@ -115,10 +116,10 @@ func (a *assembler) eachRow(rel *relation, place uint64) error {
 
 // images reads the one or two images of a row. What an update does not repeat it does
 // not change: an unknown value of the new row is that of the old one (M05).
-func (a *assembler) images(b *batch, rel *relation, data []byte) (before, after schema.Row, rest []byte, err error) {
+func (a *assembler) images(b *handover.Batch, rel *relation, data []byte) (before, after schema.Row, rest []byte, err error) {
 	n := len(rel.shape.columns)
-	first := b.row(n)
-	if rest, err = rel.shape.codec.Row(first, a.row.before, data, &b.arena); err != nil {
+	first := b.Rows.Row(n)
+	if rest, err = rel.shape.codec.Row(first, a.row.before, data, &b.Bytes); err != nil {
 		return nil, nil, nil, err
 	}
 	switch a.row.op {
@@ -127,8 +128,8 @@ func (a *assembler) images(b *batch, rel *relation, data []byte) (before, after 
 	case pipeline.Delete:
 		return first, nil, rest, nil
 	}
-	after = b.row(n)
-	if rest, err = rel.shape.codec.Row(after, a.row.after, rest, &b.arena); err != nil {
+	after = b.Rows.Row(n)
+	if rest, err = rel.shape.codec.Row(after, a.row.after, rest, &b.Bytes); err != nil {
 		return nil, nil, nil, err
 	}
 	for i := range after {
@@ -152,24 +153,24 @@ func (a *assembler) change(rel *relation, op pipeline.Op, before, after schema.R
 		a.catch(b, rel, op, before, after)
 		return
 	}
-	c := b.add()
+	c := b.Add()
 	*c = pipeline.Change{Table: rel.shape.table, Op: op, Before: before, After: after, Tx: a.tx, Row: uint32(a.rows), Offset: place}
 	a.rows++
 }
 
 // catch adds a change while the pieces of the snapshot are evened out: rows of it are
 // as if they were read now, because nobody sees what lies between.
-func (a *assembler) catch(b *batch, rel *relation, op pipeline.Op, before, after schema.Row) {
+func (a *assembler) catch(b *handover.Batch, rel *relation, op pipeline.Op, before, after schema.Row) {
 	c := pipeline.Change{Table: rel.shape.table, Op: pipeline.Read, After: after, Tx: &a.noTx}
 	if op == pipeline.Delete || op == pipeline.Truncate {
 		c.Op, c.Before = op, before
 	}
 	moved := pipeline.Change{Table: rel.shape.table, Op: pipeline.Update, Before: before, After: after}
 	if op == pipeline.Update && moved.KeyChanged() {
-		*b.add() = pipeline.Change{Table: rel.shape.table, Op: pipeline.Delete, Before: before, Tx: &a.noTx}
+		*b.Add() = pipeline.Change{Table: rel.shape.table, Op: pipeline.Delete, Before: before, Tx: &a.noTx}
 	}
-	b.snapshot = true
-	*b.add() = c
+	b.Snapshot = true
+	*b.Add() = c
 }
 
 // truncate adds that a table was emptied.

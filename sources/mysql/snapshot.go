@@ -12,6 +12,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
@@ -291,31 +292,31 @@ type filler struct {
 	source *Source
 	rel    *relation
 	rate   *pace
-	out    *batch
+	out    *handover.Batch
 }
 
 // add takes one row, whose memory is the client's.
 func (f *filler) add(ctx context.Context, fields []mysql.FieldValue) error {
 	if f.out == nil {
-		f.out = f.source.queue.get()
-		f.out.snapshot = true
+		f.out = f.source.queue.Get()
+		f.out.Snapshot = true
 	}
-	before := f.out.arena.Used()
-	row := f.out.row(len(fields))
+	before := f.out.Bytes.Used()
+	row := f.out.Rows.Row(len(fields))
 	for i := range fields {
-		v, err := fieldValue(f.rel.shape.codec, i, &fields[i], &f.out.arena)
+		v, err := fieldValue(f.rel.shape.codec, i, &fields[i], &f.out.Bytes)
 		if err != nil {
 			return valueRefused(&f.source.config, f.rel, "the copy", err)
 		}
 		row[i] = v
 	}
-	*f.out.add() = pipeline.Change{Table: f.rel.shape.table, Op: pipeline.Read, After: row, Tx: &f.source.a.noTx}
-	if wait := f.rate.take(f.out.arena.Used()-before+8*len(fields), time.Now()); wait > 0 {
-		if err := f.source.sleep(wait); err != nil {
+	*f.out.Add() = pipeline.Change{Table: f.rel.shape.table, Op: pipeline.Read, After: row, Tx: &f.source.a.noTx}
+	if wait := f.rate.take(f.out.Bytes.Used()-before+8*len(fields), time.Now()); wait > 0 {
+		if err := f.source.life.Sleep(wait); err != nil {
 			return err
 		}
 	}
-	if f.out.full(&f.source.config) {
+	if f.out.Full(f.source.config.BatchRows, f.source.config.BatchBytes) {
 		return f.flush(ctx)
 	}
 	return nil
@@ -323,9 +324,9 @@ func (f *filler) add(ctx context.Context, fields []mysql.FieldValue) error {
 
 // flush hands over what is gathered, at a place inside the snapshot.
 func (f *filler) flush(ctx context.Context) error {
-	n := len(f.out.changes)
-	f.out.endWhole(pipeline.Resume{State: f.source.a.encoded}, f.source.config.Now())
-	if err := f.source.queue.put(ctx, f.out); err != nil {
+	n := len(f.out.Changes)
+	f.out.EndWhole(pipeline.Resume{State: f.source.a.encoded}, f.source.config.Now())
+	if err := f.source.queue.Put(ctx, f.out); err != nil {
 		return err
 	}
 	f.out = nil

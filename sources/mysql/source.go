@@ -3,20 +3,21 @@ package mysql
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // A Source captures one server. It implements pipeline.Source, and is used once.
 type Source struct {
 	config Config
-	queue  *queue
+	queue  *handover.Queue
 	stats  *stats
+	life   *handover.Lifecycle
 
 	// Set by Open; owned by the owner goroutine once it runs.
 	facts      *facts
@@ -27,21 +28,11 @@ type Source struct {
 	attempts   int
 	takenSince time.Time
 
-	ended  context.Context // of the owner goroutine; its cause is why the source ended
-	end    context.CancelCauseFunc
-	group  sync.WaitGroup
-	opened sync.Mutex // held by Open
-
 	hasty    atomic.Bool
 	separate atomic.Bool
 
 	sideMu sync.Mutex
 	side   *session // for questions besides the stream
-
-	// Owned by the caller of Next.
-	given   *batch
-	stage   int // how much of given was handed over: 0 none, 1 its whole transactions
-	numbers uint32
 }
 
 var _ pipeline.Source = (*Source)(nil)
@@ -49,27 +40,14 @@ var _ pipeline.Source = (*Source)(nil)
 // New makes a source; it does nothing before Open.
 func New(c Config) *Source {
 	c = c.withDefaults()
-	s := &Source{config: c, queue: newQueue(&c), stats: &stats{}, versions: map[TableName]uint32{}}
-	s.ended, s.end = context.WithCancelCause(context.Background())
-	return s
+	q := handover.Config{Batches: c.QueueBatches, Bytes: c.QueueBytes, Borrows: true, Weigh: (*handover.Batch).Size} // values refer to events
+	return &Source{config: c, queue: handover.New(q), stats: &stats{}, life: handover.NewLifecycle(), versions: map[TableName]uint32{}}
 }
 
 // Open checks server and tables, tells everything that is wrong at once, and starts to
 // read.
 func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
-	s.opened.Lock()
-	defer s.opened.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.ended, cancel)()
-	if s.ended.Err() != nil {
-		return s.why()
-	}
-	err := s.open(ctx, from)
-	if err != nil && s.ended.Err() != nil {
-		return s.why()
-	}
-	return err
+	return s.life.Open(ctx, func(ctx context.Context) error { return s.open(ctx, from) })
 }
 
 func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
@@ -83,8 +61,7 @@ func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
 	if err := s.assemble(from, was); err != nil {
 		return err
 	}
-	s.group.Add(1)
-	go s.own()
+	s.life.Go(s.own)
 	return nil
 }
 
@@ -141,8 +118,8 @@ func (s *Source) withReset(err error) error {
 // those of its state, as they were there; the server's are those of now.
 func (s *Source) assemble(from pipeline.Resume, was state) error {
 	s.tables = newRelations(s.collations, !s.facts.is("lower_case_table_names", "0"))
-	s.a = &assembler{config: &s.config, tables: s.tables, fresh: s.queue.get, shape: s.describes, said: s.says}
-	s.a.emit = func(b *batch) error { return s.queue.put(s.ended, b) }
+	s.a = &assembler{config: &s.config, tables: s.tables, fresh: s.queue.Get, shape: s.describes, said: s.says}
+	s.a.emit = func(b *handover.Batch) error { return s.queue.Put(s.life.Ended, b) }
 	if !was.Copied {
 		return s.assembleFresh()
 	}
@@ -195,60 +172,7 @@ func (s *Source) relate(k keptTable) error {
 
 // Next gives the next batch. See pipeline.Source.
 func (s *Source) Next(ctx context.Context) (pipeline.Batch, error) {
-	if b, ok := s.rest(); ok {
-		return b, nil
-	}
-	select { // what is ready is given even if ctx or the source has ended
-	case b := <-s.queue.ready:
-		return s.give(b), nil
-	default:
-	}
-	select {
-	case b := <-s.queue.ready:
-		return s.give(b), nil
-	case <-ctx.Done():
-		return pipeline.Batch{}, context.Cause(ctx)
-	case <-s.ended.Done():
-		return pipeline.Batch{}, s.why()
-	}
-}
-
-// why gives the error that ended the source; after Close it is io.ErrClosedPipe.
-func (s *Source) why() error { return context.Cause(s.ended) }
-
-// rest gives the part of a transaction behind the whole ones of the same batch, or
-// takes the batch back.
-func (s *Source) rest() (pipeline.Batch, bool) {
-	b := s.given
-	if b == nil {
-		return pipeline.Batch{}, false
-	}
-	if s.stage == 1 && len(b.changes) > b.whole {
-		s.stage = 2
-		return pipeline.Batch{Changes: b.changes[b.whole:], End: b.partEnd, Bytes: b.size()}, true
-	}
-	s.given = nil
-	s.queue.recycle(b)
-	return pipeline.Batch{}, false
-}
-
-// give hands over a batch: its whole transactions first, if there are any.
-func (s *Source) give(b *batch) pipeline.Batch {
-	s.given, s.stage = b, 2
-	out := pipeline.Batch{Tables: b.tables, Changes: b.changes, End: b.partEnd, Bytes: b.size(), At: b.wholeAt}
-	if b.wholeEnd != nil {
-		out.Changes, out.End = b.changes[:b.whole], b.wholeEnd
-		if len(b.changes) > b.whole {
-			s.stage, out.Bytes = 1, 0
-		}
-	}
-	if b.snapshot {
-		for i := range b.changes {
-			b.changes[i].Row = s.numbers
-			s.numbers++
-		}
-	}
-	return out
+	return s.queue.Next(ctx, s.life.Ended)
 }
 
 // Ack does nothing: a server keeps its log for as long as it is set to, whoever reads.
@@ -273,10 +197,7 @@ func (s *Source) Separate(each bool) { s.separate.Store(each) }
 
 // Close ends the connections and waits for the goroutines.
 func (s *Source) Close() error {
-	s.end(io.ErrClosedPipe)
-	s.opened.Lock()
-	defer s.opened.Unlock()
-	s.group.Wait()
+	s.life.Close(nil)
 	s.setSide(nil)
 	return nil
 }
@@ -296,18 +217,18 @@ func (s *Source) ask(f func(ctx context.Context, side *session) error) error {
 	s.sideMu.Lock()
 	defer s.sideMu.Unlock()
 	if s.side != nil {
-		err := f(s.ended, s.side)
+		err := f(s.life.Ended, s.side)
 		var r *pipeline.Refusal
-		if err == nil || errors.As(err, &r) || s.ended.Err() != nil {
+		if err == nil || errors.As(err, &r) || s.life.Ended.Err() != nil {
 			return err
 		}
 		s.side.close()
 		s.side = nil
 	}
-	side, err := s.config.dial(s.ended)
+	side, err := s.config.dial(s.life.Ended)
 	if err != nil {
 		return err
 	}
 	s.side = side
-	return f(s.ended, side)
+	return f(s.life.Ended, side)
 }

@@ -97,7 +97,7 @@ func (s *Source) Stats() Stats {
 	out := s.stats.s
 	out.Snapshot = append([]TableProgress(nil), out.Snapshot...)
 	out.LeftOut = append([]*pipeline.Refusal(nil), out.LeftOut...)
-	out.QueueBytes = s.queue.fill()
+	_, out.QueueBytes = s.queue.Fill()
 	return out
 }
 

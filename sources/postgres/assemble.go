@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 // An assembler turns the messages of the stream into batches. It does no input
@@ -24,12 +26,13 @@ type assembler struct {
 	dec    pgoutput.Decoder
 	replay pgoutput.Decoder // of spilled messages
 	spill  *spill
+	reader pgvalue.Reader // into the batch
 	rels   map[uint32]*relation
 
 	shape func(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) // nil shape: not captured
-	fresh func() *batch
-	busy  func() error         // called now and then by what may take long
-	emit  func(b *batch) error // hands over a batch; may take long. After an error the batch is still here
+	fresh func() *handover.Batch
+	busy  func() error                  // called now and then by what may take long
+	emit  func(b *handover.Batch) error // hands over a batch; may take long. After an error the batch is still here
 
 	state    state             // of every end; set by keep
 	encoded  []byte            // the same, as Resume.State
@@ -40,7 +43,7 @@ type assembler struct {
 	idleTo   receivedLSN // everything before this place was read
 	idleTime time.Time   // the server's clock then
 
-	out   *batch
+	out   *handover.Batch
 	block *spilled // the open stream block
 	undo  []undo   // shapes that were taken since the last end
 	ended state    // of the last end
@@ -177,7 +180,7 @@ func (a *assembler) end(end lsn) error {
 	if a.tx != nil && a.tx.Position.Native == "" {
 		a.tx.Position.Native = a.at.Native
 	}
-	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.encoded}, pgTime(a.when))
+	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, pgTime(a.when))
 	a.settle()
 	return nil
 }
@@ -193,7 +196,7 @@ func (a *assembler) idle(to lsn, clock int64) {
 // of a transaction was handed over whose rest is still to come: a place in
 // between would be taken for a whole transaction (I3).
 func (a *assembler) quiet() bool {
-	return !a.open && a.block == nil && a.leaveOut == 0 && (a.out == nil || a.out.empty())
+	return !a.open && a.block == nil && a.leaveOut == 0 && (a.out == nil || a.out.Empty())
 }
 
 // moveOn makes the idle place the position, if it is further (P04) and all is
@@ -203,7 +206,7 @@ func (a *assembler) moveOn() error {
 		return nil
 	}
 	a.at.Native, a.atLSN = lsn(a.idleTo).String(), a.idleTo
-	a.batch().endWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
+	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
 	return a.flush()
 }
 
@@ -233,7 +236,7 @@ func (a *assembler) streamed() error {
 	return errors.Join(err, a.spill.drop(kept))
 }
 
-func (a *assembler) batch() *batch {
+func (a *assembler) batch() *handover.Batch {
 	if a.out == nil {
 		a.out = a.fresh()
 	}
@@ -258,14 +261,14 @@ func (a *assembler) change(s *shape, op pipeline.Op, place lsn) (*pipeline.Chang
 			Position: pipeline.Position{Seq: a.at.Seq + 1}, ID: uint64(a.xid), Commit: uint64(a.commit), At: pgTime(a.when),
 		}
 	}
-	c := a.batch().add()
+	c := a.batch().Add()
 	c.Table, c.Op, c.Tx, c.Row, c.Offset = s.table, op, a.tx, uint32(a.rows-1), uint64(place)
 	return c, nil
 }
 
 // makeRoom hands over a full batch before the row that was counted last.
 func (a *assembler) makeRoom() error {
-	if a.out == nil || !a.out.full(a.config) {
+	if a.out == nil || !a.out.Full(a.config.BatchRows, a.config.BatchBytes) {
 		return nil
 	}
 	return a.part()
@@ -278,11 +281,11 @@ func (a *assembler) part() error {
 	if a.tx != nil && a.tx.Position.Native == "" {
 		a.tx.Position.Native = a.commit.String()
 	}
-	if len(a.out.changes) == a.out.whole {
+	if len(a.out.Changes) == a.out.Whole {
 		return a.flush() // nothing of this one
 	}
 	rows := a.rows - 1
-	a.out.endPart(pipeline.Resume{At: a.at, Rows: rows, State: a.inPart()})
+	a.out.EndPart(pipeline.Resume{At: a.at, Rows: rows, State: a.inPart()})
 	if err := a.flush(); err != nil {
 		return err
 	}
@@ -295,7 +298,7 @@ func (a *assembler) part() error {
 // ended while the queue was full, stays gathered: the place has moved on behind
 // it, and the server will not send it again (I2).
 func (a *assembler) flush() error {
-	if a.out == nil || a.out.empty() {
+	if a.out == nil || a.out.Empty() {
 		return nil
 	}
 	if err := a.emit(a.out); err != nil {
@@ -312,7 +315,7 @@ func (a *assembler) interrupt() error {
 		a.leaveOut, a.partOf = a.handed, txID{XID: a.xid, Commit: uint64(a.commit)}
 	}
 	if a.out != nil {
-		a.out.dropPart()
+		a.out.DropPart()
 	}
 	a.unsettle()
 	a.open, a.block, a.tx = false, nil, nil

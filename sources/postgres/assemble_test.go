@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
@@ -32,7 +33,7 @@ func newScript(t *testing.T, batchRows int) *script {
 	sh := &shape{oid: 1, table: table, codecs: []pgvalue.Codec{{Op: pgvalue.Text}}, columns: []shapeColumn{{}}}
 	s.a = &assembler{
 		config: &c, spill: newSpill(s.dir, 300_000, 1<<30), rels: map[uint32]*relation{1: {shape: sh}},
-		fresh: newBatch, emit: s.emit, busy: func() error { s.busy++; return nil }, at: pipeline.Position{Seq: 1, Native: "0/64"}, atLSN: 100,
+		fresh: func() *handover.Batch { return &handover.Batch{} }, emit: s.emit, busy: func() error { s.busy++; return nil }, at: pipeline.Position{Seq: 1, Native: "0/64"}, atLSN: 100,
 		shape: func(m *pgoutput.RelationMessage, _ []shapeColumn) (*shape, error) {
 			return &shape{oid: m.ID, table: testTable(string(m.Name), 1), codecs: sh.codecs, columns: sh.columns}, nil
 		},
@@ -40,19 +41,19 @@ func newScript(t *testing.T, batchRows int) *script {
 	return s
 }
 
-func (s *script) emit(b *batch) error {
-	for i := range b.changes {
-		c := &b.changes[i]
+func (s *script) emit(b *handover.Batch) error {
+	for i := range b.Changes {
+		c := &b.Changes[i]
 		s.out = append(s.out, fmt.Sprintf("%d.%d %s", c.Tx.Position.Seq, c.Row, c.After[0].Ref()))
-		if b.wholeEnd != nil && i+1 == b.whole {
-			s.out = append(s.out, "end "+b.wholeEnd.At.String())
+		if b.WholeEnd != nil && i+1 == b.Whole {
+			s.out = append(s.out, "end "+b.WholeEnd.At.String())
 		}
 	}
-	if b.whole == 0 && b.wholeEnd != nil {
-		s.out = append(s.out, "end "+b.wholeEnd.At.String())
+	if b.Whole == 0 && b.WholeEnd != nil {
+		s.out = append(s.out, "end "+b.WholeEnd.At.String())
 	}
-	if b.partEnd != nil {
-		s.out = append(s.out, fmt.Sprintf("part %s +%d", b.partEnd.At, b.partEnd.Rows))
+	if b.PartEnd != nil {
+		s.out = append(s.out, fmt.Sprintf("part %s +%d", b.PartEnd.At, b.PartEnd.Rows))
 	}
 	return nil
 }
@@ -150,7 +151,7 @@ func TestAssembler(t *testing.T) {
 		s.commit(100)
 		s.begin(120)
 		s.rows(0, "b", "c")
-		s.a.emit = func(*batch) error { return errors.New("the connection ended") }
+		s.a.emit = func(*handover.Batch) error { return errors.New("the connection ended") }
 		row := pgoutput.Decoder{Row: pgoutput.Row{Relation: 1, New: []pgoutput.Column{{Kind: pgoutput.Text, Data: []byte("d")}}}}
 		if err := s.a.message(7, pgoutput.Append(nil, pgoutput.Insert, &row)); err == nil {
 			t.Fatal("the batch was full, and no part was handed over")

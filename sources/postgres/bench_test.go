@@ -3,6 +3,7 @@ package postgres
 import (
 	"testing"
 
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
@@ -38,11 +39,11 @@ func benchAssembler(ops []pgvalue.Op) (*assembler, *shape) {
 		sh.codecs = append(sh.codecs, pgvalue.Codec{Op: op})
 		sh.columns = append(sh.columns, shapeColumn{num: i + 1})
 	}
-	pool := newBatch()
+	pool := &handover.Batch{}
 	a := &assembler{
 		config: &c, spill: newSpill("", 1<<20, 1<<30), rels: map[uint32]*relation{sh.oid: {shape: sh}},
-		fresh: func() *batch { return pool },
-		emit:  func(b *batch) error { b.reset(); return nil },
+		fresh: func() *handover.Batch { return pool },
+		emit:  func(b *handover.Batch) error { b.Reset(); return nil },
 	}
 	return a, sh
 }

@@ -134,7 +134,7 @@ func checkLarge(t *testing.T, r *run, d *db) {
 		if b.End != nil && b.End.Rows > 0 && b.End.Rows != uint64(inTx) {
 			t.Fatalf("the end says %d rows, %d were handed over", b.End.Rows, inTx)
 		}
-		if _, bytes := r.source.queue.fill(); bytes > 500_000 {
+		if _, bytes := r.source.queue.Fill(); bytes > 500_000 {
 			t.Fatalf("the queue holds %d bytes", bytes)
 		}
 		if m := r.source.Stats().QueueBatches; m > 8 {

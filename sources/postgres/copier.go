@@ -9,7 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 // binary reports whether every column can be copied in binary form, which is
@@ -28,7 +30,8 @@ type copier struct {
 	chunk  chunk
 	rows   copyReader
 	rest   []byte // the beginning of a row whose end was not sent yet
-	out    *batch
+	out    *handover.Batch
+	reader pgvalue.Reader // into out
 	binary bool
 	read   struct{ rows, bytes int64 } // of the chunk, not told yet
 }
@@ -107,32 +110,33 @@ func (w *copier) Write(p []byte) (int, error) {
 }
 
 func (w *copier) row(fields [][]byte) error {
-	if w.out != nil && w.out.full(&w.source.config) {
+	if w.out != nil && w.out.Full(w.source.config.BatchRows, w.source.config.BatchBytes) {
 		w.tell()
 		if err := w.flush(); err != nil {
 			return err
 		}
 	}
 	if w.out == nil {
-		w.out = w.source.queue.get()
+		w.out = w.source.queue.Get()
 	}
 	sh, b := w.chunk.shape, w.out
-	row := b.row(len(fields))
+	w.reader.Arena = &b.Bytes
+	row := b.Rows.Row(len(fields))
 	for i, f := range fields {
 		var err error
 		switch {
 		case f == nil:
 			row[i] = schema.Null()
 		case w.binary:
-			row[i], err = b.reader.Binary(sh.codecs[i], f)
+			row[i], err = w.reader.Binary(sh.codecs[i], f)
 		default:
-			row[i], err = b.reader.Text(sh.codecs[i], f)
+			row[i], err = w.reader.Text(sh.codecs[i], f)
 		}
 		if err != nil {
 			return valueError(sh, i, err)
 		}
 	}
-	c := b.add()
+	c := b.Add()
 	c.Table, c.Op, c.After, c.Tx = sh.table, pipeline.Read, row, w.tx
 	w.read.rows++
 	return nil
@@ -151,7 +155,7 @@ func (w *copier) flush() error {
 	}
 	b := w.out
 	w.out = nil
-	b.snapshot = true
-	b.endWhole(pipeline.Resume{State: w.source.a.encoded}, w.source.config.Now())
-	return w.source.queue.put(w.ctx, b, heart{})
+	b.Snapshot = true
+	b.EndWhole(pipeline.Resume{State: w.source.a.encoded}, w.source.config.Now())
+	return w.source.queue.Put(w.ctx, b)
 }

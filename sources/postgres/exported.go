@@ -58,18 +58,18 @@ func (s *Source) lookAgain(ctx context.Context, at *side) error {
 // announce hands over the tables that look otherwise than before.
 func (s *Source) announce(ctx context.Context, before []*shape) error {
 	clear(s.a.rels)
-	b := s.queue.get()
+	b := s.queue.Get()
 	for _, sh := range s.shapes {
 		s.a.rels[sh.oid] = &relation{shape: sh}
 		if !slices.Contains(before, sh) {
-			b.tables = append(b.tables, sh.table)
+			b.Tables = append(b.Tables, sh.table)
 		}
 	}
-	if b.empty() {
+	if b.Empty() {
 		return nil
 	}
-	b.endWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
-	return s.queue.put(ctx, b, heart{})
+	b.EndWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
+	return s.queue.Put(ctx, b)
 }
 
 // hold keeps the tables from being rewritten while they are copied, and makes

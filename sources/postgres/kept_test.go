@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
 )
 
@@ -63,7 +64,7 @@ func TestStateIsThatOfItsPlace(t *testing.T) {
 			columns = append(columns, st.kept[1][0].name)
 		}
 	}
-	s.a.emit = func(b *batch) error { note(b.wholeEnd); note(b.partEnd); return s.emit(b) }
+	s.a.emit = func(b *handover.Batch) error { note(b.WholeEnd); note(b.PartEnd); return s.emit(b) }
 	s.a.shape = func(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) {
 		now := *s.a.rels[1].shape
 		now.columns = []shapeColumn{{num: 1, name: string(m.Columns[0].Name)}}

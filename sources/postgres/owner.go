@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // own is the owner goroutine: the snapshot if there is none yet, then one stream
@@ -17,30 +17,29 @@ import (
 //	snapshot ──► stream ────────────────────────────────────┘
 //	    └─ error ──┴─ refusal ──► ended
 func (s *Source) own(conn *replConn) {
-	defer s.group.Done()
 	err := s.begin(conn)
-	for err == nil && s.ended.Err() == nil {
+	for err == nil && s.life.Ended.Err() == nil {
 		err = s.reconnect(s.session(conn))
 		conn = nil
 	}
 	if conn != nil {
 		closeConn(conn.PgConn) // no session took it
 	}
-	s.end(err) // after Close this changes nothing
+	s.life.End(err) // after Close this changes nothing
 }
 
 // begin announces the tables and copies them, or announces them alone.
 func (s *Source) begin(conn *replConn) error {
-	b := s.queue.get()
-	b.tables = s.tables()
+	b := s.queue.Get()
+	b.Tables = s.tables()
 	if s.initial.Copied {
-		return s.queue.put(s.ended, b, heart{})
+		return s.queue.Put(s.life.Ended, b)
 	}
-	b.endWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
-	if err := s.queue.put(s.ended, b, heart{}); err != nil {
+	b.EndWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
+	if err := s.queue.Put(s.life.Ended, b); err != nil {
 		return err
 	}
-	if err := s.snapshot(s.ended, conn); err != nil {
+	if err := s.snapshot(s.life.Ended, conn); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	return nil
@@ -49,7 +48,7 @@ func (s *Source) begin(conn *replConn) error {
 // session streams over one connection, its own or a new one, until it ends.
 func (s *Source) session(conn *replConn) (err error) {
 	if conn == nil {
-		if conn, err = s.dial(s.ended); err != nil {
+		if conn, err = s.dial(s.life.Ended); err != nil {
 			return err
 		}
 	}
@@ -57,12 +56,12 @@ func (s *Source) session(conn *replConn) (err error) {
 	if err := s.awaitSlot(conn); err != nil {
 		return err
 	}
-	st, err := s.startStream(s.ended, conn)
+	st, err := s.startStream(s.life.Ended, conn)
 	if err != nil {
 		return s.explain(err)
 	}
-	s.a.busy, s.a.emit = st.busy, func(b *batch) error { return st.emit(s.ended, b) }
-	err = st.run(s.ended)
+	s.a.busy, s.a.emit = st.busy, func(b *handover.Batch) error { return st.emit(s.life.Ended, b) }
+	err = st.run(s.life.Ended)
 	s.stats.disconnected(err)
 	if cleanup := s.a.interrupt(); cleanup != nil {
 		return cleanup
@@ -79,7 +78,7 @@ func (s *Source) session(conn *replConn) (err error) {
 // handOver puts out the whole transactions that were gathered when the
 // connection ended.
 func (s *Source) handOver() error {
-	s.a.emit = func(b *batch) error { return s.queue.put(s.ended, b, heart{}) }
+	s.a.emit = func(b *handover.Batch) error { return s.queue.Put(s.life.Ended, b) }
 	return s.a.flush()
 }
 
@@ -107,7 +106,7 @@ func (s *Source) awaitSlot(conn *replConn) error {
 		}
 		s.stats.waitFor("the slot is held by " + holder)
 		s.config.Log.Warn("slot is held by another process; waiting", "slot", s.config.Slot, "holder", holder)
-		if err := s.sleep(pause); err != nil {
+		if err := s.life.Sleep(pause); err != nil {
 			return err
 		}
 	}
@@ -115,13 +114,13 @@ func (s *Source) awaitSlot(conn *replConn) error {
 
 // slotNow looks at the slot. A server that says nothing is given up (P32).
 func (s *Source) slotNow(conn *replConn) (*slotFacts, error) {
-	ctx, cancel := context.WithTimeout(s.ended, connectTimeout)
+	ctx, cancel := context.WithTimeout(s.life.Ended, connectTimeout)
 	defer cancel()
 	return slotOn(ctx, conn.PgConn, s.config.Slot)
 }
 
 func (s *Source) holder(conn *replConn, pid int64) string {
-	ctx, cancel := context.WithTimeout(s.ended, connectTimeout)
+	ctx, cancel := context.WithTimeout(s.life.Ended, connectTimeout)
 	defer cancel()
 	rs, err := simpleQuery(ctx, conn.PgConn, fmt.Sprintf(
 		"SELECT coalesce(application_name, ''), coalesce(usename, ''), coalesce(client_addr::text, 'local') FROM pg_stat_activity WHERE pid = %d", pid))
@@ -134,8 +133,8 @@ func (s *Source) holder(conn *replConn, pid int64) string {
 // reconnect decides what an ended session means: nil to go on after a pause, or
 // the error that ends the source.
 func (s *Source) reconnect(err error) error {
-	if s.ended.Err() != nil {
-		return s.why()
+	if s.life.Ended.Err() != nil {
+		return s.life.Why()
 	}
 	if final(err) {
 		return err
@@ -145,11 +144,10 @@ func (s *Source) reconnect(err error) error {
 	if pipeline.CodeOf(err) == CodeAuth {
 		limit = max(limit, time.Minute) // do not lock the account
 	}
-	pause := min(100*time.Millisecond<<min(s.stats.attempts-1, 10), limit)
-	pause = pause/2 + rand.N(pause/2+1)
+	pause := handover.Backoff(s.stats.attempts, limit)
 	s.stats.disconnected(err)
 	s.config.Log.Warn("connection lost; trying again", "slot", s.config.Slot, "error", err, "pause", pause)
-	return s.sleep(pause)
+	return s.life.Sleep(pause)
 }
 
 // final reports whether an error needs a person. What a server or network says
@@ -164,15 +162,4 @@ func final(err error) bool {
 		return false
 	}
 	return true
-}
-
-func (s *Source) sleep(d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-s.ended.Done():
-		return context.Cause(s.ended)
-	}
 }

@@ -65,7 +65,7 @@ func (a *assembler) take(r *relation, s *shape) {
 		return
 	}
 	b := a.batch()
-	b.tables = append(b.tables, s.table)
+	b.Tables = append(b.Tables, s.table)
 	if !slices.Equal(a.state.kept[s.oid], s.columns) {
 		a.keep(a.state.keep(a.state.kept.with(s.oid, s.columns)))
 	}

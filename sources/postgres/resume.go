@@ -204,14 +204,14 @@ func (s *Source) whileAlive(f func(ctx context.Context) error) error {
 	var err error
 	go func() {
 		defer close(done)
-		err = f(s.ended)
+		err = f(s.life.Ended)
 	}()
 	if st == nil {
 		<-done
 		return err
 	}
-	if waitErr := st.waitFor(s.ended, done); waitErr != nil {
-		<-done // f ends with s.ended or with its answer; it must not outlive us
+	if waitErr := st.waitFor(s.life.Ended, done); waitErr != nil {
+		<-done // f ends with s.life.Ended or with its answer; it must not outlive us
 		return errors.Join(waitErr, err)
 	}
 	return err

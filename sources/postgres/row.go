@@ -64,15 +64,15 @@ func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schem
 	if len(cols) != len(s.codecs) {
 		return nil, fmt.Errorf("%s: a row has %d columns instead of %d", s.table, len(cols), len(s.codecs))
 	}
-	b := a.out
-	row := b.row(len(cols))
+	a.reader.Arena = &a.out.Bytes
+	row := a.out.Rows.Row(len(cols))
 	for i := range cols {
 		var err error
 		switch cols[i].Kind {
 		case pgoutput.Text:
-			row[i], err = b.reader.Text(s.codecs[i], cols[i].Data)
+			row[i], err = a.reader.Text(s.codecs[i], cols[i].Data)
 		case pgoutput.Binary:
-			row[i], err = b.reader.Binary(s.codecs[i], cols[i].Data)
+			row[i], err = a.reader.Binary(s.codecs[i], cols[i].Data)
 		case pgoutput.Unchanged:
 			row[i] = schema.Unknown()
 		default:

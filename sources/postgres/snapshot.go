@@ -76,11 +76,11 @@ func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 	s.a.keep(s.initial)
 	s.a.settle()
 	s.a.at, s.a.atLSN = pipeline.Position{Seq: 1, Native: point.String()}, receivedLSN(point)
-	b := s.queue.get()
-	b.endWhole(pipeline.Resume{At: s.a.at, State: s.a.encoded}, began)
+	b := s.queue.Get()
+	b.EndWhole(pipeline.Resume{At: s.a.at, State: s.a.encoded}, began)
 	s.stats.snapshotDone()
 	s.config.Log.Info("snapshot is complete", "took", s.config.Now().Sub(began).String())
-	return s.queue.put(ctx, b, heart{})
+	return s.queue.Put(ctx, b)
 }
 
 // planWait bounds the wait for the intent to be committed. A consumer that never

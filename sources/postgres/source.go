@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // A Source captures one database. It implements pipeline.Source, and is used
@@ -19,8 +19,9 @@ type Source struct {
 	config  Config
 	side    *side
 	catalog *catalog
-	queue   *queue
+	queue   *handover.Queue
 	stats   *stats
+	life    *handover.Lifecycle // of the owner and the poller
 
 	// Set by Open, and by the first snapshot; owned by the owner goroutine once it runs.
 	version       int
@@ -36,12 +37,7 @@ type Source struct {
 
 	a *assembler // owned by the owner goroutine once it runs
 
-	ended  context.Context // of the owner goroutine; its cause is why the source ended
-	end    context.CancelCauseFunc
-	group  sync.WaitGroup // owner and poller
 	closed sync.Once
-
-	opening sync.Mutex // held by Open; what Open leaves, Close ends
 
 	durableAt atomic.Uint64 // durableLSN
 	acked     chan struct{} // of size 1: something was acknowledged
@@ -52,11 +48,6 @@ type Source struct {
 	current   atomic.Pointer[stream]
 
 	retentionLevel int // owned by the poller: the percentage last warned of
-
-	// Owned by the caller of Next.
-	taken   *batch
-	stage   int // how much of taken was handed over: 0 none, 1 its whole transactions
-	numbers uint32
 }
 
 var _ pipeline.Source = (*Source)(nil)
@@ -65,31 +56,19 @@ var _ pipeline.Source = (*Source)(nil)
 func New(c Config) *Source {
 	c = c.withDefaults()
 	s := &Source{
-		config: c, queue: newQueue(&c), stats: &stats{now: c.Now},
+		config: c, stats: &stats{now: c.Now}, life: handover.NewLifecycle(),
 		acked: make(chan struct{}, 1), planned: make(chan struct{}),
 	}
 	s.side = &side{config: &s.config}
 	s.catalog = &catalog{config: &s.config, side: s.side, versions: map[uint32]uint32{}}
-	s.ended, s.end = context.WithCancelCause(context.Background())
+	s.queue = handover.New(handover.Config{Batches: c.QueueBatches, Bytes: c.QueueBytes, Weigh: (*handover.Batch).Held, Taken: s.stats.progress})
 	return s
 }
 
 // Open checks server, publication, tables and slot, tells everything that is
 // wrong at once, and starts to read. See the package's documentation.
 func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
-	s.opening.Lock()
-	defer s.opening.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.ended, cancel)()
-	if s.ended.Err() != nil {
-		return s.why()
-	}
-	err := s.open(ctx, from)
-	if err != nil && s.ended.Err() != nil {
-		return s.why()
-	}
-	return err
+	return s.life.Open(ctx, func(ctx context.Context) error { return s.open(ctx, from) })
 }
 
 func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
@@ -106,9 +85,8 @@ func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
 		return err
 	}
 	s.stats.connected()
-	s.group.Add(2)
-	go s.own(conn)
-	go s.poll()
+	s.life.Go(func() { s.own(conn) })
+	s.life.Go(s.poll)
 	return nil
 }
 
@@ -208,7 +186,7 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 	if err := sp.open(); err != nil {
 		return err
 	}
-	s.a = &assembler{config: &s.config, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.get, shape: s.lookUp}
+	s.a = &assembler{config: &s.config, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp}
 	for _, sh := range s.shapes {
 		s.a.rels[sh.oid] = &relation{shape: sh}
 	}
@@ -240,61 +218,7 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 
 // Next gives the next batch. See pipeline.Source.
 func (s *Source) Next(ctx context.Context) (pipeline.Batch, error) {
-	if b, ok := s.rest(); ok {
-		return b, nil
-	}
-	select { // what is ready is given even if ctx or the source has ended
-	case b := <-s.queue.ready:
-		return s.take(b), nil
-	default:
-	}
-	select {
-	case b := <-s.queue.ready:
-		return s.take(b), nil
-	case <-ctx.Done():
-		return pipeline.Batch{}, context.Cause(ctx)
-	case <-s.ended.Done():
-		return pipeline.Batch{}, s.why()
-	}
-}
-
-// why gives the error that ended the source; after Close it is io.ErrClosedPipe.
-func (s *Source) why() error { return context.Cause(s.ended) }
-
-// rest gives the part of a transaction behind the whole ones of the same batch,
-// or takes the batch back.
-func (s *Source) rest() (pipeline.Batch, bool) {
-	b := s.taken
-	if b == nil {
-		return pipeline.Batch{}, false
-	}
-	if s.stage == 1 && len(b.changes) > b.whole {
-		s.stage = 2
-		return pipeline.Batch{Changes: b.changes[b.whole:], End: b.partEnd, Bytes: b.bytes()}, true
-	}
-	s.taken = nil
-	s.queue.recycle(b)
-	return pipeline.Batch{}, false
-}
-
-// take hands over a batch: its whole transactions first, if there are any.
-func (s *Source) take(b *batch) pipeline.Batch {
-	s.taken, s.stage = b, 2
-	s.stats.progress()
-	out := pipeline.Batch{Tables: b.tables, Changes: b.changes, End: b.partEnd, Bytes: b.bytes(), At: b.wholeAt}
-	if b.wholeEnd != nil {
-		out.Changes, out.End = b.changes[:b.whole], b.wholeEnd
-		if len(b.changes) > b.whole {
-			s.stage, out.Bytes = 1, 0
-		}
-	}
-	if b.snapshot {
-		for i := range b.changes {
-			b.changes[i].Row = s.numbers
-			s.numbers++
-		}
-	}
-	return out
+	return s.queue.Next(ctx, s.life.Ended)
 }
 
 // Ack lets the server forget what lies before the end of a transaction (P06).
@@ -342,13 +266,11 @@ func (s *Source) Separate(each bool) { s.separate.Store(each) }
 
 // Close ends the connections and waits for the goroutines. The slot stays.
 func (s *Source) Close() error {
-	s.end(io.ErrClosedPipe)
-	s.opening.Lock()
-	defer s.opening.Unlock()
-	if st := s.current.Load(); st != nil {
-		st.wakeUp()
-	}
-	s.group.Wait()
+	s.life.Close(func() {
+		if st := s.current.Load(); st != nil {
+			st.wakeUp()
+		}
+	})
 	var err error
 	s.closed.Do(func() {
 		s.side.close()

@@ -169,7 +169,7 @@ func (s *Source) Stats() Stats {
 	if p := st.progressed.Load(); p != 0 {
 		out.LastProgress = time.Unix(0, p)
 	}
-	out.QueueBatches, out.QueueBytes = s.queue.fill()
+	out.QueueBatches, out.QueueBytes = s.queue.Fill()
 	for _, t := range st.tables {
 		out.Snapshot = append(out.Snapshot, TableProgress{
 			Table: t.name, Rows: t.rows.Load(), Bytes: t.bytes.Load(), EstimatedRows: t.estimated, EstimatedBytes: t.size,
@@ -189,17 +189,16 @@ func place(l uint64) string {
 // poll reads the slot's statistics now and then, and looks whether every captured
 // table is still published (P35).
 func (s *Source) poll() {
-	defer s.group.Done()
 	ticker := time.NewTicker(s.config.PollInterval)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-s.ended.Done():
+		case <-s.life.Ended.Done():
 			return
 		case <-ticker.C:
 		}
-		if err := s.pollOnce(s.ended); err != nil && final(err) {
-			s.end(err)
+		if err := s.pollOnce(s.life.Ended); err != nil && final(err) {
+			s.life.End(err)
 			return
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // A stream is one replication connection from START_REPLICATION to its end.
@@ -179,7 +181,7 @@ func (st *stream) moveOn() error {
 	if st.a.idleTo <= st.a.atLSN || !st.a.quiet() || time.Since(st.movedAt) < st.idleInterval() {
 		return nil
 	}
-	if waiting, _ := st.source.queue.fill(); waiting > 0 {
+	if waiting, _ := st.source.queue.Fill(); waiting > 0 {
 		return nil
 	}
 	st.movedAt = time.Now()
@@ -287,7 +289,7 @@ func (st *stream) frame(data []byte) error {
 		return fmt.Errorf("at %s of the log: %w", f.start, err)
 	}
 	st.source.stats.read(f.start, f.clock)
-	if !st.a.open && st.a.out != nil && st.a.out.full(&st.source.config) {
+	if !st.a.open && st.a.out != nil && st.a.out.Full(st.source.config.BatchRows, st.source.config.BatchBytes) {
 		return st.a.flush()
 	}
 	return nil
@@ -321,13 +323,13 @@ func (st *stream) busy() error {
 
 // emit hands a batch to the queue, answering the server as long as that takes.
 // After an error the batch is still the caller's.
-func (st *stream) emit(ctx context.Context, b *batch) error {
+func (st *stream) emit(ctx context.Context, b *handover.Batch) error {
 	if err := st.busy(); err != nil {
 		return err
 	}
-	h, stop := st.heart()
+	h, stop := st.heartbeat()
 	defer stop()
-	err := st.source.queue.put(ctx, b, h)
+	err := st.source.queue.PutBeating(ctx, b, h)
 	st.heardAt = time.Now()
 	return err
 }
@@ -337,20 +339,20 @@ func (st *stream) waitFor(ctx context.Context, done <-chan struct{}) error {
 	if err := st.busy(); err != nil {
 		return err
 	}
-	h, stop := st.heart()
+	h, stop := st.heartbeat()
 	defer stop()
-	err := h.wait(ctx, done)
+	err := h.Wait(ctx, done)
 	st.heardAt = time.Now()
 	return err
 }
 
-// heart answers the server at each acknowledgement and each interval.
-func (st *stream) heart() (h heart, stop func()) {
+// heartbeat answers the server at each acknowledgement and each interval.
+func (st *stream) heartbeat() (h handover.Heartbeat, stop func()) {
 	timer := time.NewTimer(st.statusEvery)
-	return heart{
-		due:  func() <-chan time.Time { return timer.C },
-		wake: st.source.acked,
-		beat: func() error {
+	return handover.Heartbeat{
+		Due:  func() <-chan time.Time { return timer.C },
+		Wake: st.source.acked,
+		Beat: func() error {
 			timer.Reset(st.statusEvery)
 			return st.busy()
 		},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
 )
 
@@ -70,7 +71,7 @@ func testTable(name string, n int) *schema.Table {
 func TestServerIsAnsweredWithoutBeingHeard(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]func(st *stream) error{
-		"at every batch":    func(st *stream) error { return st.emit(context.Background(), newBatch()) },
+		"at every batch":    func(st *stream) error { return st.emit(context.Background(), &handover.Batch{}) },
 		"at every question": func(st *stream) error { return st.waitFor(context.Background(), closed()) },
 	} {
 		t.Run("P31 "+name, func(t *testing.T) {

@@ -1,0 +1,91 @@
+package handover
+
+import (
+	"time"
+	"unsafe"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
+)
+
+// A Batch is what goes through a Queue: changes, and the memory that their values
+// lie in. It has one owner at a time: whoever fills it, the queue, the caller of
+// Next; then it is emptied and filled again. The zero Batch is empty.
+//
+//	Changes   [ whole transactions … | part of one ]
+//	                                 ▲            ▲
+//	                            Whole, WholeEnd   PartEnd
+type Batch struct {
+	Tables   []*schema.Table
+	Changes  []pipeline.Change
+	Whole    int              // Changes[:Whole] are whole transactions
+	WholeEnd *pipeline.Resume // nil: nothing ends in this batch
+	WholeAt  time.Time
+	PartEnd  *pipeline.Resume // set if Changes[Whole:] are handed over inside their transaction
+	Snapshot bool             // Changes are rows of the snapshot, numbered by Next
+
+	Rows     arena.Rows
+	Bytes    arena.Bytes
+	Borrowed int // bytes besides these that the values refer to
+
+	borrows bool  // see Config
+	memory  int64 // as counted by the queue
+	ends    [2]pipeline.Resume
+}
+
+// Add appends an empty change and gives it, until the next one is added.
+func (b *Batch) Add() *pipeline.Change {
+	if n := len(b.Changes); n < cap(b.Changes) {
+		b.Changes = b.Changes[:n+1]
+		b.Changes[n] = pipeline.Change{}
+	} else {
+		b.Changes = append(b.Changes, pipeline.Change{})
+	}
+	return &b.Changes[len(b.Changes)-1]
+}
+
+// Empty reports whether there is nothing to hand over.
+func (b *Batch) Empty() bool {
+	return len(b.Changes) == 0 && len(b.Tables) == 0 && b.WholeEnd == nil
+}
+
+// EndWhole marks the end of a transaction.
+func (b *Batch) EndWhole(r pipeline.Resume, at time.Time) {
+	b.ends[0] = r
+	b.Whole, b.WholeEnd, b.WholeAt = len(b.Changes), &b.ends[0], at
+}
+
+// EndPart marks that the changes behind the last whole transaction are a part of one.
+func (b *Batch) EndPart(r pipeline.Resume) {
+	b.ends[1] = r
+	b.PartEnd = &b.ends[1]
+}
+
+// DropPart forgets the changes behind the last whole transaction.
+func (b *Batch) DropPart() { b.Changes, b.PartEnd = b.Changes[:b.Whole], nil }
+
+// Size is roughly what the batch occupies, in bytes.
+func (b *Batch) Size() int {
+	return b.Bytes.Used() + b.Borrowed + b.Rows.Used()*int(unsafe.Sizeof(schema.Value{})) + len(b.Changes)*int(unsafe.Sizeof(pipeline.Change{}))
+}
+
+// Held is roughly what the rows of the batch hold, in bytes.
+func (b *Batch) Held() int { return b.Bytes.Used() + 8*b.Rows.Used() }
+
+// Full reports whether a batch of at most so many rows and bytes is to be handed over.
+func (b *Batch) Full(rows, bytes int) bool { return len(b.Changes) >= rows || b.Size() >= bytes }
+
+// Reset empties the batch and takes its memory back.
+func (b *Batch) Reset() {
+	if b.borrows {
+		clear(b.Changes)
+		b.Rows.Clear()
+	} else {
+		b.Rows.Reset()
+	}
+	b.Bytes.Reset()
+	b.Tables, b.Changes = nil, b.Changes[:0]
+	b.Whole, b.WholeEnd, b.WholeAt, b.PartEnd, b.Snapshot = 0, nil, time.Time{}, nil, false
+	b.Borrowed, b.memory = 0, 0
+}
