@@ -11,6 +11,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema/registry/registrytest"
 )
 
 // A topic that changes under a running source stops it before the next commit,
@@ -51,7 +52,7 @@ func TestDriftWhileRunning(t *testing.T) {
 		}, log.RefuseSettings},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := tell(t, apacheKafka(t), &memRegistry{})
+			s := tell(t, apacheKafka(t), &registrytest.InMemory{})
 			now := time.Unix(1_000_000, 0)
 			s.config.Now = func() time.Time { return now }
 			s.open()

@@ -3,7 +3,6 @@ package capture_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,15 +13,13 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
-	"github.com/evertdb/evert/schema/registry"
+	"github.com/evertdb/evert/schema/registry/registrytest"
 )
 
-var (
-	seedFlag = flag.Uint64("seed", 0, "run the crash run of this seed only")
-	runsFlag = flag.Uint64("runs", 40, "how many crash runs")
-)
+var runs = intaketest.NewRuns(40)
 
 // TestCrashRuns carries random histories through the whole road, stage, sink
 // and embedded log, on a file system that loses power: of what was not synced
@@ -30,18 +27,11 @@ var (
 // its topic once and in order, and at every frontier record only whole
 // transactions are (I1, I2, I3, I4, I10; O02 power loss, K05 zombie writers).
 func TestCrashRuns(t *testing.T) {
-	first, runs := uint64(1), *runsFlag
-	if testing.Short() {
-		runs = min(runs, 8)
-	}
-	if *seedFlag != 0 {
-		first, runs = *seedFlag, 1
-	}
-	for seed := first; seed < first+runs; seed++ {
+	runs.Each(8, func(seed uint64) {
 		if err := newHistory(seed).run(); err != nil {
 			t.Fatalf("seed %d: %v\nreplay: go test ./pipeline/capture -run TestCrashRuns -seed %d", seed, err, seed)
 		}
-	}
+	})
 }
 
 // history is what the upstream committed, and the disk under the log.
@@ -50,11 +40,11 @@ type history struct {
 	fs    *vfs.MemFS
 	txs   [][]pipeline.Change
 	acked uint64
-	reg   *memRegistry
+	reg   *registrytest.InMemory
 }
 
 func newHistory(seed uint64) *history {
-	h := &history{rng: rand.New(rand.NewPCG(seed, 2)), fs: vfs.NewCrashableMem(), reg: &memRegistry{}}
+	h := &history{rng: rand.New(rand.NewPCG(seed, 2)), fs: vfs.NewCrashableMem(), reg: &registrytest.InMemory{}}
 	for range 5 + h.rng.IntN(30) {
 		h.txs = append(h.txs, h.transaction())
 	}
@@ -303,53 +293,4 @@ func (w *faultyWriter) Close() error {
 		return nil
 	}
 	return w.Writer.Close()
-}
-
-// memRegistry gives ids in the order of registration and outlives every crash.
-type memRegistry struct {
-	texts  []string
-	latest map[string]int
-}
-
-func (m *memRegistry) Register(_ context.Context, subject, text string) (int, error) {
-	if m.latest == nil {
-		m.latest = map[string]int{}
-	}
-	id := m.id(text)
-	m.latest[subject] = id
-	return id, nil
-}
-
-func (m *memRegistry) Lookup(ctx context.Context, subject, text string) (int, error) {
-	return m.Register(ctx, subject, text)
-}
-
-func (m *memRegistry) id(text string) int {
-	for id, known := range m.texts {
-		if known == text {
-			return id + 1
-		}
-	}
-	m.texts = append(m.texts, text)
-	return len(m.texts)
-}
-
-func (m *memRegistry) Latest(_ context.Context, subject string) (int, string, error) {
-	id, ok := m.latest[subject]
-	if !ok {
-		return 0, "", registry.ErrNotFound
-	}
-	return id, m.texts[id-1], nil
-}
-
-func (m *memRegistry) Delete(_ context.Context, subject string) error {
-	delete(m.latest, subject)
-	return nil
-}
-
-func (m *memRegistry) Schema(_ context.Context, id int) (string, error) {
-	if id < 1 || id > len(m.texts) {
-		return "", fmt.Errorf("no schema %d", id)
-	}
-	return m.texts[id-1], nil
 }

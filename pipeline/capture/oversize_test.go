@@ -23,6 +23,7 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry/registrytest"
 )
 
 // small is the largest record of the stories about large ones.
@@ -31,13 +32,13 @@ const small = 8 << 10
 // onBoth runs a story on a fresh log of each kind, with a small limit.
 func onBoth(t *testing.T, p capture.Policy, do func(t *testing.T, s *large)) {
 	t.Run("embedded", func(t *testing.T) { do(t, makeLarge(newStory(t), p)) })
-	t.Run("kafka", func(t *testing.T) { do(t, makeLarge(tell(t, fakeKafka(t), &memRegistry{}), p)) })
+	t.Run("kafka", func(t *testing.T) { do(t, makeLarge(tell(t, fakeKafka(t), &registrytest.InMemory{}), p)) })
 }
 
 // onAll is onBoth, and Apache Kafka.
 func onAll(t *testing.T, p capture.Policy, do func(t *testing.T, s *large)) {
 	onBoth(t, p, do)
-	t.Run("apache kafka", func(t *testing.T) { do(t, makeLarge(tell(t, apacheKafka(t), &memRegistry{}), p)) })
+	t.Run("apache kafka", func(t *testing.T) { do(t, makeLarge(tell(t, apacheKafka(t), &registrytest.InMemory{}), p)) })
 }
 
 // large is a story about rows that are too large.
@@ -480,7 +481,7 @@ func TestLimitChanged(t *testing.T) {
 }
 
 func limitLowered(t *testing.T, l log.Log, brokers []string) {
-	s := makeLarge(tell(t, l, &memRegistry{}), capture.Truncate)
+	s := makeLarge(tell(t, l, &registrytest.InMemory{}), capture.Truncate)
 	s.config.RecordBytes = 16 << 20
 	s.open()
 	s.write(create(people, person(1, "Ada", "short")))

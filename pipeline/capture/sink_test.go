@@ -13,6 +13,7 @@ import (
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry/registrytest"
 )
 
 const peopleTopic, ordersTopic = "shop.public.people", "shop.public.orders"
@@ -23,7 +24,7 @@ func newStory(t *testing.T) *story {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return tell(t, l, &memRegistry{})
+	return tell(t, l, &registrytest.InMemory{})
 }
 
 // TestCommit tells how a transaction reaches its topics: whole, with its place,

@@ -14,6 +14,7 @@ import (
 	"github.com/evertdb/evert/pipeline/log/kafka"
 	"github.com/evertdb/evert/pipeline/state"
 	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry/registrytest"
 	"github.com/evertdb/evert/sinks/sinktest"
 )
 
@@ -61,7 +62,7 @@ func kafkaOver(t *testing.T, brokers []string, deployment string) log.Log {
 }
 
 func suiteOver(l log.Log) sinktest.Harness {
-	reg := &memRegistry{}
+	reg := &registrytest.InMemory{}
 	config := capture.Config{Deployment: "test", Source: "shop", Connector: "postgresql", Prefix: "shop", Log: l, Registry: reg}
 	return sinktest.Harness{
 		New:  func(testing.TB) pipeline.Sink { return capture.New(config) },
@@ -70,7 +71,7 @@ func suiteOver(l log.Log) sinktest.Harness {
 }
 
 // foldItems folds the topic of the suite's table at the newest frontier.
-func foldItems(t testing.TB, l log.Log, reg *memRegistry) map[int64]string {
+func foldItems(t testing.TB, l log.Log, reg *registrytest.InMemory) map[int64]string {
 	fold, err := log.ReadFrontier(context.Background(), l, log.FrontierTopic("test", "shop"))
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +92,7 @@ func foldItems(t testing.TB, l log.Log, reg *memRegistry) map[int64]string {
 	return rows
 }
 
-func foldItem(rows map[int64]string, reg *memRegistry, r *log.Record) error {
+func foldItem(rows map[int64]string, reg *registrytest.InMemory, r *log.Record) error {
 	keyID, keyBody, err := avro.ParseWire(r.Key)
 	if err != nil {
 		return err

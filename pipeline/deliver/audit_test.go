@@ -3,7 +3,6 @@ package deliver_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
@@ -17,11 +16,11 @@ import (
 func TestAudit(t *testing.T) {
 	t.Run("S14 a system that somebody changed", func(t *testing.T) {
 		w := newWorld(t)
-		w.source.begin()
+		w.source.Begin()
 		for id := range 50 {
-			w.source.commit(put(id, "old"), put(id, fmt.Sprint("v", id)))
+			w.source.Commit(put(id, "old"), put(id, fmt.Sprint("v", id)))
 		}
-		w.source.commit(remove(7), remove(8), put(40, "refused"))
+		w.source.Commit(remove(7), remove(8), put(40, "refused"))
 		w.start()
 		w.check()
 		at, release, err := w.delivery.Rest(t.Context())
@@ -29,8 +28,8 @@ func TestAudit(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer release()
-		held := maps.Clone(w.source.history[w.source.seq])
-		w.source.commit(put(1, "behind the cut"), remove(2))
+		held := w.now()
+		w.source.Commit(put(1, "behind the cut"), remove(2))
 		if err := w.log.Admin().Compact(t.Context(), itemsTopic); err != nil {
 			t.Fatal(err)
 		}

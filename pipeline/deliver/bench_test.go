@@ -15,13 +15,13 @@ import (
 func BenchmarkFill(b *testing.B) {
 	const rows = 100_000
 	w := newWorld(b)
-	w.source.begin()
+	w.source.Begin()
 	for n := 0; n < rows; n += 1000 {
 		var all []pipeline.Change
 		for id := n; id < n+1000; id++ {
 			all = append(all, put(id, fmt.Sprint("a value of no great length ", id)))
 		}
-		w.source.commit(all...)
+		w.source.Commit(all...)
 	}
 	w.config.Limits = deliver.Limits{Interval: 100 * time.Millisecond}
 	w.config.Target = func() (deliver.Target, error) { return dropping{}, nil }

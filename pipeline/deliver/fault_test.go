@@ -3,7 +3,6 @@ package deliver_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -11,15 +10,12 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
 )
 
-var (
-	seedFlag = flag.Uint64("seed", 0, "run the crash run of this seed only")
-	runsFlag = flag.Uint64("runs", 100, "how many crash runs")
-)
+var runs = intaketest.NewRuns(100)
 
 // TestCrashRuns carries random histories of a source through a sink that crashes
 // between and inside all its steps, while the topic is compacted, truncated, made
@@ -29,31 +25,23 @@ var (
 // I10). The ids: R16 replays and rebuilds, S03 what is written again, S07 a sink
 // that comes back late.
 func TestCrashRuns(t *testing.T) {
-	first, runs := uint64(1), *runsFlag
-	if testing.Short() {
-		runs = min(runs, 10)
-	}
-	if *seedFlag != 0 {
-		first, runs = *seedFlag, 1
-	}
-	for seed := first; seed < first+runs; seed++ {
+	runs.Each(10, func(seed uint64) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { crashRun(t, seed) })
-	}
+	})
 }
 
 func crashRun(t *testing.T, seed uint64) {
 	w := newWorld(t)
 	r := &crashing{world: w, rng: rand.New(rand.NewPCG(seed, 11))}
-	w.source.sink.Close()
-	w.source = w.upstream("shop", capture.Topic{Partitions: 1 + 2*r.rng.IntN(2)})
+	w.source.Spread(1 + 2*r.rng.IntN(2))
 	w.config.Atomic = r.rng.IntN(2) == 0
 	w.config.Limits.Rows = 1 + r.rng.IntN(4)
-	w.config.Log = &faultyLog{w.log, r.edge}
-	w.config.Target = func() (deliver.Target, error) { return &faultyTarget{Target: w.system.New(t), r: r}, r.edge("make") }
-	w.source.begin()
+	w.config.Log = &faultyLog{w.log, r.Edge}
+	w.config.Target = func() (deliver.Target, error) { return &faultyTarget{Target: w.system.New(t), r: r}, r.Edge("make") }
+	w.source.Begin()
 	defer func() {
 		if t.Failed() {
-			t.Logf("%s\nreplay: go test ./pipeline/deliver -run TestCrashRuns -seed %d", w.story(), seed)
+			t.Logf("%s\nreplay: go test ./pipeline/deliver -run TestCrashRuns -seed %d", w.said.Take(), seed)
 		}
 	}()
 	for range 4 + r.rng.IntN(8) {
@@ -62,55 +50,31 @@ func crashRun(t *testing.T, seed uint64) {
 		}
 		r.live()
 	}
-	r.arm(0)
+	r.Arm(0)
 	w.start()
 	w.check()
 	w.stop()
 }
 
-var errCrash = errors.New("crash")
-
-// crashing is a world in which the left-th effect from now fails, before or after
-// it happened.
+// crashing is a world in which the sink crashes.
 type crashing struct {
 	*world
+	intaketest.Crash
 	rng *rand.Rand
 
-	dying sync.Mutex
-	left  int // 0: never; below: dead
-	seen  rows
-}
-
-func (r *crashing) arm(left int) {
-	r.dying.Lock()
-	defer r.dying.Unlock()
-	r.left = left
-}
-
-func (r *crashing) edge(string) error {
-	r.dying.Lock()
-	defer r.dying.Unlock()
-	if r.left == 0 {
-		return nil
-	}
-	if r.left--; r.left == 0 {
-		r.left = -1 // dead from here on
-	}
-	if r.left < 0 {
-		return errCrash
-	}
-	return nil
+	mu   sync.Mutex
+	seen rows
 }
 
 // live is one life of the sink: until it has caught up, or crashes.
 func (r *crashing) live() {
 	r.t.Helper()
-	r.arm(1 + r.rng.IntN(40))
+	r.Arm(1 + r.rng.IntN(40))
 	r.start()
 	for {
 		moved := r.delivery.Moved()
 		if s := r.delivery.Status(); r.isAt(s.At) {
-			r.arm(0)
+			r.Arm(0)
 			r.stop()
 			return
 		}
@@ -118,10 +82,10 @@ func (r *crashing) live() {
 		case <-moved:
 			continue
 		case err := <-r.done:
-			if !errors.Is(err, errCrash) && pipeline.CodeOf(err) != deliver.CodeRenewals {
+			if !errors.Is(err, intaketest.ErrCrash) && pipeline.CodeOf(err) != deliver.CodeRenewals {
 				r.t.Fatalf("the sink ended with %v", err)
 			}
-			r.arm(0)
+			r.Arm(0)
 			r.close()
 			return
 		}
@@ -129,29 +93,29 @@ func (r *crashing) live() {
 }
 
 func (r *crashing) isAt(at pipeline.Position) bool {
-	return at.Native == r.source.native()
+	return at.Native == r.source.Native()
 }
 
 // happen does to the source and its topic what happens.
 func (r *crashing) happen() {
 	switch r.rng.IntN(20) {
 	case 0:
-		r.tell("the source is reset")
-		r.source.reset()
+		r.said.Tell("the source is reset")
+		r.reset()
 	case 1:
-		r.tell("the source and its topic are reset")
-		r.source.reset(itemsTopic)
+		r.said.Tell("the source and its topic are reset")
+		r.reset(itemsTopic)
 	case 2, 3:
-		r.tell("compacted")
+		r.said.Tell("compacted")
 		if err := r.log.Admin().Compact(context.Background(), itemsTopic); err != nil {
 			r.t.Fatal(err)
 		}
 	case 4:
 		r.parts()
 	case 5:
-		r.source.commit()
+		r.source.Commit()
 	default:
-		r.source.commit(r.changes()...)
+		r.source.Commit(r.changes()...)
 	}
 }
 
@@ -160,11 +124,11 @@ func (r *crashing) parts() {
 	var all []pipeline.Change
 	for range 1 + r.rng.IntN(3) {
 		some := r.changes()
-		r.source.write(uint32(len(all)), some...)
+		r.source.Write(uint32(len(all)), some...)
 		all = append(all, some...)
-		r.source.part(len(all))
+		r.source.Part(len(all))
 	}
-	r.source.end(all...)
+	r.source.End(all...)
 }
 
 func (r *crashing) changes() (all []pipeline.Change) {
@@ -187,12 +151,12 @@ func (r *crashing) changes() (all []pipeline.Change) {
 // kept checks what readers see behind a commit.
 func (r *crashing) kept(at pipeline.Resume) error {
 	seen := rows(r.system.Rows(r.t))
-	r.dying.Lock()
-	defer r.dying.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	defer func() { r.seen = seen }()
 	switch {
 	case at.Whole():
-		if want := r.source.past[at.At.Native]; !maps.Equal(seen, want) {
+		if want := items(r.source.Past(at.At.Native)); !maps.Equal(seen, want) {
 			return fmt.Errorf("at %s readers see %v, want %v", at.At, seen, want)
 		}
 	case at.At.IsZero() && r.seen != nil && !maps.Equal(seen, r.seen):
@@ -209,27 +173,17 @@ type faultyTarget struct {
 	r *crashing
 }
 
-func (f *faultyTarget) around(what string, effect func() error) error {
-	if err := f.r.edge(what); err != nil {
-		return err
-	}
-	if err := effect(); err != nil {
-		return err
-	}
-	return f.r.edge(what + " done")
-}
-
 func (f *faultyTarget) Open(ctx context.Context) (at pipeline.Resume, err error) {
-	err = f.around("open", func() error { at, err = f.Target.Open(ctx); return err })
+	err = f.r.Around("open", func() error { at, err = f.Target.Open(ctx); return err })
 	return at, err
 }
 
 func (f *faultyTarget) Write(ctx context.Context, b pipeline.Batch) error {
-	return f.around("write", func() error { return f.Target.Write(ctx, b) })
+	return f.r.Around("write", func() error { return f.Target.Write(ctx, b) })
 }
 
 func (f *faultyTarget) Commit(ctx context.Context, at pipeline.Resume) error {
-	return f.around("commit", func() error {
+	return f.r.Around("commit", func() error {
 		if err := f.Target.Commit(ctx, at); err != nil {
 			return err
 		}
@@ -238,7 +192,7 @@ func (f *faultyTarget) Commit(ctx context.Context, at pipeline.Resume) error {
 }
 
 func (f *faultyTarget) Renew(ctx context.Context) error {
-	return f.around("renew", func() error { return f.Target.Renew(ctx) })
+	return f.r.Around("renew", func() error { return f.Target.Renew(ctx) })
 }
 
 // faultyLog fails the reading of rows.

@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/kafka"
@@ -44,29 +43,28 @@ func kafkaWorld(t *testing.T) (*world, *kadm.Client) {
 func TestKafka(t *testing.T) {
 	t.Parallel()
 	w, admin := kafkaWorld(t)
-	w.source.sink.Close()
-	w.source = w.upstream("shop", capture.Topic{Partitions: 3})
-	w.source.begin()
+	w.source.Spread(3)
+	w.source.Begin()
 	for id := range 20 {
-		w.source.commit(put(id, "a"), put(id+1, "b"))
+		w.source.Commit(put(id, "a"), put(id+1, "b"))
 	}
 	w.start()
 	w.check()
-	w.source.commit(remove(3), put(4, "c"))
+	w.source.Commit(remove(3), put(4, "c"))
 	w.check()
 	w.stop()
-	w.source.commit(truncate(), put(5, "d"))
+	w.source.Commit(truncate(), put(5, "d"))
 	w.start()
 	w.check()
 	w.stop()
-	w.source.reset()
-	w.source.commit(put(6, "e"))
+	w.reset()
+	w.source.Commit(put(6, "e"))
 	w.start()
 	w.until("its first life is over", func(s deliver.Status) bool { return s.Totals.Renewals == 1 })
 	w.check()
 	w.stop()
 	t.Run("R12 a topic is given another partition", func(*testing.T) {
-		w.source.commit(put(7, "f"))
+		w.source.Commit(put(7, "f"))
 		if r, err := admin.CreatePartitions(t.Context(), 1, itemsTopic); err != nil || r.Error() != nil {
 			t.Fatal(errors.Join(err, r.Error()))
 			t.Fatal(err)

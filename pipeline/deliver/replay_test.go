@@ -91,17 +91,17 @@ func TestDeadLetters(t *testing.T) {
 		w := newWorld(t)
 		p := w.pick(deadletter.Config{Keep: true})
 		p.puts, p.gone = map[int64]bool{2: true, 3: true}, map[int64]bool{4: true, 5: true}
-		w.source.begin()
-		w.source.commit(put(1, "a"), put(2, "b"), put(3, "c"), put(4, "d"), put(5, "e"))
+		w.source.Begin()
+		w.source.Commit(put(1, "a"), put(2, "b"), put(3, "c"), put(4, "d"), put(5, "e"))
 		w.start()
 		w.caughtUp()
-		w.source.commit(remove(4), remove(5))
+		w.source.Commit(remove(4), remove(5))
 		w.sneak(log.Record{Key: []byte("k"), Value: []byte("v")})
 		w.caughtUp()
 		p.mu.Lock()
 		p.puts, p.gone = map[int64]bool{2: true}, nil
 		p.mu.Unlock()
-		w.source.commit(put(3, "C"), put(5, "E"))
+		w.source.Commit(put(3, "C"), put(5, "E"))
 		w.caughtUp()
 		w.want(rows{1: "a", 3: "C", 4: "d", 5: "E", 9: "behind it"})
 		w.cancel()
@@ -137,9 +137,9 @@ func TestDeadLetters(t *testing.T) {
 		if want := map[string]int{"delivered": 2, "newer": 2, "unreadable": 1}; !maps.Equal(outcomes, want) {
 			t.Errorf("a replay gives %v", outcomes)
 		}
-		w.want(w.source.history[w.source.seq])
+		w.want(w.now())
 		w.again()
-		w.source.commit(put(2, "newest"))
+		w.source.Commit(put(2, "newest"))
 		w.check()
 	})
 }
@@ -155,8 +155,8 @@ func TestSkip(t *testing.T) {
 			defer mu.Unlock()
 			return skipped[p]
 		}})
-		w.source.begin()
-		w.source.commit(put(1, "a"))
+		w.source.Begin()
+		w.source.Commit(put(1, "a"))
 		w.start()
 		w.check()
 		w.sneak(log.Record{Key: []byte("k"), Value: []byte("v")})
@@ -182,7 +182,7 @@ func TestSkip(t *testing.T) {
 // TestReplayWhileFilling is refused: every row is on its way.
 func TestReplayWhileFilling(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
+	w.source.Begin()
 	d := deliver.New(w.config)
 	defer d.Close()
 	if _, err := d.Replay(t.Context(), []deliver.Place{{Topic: itemsTopic}}, false); pipeline.CodeOf(err) != deliver.CodeReplay {
@@ -194,8 +194,8 @@ func TestReplayWhileFilling(t *testing.T) {
 // newer record says what their rows are.
 func TestReplayOfAGoneTopic(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
-	w.source.commit(put(1, "a"))
+	w.source.Begin()
+	w.source.Commit(put(1, "a"))
 	d := w.start()
 	w.check()
 	w.cancel()

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sinks/sinktest"
@@ -19,33 +21,33 @@ import (
 // anew when what it has became worthless; readers see the old rows until then.
 func TestStory(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
-	w.source.commit(put(1, "a"), put(2, "b"))
+	w.source.Begin()
+	w.source.Commit(put(1, "a"), put(2, "b"))
 	w.start()
 	w.check()
-	w.wantStory("fills", "whole at 2")
-	w.source.commit(put(2, "B"), remove(1))
+	w.said.Await(w.t, "fills", "whole at 2")
+	w.source.Commit(put(2, "B"), remove(1))
 	w.check()
 	w.stop()
-	w.source.commit(put(3, "c"))
+	w.source.Commit(put(3, "c"))
 	w.start()
 	w.check()
-	w.wantStory("goes on at 3")
-	w.source.commit(truncate(), put(4, "d"))
+	w.said.Await(w.t, "goes on at 3")
+	w.source.Commit(truncate(), put(4, "d"))
 	w.check()
-	w.wantStory("anew: rows that it holds became void: the table was truncated or made anew", "fills", "whole at 5")
-	w.source.commit(put(5, "e"))
+	w.said.Await(w.t, "anew: rows that it holds became void: the table was truncated or made anew", "fills", "whole at 5")
+	w.source.Commit(put(5, "e"))
 	w.check()
 	w.stop()
-	w.source.reset()
+	w.reset()
 	w.start()
 	w.until("the first life is over", func(s deliver.Status) bool { return s.Totals.Renewals == 1 })
 	w.check()
-	w.wantStory("goes on at 6", "anew: source shop began anew", "fills", "whole at 1")
+	w.said.Await(w.t, "goes on at 6", "anew: source shop began anew", "fills", "whole at 1")
 	w.stop()
-	w.source.commit(put(7, "g"))
-	w.source.reset(itemsTopic)
-	w.source.commit(put(8, "h"))
+	w.source.Commit(put(7, "g"))
+	w.reset(itemsTopic)
+	w.source.Commit(put(8, "h"))
 	w.start()
 	w.until("the second life is over", func(s deliver.Status) bool { return s.Totals.Renewals == 1 })
 	w.check()
@@ -55,9 +57,9 @@ func TestStory(t *testing.T) {
 // topic's beginning (R15, R16): what compaction left is enough.
 func TestDefinition(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
+	w.source.Begin()
 	for n := range 5 {
-		w.source.commit(put(1, strings.Repeat("x", n)), put(n, "y"), remove(n))
+		w.source.Commit(put(1, strings.Repeat("x", n)), put(n, "y"), remove(n))
 	}
 	w.start()
 	w.check()
@@ -65,12 +67,12 @@ func TestDefinition(t *testing.T) {
 	if err := w.log.Admin().Compact(t.Context(), itemsTopic); err != nil {
 		t.Fatal(err)
 	}
-	w.story()
+	w.said.Take()
 	w.config.Definition = "two"
 	w.start()
 	w.until("it was filled anew", func(s deliver.Status) bool { return s.Totals.Renewals == 1 })
 	w.check()
-	w.wantStory("anew: its definition changed", "fills", "whole at 6")
+	w.said.Await(w.t, "anew: its definition changed", "fills", "whole at 6")
 }
 
 // TestHeld tells that a table which is copied or has stopped holds the sink where
@@ -81,8 +83,8 @@ func TestHeld(t *testing.T) {
 	w.until("it is held", func(s deliver.Status) bool {
 		return s.Held != nil && strings.Contains(s.Held.What, "source shop has committed nothing yet")
 	})
-	w.source.begin()
-	w.source.commit(put(1, "a"))
+	w.source.Begin()
+	w.source.Commit(put(1, "a"))
 	w.check()
 	if s := w.delivery.Status(); s.Phase != deliver.Following || s.Held != nil {
 		t.Errorf("%+v", s)
@@ -93,19 +95,19 @@ func TestHeld(t *testing.T) {
 // committed each.
 func TestIdle(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
-	w.source.commit(put(1, "a"))
+	w.source.Begin()
+	w.source.Commit(put(1, "a"))
 	w.start()
 	w.check()
 	commits := w.delivery.Status().Totals.Commits
 	for range 20 {
-		w.source.commit()
+		w.source.Commit()
 		w.caughtUp()
 	}
 	if s := w.delivery.Status(); s.Totals.Commits != commits || !s.Behind.Since.IsZero() {
 		t.Errorf("%d commits for heartbeats, behind %+v", s.Totals.Commits-commits, s.Behind)
 	}
-	w.source.commit(put(2, "b"))
+	w.source.Commit(put(2, "b"))
 	w.check()
 	if got := w.delivery.Status().Totals.Commits; got != commits+1 {
 		t.Errorf("%d commits for a row", got-commits)
@@ -116,8 +118,8 @@ func TestIdle(t *testing.T) {
 // announced before the first of them.
 func TestShapes(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
-	w.source.commit(put(1, "a"))
+	w.source.Begin()
+	w.source.Commit(put(1, "a"))
 	seen := &seeing{}
 	w.config.Target = func() (deliver.Target, error) { return seen.over(w.system.New(t)), nil }
 	w.start()
@@ -125,15 +127,15 @@ func TestShapes(t *testing.T) {
 	wide := *sinktest.Items
 	wide.Version = 2
 	wide.Columns = append(append([]schema.Column(nil), wide.Columns...), schema.Column{Name: "born", Type: schema.Type{Kind: schema.KindInt, Name: "bigint", Bits: 64}, Nullable: true})
-	w.source.table = &wide
-	w.source.commit(pipeline.Change{Op: pipeline.Create, After: append(row(2, "b"), schema.Int(1999))})
+	w.source.Tables = []*schema.Table{&wide}
+	w.source.Commit(pipeline.Change{Op: pipeline.Create, After: append(row(2, "b"), schema.Int(1999))})
 	w.check()
 	seen.want(t, "2 columns, 1/0 id 1", "3 columns, 1/0 id 2")
 	t.Run("a fill reads old rows in the newest shape", func(t *testing.T) {
 		w.stop()
 		w.config.Definition = "two"
 		w.start()
-		w.until("it was filled anew", func(s deliver.Status) bool { return s.Totals.Renewals == 1 && s.At.Seq == w.source.seq })
+		w.until("it was filled anew", func(s deliver.Status) bool { return s.Totals.Renewals == 1 && s.At.Seq == w.source.Seq })
 		seen.want(t, "3 columns, 1/0 id 1", "3 columns, 1/0 id 2")
 	})
 }
@@ -141,19 +143,14 @@ func TestShapes(t *testing.T) {
 // TestPoison tells that a record which cannot be read stops the sink where it is,
 // says where, and what the system holds stays.
 func TestPoison(t *testing.T) {
-	for name, record := range map[string]log.Record{
-		"R09 no schema id":      {Key: []byte("k"), Value: []byte("v")},
-		"R09 an unknown schema": {Key: []byte("\x00\x00\x00\x00\x63k"), Value: []byte("\x00\x00\x00\x00\x63v")},
-		"R09 a torn value":      {Key: []byte("\x00\x00\x00\x00\x01\x02"), Value: []byte("\x00\x00\x00\x00\x02\x00")},
-		"R09 a torn key":        {Key: []byte("\x00\x00\x00\x00\x01\xff")},
-	} {
+	for name, record := range intaketest.Poison() {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.source.begin()
-			w.source.commit(put(1, "a"))
+			w.source.Begin()
+			w.source.Commit(put(1, "a"))
 			w.start()
 			w.check()
-			before := w.source.history[w.source.seq]
+			before := w.now()
 			at := w.sneak(record)
 			for range 3 { // each Run comes to the same end, and loses nothing
 				err := w.ended()
@@ -173,8 +170,8 @@ func TestPoison(t *testing.T) {
 func TestGone(t *testing.T) {
 	t.Run("R23 the frontier is gone", func(t *testing.T) {
 		w := newWorld(t)
-		w.source.begin()
-		w.source.commit(put(1, "a"))
+		w.source.Begin()
+		w.source.Commit(put(1, "a"))
 		w.start()
 		w.check()
 		if err := w.log.Admin().Delete(t.Context(), log.FrontierTopic("test", "shop")); err != nil {
@@ -191,9 +188,9 @@ func TestGone(t *testing.T) {
 	})
 	t.Run("R05 the frontier went back", func(t *testing.T) {
 		w := newWorld(t)
-		w.source.begin()
-		w.source.commit(put(1, "a"))
-		at := deliver.NewPlace("one", log.Frontier{Number: 99, Incarnation: w.frontier().Incarnation, Resume: pipeline.Resume{At: pipeline.Position{Seq: 99, Native: "0/99"}}})
+		w.source.Begin()
+		w.source.Commit(put(1, "a"))
+		at := deliver.NewPlace("one", log.Frontier{Number: 99, Incarnation: intaketest.Frontier(t, w.log, log.FrontierTopic("test", "shop")).Incarnation, Resume: pipeline.Resume{At: pipeline.Position{Seq: 99, Native: "0/99"}}})
 		w.hold(at)
 		w.start()
 		if err := w.ended(); pipeline.CodeOf(err) != deliver.CodeInputBack {
@@ -207,14 +204,14 @@ func TestGone(t *testing.T) {
 // whole stops, with a code, and that one try later it goes on.
 func TestRenewals(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
-	w.source.commit(put(1, "a"))
+	w.source.Begin()
+	w.source.Commit(put(1, "a"))
 	torn := 0
 	w.config.Target = func() (deliver.Target, error) { return &tearing{w.system.New(t), &torn}, nil }
 	w.start()
 	w.check()
 	torn = 2
-	w.source.commit(put(2, "b"))
+	w.source.Commit(put(2, "b"))
 	if err := w.ended(); pipeline.CodeOf(err) != deliver.CodeRenewals {
 		t.Fatalf("ended with %v", err)
 	}
@@ -225,8 +222,8 @@ func TestRenewals(t *testing.T) {
 // TestRest tells that a sink can be made to stay at a cut.
 func TestRest(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
-	w.source.commit(put(1, "a"))
+	w.source.Begin()
+	w.source.Commit(put(1, "a"))
 	w.start()
 	w.check()
 	at, release, err := w.delivery.Rest(t.Context())
@@ -234,7 +231,7 @@ func TestRest(t *testing.T) {
 	if err != nil || cut.Resume.At.Seq != 2 {
 		t.Fatalf("rests at %s: %v", cut.Resume.At, err)
 	}
-	w.source.commit(put(1, "b"))
+	w.source.Commit(put(1, "b"))
 	if err := w.log.Admin().Compact(t.Context(), itemsTopic); err != nil {
 		t.Fatal(err)
 	}
@@ -251,8 +248,8 @@ func TestRest(t *testing.T) {
 // go on with it.
 func TestRestEnds(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
-	w.source.commit(put(1, "a"))
+	w.source.Begin()
+	w.source.Commit(put(1, "a"))
 	d := w.start()
 	w.check()
 	_, release, err := d.Rest(t.Context())
@@ -274,21 +271,22 @@ func TestRestEnds(t *testing.T) {
 func TestAway(t *testing.T) {
 	t.Run("S07 the system is away for hours", func(t *testing.T) {
 		w := newWorld(t)
+		var mu sync.Mutex
 		var clock time.Duration
 		began := time.Unix(2_000_000, 0)
-		w.config.Now = func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return began.Add(clock) }
+		w.config.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return began.Add(clock) }
 		away := &awaying{}
 		w.config.Target = func() (deliver.Target, error) { return away.over(w.system.New(t)), nil }
-		w.source.begin()
-		w.source.commit(put(1, "a"))
+		w.source.Begin()
+		w.source.Commit(put(1, "a"))
 		w.start()
 		w.check()
 		away.set(true)
 		for n := range 200 {
-			w.source.commit(put(n%7, strings.Repeat("v", n)), remove(n%5))
-			w.mu.Lock()
+			w.source.Commit(put(n%7, strings.Repeat("v", n)), remove(n%5))
+			mu.Lock()
 			clock += time.Minute
-			w.mu.Unlock()
+			mu.Unlock()
 			if n%20 == 0 {
 				if err := w.ended(); !errors.Is(err, errAway) {
 					t.Fatalf("ended with %v", err)
@@ -336,25 +334,15 @@ func (w *world) hold(at pipeline.Resume) {
 	}
 }
 
-func (w *world) frontier() *log.Frontier {
-	w.t.Helper()
-	fold, err := log.ReadFrontier(context.Background(), w.log, log.FrontierTopic("test", "shop"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	f, _ := fold.Frontier()
-	return f
-}
-
 // TestWrittenTwice tells that a row which a writer that was cut off has written
 // again is dropped by its place, behind newer rows, in a sink that runs and in one
 // that is started anew (I2).
 func TestWrittenTwice(t *testing.T) {
 	w := newWorld(t)
-	w.source.begin()
-	w.source.commit(put(1, "old"))
+	w.source.Begin()
+	w.source.Commit(put(1, "old"))
 	first := w.record(0)
-	w.source.commit(put(1, "new"))
+	w.source.Commit(put(1, "new"))
 	w.start()
 	w.check()
 	w.sneak(first)

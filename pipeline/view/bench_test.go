@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/state/spill"
 	"github.com/evertdb/evert/pipeline/state/store"
 	"github.com/evertdb/evert/pipeline/view/local"
@@ -49,7 +50,7 @@ func BenchmarkFollow(b *testing.B) {
 			changes = append(changes, put(orders, amount(n*7919%bigOrders, n*31%bigCustomers, n)))
 		}
 		b.StartTimer()
-		shop.commitOnly(changes...)
+		commitOnly(b, shop, changes...)
 		w.caughtUp()
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "changes/s")
@@ -73,25 +74,25 @@ func bigWorld(b *testing.B) *world {
 	}
 	for len(changes) > 0 {
 		n := min(len(changes), 10_000)
-		shop.commitOnly(changes[:n]...)
+		commitOnly(b, shop, changes[:n]...)
 		changes = changes[n:]
 	}
 	return w
 }
 
 // commitOnly carries a transaction without remembering what the database holds.
-func (s *upstream) commitOnly(changes ...pipeline.Change) {
-	tx := &pipeline.Tx{Position: pipeline.Position{Seq: s.seq + 1, Native: fmt.Sprint("0/", s.seq+1)}}
+func commitOnly(b *testing.B, s *intaketest.Source, changes ...pipeline.Change) {
+	tx := &pipeline.Tx{Position: pipeline.Position{Seq: s.Seq + 1, Native: fmt.Sprint("0/", s.Seq+1)}}
 	for i := range changes {
 		changes[i].Tx, changes[i].Row = tx, uint32(i)
 	}
-	if err := s.sink.Write(context.Background(), pipeline.Batch{Changes: changes}); err != nil {
-		s.t.Fatal(err)
+	if err := s.Sink.Write(context.Background(), pipeline.Batch{Changes: changes}); err != nil {
+		b.Fatal(err)
 	}
-	if err := s.sink.Commit(context.Background(), pipeline.Resume{At: tx.Position}); err != nil {
-		s.t.Fatal(err)
+	if err := s.Sink.Commit(context.Background(), pipeline.Resume{At: tx.Position}); err != nil {
+		b.Fatal(err)
 	}
-	s.seq++
+	s.Seq++
 }
 
 // realStates is real with sorters that spill.

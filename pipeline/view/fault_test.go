@@ -4,21 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/view"
 )
 
-var (
-	seedFlag = flag.Uint64("seed", 0, "run the crash run of this seed only")
-	runsFlag = flag.Uint64("runs", 60, "how many crash runs")
-)
+var runs = intaketest.NewRuns(60)
 
 // TestCrashRuns carries random histories of two sources through a view that
 // crashes between and inside all its steps, and loses its state now and then, or
@@ -28,23 +25,16 @@ var (
 // state behind, R04 progress beside its data, R10 replays, R11 consistency,
 // R16 rebuilds.
 func TestCrashRuns(t *testing.T) {
-	first, runs := uint64(1), *runsFlag
-	if testing.Short() {
-		runs = min(runs, 10)
-	}
-	if *seedFlag != 0 {
-		first, runs = *seedFlag, 1
-	}
-	for seed := first; seed < first+runs; seed++ {
+	runs.Each(10, func(seed uint64) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { crashRun(t, seed) })
-	}
+	})
 }
 
 func crashRun(t *testing.T, seed uint64) {
 	w := newWorld(t)
 	r := &crashing{world: w, rng: rand.New(rand.NewPCG(seed, 7)), copies: []map[string]*contents{{}}}
-	w.config.Log = &faultyLog{Log: w.log, edge: r.edge}
-	w.disk.edge = r.edge
+	w.config.Log = &faultyLog{Log: w.log, crash: &r.Crash}
+	w.disk.edge = r.Edge
 	w.disk.check = r.neverAhead
 	w.config.Limits.Rows = 1 + r.rng.IntN(5)
 	w.begin()
@@ -54,10 +44,10 @@ func crashRun(t *testing.T, seed uint64) {
 		}
 		r.live()
 	}
-	r.left = 0 // no more faults
+	r.Arm(0) // no more faults
 	defer func() {
 		if t.Failed() {
-			t.Logf("%s\nreplay: go test ./pipeline/view -run TestCrashRuns -seed %d", w.story(), seed)
+			t.Logf("%s\nreplay: go test ./pipeline/view -run TestCrashRuns -seed %d", w.said.Take(), seed)
 		}
 	}()
 	w.start()
@@ -65,55 +55,38 @@ func crashRun(t *testing.T, seed uint64) {
 	r.checkCuts()
 }
 
-var errCrash = errors.New("crash")
-
-// crashing is a world in which the left-th effect from now fails, before or after
-// it happened.
+// crashing is a world in which the view crashes.
 type crashing struct {
 	*world
+	intaketest.Crash
 	rng    *rand.Rand
-	left   int // 0: never
 	copies []map[string]*contents
-}
-
-func (r *crashing) edge(string) error {
-	if r.left == 0 {
-		return nil
-	}
-	if r.left--; r.left == 0 {
-		r.left = -1 // dead from here on
-	}
-	if r.left < 0 {
-		return errCrash
-	}
-	return nil
 }
 
 // live is one life of the view: until it has caught up, or crashes.
 func (r *crashing) live() {
 	r.harm()
-	r.left = 1 + r.rng.IntN(25)
+	r.Arm(1 + r.rng.IntN(25))
 	r.start()
 	for {
 		moved := r.task.Moved()
 		s := r.task.Status()
 		if s.Shown != nil && r.isAt(s.Shown.At) {
-			r.left = 0
+			r.Arm(0)
 			r.stop()
-			r.left = 0
 			break
 		}
 		select {
 		case <-moved:
 			continue
 		case err := <-r.done:
-			if !errors.Is(err, errCrash) && !errors.Is(err, view.ErrDamaged) {
+			if !errors.Is(err, intaketest.ErrCrash) && !errors.Is(err, view.ErrDamaged) {
 				r.t.Fatalf("the view ended with %v", err)
 			}
 			if look, err := r.task.Look(); err == nil && look != nil {
 				r.checkLook(look) // it shows on what it had
 			}
-			r.left = 0
+			r.Arm(0)
 			r.close()
 		}
 		break
@@ -163,15 +136,15 @@ func (r *crashing) neverAhead(progress []byte) {
 // transaction commits random changes in one of the sources.
 func (r *crashing) transaction() {
 	if r.rng.IntN(3) == 0 {
-		r.sources["billing"].commit(r.changes(r.sources["billing"])...)
+		r.sources["billing"].Commit(r.changes(r.sources["billing"])...)
 		return
 	}
-	r.sources["shop"].commit(r.changes(r.sources["shop"])...)
+	r.sources["shop"].Commit(r.changes(r.sources["shop"])...)
 }
 
-func (r *crashing) changes(s *upstream) (all []pipeline.Change) {
+func (r *crashing) changes(s *intaketest.Source) (all []pipeline.Change) {
 	for range r.rng.IntN(6) {
-		t := s.tables[r.rng.IntN(len(s.tables))]
+		t := s.Tables[r.rng.IntN(len(s.Tables))]
 		id, other := r.rng.IntN(6), r.rng.IntN(6)
 		after := amount(id, other, r.rng.IntN(4))
 		if t == customers {
@@ -228,7 +201,7 @@ func (r *crashing) checkCuts() {
 // faultyLog fails writers' calls before or after their effect.
 type faultyLog struct {
 	log.Log
-	edge func(string) error
+	crash *intaketest.Crash
 }
 
 func (f *faultyLog) Writer(ctx context.Context, id string) (log.Writer, error) {
@@ -236,40 +209,30 @@ func (f *faultyLog) Writer(ctx context.Context, id string) (log.Writer, error) {
 	if err != nil || id != view.WriterID("totals") {
 		return w, err
 	}
-	return &faultyWriter{Writer: w, f: f}, nil
+	return &faultyWriter{Writer: w, crash: f.crash}, nil
 }
 
 type faultyWriter struct {
 	log.Writer
-	f *faultyLog
-}
-
-func (w *faultyWriter) around(what string, effect func() error) error {
-	if err := w.f.edge(what); err != nil {
-		return err
-	}
-	if err := effect(); err != nil {
-		return err
-	}
-	return w.f.edge(what + " done")
+	crash *intaketest.Crash
 }
 
 func (w *faultyWriter) Append(ctx context.Context, recs ...log.Record) error {
-	return w.around("append", func() error { return w.Writer.Append(ctx, recs...) })
+	return w.crash.Around("append", func() error { return w.Writer.Append(ctx, recs...) })
 }
 
 func (w *faultyWriter) Flush(ctx context.Context) (o log.Offsets, err error) {
-	err = w.around("flush", func() error { o, err = w.Writer.Flush(ctx); return err })
+	err = w.crash.Around("flush", func() error { o, err = w.Writer.Flush(ctx); return err })
 	return o, err
 }
 
 func (w *faultyWriter) Commit(ctx context.Context, in *log.Inputs) error {
-	return w.around("commit", func() error { return w.Writer.Commit(ctx, in) })
+	return w.crash.Around("commit", func() error { return w.Writer.Commit(ctx, in) })
 }
 
 // Close after a crash leaves everything as it is: nobody is there to abort.
 func (w *faultyWriter) Close() error {
-	if w.f.edge("close") != nil {
+	if w.crash.Edge("close") != nil {
 		return nil
 	}
 	return w.Writer.Close()

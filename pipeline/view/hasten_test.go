@@ -19,8 +19,8 @@ func TestHasten(t *testing.T) {
 		w.begin()
 		w.start()
 		w.check()
-		shop.commit(put(customers, customer(1, "Ada")))
-		wanted, seen := shop.seq+1, make(chan struct{}, 100)
+		shop.Commit(put(customers, customer(1, "Ada")))
+		wanted, seen := shop.Seq+1, make(chan struct{}, 100)
 		leave := w.task.Hasten(func(at view.Vector) bool {
 			if shopAt(at) == wanted-1 {
 				seen <- struct{}{} // and it is not enough
@@ -28,7 +28,7 @@ func TestHasten(t *testing.T) {
 			return shopAt(at) >= wanted
 		})
 		<-seen
-		shop.commit(put(customers, customer(2, "Bo")))
+		shop.Commit(put(customers, customer(2, "Bo")))
 		w.check()
 		w.wantStory("hydrates: there is none yet, tail 0", "epoch 1: 0 in, 0 out, 1 parts", "epoch 2: 2 in, 2 out, 1 parts")
 		leave()
@@ -43,18 +43,18 @@ func TestHasten(t *testing.T) {
 		w.begin()
 		w.start()
 		w.check()
-		wanted, asked := shop.seq+1, make(chan uint64, 100)
+		wanted, asked := shop.Seq+1, make(chan uint64, 100)
 		defer w.task.Hasten(func(at view.Vector) bool { asked <- shopAt(at); return shopAt(at) >= wanted })()
 		await := func(cut uint64) { // the pace was asked for
 			for <-asked != cut {
 			}
 		}
-		shop.commit(put(customers, customer(1, "Ada")))
+		shop.Commit(put(customers, customer(1, "Ada")))
 		await(wanted)
-		shop.commit(put(customers, customer(2, "Bo")))
+		shop.Commit(put(customers, customer(2, "Bo")))
 		await(wanted + 1)
 		now.Add(4 * 60) // five minutes since the last one began
-		shop.commit(put(customers, customer(3, "Cy")))
+		shop.Commit(put(customers, customer(3, "Cy")))
 		w.until("what was waited for is shown", func(s view.Status) bool { return shopAt(s.Shown.At) >= wanted })
 		if at := w.task.Status().Shown.At; shopAt(at) == wanted {
 			t.Errorf("an epoch came after %s", time.Unix(now.Load(), 0).Sub(time.Unix(0, 0)))

@@ -12,11 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 	"github.com/evertdb/evert/pipeline/view"
-	"github.com/evertdb/evert/schema"
 )
 
 // newKafkaWorld is a world on a cluster in this process.
@@ -51,18 +49,18 @@ func TestPartitions(t *testing.T) {
 	w, admin := kafkaWorld(t)
 	shop := w.sources["shop"]
 	t.Run("R12 joined tables lie in different numbers of partitions", func(t *testing.T) {
-		w.spread("billing", 3)
+		w.sources["billing"].Spread(3)
 		w.begin()
 		for id := range 20 {
-			shop.commit(put(customers, customer(id, "c")))
-			w.sources["billing"].commit(put(payments, amount(100+id, id, id)))
+			shop.Commit(put(customers, customer(id, "c")))
+			w.sources["billing"].Commit(put(payments, amount(100+id, id, id)))
 		}
 		w.start()
 		w.check()
 		w.stop()
 	})
 	t.Run("R12 a topic is given another partition", func(t *testing.T) {
-		shop.commit(put(orders, amount(1, 1, 5)))
+		shop.Commit(put(orders, amount(1, 1, 5)))
 		topic := topicOf("shop", orders)
 		if _, err := admin.CreatePartitions(t.Context(), 1, topic); err != nil {
 			t.Fatal(err)
@@ -73,26 +71,13 @@ func TestPartitions(t *testing.T) {
 			if pipeline.CodeOf(err) != view.CodePartitions || !strings.Contains(err.Error(), topic+": it has 2 partitions, and source shop writes 1") {
 				t.Fatalf("ended with %v", err)
 			}
-			if seq := w.task.Status().Shown.At["shop"].Resume.At.Seq; seq != shop.seq-1 {
-				t.Fatalf("it shows transaction %d of %d, want the one before", seq, shop.seq)
+			if seq := w.task.Status().Shown.At["shop"].Resume.At.Seq; seq != shop.Seq-1 {
+				t.Fatalf("it shows transaction %d of %d, want the one before", seq, shop.Seq)
 			}
 			w.again()
 		}
 		w.fails()
 	})
-}
-
-// spread makes a source write the topics of its tables in so many partitions; it
-// has not begun.
-func (w *world) spread(name string, partitions int) {
-	w.t.Helper()
-	s := w.sources[name]
-	s.sink.Close()
-	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Partitions: partitions} }
-	s.sink = capture.New(s.config)
-	if _, err := s.sink.Open(w.t.Context()); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // TestKafka tells a view's way on a cluster: epochs of two sources, a restart, a
@@ -105,15 +90,15 @@ func TestKafka(t *testing.T) {
 	shop, billing := w.sources["shop"], w.sources["billing"]
 	w.begin()
 	for id := range 8 {
-		shop.commit(put(customers, customer(id, "c")), put(orders, amount(id, id, 5)))
+		shop.Commit(put(customers, customer(id, "c")), put(orders, amount(id, id, 5)))
 	}
 	w.start()
 	w.check()
-	billing.commit(put(payments, amount(20, 1, 3)))
-	shop.commit(truncate(orders), put(orders, amount(30, 2, 7)), remove(customers, customer(5, "c")))
+	billing.Commit(put(payments, amount(20, 1, 3)))
+	shop.Commit(truncate(orders), put(orders, amount(30, 2, 7)), remove(customers, customer(5, "c")))
 	w.check()
 	w.stop()
-	billing.commit(put(payments, amount(21, 2, 4)))
+	billing.Commit(put(payments, amount(21, 2, 4)))
 	w.start()
 	w.check()
 	w.stop()
@@ -146,14 +131,14 @@ func TestFence(t *testing.T) {
 			<-owned
 			w.start()
 			w.check()
-			w.sources["shop"].commit(put(customers, customer(1, "Ada")))
+			w.sources["shop"].Commit(put(customers, customer(1, "Ada")))
 			w.check()
 			leave() // the ownership ends, and the view does not hear of it
 			if err := <-lost; err != nil && !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
 			at := w.frontier().Number
-			w.sources["shop"].commit(put(customers, customer(2, "Bo")))
+			w.sources["shop"].Commit(put(customers, customer(2, "Bo")))
 			if err := w.fails(); !errors.Is(err, log.ErrFenced) {
 				t.Fatalf("ended with %v", err)
 			}

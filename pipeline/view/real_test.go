@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/state/store"
 	"github.com/evertdb/evert/pipeline/state/tuple"
 	"github.com/evertdb/evert/pipeline/view"
@@ -88,7 +89,7 @@ func (w *world) real(dir string) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			rows[keyText(row, []int{0})] = row.Clone()
+			rows[intaketest.KeyText(row, []int{0})] = row.Clone()
 		}
 		return printTable(rows)
 	}
@@ -112,7 +113,7 @@ func realRun(t *testing.T, seed uint64) {
 	w := newWorld(t)
 	w.real(dir)
 	r := &crashing{world: w, rng: rand.New(rand.NewPCG(seed, 9)), copies: []map[string]*contents{{}}}
-	w.config.Log = &faultyLog{Log: w.log, edge: r.edge}
+	w.config.Log = &faultyLog{Log: w.log, crash: &r.Crash}
 	w.config.States = faultyStates{w.config.States, r}
 	w.config.Limits.Rows = 1 + r.rng.IntN(5)
 	w.begin()
@@ -121,11 +122,11 @@ func realRun(t *testing.T, seed uint64) {
 		r.transaction()
 		r.live()
 	}
-	r.left = 0
+	r.Arm(0)
 	w.start()
 	w.check()
 	r.checkCuts()
-	t.Logf("replay: seed %d\n%s", seed, w.story())
+	t.Logf("replay: seed %d\n%s", seed, w.said.Take())
 }
 
 // faultyStates fail before and after each commit of a state.
@@ -155,12 +156,12 @@ type faultyBatch struct {
 }
 
 func (b faultyBatch) Commit(progress []byte) error {
-	if err := b.r.edge("apply"); err != nil {
+	if err := b.r.Edge("apply"); err != nil {
 		return err
 	}
 	b.r.neverAhead(progress)
 	if err := b.Batch.Commit(progress); err != nil {
 		return err
 	}
-	return b.r.edge("applied")
+	return b.r.Edge("applied")
 }

@@ -14,12 +14,12 @@ func TestSince(t *testing.T) {
 	w := newWorld(t)
 	shop := w.sources["shop"]
 	w.begin()
-	shop.commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")), put(customers, customer(3, "Cy")))
+	shop.Commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")), put(customers, customer(3, "Cy")))
 	w.start()
 	w.check() // epoch 1
-	shop.commit(remove(customers, customer(2, "Bo")))
+	shop.Commit(remove(customers, customer(2, "Bo")))
 	w.check() // epoch 2
-	shop.commit(put(orders, amount(10, 3, 5)))
+	shop.Commit(put(orders, amount(10, 3, 5)))
 	w.check() // epoch 3
 	since := func(epoch uint64) (keys []int64, ok bool) {
 		t.Helper()

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/schema"
@@ -16,22 +16,17 @@ import (
 // A record that cannot be read stops the view where it is, says where, and what
 // the view shows stays; without the record it goes on.
 func TestPoison(t *testing.T) {
-	for name, record := range map[string]log.Record{
-		"R09 no schema id":      {Key: []byte("k"), Value: []byte("v")},
-		"R09 an unknown schema": {Key: []byte("\x00\x00\x00\x00\x63k"), Value: []byte("\x00\x00\x00\x00\x63v")},
-		"R09 a torn value":      {Key: []byte("\x00\x00\x00\x00\x01\x02"), Value: []byte("\x00\x00\x00\x00\x02\x00")},
-		"R09 a torn key":        {Key: []byte("\x00\x00\x00\x00\x01\xff")},
-	} {
+	for name, record := range intaketest.Poison() {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.begin()
 			shop := w.sources["shop"]
-			shop.commit(put(customers, customer(1, "Ada")))
+			shop.Commit(put(customers, customer(1, "Ada")))
 			w.start()
 			w.check()
 			before := w.shows()
 			record.TopicPartition = log.TopicPartition{Topic: topicOf("shop", customers)}
-			at := w.sneak(shop, record)
+			at := shop.Sneak(record, put(customers, customer(9, "behind it")))
 			for range 3 { // each Run comes to the same end, and loses nothing
 				err := <-w.done
 				if pipeline.CodeOf(err) != view.CodePoison || !strings.Contains(err.Error(), at) {
@@ -56,30 +51,6 @@ func (w *world) again() {
 	}(w.task, w.done)
 }
 
-// sneak writes a record into a table topic under the source's next frontier, and
-// gives where it lies.
-func (w *world) sneak(s *upstream, r log.Record) string {
-	w.t.Helper()
-	end := w.end(r.Topic)
-	writer, err := w.log.Writer(context.Background(), "sneak")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer writer.Close()
-	if err := writer.Append(context.Background(), r); err != nil {
-		w.t.Fatal(err)
-	}
-	if err := writer.Commit(context.Background(), nil); err != nil {
-		w.t.Fatal(err)
-	}
-	s.commit(put(s.tables[0], customer(9, "behind it")))
-	return pipelineAt(r.Topic, end)
-}
-
-func pipelineAt(topic string, offset int64) string {
-	return topic + "/0 offset " + string(rune('0'+offset))
-}
-
 func (w *world) end(topic string) int64 {
 	infos, err := w.log.Admin().Topics(context.Background(), topic)
 	if err != nil || len(infos) != 1 {
@@ -101,11 +72,11 @@ func TestColumns(t *testing.T) {
 		w := newWorld(t)
 		w.begin()
 		shop := w.sources["shop"]
-		shop.commit(put(customers, customer(1, "Ada")))
+		shop.Commit(put(customers, customer(1, "Ada")))
 		w.start()
 		w.check()
 		newer := with(extra, name)
-		shop.commitAs(put(newer, schema.Row{schema.Int(2), schema.Int(1999), schema.Text([]byte("Bo"))}), customer(2, "Bo"))
+		commitAs(shop, put(newer, schema.Row{schema.Int(2), schema.Int(1999), schema.Text([]byte("Bo"))}), customer(2, "Bo"))
 		w.check()
 	})
 	for what, newer := range map[string]*schema.Table{
@@ -118,7 +89,7 @@ func TestColumns(t *testing.T) {
 			w.begin()
 			w.start()
 			w.check()
-			w.sources["shop"].commitAs(put(newer, schema.Row{schema.Int(2), schema.Null()}), customer(2, "?"))
+			commitAs(w.sources["shop"], put(newer, schema.Row{schema.Int(2), schema.Null()}), customer(2, "?"))
 			if err := w.fails(); pipeline.CodeOf(err) != view.CodeColumn {
 				t.Fatalf("ended with %v", err)
 			}
@@ -127,11 +98,12 @@ func TestColumns(t *testing.T) {
 }
 
 // commitAs carries one change of a table's newer shape, which is row in the old.
-func (s *upstream) commitAs(c pipeline.Change, row schema.Row) {
-	old := s.tables[0]
-	s.commit(c)
-	delete(s.history[s.seq][old.Name], keyText(c.After, old.Key))
-	s.history[s.seq][old.Name][keyText(row, old.Key)] = row
+func commitAs(s *intaketest.Source, c pipeline.Change, row schema.Row) {
+	old := s.Tables[0]
+	s.Commit(c)
+	rows := s.At(s.Seq)[old.Name]
+	delete(rows, intaketest.KeyText(c.After, old.Key))
+	rows[intaketest.KeyText(row, old.Key)] = row
 }
 
 // A failure of SQL on a row stops the view with its code.
@@ -153,10 +125,10 @@ func TestStateLimit(t *testing.T) {
 		w.config.Limits.State = 4 // the toy's state counts its rows: two for each customer
 		w.begin()
 		shop := w.sources["shop"]
-		shop.commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
+		shop.Commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
 		w.start()
 		w.check() // as much as it may
-		shop.commit(put(customers, customer(3, "Cy")))
+		shop.Commit(put(customers, customer(3, "Cy")))
 		grown := w.expect(w.seqs())
 		for range 2 { // each Run finds it so, and takes no epoch more
 			err := w.ended()
@@ -166,7 +138,7 @@ func TestStateLimit(t *testing.T) {
 			if got := w.shows(); got != grown {
 				t.Fatalf("shows\n%s\nwant\n%s", got, grown)
 			}
-			shop.commit(put(customers, customer(4, "Di")))
+			shop.Commit(put(customers, customer(4, "Di")))
 			w.again()
 		}
 		w.fails()
@@ -184,7 +156,7 @@ func TestStateLimitInside(t *testing.T) {
 		for id := from; id <= to; id++ {
 			rows = append(rows, put(customers, customer(id, "Ada")))
 		}
-		w.sources["shop"].commit(rows...)
+		w.sources["shop"].Commit(rows...)
 	}
 	refused := func(t *testing.T, err error, occupies string) {
 		t.Helper()
@@ -247,11 +219,11 @@ func (failingEpoch) Finish(context.Context, func(dataflow.Change) error) error {
 func TestDamage(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
-	w.sources["shop"].commit(put(customers, customer(1, "Ada")))
+	w.sources["shop"].Commit(put(customers, customer(1, "Ada")))
 	w.start()
 	w.check()
 	w.stop()
-	w.story()
+	w.said.Take()
 	t.Run("R07 corruption is mended once", func(t *testing.T) {
 		w.disk.states["one"].damaged = true
 		w.start()
@@ -277,7 +249,7 @@ func TestStaleState(t *testing.T) {
 	t.Run("R06 of another deployment's log", func(t *testing.T) {
 		other := newWorld(t)
 		other.begin()
-		other.sources["shop"].commit(put(customers, customer(7, "stranger")))
+		other.sources["shop"].Commit(put(customers, customer(7, "stranger")))
 		other.start()
 		other.check()
 		other.stop()
@@ -286,7 +258,7 @@ func TestStaleState(t *testing.T) {
 		w.start()
 		w.check()
 		w.stop()
-		w.story()
+		w.said.Take()
 		w.disk.states = other.disk.states
 		w.start()
 		w.check()
@@ -295,40 +267,18 @@ func TestStaleState(t *testing.T) {
 	t.Run("R05 a source that began anew", func(t *testing.T) {
 		w := newWorld(t)
 		w.begin()
-		w.sources["shop"].commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
+		w.sources["shop"].Commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
 		w.start()
 		w.check()
 		w.stop()
-		w.story()
-		w.reset("shop")
-		w.sources["shop"].commit(put(customers, customer(2, "Bo")), put(orders, amount(10, 2, 5)))
-		w.sources["shop"].commit() // a position that it did not have before
+		w.said.Take()
+		w.sources["shop"].Reset()
+		w.sources["shop"].Commit(put(customers, customer(2, "Bo")), put(orders, amount(10, 2, 5)))
+		w.sources["shop"].Commit() // a position that it did not have before
 		w.start()
 		w.check()
 		w.wantStory("goes on, tail 0", "rebuilds: source shop began anew", "hydrates: there is none yet, tail 2", "epoch 2: 4 in, 2 out, 1 parts")
 	})
-}
-
-// reset begins a source anew, as the verb does.
-func (w *world) reset(name string) {
-	w.t.Helper()
-	s := w.sources[name]
-	s.sink.Close()
-	if err := w.log.Admin().Delete(context.Background(), log.FrontierTopic("test", name)); err != nil {
-		w.t.Fatal(err)
-	}
-	s.seq, s.history = 0, map[uint64]map[string]table{0: {}}
-	for _, t := range s.tables {
-		s.history[0][t.Name] = table{}
-	}
-	s.sink = capture.New(s.config)
-	if _, err := s.sink.Open(context.Background()); err != nil {
-		w.t.Fatal(err)
-	}
-	if err := s.sink.Write(context.Background(), pipeline.Batch{Tables: s.tables}); err != nil {
-		w.t.Fatal(err)
-	}
-	s.commit()
 }
 
 // A changed definition is built beside the old one, which is shown until then.
@@ -336,12 +286,12 @@ func TestDefinitionChange(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
 	shop := w.sources["shop"]
-	shop.commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
+	shop.Commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
 	w.start()
 	w.check()
 	before := w.shows()
 	w.stop()
-	w.story()
+	w.said.Take()
 	w.config.Hash = "two"
 	gate := make(chan struct{})
 	w.config.Engine = gated{w.config.Engine, gate}
@@ -353,7 +303,7 @@ func TestDefinitionChange(t *testing.T) {
 		}
 	})
 	t.Run("R16 only what differs is written", func(t *testing.T) {
-		shop.commit(remove(customers, customer(1, "Ada")))
+		shop.Commit(remove(customers, customer(1, "Ada")))
 		at := w.end(viewTopic)
 		close(gate)
 		w.check()
@@ -373,7 +323,7 @@ func TestStill(t *testing.T) {
 		t.Fatalf("of a view that never ran: %v, %v", s, err)
 	}
 	w.begin()
-	w.sources["shop"].commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
+	w.sources["shop"].Commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")))
 	w.start()
 	w.check()
 	before, shown := w.shows(), *w.task.Status().Shown

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/schema"
@@ -13,7 +14,7 @@ import (
 
 func (w *world) wantStory(lines ...string) {
 	w.t.Helper()
-	if got, want := w.story(), strings.Join(lines, "\n"); got != want {
+	if got, want := w.said.Take(), strings.Join(lines, "\n"); got != want {
 		w.t.Fatalf("it said\n%s\nwant\n%s", got, want)
 	}
 }
@@ -24,17 +25,17 @@ func TestEpochs(t *testing.T) {
 	w := newWorld(t)
 	shop, billing := w.sources["shop"], w.sources["billing"]
 	w.begin()
-	shop.commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")), put(orders, amount(10, 1, 5)))
+	shop.Commit(put(customers, customer(1, "Ada")), put(customers, customer(2, "Bo")), put(orders, amount(10, 1, 5)))
 	w.start()
 	w.check()
 	w.wantStory("hydrates: there is none yet, tail 0", "epoch 1: 3 in, 2 out, 1 parts")
-	billing.commit(put(payments, amount(20, 1, 3)))
+	billing.Commit(put(payments, amount(20, 1, 3)))
 	w.check()
-	shop.commit(put(orders, amount(11, 2, 7)), remove(orders, amount(10, 1, 5)))
+	shop.Commit(put(orders, amount(11, 2, 7)), remove(orders, amount(10, 1, 5)))
 	w.check()
 	w.wantStory("epoch 2: 1 in, 1 out, 1 parts", "epoch 3: 3 in, 2 out, 1 parts")
 	w.stop()
-	shop.commit(remove(customers, customer(1, "Ada")))
+	shop.Commit(remove(customers, customer(1, "Ada")))
 	w.start()
 	w.check()
 	w.wantStory("goes on, tail 0", "epoch 4: 2 in, 1 out, 1 parts")
@@ -46,8 +47,8 @@ func TestIdle(t *testing.T) {
 	w.begin()
 	w.start()
 	w.check()
-	w.story()
-	w.sources["shop"].commit()
+	w.said.Take()
+	w.sources["shop"].Commit()
 	w.check()
 	w.wantStory()
 	if got := w.frontier().Number; got != 0 {
@@ -57,7 +58,7 @@ func TestIdle(t *testing.T) {
 	w.config.Limits.IdleCommit = 1
 	w.start()
 	w.check()
-	w.sources["shop"].commit()
+	w.sources["shop"].Commit()
 	w.check()
 	if got := w.frontier().Number; got < 1 {
 		t.Error("a position was never committed")
@@ -66,15 +67,7 @@ func TestIdle(t *testing.T) {
 
 func (w *world) frontier() *log.Frontier {
 	w.t.Helper()
-	fold, err := log.ReadFrontier(context.Background(), w.log, view.FrontierTopic("test", "totals"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	f, ok := fold.Frontier()
-	if !ok {
-		w.t.Fatal("the view has no frontier")
-	}
-	return f
+	return intaketest.Frontier(w.t, w.log, view.FrontierTopic("test", "totals"))
 }
 
 // TestTruncate tells that void rows are gone in one epoch, and those written
@@ -83,10 +76,10 @@ func TestTruncate(t *testing.T) {
 	w := newWorld(t)
 	shop := w.sources["shop"]
 	w.begin()
-	shop.commit(put(customers, customer(1, "Ada")), put(orders, amount(10, 1, 5)), put(orders, amount(11, 1, 6)))
+	shop.Commit(put(customers, customer(1, "Ada")), put(orders, amount(10, 1, 5)), put(orders, amount(11, 1, 6)))
 	w.start()
 	w.check()
-	shop.commit(put(orders, amount(12, 1, 9)), truncate(orders), put(orders, amount(13, 1, 1)))
+	shop.Commit(put(orders, amount(12, 1, 9)), truncate(orders), put(orders, amount(13, 1, 1)))
 	w.check()
 	w.stop()
 	w.disk.Remove("one")
@@ -101,7 +94,7 @@ func TestParts(t *testing.T) {
 	w.config.Limits.Rows = 2
 	w.begin()
 	for id := range 7 {
-		w.sources["shop"].commit(put(customers, customer(id, "c")))
+		w.sources["shop"].Commit(put(customers, customer(id, "c")))
 	}
 	w.start()
 	w.check()
@@ -117,17 +110,17 @@ func TestHeld(t *testing.T) {
 	t.Run("R23 a table that is not captured", func(t *testing.T) {
 		w := newWorld(t)
 		shop := w.sources["shop"]
-		if err := shop.sink.Write(context.Background(), pipeline.Batch{Tables: []*schema.Table{customers}}); err != nil {
+		if err := shop.Sink.Write(context.Background(), pipeline.Batch{Tables: []*schema.Table{customers}}); err != nil {
 			t.Fatal(err)
 		}
-		shop.commit(put(customers, customer(1, "Ada")))
-		w.sources["billing"].commit(put(payments, amount(20, 1, 3)))
+		shop.Commit(put(customers, customer(1, "Ada")))
+		w.sources["billing"].Commit(put(payments, amount(20, 1, 3)))
 		w.start()
 		w.until("it is held", func(s view.Status) bool { return s.Held != nil && strings.Contains(s.Held.What, "orders") })
 		if look, err := w.task.Look(); look != nil || err != nil {
 			t.Fatalf("a view that was never complete can be read: %v", err)
 		}
-		shop.commit(put(orders, amount(10, 1, 5)))
+		shop.Commit(put(orders, amount(10, 1, 5)))
 		w.check()
 	})
 	t.Run("R23 a topic that is gone", func(t *testing.T) {
@@ -136,7 +129,7 @@ func TestHeld(t *testing.T) {
 		w.start()
 		w.check()
 		w.stop()
-		w.sources["billing"].sink.Close()
+		w.sources["billing"].Close()
 		if err := w.log.Admin().Delete(context.Background(), topicOf("billing", payments), log.FrontierTopic("test", "billing")); err != nil {
 			t.Fatal(err)
 		}

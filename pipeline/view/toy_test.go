@@ -13,6 +13,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/schema"
 )
@@ -27,16 +28,7 @@ type toy struct {
 }
 
 // A table is rows by the text of their key.
-type table map[string]schema.Row
-
-// keyText names a row of ints and texts.
-func keyText(row schema.Row, key []int) string {
-	var b []byte
-	for _, i := range key {
-		b = appendValue(b, row[i])
-	}
-	return string(b)
-}
+type table = intaketest.Rows
 
 func places(n int) []int {
 	all := make([]int, n)
@@ -46,17 +38,7 @@ func places(n int) []int {
 	return all
 }
 
-func appendValue(b []byte, v schema.Value) []byte {
-	switch v.Kind() {
-	case schema.KindInt:
-		return binary.BigEndian.AppendUint64(append(b, 'i'), uint64(v.Int()))
-	case schema.KindText:
-		b = binary.BigEndian.AppendUint32(append(b, 't'), uint32(len(v.Ref())))
-		return append(b, v.Ref()...)
-	}
-	return append(b, 'n')
-}
-
+// parseRow reads what intaketest.AppendValue wrote of each value.
 func parseRow(b []byte) schema.Row {
 	var row schema.Row
 	for len(b) > 0 {
@@ -102,7 +84,7 @@ func (y *toy) Begin(r dataflow.Reader, w dataflow.Writer) (view.Epoch, error) {
 }
 
 func (y *toy) Result(r dataflow.Reader, key schema.Row) (schema.Row, bool, error) {
-	v, ok, err := r.Get(stateKey(0, keyText(key, places(len(key)))))
+	v, ok, err := r.Get(stateKey(0, intaketest.KeyText(key, places(len(key)))))
 	if !ok || err != nil {
 		return nil, false, err
 	}
@@ -116,12 +98,12 @@ type toyEpoch struct {
 }
 
 func (e *toyEpoch) Upsert(input int, row schema.Row) error {
-	e.after[input+1][keyText(row, e.plan.Inputs[input].Key)] = row.Clone()
+	e.after[input+1][intaketest.KeyText(row, e.plan.Inputs[input].Key)] = row.Clone()
 	return nil
 }
 
 func (e *toyEpoch) Delete(input int, key schema.Row) error {
-	delete(e.after[input+1], keyText(key, places(len(key))))
+	delete(e.after[input+1], intaketest.KeyText(key, places(len(key))))
 	return nil
 }
 
@@ -172,7 +154,7 @@ func (e *toyEpoch) write(key []byte, row schema.Row) error {
 	}
 	var b []byte
 	for _, v := range row {
-		b = appendValue(b, v)
+		b = intaketest.AppendValue(b, v)
 	}
 	return e.w.Put(key, b)
 }

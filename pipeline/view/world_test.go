@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,12 +16,13 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/dataflow"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
-	"github.com/evertdb/evert/schema/registry"
+	"github.com/evertdb/evert/schema/registry/registrytest"
 )
 
 // The tables: customers and their orders in one source, payments in another. The
@@ -79,7 +79,7 @@ func result(tables []table) table {
 			}
 		}
 		row := schema.Row{c[0], c[1], schema.Int(n), schema.Int(spent), schema.Int(paid)}
-		out[keyText(row, []int{0})] = row
+		out[intaketest.KeyText(row, []int{0})] = row
 	}
 	return out
 }
@@ -88,16 +88,14 @@ func result(tables []table) table {
 type world struct {
 	t       testing.TB
 	log     log.Log
-	reg     *memRegistry
-	sources map[string]*upstream
+	sources map[string]*intaketest.Source
 	disk    *disk
 	config  view.Config
 	task    *view.Task
 	cancel  context.CancelFunc
 	done    chan error
 	print   func(*view.Look) string // what a look holds
-	said    []string                // by the events, for stories
-	mu      sync.Mutex
+	said    intaketest.Story        // by the events
 }
 
 func newWorld(t testing.TB) *world {
@@ -110,13 +108,15 @@ func newWorld(t testing.TB) *world {
 }
 
 func newWorldOn(t testing.TB, l log.Log) *world {
-	w := &world{t: t, log: l, reg: &memRegistry{}, sources: map[string]*upstream{}, disk: newDisk()}
-	w.sources["shop"] = w.source("shop", customers, orders)
-	w.sources["billing"] = w.source("billing", payments)
+	reg := &registrytest.InMemory{}
+	w := &world{t: t, log: l, sources: map[string]*intaketest.Source{}, disk: newDisk()}
+	c := capture.Config{Log: l, Registry: reg}
+	w.sources["shop"] = intaketest.NewSource(t, "shop", c, customers, orders)
+	w.sources["billing"] = intaketest.NewSource(t, "billing", c, payments)
 	p := plan()
 	w.config = view.Config{
 		Deployment: "test", Name: "totals", Plan: p, Hash: "one", Topics: []string{topicOf("shop", customers), topicOf("shop", orders), topicOf("billing", payments)},
-		Log: l, Registry: w.reg, Engine: &toy{plan: p, result: result}, States: w.disk, Limits: view.Limits{Interval: time.Microsecond, IdleCommit: time.Hour},
+		Log: l, Registry: reg, Engine: &toy{plan: p, result: result}, States: w.disk, Limits: view.Limits{Interval: time.Microsecond, IdleCommit: time.Hour},
 	}
 	w.print = func(look *view.Look) string { return printLook(t, look) }
 	t.Cleanup(w.kill)
@@ -167,7 +167,7 @@ func (w *world) close() {
 // kill ends it whatever it does.
 func (w *world) kill() {
 	for _, s := range w.sources {
-		s.sink.Close()
+		s.Close()
 	}
 	if w.task != nil {
 		w.cancel()
@@ -198,11 +198,7 @@ func (w *world) ended() error {
 }
 
 func (w *world) events(e view.Events) view.Events {
-	tell := func(format string, args ...any) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.said = append(w.said, fmt.Sprintf(format, args...))
-	}
+	tell := w.said.Tell
 	e.Opened = func(o view.Opening) {
 		switch {
 		case o.Hydrating:
@@ -225,15 +221,6 @@ func (w *world) events(e view.Events) view.Events {
 	return e
 }
 
-// story gives what was said since it was last asked.
-func (w *world) story() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	text := strings.Join(w.said, "\n")
-	w.said = nil
-	return text
-}
-
 // until waits for a status.
 func (w *world) until(what string, is func(view.Status) bool) {
 	w.t.Helper()
@@ -246,9 +233,9 @@ func (w *world) until(what string, is func(view.Status) bool) {
 		select {
 		case <-moved:
 		case err := <-w.done:
-			w.t.Fatalf("waiting until %s: the view ended with %v\n%s", what, err, w.story())
+			w.t.Fatalf("waiting until %s: the view ended with %v\n%s", what, err, w.said.Take())
 		case <-limit:
-			w.t.Fatalf("waiting until %s: %+v\n%s", what, w.task.Status(), w.story())
+			w.t.Fatalf("waiting until %s: %+v\n%s", what, w.task.Status(), w.said.Take())
 		}
 	}
 }
@@ -261,7 +248,7 @@ func (w *world) caughtUp() {
 
 func (w *world) isAt(at view.Vector) bool {
 	for name, s := range w.sources {
-		if at[name].Resume.At.Seq != s.seq {
+		if at[name].Resume.At.Seq != s.Seq {
 			return false
 		}
 	}
@@ -284,14 +271,14 @@ func (w *world) check() {
 func (w *world) seqs() map[string]uint64 {
 	at := map[string]uint64{}
 	for name, s := range w.sources {
-		at[name] = s.seq
+		at[name] = s.Seq
 	}
 	return at
 }
 
 // expect is the view's SQL over the sources as they were.
 func (w *world) expect(at map[string]uint64) string {
-	shop, billing := w.sources["shop"].history[at["shop"]], w.sources["billing"].history[at["billing"]]
+	shop, billing := w.sources["shop"].At(at["shop"]), w.sources["billing"].At(at["billing"])
 	return printTable(result([]table{carry(shop["customers"], 0, 1), carry(shop["orders"], 0, 2, 3), carry(billing["payments"], 0, 2, 3)}))
 }
 
@@ -385,7 +372,7 @@ func (w *world) fold(rows table, r *log.Record) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	name := keyText(key, []int{0})
+	name := intaketest.KeyText(key, []int{0})
 	if r.Value == nil {
 		if rows[name] == nil {
 			w.t.Fatalf("%s offset %d buries a row that is not there", r.TopicPartition, r.Offset)
@@ -412,73 +399,10 @@ func (w *world) codec() *avro.Codec {
 	return c
 }
 
-// upstream is a source: its capture, and what its database held after each
-// transaction.
-type upstream struct {
-	t       testing.TB
-	name    string
-	config  capture.Config
-	sink    *capture.Sink
-	tables  []*schema.Table
-	seq     uint64
-	history map[uint64]map[string]table
-}
-
-func (w *world) source(name string, tables ...*schema.Table) *upstream {
-	s := &upstream{t: w.t, name: name, tables: tables, history: map[uint64]map[string]table{0: {}}}
-	for _, t := range tables {
-		s.history[0][t.Name] = table{}
-	}
-	s.config = capture.Config{Deployment: "test", Source: name, Connector: "postgresql", Prefix: name, Version: "0", Log: w.log, Registry: w.reg,
-		Now: func() time.Time { return time.Unix(1_000_000, 0) }}
-	s.sink = capture.New(s.config)
-	if _, err := s.sink.Open(context.Background()); err != nil {
-		w.t.Fatal(err)
-	}
-	return s
-}
-
 // begin commits the empty tables.
 func (w *world) begin() {
-	for _, s := range w.sources {
-		if err := s.sink.Write(context.Background(), pipeline.Batch{Tables: s.tables}); err != nil {
-			w.t.Fatal(err)
-		}
-		s.commit()
-	}
-}
-
-// commit carries one transaction.
-func (s *upstream) commit(changes ...pipeline.Change) {
-	s.t.Helper()
-	tx := &pipeline.Tx{Position: pipeline.Position{Seq: s.seq + 1, Native: fmt.Sprint("0/", s.seq+1)}, ID: 700 + s.seq}
-	now := map[string]table{}
-	for name, t := range s.history[s.seq] {
-		now[name] = maps.Clone(t)
-	}
-	for i := range changes {
-		changes[i].Tx, changes[i].Row = tx, uint32(i)
-		follow(now[changes[i].Table.Name], &changes[i])
-	}
-	if err := s.sink.Write(context.Background(), pipeline.Batch{Changes: changes}); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := s.sink.Commit(context.Background(), pipeline.Resume{At: tx.Position, State: []byte("state")}); err != nil {
-		s.t.Fatal(err)
-	}
-	s.seq++
-	s.history[s.seq] = now
-}
-
-func follow(t table, c *pipeline.Change) {
-	if c.Before != nil {
-		delete(t, keyText(c.Before, c.Table.Key))
-	}
-	if c.After != nil {
-		t[keyText(c.After, c.Table.Key)] = c.After
-	}
-	if c.Op == pipeline.Truncate {
-		clear(t)
+	for _, name := range slices.Sorted(maps.Keys(w.sources)) {
+		w.sources[name].Begin()
 	}
 }
 
@@ -492,56 +416,4 @@ func remove(t *schema.Table, before schema.Row) pipeline.Change {
 
 func truncate(t *schema.Table) pipeline.Change {
 	return pipeline.Change{Table: t, Op: pipeline.Truncate}
-}
-
-// memRegistry gives ids in the order of registration and outlives every crash.
-type memRegistry struct {
-	mu     sync.Mutex
-	texts  []string
-	latest map[string]int
-}
-
-func (m *memRegistry) Register(_ context.Context, subject, text string) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.latest == nil {
-		m.latest = map[string]int{}
-	}
-	id := slices.Index(m.texts, text) + 1
-	if id == 0 {
-		m.texts = append(m.texts, text)
-		id = len(m.texts)
-	}
-	m.latest[subject] = id
-	return id, nil
-}
-
-func (m *memRegistry) Lookup(ctx context.Context, subject, text string) (int, error) {
-	return m.Register(ctx, subject, text)
-}
-
-func (m *memRegistry) Latest(_ context.Context, subject string) (int, string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	id, ok := m.latest[subject]
-	if !ok {
-		return 0, "", registry.ErrNotFound
-	}
-	return id, m.texts[id-1], nil
-}
-
-func (m *memRegistry) Delete(_ context.Context, subject string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.latest, subject)
-	return nil
-}
-
-func (m *memRegistry) Schema(_ context.Context, id int) (string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if id < 1 || id > len(m.texts) {
-		return "", fmt.Errorf("schema %d: %w", id, registry.ErrNotFound)
-	}
-	return m.texts[id-1], nil
 }
