@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,18 +44,7 @@ func (c *contract) New(testing.TB) pipeline.Source { return New(c.config) }
 func (c *contract) Commit(_ testing.TB, ops ...sourcetest.Op) string {
 	sql := []string{"BEGIN"}
 	for _, op := range ops {
-		switch op.Do {
-		case pipeline.Create:
-			sql = append(sql, fmt.Sprintf("INSERT INTO items VALUES (%d, '%s')", op.ID, op.V))
-		case pipeline.Delete:
-			sql = append(sql, fmt.Sprintf("DELETE FROM items WHERE id = %d", op.ID))
-		default:
-			to := op.To
-			if to == 0 {
-				to = op.ID
-			}
-			sql = append(sql, fmt.Sprintf("UPDATE items SET id = %d, v = '%s' WHERE id = %d", to, op.V, op.ID))
-		}
+		sql = append(sql, op.SQL())
 	}
 	c.do(append(sql, "COMMIT")...)
 	return c.place()

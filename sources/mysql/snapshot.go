@@ -154,7 +154,7 @@ func (s *Source) copyTables(ctx context.Context, workers []*copier) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	work := make(chan piece)
-	rate := &pace{rate: s.config.MaxRate}
+	rate := &handover.Pace{Rate: s.config.MaxRate}
 	var group sync.WaitGroup
 	for _, w := range workers {
 		group.Add(1)
@@ -254,7 +254,7 @@ func split(column string, low, high *big.Int, n int64) []string {
 }
 
 // copy reads one piece into batches.
-func (w *copier) copy(ctx context.Context, p piece, rate *pace) error {
+func (w *copier) copy(ctx context.Context, p piece, rate *handover.Pace) error {
 	rel := w.source.tables.find(p.table.TableName)
 	sh := rel.shape
 	var list []string
@@ -291,7 +291,7 @@ func unwrapped(err error) error {
 type filler struct {
 	source *Source
 	rel    *relation
-	rate   *pace
+	rate   *handover.Pace
 	out    *handover.Batch
 }
 
@@ -311,7 +311,7 @@ func (f *filler) add(ctx context.Context, fields []mysql.FieldValue) error {
 		row[i] = v
 	}
 	*f.out.Add() = pipeline.Change{Table: f.rel.shape.table, Op: pipeline.Read, After: row, Tx: &f.source.a.noTx}
-	if wait := f.rate.take(f.out.Bytes.Used()-before+8*len(fields), time.Now()); wait > 0 {
+	if wait := f.rate.Take(f.out.Bytes.Used()-before+8*len(fields), time.Now()); wait > 0 {
 		if err := f.source.life.Sleep(wait); err != nil {
 			return err
 		}

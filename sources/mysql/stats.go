@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"sync"
-	"time"
 
 	"github.com/evertdb/evert/pipeline"
 )
@@ -99,26 +98,4 @@ func (s *Source) Stats() Stats {
 	out.LeftOut = append([]*pipeline.Refusal(nil), out.LeftOut...)
 	_, out.QueueBytes = s.queue.Fill()
 	return out
-}
-
-// A pace spreads bytes over time. Its zero value does not slow anything.
-type pace struct {
-	mu   sync.Mutex
-	rate int64
-	free time.Time // when the next bytes may go
-}
-
-// take gives how long to wait before n more bytes.
-func (p *pace) take(n int, now time.Time) time.Duration {
-	if p.rate <= 0 {
-		return 0
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.free.Before(now) {
-		p.free = now
-	}
-	wait := p.free.Sub(now)
-	p.free = p.free.Add(time.Duration(float64(n) / float64(p.rate) * float64(time.Second)))
-	return wait
 }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -32,18 +31,7 @@ func (c *contract) New(testing.TB) pipeline.Source { return New(c.config) }
 func (c *contract) Commit(t testing.TB, ops ...sourcetest.Op) string {
 	var sql strings.Builder
 	for _, op := range ops {
-		switch op.Do {
-		case pipeline.Create:
-			fmt.Fprintf(&sql, "INSERT INTO items VALUES (%d, '%s');", op.ID, op.V)
-		case pipeline.Delete:
-			fmt.Fprintf(&sql, "DELETE FROM items WHERE id = %d;", op.ID)
-		default:
-			to := op.To
-			if to == 0 {
-				to = op.ID
-			}
-			fmt.Fprintf(&sql, "UPDATE items SET id = %d, v = '%s' WHERE id = %d;", to, op.V, op.ID)
-		}
+		sql.WriteString(op.SQL() + ";")
 	}
 	c.do("%s", "BEGIN;"+sql.String()+"COMMIT")
 	return c.get("SELECT pg_current_wal_lsn()")

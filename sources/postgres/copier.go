@@ -24,7 +24,7 @@ func (s *shape) binary() bool {
 type copier struct {
 	source *Source
 	tx     *pipeline.Tx
-	pace   *pace
+	pace   *handover.Pace
 
 	ctx    context.Context // of the running copy
 	chunk  chunk
@@ -106,7 +106,7 @@ func (w *copier) Write(p []byte) (int, error) {
 	}
 	w.rest = append(w.rest[:0], rest...)
 	w.read.bytes += int64(len(p))
-	return len(p), w.pace.wait(w.ctx, len(p))
+	return len(p), w.pace.Wait(w.ctx, len(p))
 }
 
 func (w *copier) row(fields [][]byte) error {

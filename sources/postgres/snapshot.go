@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // snapshot copies all tables as they are at the place where the slot begins, so
@@ -201,7 +202,7 @@ func (s *Source) copyTables(ctx context.Context, snapshot string, point lsn, beg
 		work <- c
 	}
 	close(work)
-	pace := &pace{rate: s.config.MaxRate}
+	pace := &handover.Pace{Rate: s.config.MaxRate}
 	var group sync.WaitGroup
 	for n := range min(s.config.SnapshotWorkers, max(1, len(chunks))) {
 		w := &copier{source: s, tx: &pipeline.Tx{Commit: uint64(point), At: began}, pace: pace}

@@ -39,6 +39,21 @@ type Op struct {
 	V  string // Create, Update
 }
 
+// SQL is the statement of an Op, without a semicolon.
+func (op Op) SQL() string {
+	switch op.Do {
+	case pipeline.Create:
+		return fmt.Sprintf("INSERT INTO items VALUES (%d, '%s')", op.ID, op.V)
+	case pipeline.Delete:
+		return fmt.Sprintf("DELETE FROM items WHERE id = %d", op.ID)
+	}
+	to := op.To
+	if to == 0 {
+		to = op.ID
+	}
+	return fmt.Sprintf("UPDATE items SET id = %d, v = '%s' WHERE id = %d", to, op.V, op.ID)
+}
+
 // A Backend is one database with the table items, empty at first.
 type Backend interface {
 	// New gives a source over the database, not opened; batches should be small,
