@@ -129,13 +129,13 @@ func (v *View) StandingBy() {
 	}
 }
 
-// Owning notes that it is this daemon's turn.
+// Owning notes that it is this daemon's turn. The view does not run before Running.
 func (v *View) Owning() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.standing = time.Time{}
 	if v.problem == nil {
-		v.turn(Streaming)
+		v.turn(Starting)
 	}
 }
 
