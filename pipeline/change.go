@@ -102,11 +102,16 @@ func (c *Change) KeyChanged() bool {
 // table, so that its topic exists also without rows, and later ones name new
 // shapes before their first row.
 //
-// Stopped are tables that a transform has given up: their changes are not among
-// those of this batch, nor of later ones.
+// Stopped are tables that a transform, or the source itself, has given up: their
+// changes are not among those of this batch, nor of later ones, until a copy of them
+// begins.
+//
+// Copies say which tables' copies begin or are done, see Copier. A batch that has any
+// has no changes, and Tables, Stopped and Copies count in this order.
 type Batch struct {
 	Tables  []*schema.Table
 	Stopped []TableStop
+	Copies  []TableCopy
 	Changes []Change
 	End     *Resume
 	Bytes   int       // rough size of the rows, for bounds

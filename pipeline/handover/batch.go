@@ -18,6 +18,8 @@ import (
 //	                            Whole, WholeEnd   PartEnd
 type Batch struct {
 	Tables   []*schema.Table
+	Stopped  []pipeline.TableStop
+	Copies   []pipeline.TableCopy // a batch that has any has no changes
 	Changes  []pipeline.Change
 	Whole    int              // Changes[:Whole] are whole transactions
 	WholeEnd *pipeline.Resume // nil: nothing ends in this batch
@@ -47,7 +49,7 @@ func (b *Batch) Add() *pipeline.Change {
 
 // Empty reports whether there is nothing to hand over.
 func (b *Batch) Empty() bool {
-	return len(b.Changes) == 0 && len(b.Tables) == 0 && b.WholeEnd == nil
+	return len(b.Changes) == 0 && len(b.Tables) == 0 && len(b.Stopped) == 0 && len(b.Copies) == 0 && b.WholeEnd == nil
 }
 
 // EndWhole marks the end of a transaction.
@@ -85,7 +87,7 @@ func (b *Batch) Reset() {
 		b.Rows.Reset()
 	}
 	b.Bytes.Reset()
-	b.Tables, b.Changes = nil, b.Changes[:0]
+	b.Tables, b.Stopped, b.Copies, b.Changes = nil, nil, nil, b.Changes[:0]
 	b.Whole, b.WholeEnd, b.WholeAt, b.PartEnd, b.Snapshot = 0, nil, time.Time{}, nil, false
 	b.Borrowed, b.memory = 0, 0
 }

@@ -49,7 +49,7 @@ func (q *Queue) give(b *Batch) pipeline.Batch {
 	if q.config.Taken != nil {
 		q.config.Taken()
 	}
-	out := pipeline.Batch{Tables: b.Tables, Changes: b.Changes, End: b.PartEnd, Bytes: q.config.Weigh(b), At: b.WholeAt}
+	out := pipeline.Batch{Tables: b.Tables, Stopped: b.Stopped, Copies: b.Copies, Changes: b.Changes, End: b.PartEnd, Bytes: q.config.Weigh(b), At: b.WholeAt}
 	if b.WholeEnd != nil {
 		out.Changes, out.End = b.Changes[:b.Whole], b.WholeEnd
 		if len(b.Changes) > b.Whole {
