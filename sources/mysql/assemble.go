@@ -143,7 +143,7 @@ func (a *assembler) content(e *replication.BinlogEvent) error {
 	case replication.PARTIAL_UPDATE_ROWS_EVENT:
 		return a.partial(a.framing.body(e))
 	case replication.EXECUTE_LOAD_QUERY_EVENT:
-		return a.unreadable(t)
+		return a.loaded(a.framing.body(e))
 	}
 	if _, ok := rowsOp(t); ok {
 		return a.inside(e, func(body []byte) error { return a.rowsEvent(t, uint64(e.Header.LogPos), body) })
@@ -182,10 +182,23 @@ func ignored(t replication.EventType) bool {
 
 // unreadable refuses an event whose meaning is not known: it may change rows (M14).
 func (a *assembler) unreadable(t replication.EventType) error {
-	if t == replication.EXECUTE_LOAD_QUERY_EVENT {
-		return statementRefused(a.config, a.where(), "LOAD DATA was logged as a statement")
-	}
 	return &pipeline.Refusal{Code: CodeEvent, Where: a.where(), What: fmt.Sprintf("the log has an event of type %d (%s), which cannot be read", t, t), Mend: a.config.reset()}
+}
+
+// loaded takes a LOAD DATA that was logged as a statement (M06).
+//
+//	u32 thread | u32 seconds | u8 length of database | u16 | u16 length of status | 13 bytes of the file | status | database 0 | text
+func (a *assembler) loaded(body []byte) error {
+	const head = 26
+	if len(body) < head {
+		return a.unreadable(replication.EXECUTE_LOAD_QUERY_EVENT)
+	}
+	database := head + int(binary.LittleEndian.Uint16(body[11:]))
+	text := database + int(body[8]) + 1
+	if len(body) < text {
+		return a.unreadable(replication.EXECUTE_LOAD_QUERY_EVENT)
+	}
+	return a.statement(statement{kind: stRows}, string(body[database:text-1]), string(body[text:]))
 }
 
 // partial refuses an update of which the log holds a part of a JSON document (M31).
@@ -195,10 +208,10 @@ func (a *assembler) partial(body []byte) error {
 	if err != nil || a.skip || m == nil || m.rel == nil {
 		return err
 	}
-	return &pipeline.Refusal{
+	return a.stop(m.rel, &pipeline.Refusal{
 		Code: CodePartialJSON, Where: m.rel.String(), What: "an update holds parts of a JSON document, which a session asked for with binlog_row_value_options",
-		Mend: a.config.reset("SET GLOBAL binlog_row_value_options = '';"),
-	}
+		Mend: a.config.again("SET GLOBAL binlog_row_value_options = '';"),
+	})
 }
 
 func (a *assembler) where() string {

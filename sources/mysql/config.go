@@ -125,7 +125,10 @@ func (c *Config) keyOf(t TableName) []string {
 	return c.Keys(t.Database, t.Table)
 }
 
-// reset is the mend of what only a new copy repairs.
+// reset is the mend of what only a new copy of all tables repairs.
 func (c *Config) reset(first ...string) string {
 	return strings.Join(append(first, c.ResetCommand), "\n")
 }
+
+// again is the mend of what a new copy of one table repairs.
+func (c *Config) again(first ...string) string { return c.reset(first...) }

@@ -30,12 +30,17 @@
 // Resume.State holds what the columns of each table were at its place, so that a row is
 // read with the columns of its own position, also today from an old log (I6). The log
 // describes them before each statement's rows (binlog_row_metadata=FULL). A change that
-// earlier rows do not follow without a word in the log is refused: see shape.follows.
+// earlier rows do not follow without a word in the log stops the table: see shape.follows.
+//
+// # Tables that stop
+//
+// What concerns one table stops that table alone (I8): a definition that its earlier rows
+// do not follow, rows changed without a word in the log, a value that cannot be kept.
+// Resume.State remembers it, so that no restart brings back a table with a hole.
 //
 // # What is weaker than it should be
 //
-// Whatever concerns one table ends the source, and not that table alone. XA rows that
-// wait are kept in memory alone. The swap of tables by online schema changes, cascades of
+// XA rows that wait are kept in memory alone. The swap of tables by online schema changes, cascades of
 // foreign keys, and changes by triggers under binlog_format=STATEMENT of another database
 // are refused or not seen, never synthesised.
 package mysql

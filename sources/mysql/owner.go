@@ -27,8 +27,11 @@ func (s *Source) own() {
 // begin announces the tables and copies them, or announces them alone.
 func (s *Source) begin() error {
 	b := s.queue.Get()
-	for _, k := range s.tables.kept() {
-		b.Tables = append(b.Tables, s.tables.find(k.TableName).shape.table)
+	for _, rel := range s.tables.all() {
+		b.Tables = append(b.Tables, rel.shape.table)
+		if rel.stopped != nil {
+			b.Stopped = append(b.Stopped, pipeline.TableStop{Table: rel.shape.table, Why: rel.stopped})
+		}
 	}
 	if s.a.state.Copied {
 		return s.queue.Put(s.life.Ended, b)

@@ -20,13 +20,14 @@ type reader struct {
 	place  pipeline.Resume
 	ends   []pipeline.Resume
 	rows   map[string]map[string]string
-	log    []string // changes behind the snapshot
+	log    []string                     // changes behind the snapshot
+	stops  map[string]*pipeline.Refusal // tables that stopped, by name
 }
 
 // open opens a source.
 func (d *db) open(c Config, from pipeline.Resume) *reader {
 	d.Helper()
-	r := &reader{db: d, source: New(c), place: from, rows: map[string]map[string]string{}}
+	r := &reader{db: d, source: New(c), place: from, rows: map[string]map[string]string{}, stops: map[string]*pipeline.Refusal{}}
 	d.Cleanup(func() { _ = r.source.Close() })
 	ctx, cancel := context.WithTimeout(d.Context(), 20*time.Second)
 	defer cancel()
@@ -57,7 +58,13 @@ func (r *reader) next() error {
 	if err != nil {
 		return err
 	}
+	for _, s := range b.Stopped {
+		r.stops[s.Table.Name] = s.Why
+	}
 	for i := range b.Changes {
+		if name := b.Changes[i].Table.Name; r.stops[name] != nil {
+			r.Errorf("a change of %s behind its stop", name)
+		}
 		r.fold(&b.Changes[i])
 	}
 	if b.End != nil {

@@ -22,7 +22,3 @@ func gtidOff() error {
 		Mend: "SET PERSIST enforce_gtid_consistency = ON;\nSET PERSIST gtid_mode = OFF_PERMISSIVE;\nSET PERSIST gtid_mode = ON_PERMISSIVE;\nSET PERSIST gtid_mode = ON;",
 	}
 }
-
-func statementRefused(c *Config, where, what string) error {
-	return &pipeline.Refusal{Code: CodeStatement, Where: where, What: what + ", so that its rows are not in the log", Mend: c.reset("SET GLOBAL binlog_format = 'ROW';")}
-}

@@ -2,7 +2,9 @@ package mysql
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,11 +23,15 @@ type relations struct {
 // A relation is a captured table at the place that was read to.
 type relation struct {
 	TableName
-	shape   *shape // nil: made since the start, and not described yet
-	current bool   // its description in the log was compared with shape since the last ALTER
-	stale   bool   // it was altered, and not described since
-	kept    bool   // its key is that of the configuration
+	shape   *shape            // nil: made since the start, and not described yet
+	current bool              // its description in the log was compared with shape since the last ALTER
+	stale   bool              // it was altered, and not described since
+	kept    bool              // its key is that of the configuration
+	stopped *pipeline.Refusal // why it was given up; nil: it goes on
 }
+
+// streams reports whether changes of the table are given.
+func (r *relation) streams() bool { return r.stopped == nil }
 
 func newRelations(c *collations, fold bool) *relations {
 	return &relations{byName: map[TableName]*relation{}, databases: map[string]bool{}, fold: fold, collations: c}
@@ -46,15 +52,29 @@ func (r *relations) add(rel *relation) {
 	r.databases[r.folded(rel.TableName).Database] = true
 }
 
+// all gives the tables in a fixed order.
+func (r *relations) all() []*relation {
+	return slices.SortedFunc(maps.Values(r.byName), func(a, b *relation) int { return strings.Compare(a.String(), b.String()) })
+}
+
+// stops gives the tables that were given up, for a state.
+func (r *relations) stops() (out []stop) {
+	for _, rel := range r.all() {
+		if rel.stopped != nil {
+			out = append(out, stopOf(rel.TableName, rel.stopped))
+		}
+	}
+	return out
+}
+
 // kept gives the tables for a state, in a fixed order.
 func (r *relations) kept() []keptTable {
 	var out []keptTable
-	for _, rel := range r.byName {
+	for _, rel := range r.all() {
 		if rel.shape != nil {
 			out = append(out, rel.shape.kept())
 		}
 	}
-	slices.SortFunc(out, func(a, b keptTable) int { return strings.Compare(a.String(), b.String()) })
 	return out
 }
 
@@ -68,7 +88,7 @@ func (s *Source) describes(m *tableMap) (*shape, error) {
 		if rel.stale || !rel.shape.sameImage(m) {
 			return nil, &pipeline.Refusal{
 				Code: CodeRowMetadata, Where: rel.String(), What: "it was altered, and the log does not name its columns (binlog_row_metadata)",
-				Mend: s.config.reset("SET GLOBAL binlog_row_metadata = 'FULL';"),
+				Mend: s.config.again("SET GLOBAL binlog_row_metadata = 'FULL';"),
 			}
 		}
 		return rel.shape, nil
@@ -172,8 +192,14 @@ func (s *Source) describesNew(rel *relation, m *tableMap) (*shape, error) {
 	if err != nil {
 		return nil, err
 	}
+	sh, err := s.newShape(rel.TableName, m.columns, key)
+	var why *pipeline.Refusal
+	if errors.As(err, &why) {
+		s.leaveOut(why)
+		return nil, nil
+	}
 	s.config.Log.Info("table was made and is captured", "table", rel.String())
-	return s.newShape(rel.TableName, m.columns, key)
+	return sh, err
 }
 
 // says does what a statement of the log means for captured tables, and gives those that
@@ -188,15 +214,9 @@ func (s *Source) says(st statement, database, text string) (emptied []*relation,
 	case stRows:
 		return nil, s.rowsAsText(database, text)
 	case stUnknown:
-		if s.concerns(database, text) && mentions(text, s.isTable) {
-			return nil, &pipeline.Refusal{Code: CodeEvent, Where: s.a.where(), What: "the log has a statement that is not known and names a captured table", Mend: s.config.reset()}
-		}
-		return nil, nil
+		return nil, s.unknown(database, text)
 	case stDropAll:
-		if name := s.tables.folded(st.tables[0]).Database; s.tables.databases[name] {
-			return nil, s.changed(TableName{name, "*"}, "the database was dropped")
-		}
-		return nil, nil
+		return nil, s.dropAll(st.tables[0])
 	}
 	for i, name := range st.tables {
 		rel, err := s.defines(st, i, name)
@@ -210,6 +230,44 @@ func (s *Source) says(st statement, database, text string) (emptied []*relation,
 	return emptied, nil
 }
 
+// unknown gives up the tables that a statement names which is not known.
+func (s *Source) unknown(database, text string) error {
+	if !s.concerns(database, text) {
+		return nil
+	}
+	return s.stopAll(func(rel *relation) *pipeline.Refusal {
+		if !mentions(text, rel.isCalled) {
+			return nil
+		}
+		return &pipeline.Refusal{Code: CodeEvent, Where: rel.String(), What: s.a.where() + " has a statement that is not known and names it", Mend: s.config.again()}
+	})
+}
+
+// dropAll gives up the tables of a database that was dropped.
+func (s *Source) dropAll(database TableName) error {
+	return s.stopAll(func(rel *relation) *pipeline.Refusal {
+		if s.tables.folded(rel.TableName).Database != s.tables.folded(database).Database {
+			return nil
+		}
+		return s.changed(rel.TableName, "the database was dropped")
+	})
+}
+
+// stopAll gives up the tables for which there is a reason.
+func (s *Source) stopAll(why func(*relation) *pipeline.Refusal) error {
+	for _, rel := range s.tables.all() {
+		if rel.shape == nil || !rel.streams() {
+			continue
+		}
+		if r := why(rel); r != nil {
+			if err := s.a.stop(rel, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // defines does what a definition means for the i-th table that it names.
 func (s *Source) defines(st statement, i int, name TableName) (emptied *relation, err error) {
 	rel := s.tables.find(name)
@@ -217,7 +275,7 @@ func (s *Source) defines(st statement, i int, name TableName) (emptied *relation
 	switch st.kind {
 	case stCreate, stReplace:
 		if captured && st.kind == stReplace {
-			return nil, s.changed(name, "it was made anew")
+			return nil, s.a.stop(rel, s.changed(name, "it was made anew"))
 		}
 		if wanted, _ := s.config.wants(name); wanted && rel == nil {
 			s.tables.add(&relation{TableName: name})
@@ -228,18 +286,18 @@ func (s *Source) defines(st statement, i int, name TableName) (emptied *relation
 		}
 	case stRewrite:
 		if captured {
-			return nil, s.changed(name, "its rows were changed without a word in the log ("+st.why+")")
+			return nil, s.a.stop(rel, s.changed(name, "its rows were changed without a word in the log ("+st.why+")"))
 		}
 	case stRename:
 		if captured {
-			return nil, s.changed(name, "it was renamed, or another table was given its name")
+			return nil, s.a.stop(rel, s.changed(name, "it was renamed, or another table was given its name"))
 		}
 		if wanted, _ := s.config.wants(name); wanted && i%2 == 1 && rel == nil {
 			s.leaveOut(&pipeline.Refusal{Code: CodeTableAdded, Where: name.String(), What: "a table was renamed to it after the snapshot; its earlier rows were never copied", Mend: s.config.reset()})
 		}
 	case stDrop:
 		if captured {
-			return nil, s.changed(name, "it was dropped")
+			return nil, s.a.stop(rel, s.changed(name, "it was dropped"))
 		}
 	case stTruncate:
 		if captured {
@@ -249,15 +307,48 @@ func (s *Source) defines(st statement, i int, name TableName) (emptied *relation
 	return nil, nil
 }
 
-// rowsAsText refuses a change of rows that was logged as text (M06), wherever it may
-// concern a captured table: by its name, or by a trigger or a view of its database.
+// rowsAsText gives up the tables whose rows a statement changed that was logged as text
+// (M06): those that it names, and where something may have changed others on its behalf,
+// all of its database.
 //
 // Rows that a statement changes in another database by a trigger are not seen.
 func (s *Source) rowsAsText(database, text string) error {
 	if !s.concerns(database, text) {
 		return nil
 	}
-	return statementRefused(&s.config, s.a.where(), "a session changed rows with binlog_format=STATEMENT or MIXED")
+	alone, err := s.actAlone(database)
+	if err != nil {
+		return err
+	}
+	here := s.tables.folded(TableName{Database: database}).Database
+	return s.stopAll(func(rel *relation) *pipeline.Refusal {
+		mine := s.tables.folded(rel.TableName).Database == here
+		if !mentions(text, rel.isCalled) && (alone || !mine) {
+			return nil
+		}
+		return &pipeline.Refusal{
+			Code: CodeStatement, Where: rel.String(), What: s.a.where() + " changed rows with binlog_format=STATEMENT or MIXED, so that they are not in the log",
+			Mend: s.config.again("SET GLOBAL binlog_format = 'ROW';"),
+		}
+	})
+}
+
+const actorsSQL = `SELECT (SELECT count(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = %[1]s)
++ (SELECT count(*) FROM information_schema.VIEWS WHERE TABLE_SCHEMA = %[1]s) + (SELECT count(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = %[1]s)`
+
+// actAlone reports whether statements change no other tables than those that they name:
+// the database has no triggers, views and routines. Who may see them is another matter
+// than who may read tables, so that it is only known to a user with all rights.
+func (s *Source) actAlone(database string) (alone bool, err error) {
+	if !strings.Contains(s.facts.grants, "ALL PRIVILEGES ON *.*") {
+		return false, nil
+	}
+	err = s.ask(func(ctx context.Context, side *session) error {
+		rows, err := side.query(ctx, fmt.Sprintf(actorsSQL, quoteText(database)))
+		alone = err == nil && rows.int(0, 0) == 0
+		return err
+	})
+	return alone, err
 }
 
 // concerns reports whether a statement ran in a database that holds captured tables, or
@@ -267,15 +358,8 @@ func (s *Source) concerns(database, text string) bool {
 	return isDatabase(database) || mentions(text, isDatabase)
 }
 
-// isTable reports whether a word is the name of a captured table, in any database.
-func (s *Source) isTable(word string) bool {
-	for name := range s.tables.byName {
-		if strings.EqualFold(name.Table, word) {
-			return true
-		}
-	}
-	return false
-}
+// isCalled reports whether a word is the name of the table, in any database.
+func (r *relation) isCalled(word string) bool { return strings.EqualFold(r.Table, word) }
 
 // leaveOut tells of a table that is not captured, once.
 func (s *Source) leaveOut(r *pipeline.Refusal) {

@@ -20,20 +20,9 @@ func (a *assembler) mapTable(body []byte) error {
 		return nil
 	}
 	m := &mapped{body: body}
-	name := TableName{string(database), string(table)}
-	rel := a.tables.find(name)
-	if rel != nil {
-		full, err := parseTableMap(body, a.tables.collations)
-		if err != nil {
-			return &pipeline.Refusal{Code: CodeEvent, Where: name.String(), What: "its description in the log cannot be read", Err: err, Mend: a.config.reset()}
-		}
-		sh, err := a.shape(full)
-		if err != nil {
+	if rel := a.tables.find(TableName{string(database), string(table)}); rel != nil && rel.streams() {
+		if m.rel, err = a.described(rel, body); err != nil {
 			return err
-		}
-		if sh != nil {
-			a.take(rel, sh)
-			m.rel = rel
 		}
 	}
 	if a.mapped == nil || len(a.mapped) >= maxMapped {
@@ -41,6 +30,26 @@ func (a *assembler) mapTable(body []byte) error {
 	}
 	a.mapped[id] = m
 	return nil
+}
+
+// described takes the description of a table; nil means that its rows are passed over.
+func (a *assembler) described(rel *relation, body []byte) (*relation, error) {
+	m, err := parseTableMap(body, a.tables.collations)
+	if err != nil {
+		err = &pipeline.Refusal{Code: CodeEvent, Where: rel.String(), What: "its description in the log cannot be read", Err: err, Mend: a.config.again()}
+	}
+	var sh *shape
+	if err == nil {
+		sh, err = a.shape(m)
+	}
+	if err != nil {
+		return nil, a.fault(rel, err, part{GTID: a.gtid.String(), Events: a.events})
+	}
+	if sh == nil {
+		return nil, nil
+	}
+	a.take(rel, sh)
+	return rel, nil
 }
 
 // take makes a shape the current one, and announces it if it is new.
@@ -53,7 +62,7 @@ func (a *assembler) take(rel *relation, sh *shape) {
 	rel.shape = sh
 	b := a.batch()
 	b.Tables = append(b.Tables[:len(b.Tables):len(b.Tables)], sh.table)
-	a.keep(a.state.keep(a.tables.kept()))
+	a.keepTables()
 }
 
 // keep sets the state that goes with every end from here on.
@@ -77,7 +86,8 @@ func (a *assembler) rowsEvent(t replication.EventType, place uint64, body []byte
 		return err
 	}
 	if a.row.columns != len(m.rel.shape.columns) {
-		return &pipeline.Refusal{Code: CodeEvent, Where: m.rel.String(), What: "a row event has another number of columns than the table's description", Mend: a.config.reset()}
+		why := &pipeline.Refusal{Code: CodeEvent, Where: m.rel.String(), What: "a row event has another number of columns than the table's description", Mend: a.config.again()}
+		return a.stopAt(m.rel, why, part{GTID: a.gtid.String(), Events: a.events - 1})
 	}
 	return a.eachRow(m.rel, place)
 }
@@ -99,7 +109,7 @@ func (a *assembler) eachRow(rel *relation, place uint64) error {
 		}
 		before, after, next, err := a.images(b, rel, rest)
 		if err != nil {
-			return valueRefused(a.config, rel, a.where(), err)
+			return a.fault(rel, valueRefused(a.config, rel, a.where(), err), part{GTID: a.gtid.String(), Events: a.events - 1, Rows: n})
 		}
 		rest = next
 		n++

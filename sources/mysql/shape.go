@@ -57,7 +57,7 @@ func (s *Source) newShape(name TableName, columns []binlogvalue.Column, key []st
 }
 
 func (s *Source) changed(name TableName, what string) *pipeline.Refusal {
-	return &pipeline.Refusal{Code: CodeTableChanged, Where: name.String(), What: what, Mend: s.config.reset()}
+	return &pipeline.Refusal{Code: CodeTableChanged, Where: name.String(), What: what, Mend: s.config.again()}
 }
 
 // follows says why earlier rows of a table do not follow from an old shape to a new

@@ -25,6 +25,7 @@ type Source struct {
 	tables     *relations
 	versions   map[TableName]uint32
 	a          *assembler
+	doomed     []*pipeline.Refusal // of tables that stop when the stream begins
 	attempts   int
 	takenSince time.Time
 
@@ -93,7 +94,24 @@ func (s *Source) problems(ctx context.Context, from *pipeline.Resume) (problems 
 			return other, was, nil // what another server has says nothing of the position
 		}
 	}
-	return slices.Concat(s.facts.refusals(&s.config), s.choose(ctx, side)), was, s.charsets(ctx, side, was)
+	tables := s.ofUnknown(s.choose(ctx, side), was)
+	return slices.Concat(s.facts.refusals(&s.config), tables), was, s.charsets(ctx, side, was)
+}
+
+// ofUnknown leaves out what is wrong by now with tables that the place knows. The log
+// tells of it, and stops that table alone; what no log tells of stops it at once.
+func (s *Source) ofUnknown(problems []error, was state) []error {
+	return slices.DeleteFunc(problems, func(err error) bool {
+		var r *pipeline.Refusal
+		if !errors.As(err, &r) {
+			return false
+		}
+		isKnown := slices.ContainsFunc(was.tables, func(k keptTable) bool { return k.String() == r.Where })
+		if isKnown && r.Code == CodeCascade {
+			s.doomed = append(s.doomed, r)
+		}
+		return isKnown || r.Code == CodeNoTables && len(was.tables) > 0
+	})
 }
 
 // charsets makes the character sets known that the rows behind the place are in.
@@ -140,8 +158,18 @@ func (s *Source) assemble(from pipeline.Resume, was state) error {
 			s.leaveOut(&pipeline.Refusal{Code: CodeTableAdded, Where: t.String(), What: "it was not copied with the others; its earlier rows are not in the topic", Mend: s.config.reset()})
 		}
 	}
-	s.a.at, s.a.set, s.a.leaveOut = from.At, at, from.Rows
-	s.a.keep(was.keep(s.tables.kept()))
+	for _, t := range was.Stopped {
+		s.doomed = append(s.doomed, t.refusal())
+	}
+	for _, rel := range s.tables.all() {
+		for _, r := range s.doomed {
+			if rel.String() == r.Where {
+				rel.stopped = r
+			}
+		}
+	}
+	s.a.at, s.a.set, s.a.leaveOut, s.a.state = from.At, at, from.Rows, was
+	s.a.keepTables()
 	return nil
 }
 

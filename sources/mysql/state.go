@@ -20,6 +20,7 @@ type state struct {
 	Tables  []byte `json:"tables,omitempty"`  // tables, packed
 	Restart string `json:"restart,omitempty"` // where to read from again for the prepared transactions; empty: from the position
 	Part    *part  `json:"part,omitempty"`    // the transaction of Resume.Rows
+	Stopped []stop `json:"stopped,omitempty"` // tables that were given up
 
 	tables []keptTable // Tables, read
 }
@@ -31,6 +32,26 @@ type part struct {
 	GTID   string `json:"gtid"`
 	Events uint64 `json:"events"`
 	Rows   uint64 `json:"rows"`
+}
+
+// A stop is a table that was given up, and why.
+type stop struct {
+	TableName
+	Code pipeline.Code `json:"code"`
+	What string        `json:"what"`
+	Mend string        `json:"mend"`
+}
+
+func stopOf(t TableName, why *pipeline.Refusal) stop {
+	s := stop{t, why.Code, why.What, why.Mend}
+	if why.Err != nil {
+		s.What += ": " + why.Err.Error()
+	}
+	return s
+}
+
+func (s *stop) refusal() *pipeline.Refusal {
+	return &pipeline.Refusal{Code: s.Code, Where: s.String(), What: s.What, Mend: s.Mend}
 }
 
 // A keptTable is a table as it was at a place.

@@ -177,7 +177,8 @@ func TestStatements(t *testing.T) { // not beside others: a prepared XA transact
 	}
 }
 
-// What the log does not say ends the source, with what mends it.
+// What the log does not say stops the table, with what mends it, and no other one; a
+// restart does not bring it back.
 func TestStops(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -200,12 +201,29 @@ func TestStops(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDB(t)
 			d.do("CREATE TABLE a (id int primary key, v varchar(20))", "CREATE TABLE p (id int primary key) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN (20))",
-				"CREATE TABLE e (id int primary key, l enum('a','b'))", "CREATE TABLE z (id int primary key, d date not null)")
-			r := d.open(d.config("a", "p", "e", "z"), pipeline.Resume{}).copied()
+				"CREATE TABLE e (id int primary key, l enum('a','b'))", "CREATE TABLE z (id int primary key, d date not null)", "CREATE TABLE other (id int primary key, v varchar(20))")
+			r := d.open(d.config("a", "p", "e", "z", "other"), pipeline.Resume{}).copied()
 			d.do(c.sql...)
-			refusal := r.stopped()
-			if string(refusal.Code) != c.code || !strings.Contains(refusal.Error(), c.what) || refusal.Mend == "" {
-				t.Errorf("got %v; want %s about %s", refusal, c.code, c.what)
+			d.do("INSERT INTO other VALUES (1, 'goes on')")
+			r.caught()
+			if len(r.stops) != 1 {
+				t.Fatalf("%d tables stopped", len(r.stops))
+			}
+			for name, refusal := range r.stops {
+				if string(refusal.Code) != c.code || !strings.Contains(refusal.Error(), c.what) || refusal.Mend == "" || refusal.Where != d.name+"."+name {
+					t.Errorf("got %v; want %s about %s", refusal, c.code, c.what)
+				}
+			}
+			r.equal("other")
+			from, stops := r.place, r.stops
+			r.close()
+			d.do("INSERT INTO other VALUES (2, 'after a restart')")
+			again := d.open(d.config("a", "p", "e", "z", "other"), from).caught()
+			sameText(t, again.told(), "3.0 c other 2|after a restart")
+			for name, was := range stops {
+				if is := again.stops[name]; is == nil || is.Error() != was.Error() {
+					t.Errorf("behind a restart %s stopped with %v, want %v", name, is, was)
+				}
 			}
 		})
 	}
