@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
@@ -40,7 +38,7 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Checked, error
 		}
 		out.Findings = append(out.Findings, pipeline.Found(pipeline.Fails, *r))
 	}
-	for _, r := range append(s.facts.warnings(), s.Stats().LeftOut...) {
+	for _, r := range append(s.facts.warnings(&s.config), s.Stats().LeftOut...) {
 		out.Findings = append(out.Findings, pipeline.Found(pipeline.Warns, *r))
 	}
 	for _, t := range s.facts.chosen {
@@ -50,26 +48,6 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Checked, error
 		out.Findings = append(out.Findings, pipeline.Good("server "+s.facts.version, fmt.Sprintf("%d tables can be captured", len(out.Tables))))
 	}
 	return out, nil
-}
-
-const shortRetention = 24 * time.Hour
-
-// warnings are of what keeps no source from starting.
-func (f *facts) warnings() (out []*pipeline.Refusal) {
-	if f.variables["sync_binlog"] != "1" {
-		out = append(out, &pipeline.Refusal{
-			Code: CodeSyncBinlog, What: "after a power cut the server may have lost transactions that were captured (sync_binlog=" + f.variables["sync_binlog"] + ")",
-			Mend: "SET GLOBAL sync_binlog = 1;",
-		})
-	}
-	seconds, _ := strconv.ParseFloat(f.variables["binlog_expire_logs_seconds"], 64)
-	if kept := time.Duration(seconds) * time.Second; kept > 0 && kept < shortRetention {
-		out = append(out, &pipeline.Refusal{
-			Code: CodeRetention, What: "the server keeps its log for " + kept.String() + ", and a source that rests for longer has to be copied again",
-			Mend: "SET GLOBAL binlog_expire_logs_seconds = 604800;",
-		})
-	}
-	return out
 }
 
 // Describe gives the tables that would be captured now.

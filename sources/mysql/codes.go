@@ -40,4 +40,6 @@ const (
 	// Warnings of Check.
 	CodeSyncBinlog pipeline.Code = "MY_SYNC_BINLOG"
 	CodeRetention  pipeline.Code = "MY_RETENTION"
+	CodeEngine     pipeline.Code = "MY_ENGINE"
+	CodeGTIDStrict pipeline.Code = "MY_GTID_STRICT"
 )

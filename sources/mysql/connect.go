@@ -108,7 +108,7 @@ type session struct {
 // sessionSQL makes answers mean the same whatever the server's defaults are: times in
 // UTC (M34), no padding, no backslashes, and no limit on what a slow reader takes.
 const sessionSQL = `SET SESSION time_zone = '+00:00', sql_mode = 'NO_BACKSLASH_ESCAPES', net_write_timeout = 31536000, net_read_timeout = 3600,
-wait_timeout = 604800, transaction_isolation = 'REPEATABLE-READ'`
+wait_timeout = 604800, transaction_isolation = 'REPEATABLE-READ', sql_quote_show_create = 1`
 
 // dial opens a session.
 func (c *Config) dial(ctx context.Context) (*session, error) {

@@ -15,16 +15,17 @@ type facts struct {
 	mariaDB   bool
 	version   string
 	variables map[string]string // global, by lower-case name
-	grants    string
-	grantsErr error
+	grants    grants
 	tables    []*tableInfo
 	chosen    []*tableInfo
-	filter    string // what the server leaves out of its log
+	filter    string      // what the server leaves out of its log
+	readers   []logReader // of the log that are registered, if the user may ask
 }
 
 const variablesSQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'log_bin', 'binlog_format', 'binlog_row_image', 'binlog_row_metadata',
 'binlog_row_value_options', 'gtid_mode', 'gtid_executed', 'gtid_purged', 'gtid_binlog_pos', 'gtid_binlog_state', 'gtid_slave_pos', 'server_id', 'server_uuid', 'server_uid',
-'log_slave_updates', 'log_replica_updates', 'lower_case_table_names', 'binlog_expire_logs_seconds', 'sync_binlog', 'innodb_flush_log_at_trx_commit')`
+'log_slave_updates', 'log_replica_updates', 'lower_case_table_names', 'binlog_expire_logs_seconds', 'sync_binlog', 'innodb_flush_log_at_trx_commit',
+'gtid_strict_mode', 'sql_mode') OR Variable_name LIKE 'replicate\_%'`
 
 func loadFacts(ctx context.Context, s *session) (*facts, error) {
 	f := &facts{mariaDB: s.mariaDB, variables: map[string]string{}}
@@ -36,12 +37,9 @@ func loadFacts(ctx context.Context, s *session) (*facts, error) {
 		f.variables[strings.ToLower(rows.text(i, 0))] = strings.ReplaceAll(rows.text(i, 1), "\n", "")
 	}
 	f.version = f.variables["version"]
-	grants, err := s.query(ctx, "SHOW GRANTS")
-	f.grantsErr = err
-	for i := range grants {
-		f.grants += strings.ToUpper(grants.text(i, 0)) + "\n"
-	}
+	f.grants.load(ctx, s)
 	f.filters(ctx, s)
+	f.readers = loadReaders(ctx, s)
 	f.tables, err = loadTables(ctx, s)
 	return f, err
 }
@@ -57,6 +55,27 @@ func (f *facts) filters(ctx context.Context, s *session) {
 			return
 		}
 	}
+}
+
+// A logReader is a reader of the log, as it has registered itself.
+type logReader struct{ id, host string }
+
+// reportedHost is what our own readers say of themselves.
+const reportedHost = "evert"
+
+// loadReaders asks for the readers of the log; a user needs no right to that, and
+// without it they are not known.
+func loadReaders(ctx context.Context, s *session) (out []logReader) {
+	for _, sql := range []string{"SHOW REPLICAS", "SHOW SLAVE HOSTS"} {
+		rows, err := s.query(ctx, sql)
+		for i := range rows {
+			out = append(out, logReader{rows.text(i, 0), rows.text(i, 1)})
+		}
+		if err == nil {
+			break
+		}
+	}
+	return out
 }
 
 // place is where the log ends.
@@ -86,7 +105,7 @@ func (f *facts) is(name string, values ...string) bool {
 
 // refusals gives every setting that keeps changes or their meaning out of the log,
 // with the statement that mends it.
-func (f *facts) refusals(c *Config) []error {
+func (f *facts) refusals() []error {
 	var out []error
 	add := func(wrong bool, code pipeline.Code, what, mend string) {
 		if wrong {
@@ -109,7 +128,7 @@ func (f *facts) refusals(c *Config) []error {
 	updates := f.is("log_slave_updates", "ON", "1") || f.is("log_replica_updates", "ON", "1")
 	add(!updates && f.variables["gtid_slave_pos"] != "", CodeReplica, "the server is a replica and does not log what it replicates (log_slave_updates=OFF)", "[mysqld]\nlog_slave_updates = ON\n-- then restart the server")
 	add(f.filter != "", CodeFilter, "the server leaves databases out of its log, or logs some alone ("+f.filter+")", "remove binlog_do_db and binlog_ignore_db from [mysqld], then restart the server")
-	return append(out, f.rights(c)...)
+	return append(out, f.rights()...)
 }
 
 var versionNumber = regexp.MustCompile(`^(\d+)\.(\d+)`)
@@ -125,32 +144,6 @@ func (f *facts) tooOld() bool {
 		return major < 10 || major == 10 && minor < 6
 	}
 	return major < 8
-}
-
-var grantee = regexp.MustCompile(`(?i) TO ([^ \n]+)`)
-
-// rights looks for what capturing needs besides SELECT (X04). A table that may not be
-// read is not listed by the server, and so is told as missing.
-func (f *facts) rights(*Config) []error {
-	if f.grantsErr != nil || strings.Contains(f.grants, "ALL PRIVILEGES ON *.*") {
-		return nil
-	}
-	need := []string{"REPLICATION SLAVE", "REPLICATION CLIENT"}
-	if f.mariaDB {
-		need[1] = "BINLOG MONITOR" // as MariaDB prints it
-	}
-	var out []error
-	for _, right := range need {
-		if strings.Contains(f.grants, right) {
-			continue
-		}
-		who := "the_user"
-		if m := grantee.FindStringSubmatch(f.grants); m != nil {
-			who = strings.ToLower(m[1])
-		}
-		out = append(out, &pipeline.Refusal{Code: CodeRight, What: "the user lacks the right " + right, Mend: "GRANT " + right + " ON *.* TO " + who + ";"})
-	}
-	return out
 }
 
 // choose picks the tables to capture and says what keeps one from it. A keyless table
@@ -169,8 +162,12 @@ func (s *Source) choose(ctx context.Context, side *session) []error {
 		if err := s.collations.need(ctx, side, t.columns); err != nil {
 			return append(out, err)
 		}
-		r := s.capturable(t)
-		switch {
+		r := f.readable(ctx, side, t)
+		if r != nil {
+			out = append(out, r)
+			continue
+		}
+		switch r = s.capturable(t); {
 		case r == nil:
 			f.chosen = append(f.chosen, t)
 		case named || r.Code == CodeType:
@@ -183,15 +180,18 @@ func (s *Source) choose(ctx context.Context, side *session) []error {
 		if !f.has(n) {
 			out = append(out, &pipeline.Refusal{
 				Code: CodeTableMissing, Where: n.String(), What: "the table does not exist, or the user may not read it",
-				Mend: "GRANT SELECT ON " + n.sql() + " TO the user\nor correct its name, in the catalog's exact case, or create it",
+				Mend: f.grants.statement("SELECT", n.sql()) + "\nor correct its name, in the catalog's exact case, or create it",
 			})
 		}
 	}
 	if len(f.chosen) == 0 && len(out) == 0 {
 		out = append(out, &pipeline.Refusal{Code: CodeNoTables, What: "no table matches, or none of those that match can be captured", Mend: "tables: [database.table]; the user needs SELECT on them"})
 	}
-	if !s.config.AcceptCascades {
-		out = append(out, s.cascades(ctx, side)...)
+	if s.config.AcceptCascades {
+		return out
+	}
+	for _, t := range f.chosen {
+		out = append(out, t.cascades(ctx, side)...)
 	}
 	return out
 }
@@ -211,31 +211,6 @@ func (s *Source) capturable(t *tableInfo) *pipeline.Refusal {
 	}
 	_, r := t.keyed(s.config.keyOf(t.TableName))
 	return r
-}
-
-const cascadesSQL = `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, UPDATE_RULE, DELETE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS
-WHERE UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') ORDER BY 1, 2, 3`
-
-// cascades refuses tables whose rows a foreign key changes: the engine does that, and
-// it is not in the log (M07).
-func (s *Source) cascades(ctx context.Context, side *session) (out []error) {
-	rows, err := side.query(ctx, cascadesSQL)
-	if err != nil {
-		return []error{err}
-	}
-	for i := range rows {
-		name := TableName{rows.text(i, 0), rows.text(i, 1)}
-		for _, t := range s.facts.chosen {
-			if t.TableName == name {
-				out = append(out, &pipeline.Refusal{
-					Code: CodeCascade, Where: name.String(),
-					What: fmt.Sprintf("foreign key %s changes its rows (on update %s, on delete %s), and such changes are not in the log", rows.text(i, 2), strings.ToLower(rows.text(i, 3)), strings.ToLower(rows.text(i, 4))),
-					Mend: "ALTER TABLE " + name.sql() + " DROP FOREIGN KEY " + quoteName(rows.text(i, 2)) + "; -- and add it again ON UPDATE RESTRICT ON DELETE RESTRICT\nor fk_cascades: accept, if its parents' keys are never changed or deleted",
-				})
-			}
-		}
-	}
-	return out
 }
 
 // gap says why a server cannot go on from a place: it is another one, it is behind

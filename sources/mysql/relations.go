@@ -340,7 +340,7 @@ const actorsSQL = `SELECT (SELECT count(*) FROM information_schema.TRIGGERS WHER
 // the database has no triggers, views and routines. Who may see them is another matter
 // than who may read tables, so that it is only known to a user with all rights.
 func (s *Source) actAlone(database string) (alone bool, err error) {
-	if !strings.Contains(s.facts.grants, "ALL PRIVILEGES ON *.*") {
+	if !s.facts.grants.all() {
 		return false, nil
 	}
 	err = s.ask(func(ctx context.Context, side *session) error {

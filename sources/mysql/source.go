@@ -95,7 +95,7 @@ func (s *Source) problems(ctx context.Context, from *pipeline.Resume) (problems 
 		}
 	}
 	tables := s.ofUnknown(s.choose(ctx, side), was)
-	return slices.Concat(s.facts.refusals(&s.config), tables), was, s.charsets(ctx, side, was)
+	return slices.Concat(s.facts.refusals(), s.facts.idTaken(&s.config), tables), was, s.charsets(ctx, side, was)
 }
 
 // ofUnknown leaves out what is wrong by now with tables that the place knows. The log

@@ -150,6 +150,32 @@ func TestGaps(t *testing.T) {
 			t.Errorf("got %v", r)
 		}
 	})
+	t.Run("M04 a power cut made the server forget what was captured", func(t *testing.T) {
+		d := &db{t, d.server, d.name}
+		r := d.open(d.config("a"), pipeline.Resume{}).copied()
+		file := d.lastLog()
+		path := filepath.Join(d.server.Dir(), "data", file)
+		d.do("INSERT INTO a VALUES (40, 'kept')")
+		kept, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.do("INSERT INTO a VALUES (41, 'forgotten')", "INSERT INTO a VALUES (42, 'forgotten')")
+		from := r.caught().place
+		d.server.Kill() // what was not written to disk by now is not there later
+		if err := os.Truncate(path, kept.Size()); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.server.Restart(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.stopped(); pipeline.CodeOf(err) != CodeOtherServer {
+			t.Errorf("the source that runs says %v", err)
+		}
+		if r := d.refused(d.config("a"), from); r.Code != CodeOtherServer {
+			t.Errorf("at a start: %v", r)
+		}
+	})
 	t.Run("M19 another reader has our server_id", func(t *testing.T) {
 		d := &db{t, d.server, d.name}
 		if !d.mariaDB() {

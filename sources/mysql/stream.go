@@ -115,7 +115,7 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 	}
 	st := &stream{source: s, budget: newBudget(s.config.EventBytes), heard: time.Now(), moved: time.Now()}
 	st.syncer = replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
-		ServerID: s.config.ServerID, Flavor: flavor, Host: host, Port: uint16(port), User: a.user, Password: a.password, TLSConfig: a.tls, Localhost: "evert",
+		ServerID: s.config.ServerID, Flavor: flavor, Host: host, Port: uint16(port), User: a.user, Password: a.password, TLSConfig: a.tls, Localhost: reportedHost,
 		DisableRetrySync: true, HeartbeatPeriod: s.heartbeat(), VerifyChecksum: true, EventCacheCount: s.config.EventsAhead, DiscardGTIDSet: true,
 		Logger: slog.New(slog.DiscardHandler), // it would log what it is configured with
 		Option: func(c *client.Conn) error {
