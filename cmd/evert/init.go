@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/starter"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/mysql"
 )
 
 func (a *app) initVerb() *cobra.Command {
@@ -23,8 +25,8 @@ func (a *app) initVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init URL",
 		Short: "Write a starter file for a database",
-		Long: `Read a database's tables, keys and sizes, and write a commented evert.yaml that captures
-them. Nothing in the database is changed. The file is readable for its owner alone, since
+		Long: `Read the tables, keys and sizes of a database of Postgres, MySQL or MariaDB, and write a
+commented evert.yaml that captures them. Nothing in the database is changed. The file is readable for its owner alone, since
 the URL may hold a password. When the output is redirected into a file, it goes there too.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.init(args[0], out) },
@@ -34,15 +36,19 @@ the URL may hold a password. When the output is redirected into a file, it goes 
 }
 
 func (a *app) init(raw, out string) error {
-	url, err := configs.ParsePostgresURL(raw)
+	look, server, parse := describePostgres, "Postgres", configs.ParsePostgresURL
+	if isMySQL(raw) {
+		look, server, parse = describeMySQL, "MySQL", configs.ParseMySQLURL
+	}
+	url, err := parse(raw)
 	if err != nil {
-		return usage(fmt.Errorf("URL: %w; such as postgres://user:password@host:5432/database", err))
+		return usage(fmt.Errorf("URL: %w; such as postgres://user:password@host:5432/database or mysql://user:password@host:3306/database", err))
 	}
 	ctx, cancel := context.WithTimeout(a.ctx, time.Minute)
 	defer cancel()
-	d, err := describe(ctx, url)
+	d, err := look(ctx, url)
 	if err != nil {
-		return environment(a.explainRefusal(ctx, raw, err))
+		return environment(a.explainRefusal(ctx, server, raw, err))
 	}
 	text := starter.File(d, starter.Options{URL: raw, Insecure: url.Weak() && !url.Local()})
 	if _, err := configs.Parse("evert.yaml", []byte(text), a.env); err != nil {
@@ -52,12 +58,38 @@ func (a *app) init(raw, out string) error {
 	if err != nil {
 		return err
 	}
-	a.say("%d tables of database %s (Postgres %s)", len(d.Tables), d.Name, d.Version)
+	a.say("%d tables of database %s (%s %s)", len(d.Tables), d.Name, d.Server, d.Version)
 	a.adviseStart(ctx, path, text)
 	return nil
 }
 
-func describe(ctx context.Context, url *configs.DatabaseURL) (starter.Database, error) {
+// isMySQL reports whether a URL is one of MySQL or MariaDB.
+func isMySQL(raw string) bool {
+	scheme, _, _ := strings.Cut(raw, "://")
+	return scheme == "mysql" || scheme == "mariadb"
+}
+
+func describeMySQL(ctx context.Context, url *configs.DatabaseURL) (starter.Database, error) {
+	look := mysql.Config{
+		Name: "init", URL: func(context.Context) (string, error) { return url.Reveal() },
+		Match: func(database, _ string) bool { return database == url.Database },
+	}
+	o, err := mysql.Survey(ctx, look)
+	d := starter.Database{Server: "MySQL", Name: url.Database, Version: o.Version}
+	if o.MariaDB {
+		d.Server = "MariaDB"
+	}
+	for _, t := range o.Tables {
+		one := starter.Table{Schema: t.Database, Name: t.Table, Rows: t.Rows, Bytes: t.Bytes}
+		if t.Left != nil {
+			one.Left = t.Left.What
+		}
+		d.Tables = append(d.Tables, one)
+	}
+	return d, err
+}
+
+func describePostgres(ctx context.Context, url *configs.DatabaseURL) (starter.Database, error) {
 	text, err := url.Reveal()
 	if err != nil {
 		return starter.Database{}, err
@@ -72,8 +104,8 @@ func describe(ctx context.Context, url *configs.DatabaseURL) (starter.Database, 
 
 // explainRefusal asks the source's own check why the server refuses, because it
 // knows the mend.
-func (a *app) explainRefusal(ctx context.Context, raw string, err error) error {
-	text := starter.File(starter.Database{Name: "init", Tables: []starter.Table{{Schema: "public", Name: "t", Key: true}}}, starter.Options{URL: raw, Insecure: true})
+func (a *app) explainRefusal(ctx context.Context, server, raw string, err error) error {
+	text := starter.File(starter.Database{Server: server, Name: "init", Tables: []starter.Table{{Schema: "public", Name: "t"}}}, starter.Options{URL: raw, Insecure: true})
 	c, parseErr := configs.Parse("evert.yaml", []byte(text), a.env)
 	if parseErr != nil {
 		return err

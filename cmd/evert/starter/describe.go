@@ -10,6 +10,7 @@ import (
 
 // A Database is what a starter file is written from.
 type Database struct {
+	Server  string // Postgres, MariaDB or MySQL
 	Name    string
 	Version string
 	Tables  []Table // by schema and name
@@ -18,15 +19,19 @@ type Database struct {
 // A Table is one that could be captured.
 type Table struct {
 	Schema, Name string
-	Rows         int64 // the planner's estimate; 0 unknown
+	Rows         int64 // the server's estimate; 0 unknown
 	Bytes        int64
-	Key          bool // it has a primary key, or its replica identity is a unique index
-	Unlogged     bool
-	Secured      bool // row level security is on
+	Left         string // why it cannot be captured as it is, and what mends that; empty: it can
+	Secured      bool   // row level security is on
 }
 
 // Usable reports whether the table can be captured as it is.
-func (t Table) Usable() bool { return t.Key && !t.Unlogged }
+func (t Table) Usable() bool { return t.Left == "" }
+
+const (
+	noKey    = "no primary key: add one, or name unique columns below overrides"
+	unlogged = "unlogged: its changes are not in the server's log. ALTER TABLE … SET LOGGED"
+)
 
 // tablesSQL lists what holds rows of its own: tables and the roots of
 // partitioned ones, whose partitions count with them.
@@ -49,7 +54,7 @@ const part = `WITH part AS (
 // Describe reads a database's tables; it changes nothing.
 func Describe(ctx context.Context, c *pgx.Conn) (Database, error) {
 	version, _, _ := strings.Cut(c.PgConn().ParameterStatus("server_version"), " ") // packagers add words
-	d := Database{Version: version}
+	d := Database{Server: postgresServer, Version: version}
 	if err := c.QueryRow(ctx, "SELECT current_database()").Scan(&d.Name); err != nil {
 		return d, err
 	}
@@ -58,7 +63,14 @@ func Describe(ctx context.Context, c *pgx.Conn) (Database, error) {
 		return d, fmt.Errorf("list the tables: %w", err)
 	}
 	var t Table
-	_, err = pgx.ForEachRow(rows, []any{&t.Schema, &t.Name, &t.Unlogged, &t.Secured, &t.Key, &t.Rows, &t.Bytes}, func() error {
+	var isUnlogged, key bool
+	_, err = pgx.ForEachRow(rows, []any{&t.Schema, &t.Name, &isUnlogged, &t.Secured, &key, &t.Rows, &t.Bytes}, func() error {
+		switch t.Left = ""; {
+		case isUnlogged:
+			t.Left = unlogged
+		case !key:
+			t.Left = noKey
+		}
 		d.Tables = append(d.Tables, t)
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/sources/mysql"
 	"github.com/evertdb/evert/sources/postgres"
 )
 
@@ -17,17 +18,36 @@ type Options struct {
 	Insecure bool   // its TLS mode is weaker than verify-full, to another machine
 }
 
+// postgresServer is what a Database's Server is of Postgres.
+const postgresServer = "Postgres"
+
+// A kind is what differs between the kinds of database in a file.
+type kind struct {
+	section  string // of the source
+	topic    string // an example
+	prefixes string // what a deployment's name is part of
+	secure   string // the best TLS, as the URL writes it
+	grants   func(b *strings.Builder, d Database)
+}
+
+func kindOf(server string) kind {
+	if server == postgresServer {
+		return kind{"postgres", "public.TABLE", "the slot, the publication and internal topics", "sslmode=verify-full", writeGrants}
+	}
+	return kind{"mysql", "DATABASE.TABLE", "internal topics", "tls=verify-full", writeMySQLGrants}
+}
+
 // File writes the text of a configuration file.
 func File(d Database, o Options) string {
-	name := Name(d.Name)
+	name, k := Name(d.Name), kindOf(d.Server)
 	var b strings.Builder
-	fmt.Fprintf(&b, head, name, d.Name, d.Version, name, scalar(o.URL))
+	fmt.Fprintf(&b, head, k.topic, name, k.prefixes, d.Name, d.Server, d.Version, name, k.section, k.section, scalar(o.URL))
 	if o.Insecure {
-		b.WriteString("      insecure: true              # the connection's TLS is weaker than verify-full; better: sslmode=verify-full\n")
+		b.WriteString("      insecure: true              # the connection's TLS is weaker than verify-full; better: " + k.secure + "\n")
 	}
-	writeTables(&b, d.Tables)
-	b.WriteString(tail)
-	writeGrants(&b, d)
+	writeTables(&b, d)
+	fmt.Fprintf(&b, tail, d.example("some_table"))
+	k.grants(&b, d)
 	return b.String()
 }
 
@@ -54,6 +74,26 @@ func writeGrants(b *strings.Builder, d Database) {
 	b.WriteString("# Never the keyword `replication` in pg_hba.conf: with it the role could copy the whole cluster.\n")
 }
 
+// writeMySQLGrants lists the same for MySQL and MariaDB (X04).
+func writeMySQLGrants(b *strings.Builder, d Database) {
+	g := mysql.Grant{User: role, Host: "%", MariaDB: d.Server == "MariaDB"}
+	whole := !slices.ContainsFunc(d.Tables, func(t Table) bool { return !t.Usable() })
+	if whole {
+		g.Databases = []string{d.Name}
+	}
+	for _, t := range d.Tables {
+		if !whole && t.Usable() {
+			g.Tables = append(g.Tables, mysql.TableName{Database: t.Schema, Table: t.Name})
+		}
+	}
+	b.WriteString("\n# A user that may do just this, and no more; for an administrator to run. With it in the url, no other right is needed.\n#\n")
+	for _, sql := range g.SQL() {
+		fmt.Fprintf(b, "#   %s\n", strings.Map(oneLine, sql))
+	}
+	b.WriteString("#\n# Streaming needs the rights on *.*; copying the tables and `evert verify` need SELECT. No lock is taken, and RELOAD is not needed.\n" +
+		"# % lets the user in from any address: write the one that Evert connects from.\n")
+}
+
 // oneLine keeps a comment on its line, whatever stands in a name.
 func oneLine(r rune) rune {
 	if r < ' ' {
@@ -66,16 +106,16 @@ const head = `# Evert captures this database into compacted topics.
 #
 #   evert check --connect      asks the server for all that would keep it from starting
 #   evert run                  copies the tables, then follows every change
-#   evert tail public.TABLE    shows what is in a topic
+#   evert tail %-15s shows what is in a topic
 
-name: %-28s # prefixes the slot, the publication and internal topics: choose it once
+name: %-28s # prefixes %s: choose it once
 data_dir: ./data                   # the embedded log; a section kafka: {brokers: [...]} takes its place
 
 sources:
-  # Database %s, Postgres %s. Topics are named <source>.<schema>.<table>.
+  # Database %s, %s %s. Topics are named <source>.<schema>.<table>.
   %s:
-    postgres:
-      # Better than a password in here: url without it, and beside it password: "${file:/run/secrets/postgres}".
+    %s:
+      # Better than a password in here: url without it, and beside it password: "${file:/run/secrets/%s}".
       url: %s
 `
 
@@ -84,7 +124,7 @@ const tail = `      snapshot:
         # max_rate: 50MiB/s        # spares the server while the tables are copied
     # envelope: debezium           # before, after, source, op; row is the row alone
     # overrides:
-    #   public.some_table:
+    #   %s:
     #     key: [some_column]       # instead of the primary key; unique and not null
 
 serve:
@@ -100,10 +140,11 @@ func estimate(t Table) string {
 }
 
 // writeTables writes the patterns, with what they match, and what is left out.
-func writeTables(b *strings.Builder, tables []Table) {
+func writeTables(b *strings.Builder, d Database) {
+	tables := d.Tables
 	b.WriteString("      tables:\n")
 	if len(schemas(tables)) == 0 {
-		b.WriteString("        - public.*               # there is no table yet that can be captured\n")
+		fmt.Fprintf(b, "        - %-22s # there is no table yet that can be captured\n", scalar(pattern(d.schema())))
 	}
 	for _, schema := range schemas(tables) {
 		fmt.Fprintf(b, "        - %s\n", scalar(pattern(schema)))
@@ -115,12 +156,12 @@ func writeTables(b *strings.Builder, tables []Table) {
 	}
 	left := slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return t.Usable() || !slices.Contains(schemas(tables), t.Schema) })
 	if len(left) == 0 {
-		b.WriteString("      # exclude_tables: [public.audit_*]\n")
+		fmt.Fprintf(b, "      # exclude_tables: [%s]\n", d.example("audit_*"))
 		return
 	}
 	b.WriteString("      exclude_tables:              # to capture one, mend what its comment says and remove its line\n")
 	for _, t := range left {
-		fmt.Fprintf(b, "        - %s   # %s\n", scalar(configs.TableName(t.Schema, t.Name).String()), reason(t))
+		fmt.Fprintf(b, "        - %s   # %s\n", scalar(configs.TableName(t.Schema, t.Name).String()), strings.Map(oneLine, t.Left))
 	}
 }
 
@@ -141,11 +182,17 @@ func pattern(schema string) string {
 	return strings.TrimSuffix(exact, "x") + "*"
 }
 
-func reason(t Table) string {
-	if t.Unlogged {
-		return "unlogged: its changes are not in the server's log. ALTER TABLE … SET LOGGED"
+// schema is the one that examples name.
+func (d Database) schema() string {
+	if d.Server == postgresServer {
+		return "public"
 	}
-	return "no primary key: add one, or name unique columns below overrides"
+	return d.Name
+}
+
+// example is a table of the schema, for a comment.
+func (d Database) example(table string) string {
+	return strings.Map(oneLine, strings.TrimSuffix(pattern(d.schema()), "*")) + table
 }
 
 // scalar writes text as YAML, in quotes where it needs them; ${ is no reference.
