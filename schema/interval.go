@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/binary"
+	"math"
 	"strconv"
 )
 
@@ -39,10 +40,29 @@ func (v Value) Interval() (months, days int32, micros int64) {
 	return int32(binary.LittleEndian.Uint32(b)), int32(binary.LittleEndian.Uint32(b[4:])), int64(binary.LittleEndian.Uint64(b[8:]))
 }
 
+// InfiniteInterval gives 1 for the interval infinity, -1 for -infinity, which
+// Postgres has from version 17 on, and 0 for all others. As there, all three parts
+// are at the same end of their range.
+func InfiniteInterval(v Value) int {
+	switch months, days, micros := v.Interval(); {
+	case months == math.MaxInt32 && days == math.MaxInt32 && micros == math.MaxInt64:
+		return 1
+	case months == math.MinInt32 && days == math.MinInt32 && micros == math.MinInt64:
+		return -1
+	}
+	return 0
+}
+
 // appendInterval writes an interval in IntervalStyle postgres: parts that are
 // not zero, the time of day as a clock, and a plus sign where a positive part
 // follows a negative one.
 func appendInterval(dst []byte, v Value) []byte {
+	switch InfiniteInterval(v) {
+	case 1:
+		return append(dst, "infinity"...)
+	case -1:
+		return append(dst, "-infinity"...)
+	}
 	months, days, micros := v.Interval()
 	w := intervalWriter{dst: dst, first: true}
 	w.part(int64(months/12), "year")

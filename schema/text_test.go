@@ -96,8 +96,8 @@ var printed = []struct {
 	{plain, schema.Interval(12, 0, -1), `1 year -00:00:00.000001`, ``},
 	{plain, schema.Interval(0, -1, 1), `-1 days +00:00:00.000001`, ``},
 	{plain, schema.Interval(0, 1, 1_000_000), `1 day 00:00:01`, ``},
-	{plain, schema.Interval(math.MinInt32, math.MinInt32, math.MinInt64),
-		`-178956970 years -8 mons -2147483648 days -2562047788:00:54.775808`, ``},
+	{plain, schema.Interval(math.MinInt32, math.MinInt32, math.MinInt64+1),
+		`-178956970 years -8 mons -2147483648 days -2562047788:00:54.775807`, ``},
 
 	{texts, array(), `{}`, ``},
 	{texts, array(word("a"), schema.Null(), word("")), `{a,NULL,""}`, `"{a,NULL,\"\"}"`},

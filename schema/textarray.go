@@ -8,17 +8,27 @@ func (t *Type) appendArray(dst []byte, v Value) []byte {
 	if elem == nil {
 		elem = &Type{Kind: KindText}
 	}
+	delim := elem.delim()
 	dst = append(dst, '{')
 	for i, e := range v.Elements() {
 		if i > 0 {
-			dst = append(dst, ',')
+			dst = append(dst, delim)
 		}
-		dst = elem.appendElement(dst, e)
+		dst = elem.appendElement(dst, e, delim)
 	}
 	return append(dst, '}')
 }
 
-func (t *Type) appendElement(dst []byte, e Value) []byte {
+// delim is what stands between elements of type t: box alone, which has commas of
+// its own, has another.
+func (t *Type) delim() byte {
+	if t.Name == "box" {
+		return ';'
+	}
+	return ','
+}
+
+func (t *Type) appendElement(dst []byte, e Value, delim byte) []byte {
 	switch e.kind {
 	case KindNull:
 		return append(dst, "NULL"...)
@@ -27,21 +37,21 @@ func (t *Type) appendElement(dst []byte, e Value) []byte {
 	}
 	start := len(dst)
 	dst = t.AppendText(dst, e)
-	if !needsQuotes(dst[start:]) {
+	if !needsQuotes(dst[start:], delim) {
 		return dst
 	}
 	return quoteTail(dst, start)
 }
 
 // needsQuotes is array_out's rule: the empty string, NULL in any case, and what
-// holds a brace, comma, quote, backslash or white space.
-func needsQuotes(text []byte) bool {
+// holds a brace, delimiter, quote, backslash or white space.
+func needsQuotes(text []byte, delim byte) bool {
 	if len(text) == 0 || isNullWord(text) {
 		return true
 	}
 	for _, c := range text {
 		switch c {
-		case '{', '}', ',', '"', '\\', ' ', '\t', '\n', '\r', '\v', '\f':
+		case delim, '{', '}', '"', '\\', ' ', '\t', '\n', '\r', '\v', '\f':
 			return true
 		}
 	}

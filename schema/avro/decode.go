@@ -108,39 +108,6 @@ func readDuration(r *reader) schema.Value {
 	return schema.Time(n)
 }
 
-func (c *cell) readStamp(r *reader) schema.Value {
-	n := r.long()
-	switch {
-	case r.err != nil:
-		return schema.Null()
-	case n == c.high:
-		return schema.Timestamp(schema.TimestampInfinity)
-	case n == c.low:
-		return schema.Timestamp(schema.TimestampMinusInfinity)
-	}
-	switch c.op {
-	case opStampMillis:
-		const bound = math.MaxInt64/1000 - 1
-		if n < -bound || n-schema.UnixEpoch2000/1000 > bound || n-schema.UnixEpoch2000/1000 < -bound {
-			r.fail(errValue)
-			return schema.Null()
-		}
-		n = (n - schema.UnixEpoch2000/1000) * 1000
-	case opStampNanos:
-		if n%1000 != 0 {
-			r.fail(errValue)
-		}
-		n = n/1000 - schema.UnixEpoch2000
-	default:
-		if n < math.MinInt64+schema.UnixEpoch2000+1 {
-			r.fail(errValue)
-			return schema.Null()
-		}
-		n -= schema.UnixEpoch2000
-	}
-	return schema.Timestamp(n)
-}
-
 // readUUID reads the canonical form into 16 bytes of the arena.
 func readUUID(r *reader, a *Arena) schema.Value {
 	text := r.bytes()

@@ -42,7 +42,7 @@
 //	timestamp              long, io.debezium.time.MicroTimestamp  long, local-timestamp-micros
 //	timestamptz            string, io.debezium.time.ZonedTimestamp  long, timestamp-micros
 //	uuid                   string, io.debezium.data.Uuid        string, uuid
-//	interval (of views)    string, io.debezium.time.Interval    string
+//	interval               string, io.debezium.time.Interval    string
 //	T[], one dimension     array of optional T                  array of optional T
 //
 // # Where Debezium and Avro have nothing
@@ -61,9 +61,10 @@
 //	timestamptz infinity, -infinity    debezium: the words, as Debezium. row: the greatest and least long
 //	timestamptz beyond years 1 to 9999 debezium: ISO 8601 with a sign; year 0 is 1 BC
 //	time 24:00                         86400000 ms, 86400000000 µs
-//	timestamp after 294247-01-10 04:00 refused in µs: it does not fit a long; fits in ms, and as text
-//	a finite timestamp that is the     refused
+//	timestamp after 294247-01-10 04:00 in µs, which do not fit a long: wrapped around, see stamp.go
+//	a finite timestamp that is the     a number that no timestamp has, see stamp.go
 //	number for infinity
+//	interval infinity, -infinity       the words
 //	array of several dimensions        refused
 //	NULL in a column with a default    null: it is never replaced by the default
 //	a value the source did not send    refused with ErrUnknown (I5)

@@ -92,32 +92,6 @@ func appendMillis(dst []byte, micros int64) ([]byte, error) {
 	return appendLong(dst, micros/1000), nil
 }
 
-// appendStamp writes a timestamp counted from 1970. What lies beyond an int64,
-// or is the number that stands for infinity, is refused: it never wraps.
-func (c *cell) appendStamp(dst []byte, micros2000 int64) ([]byte, error) {
-	switch micros2000 {
-	case schema.TimestampInfinity:
-		return appendLong(dst, c.high), nil
-	case schema.TimestampMinusInfinity:
-		return appendLong(dst, c.low), nil
-	}
-	n := micros2000
-	if c.op == opStampMillis {
-		if n%1000 != 0 {
-			return dst, errPrecision
-		}
-		n = n/1000 + schema.UnixEpoch2000/1000
-	} else if n > math.MaxInt64-schema.UnixEpoch2000 {
-		return dst, errRange
-	} else {
-		n += schema.UnixEpoch2000
-	}
-	if n == c.high || n == c.low {
-		return dst, errTaken
-	}
-	return appendLong(dst, n), nil
-}
-
 // appendArray writes all elements in one block:
 //
 //	array = [ count:long element* ] 0

@@ -10,13 +10,19 @@ import (
 // An interval is ISO 8601 text with all its parts, each with a sign of its own,
 // as Debezium prints it; no part is carried over into another:
 //
-//	P1Y2M3DT4H5M6.78S   P0Y-1M1DT0H0M-0.000001S
+//	P1Y2M3DT4H5M6.78S   P0Y-1M1DT0H0M-0.000001S   infinity
 
 // appendSpan writes an interval as an Avro string. Its length always fits one
 // byte.
 func appendSpan(dst []byte, v *schema.Value) ([]byte, error) {
 	if len(v.Ref()) != schema.IntervalBytes {
 		return dst, errInterval
+	}
+	switch schema.InfiniteInterval(*v) {
+	case 1:
+		return appendString(dst, "infinity"), nil
+	case -1:
+		return appendString(dst, "-infinity"), nil
 	}
 	months, days, micros := v.Interval()
 	at := len(dst)
@@ -49,7 +55,14 @@ func appendSeconds(dst []byte, secs, frac int64) []byte {
 
 // readSpan reads an interval into 16 bytes of the arena. Parts may be missing.
 func readSpan(r *reader, a *Arena) schema.Value {
-	p := spanScanner{scanner{text: r.bytes(), ok: true}}
+	text := r.bytes()
+	switch string(text) {
+	case "infinity":
+		return schema.Interval(math.MaxInt32, math.MaxInt32, math.MaxInt64)
+	case "-infinity":
+		return schema.Interval(math.MinInt32, math.MinInt32, math.MinInt64)
+	}
+	p := spanScanner{scanner{text: text, ok: true}}
 	p.expect('P')
 	months := p.part('Y', 12) + p.part('M', 1)
 	days := p.part('D', 1)

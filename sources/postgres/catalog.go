@@ -41,6 +41,7 @@ type columnInfo struct {
 	notNull   bool
 	generated bool
 	defaults  bool // has a default, so that rows from before the column was added may hold it unseen
+	printed   bool // if it is an array it is carried as text, in which dimensions and bounds are kept
 	collation collationInfo
 }
 
@@ -66,6 +67,8 @@ type typeInfo struct {
 	base     uint32 // of a domain
 	typmod   int32  // of a domain
 	elem     uint32 // of an array
+	delim    byte   // between its elements
+	unsent   bool   // it has no send function
 	schema   string
 	labels   []string
 }
@@ -120,7 +123,7 @@ func describe(ctx context.Context, s *side, tables []*tableInfo) error {
 
 const columnsSQL = `
 SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-       a.attgenerated <> '', a.atthasmissing OR a.atthasdef,
+       a.attgenerated <> '', a.atthasmissing OR a.atthasdef, a.attndims > 1,
        coalesce(c.collname, ''), coalesce(c.collprovider, ''), coalesce(c.collisdeterministic, true)
 FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
 WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
@@ -136,7 +139,7 @@ func loadColumns(ctx context.Context, s *side, oids []uint32, byOID map[uint32]*
 		t := byOID[r.oid()]
 		t.columns = append(t.columns, columnInfo{
 			num: int(r.int()), name: r.text(), typ: r.oid(), typmod: int32(r.int()), typeName: r.text(), notNull: r.bool(),
-			generated: r.bool(), defaults: r.bool(),
+			generated: r.bool(), defaults: r.bool(), printed: r.bool() || s.config.printsArrays(t.TableName),
 			collation: collationInfo{name: r.text(), provider: r.text(), deterministic: r.bool()},
 		})
 	}
@@ -174,9 +177,10 @@ WITH RECURSIVE used(oid) AS (
   UNION
   SELECT next.oid FROM used JOIN pg_type t ON t.oid = used.oid
   CROSS JOIN LATERAL (VALUES (t.typbasetype), (t.typelem)) next(oid) WHERE next.oid <> 0)
-SELECT t.oid, t.typname, t.typtype, t.typcategory, t.typbasetype, t.typtypmod, CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0 END, n.nspname,
+SELECT t.oid, t.typname, t.typtype, t.typcategory, t.typbasetype, t.typtypmod, CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0 END,
+       ascii(coalesce(e.typdelim, ',')), t.typsend::oid = 0, n.nspname,
        (SELECT string_agg(encode(convert_to(e.enumlabel, 'UTF8'), 'hex'), ',' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)
-FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
+FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_type e ON e.oid = t.typelem`
 
 // loadTypes reads the given types and those they are made of.
 func loadTypes(ctx context.Context, s *side, oids []uint32) (map[uint32]*typeInfo, error) {
@@ -188,7 +192,8 @@ func loadTypes(ctx context.Context, s *side, oids []uint32) (map[uint32]*typeInf
 	for _, cols := range rs {
 		r := record{cols: cols}
 		t := &typeInfo{
-			oid: r.oid(), name: r.text(), kind: r.text(), category: r.text(), base: r.oid(), typmod: int32(r.int()), elem: r.oid(), schema: r.text(),
+			oid: r.oid(), name: r.text(), kind: r.text(), category: r.text(), base: r.oid(), typmod: int32(r.int()), elem: r.oid(),
+			delim: byte(r.int()), unsent: r.bool(), schema: r.text(),
 		}
 		t.labels = hexWords(r.text())
 		out[t.oid] = t

@@ -24,6 +24,9 @@ type Config struct {
 	Named []TableName                         // tables that must exist and be capturable; captured as well
 	Keys  func(schema, table string) []string // key columns that override the catalog's; nil or empty: none
 
+	TextArrays func(schema, table string) bool // whose arrays are carried as text, in which any dimensions and bounds are kept; nil: none
+	Text       bool                            // let the server print all values, where it could send them in binary form too
+
 	Slot        string // replication slot, [a-z0-9_]{1,63}
 	Publication string
 
@@ -130,6 +133,11 @@ func (c *Config) keyOf(t TableName) []string {
 		return nil
 	}
 	return c.Keys(t.Schema, t.Name)
+}
+
+// printsArrays reports whether the arrays of a table are carried as text.
+func (c *Config) printsArrays(t TableName) bool {
+	return c.TextArrays != nil && c.TextArrays(t.Schema, t.Name)
 }
 
 // check refuses a configuration that no server could serve.

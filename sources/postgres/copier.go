@@ -14,10 +14,10 @@ import (
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
-// binary reports whether every column can be copied in binary form, which is
-// cheaper for both sides. A single type without a binary reader decides for text.
-func (s *shape) binary() bool {
-	return !slices.ContainsFunc(s.table.Columns, func(c schema.Column) bool { return c.Type.Opaque })
+// copiesBinary reports whether a table is copied in binary form, which is cheaper
+// for both sides. A single type without a binary reader decides for text.
+func (c *Config) copiesBinary(s *shape) bool {
+	return !c.Text && !slices.ContainsFunc(s.codecs, func(c pgvalue.Codec) bool { return !c.HasBinary() })
 }
 
 // A copier is one worker: its own connection and transaction.
@@ -76,7 +76,7 @@ func (w *copier) run(ctx context.Context, conn *pgconn.PgConn, work <-chan chunk
 
 func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
 	w.ctx, w.chunk, w.rest = ctx, c, w.rest[:0]
-	w.binary = c.shape.binary()
+	w.binary = w.source.config.copiesBinary(c.shape)
 	if n := len(c.shape.codecs); w.binary {
 		w.rows = &binaryCopy{columns: n}
 	} else {

@@ -15,7 +15,6 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
-	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 var pg pgtest.Shared
@@ -303,40 +302,7 @@ func showValue(t schema.Type, v schema.Value) string {
 	return text
 }
 
-func showLong(t schema.Type, v schema.Value) string {
-	return string(pgvalue.Print(nil, codecFor(t), v))
-}
-
-// codecFor finds how to print a type again.
-func codecFor(t schema.Type) pgvalue.Codec {
-	switch t.Kind {
-	case schema.KindArray:
-		return pgvalue.Codec{Op: pgvalue.Array, Elem: codecFor(*t.Elem).Op}
-	case schema.KindBool:
-		return pgvalue.Codec{Op: pgvalue.Bool}
-	case schema.KindInt:
-		return pgvalue.Codec{Op: pgvalue.Int8}
-	case schema.KindFloat:
-		if t.Bits == 32 {
-			return pgvalue.Codec{Op: pgvalue.Float4}
-		}
-		return pgvalue.Codec{Op: pgvalue.Float8}
-	case schema.KindBytes:
-		return pgvalue.Codec{Op: pgvalue.Bytea}
-	case schema.KindDate:
-		return pgvalue.Codec{Op: pgvalue.Date}
-	case schema.KindTime:
-		return pgvalue.Codec{Op: pgvalue.Time}
-	case schema.KindTimestamp:
-		if t.Zoned {
-			return pgvalue.Codec{Op: pgvalue.Timestamptz}
-		}
-		return pgvalue.Codec{Op: pgvalue.Timestamp}
-	case schema.KindUUID:
-		return pgvalue.Codec{Op: pgvalue.UUID}
-	}
-	return pgvalue.Codec{Op: pgvalue.Text}
-}
+func showLong(t schema.Type, v schema.Value) string { return string(t.AppendText(nil, v)) }
 
 func wantLines(t *testing.T, got []string, want ...string) {
 	t.Helper()

@@ -21,7 +21,7 @@ func (s *Source) Reread(ctx context.Context, table *schema.Table, row schema.Row
 	if err != nil {
 		return nil, err
 	}
-	sql, args := rereadSQL(table, codecs, row)
+	sql, args := rereadSQL(table, row)
 	var out schema.Row
 	err = s.side.use(ctx, func(conn *pgconn.PgConn) error {
 		res := conn.ExecParams(ctx, sql, args, ts, nil, nil).Read()
@@ -45,12 +45,12 @@ func (s *Source) codecsOf(ctx context.Context, table *schema.Table) (codecs []pg
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the columns of %s: %w", table, err)
 	}
-	types := map[string]uint32{}
+	columnTypes := map[string]uint32{}
 	var oids []uint32
 	for i := range infos {
 		r := record{cols: infos[i]}
 		name, oid := r.text(), r.oid()
-		types[name] = oid
+		columnTypes[name] = oid
 		oids = append(oids, oid)
 	}
 	ts, err := loadTypes(ctx, s.side, oids)
@@ -58,22 +58,23 @@ func (s *Source) codecsOf(ctx context.Context, table *schema.Table) (codecs []pg
 		return nil, nil, fmt.Errorf("read the types of %s: %w", table, err)
 	}
 	for i := range table.Columns {
-		oid, ok := types[table.Columns[i].Name]
+		oid, ok := columnTypes[table.Columns[i].Name]
 		if !ok {
 			return nil, nil, s.catalog.changed(TableName{table.Schema, table.Name}, "column "+table.Columns[i].Name+" is gone")
 		}
-		c, _ := resolveTypes(ts, oid)
+		c, _ := types(ts).resolve(oid, -1)
+		if table.Columns[i].Type.Opaque {
+			c = pgvalue.Codec{} // an array that is carried as text, say
+		}
 		codecs = append(codecs, c)
 	}
 	for _, k := range table.Key {
-		key = append(key, types[table.Columns[k].Name])
+		key = append(key, columnTypes[table.Columns[k].Name])
 	}
 	return codecs, key, nil
 }
 
-func resolveTypes(ts types, oid uint32) (pgvalue.Codec, schema.Type) { return ts.resolve(oid, -1) }
-
-func rereadSQL(table *schema.Table, codecs []pgvalue.Codec, row schema.Row) (string, [][]byte) {
+func rereadSQL(table *schema.Table, row schema.Row) (string, [][]byte) {
 	var names, conds []string
 	for _, c := range table.Columns {
 		names = append(names, c.Name)
@@ -81,7 +82,7 @@ func rereadSQL(table *schema.Table, codecs []pgvalue.Codec, row schema.Row) (str
 	var args [][]byte
 	for i, k := range table.Key {
 		conds = append(conds, fmt.Sprintf("%s = $%d", QuoteIdent(table.Columns[k].Name), i+1))
-		args = append(args, pgvalue.Print(nil, codecs[k], row[k]))
+		args = append(args, table.Columns[k].Type.AppendText(nil, row[k]))
 	}
 	return "SELECT " + quoteList(names) + " FROM " + QuoteTable(table.Schema, table.Name) + " WHERE " + strings.Join(conds, " AND "), args
 }

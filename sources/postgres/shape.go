@@ -31,74 +31,6 @@ type shapeColumn struct {
 	typmod int32
 }
 
-// types resolves type OIDs; it holds what loadTypes gave.
-type types map[uint32]*typeInfo
-
-const (
-	oidInt2Vector = 22
-	oidOIDVector  = 30
-	oidBpchar     = 1042
-	oidVarchar    = 1043
-	oidNumeric    = 1700
-)
-
-// resolve says how values of a type are read. Domains count as what they are over.
-func (ts types) resolve(oid uint32, typmod int32) (pgvalue.Codec, schema.Type) {
-	t := ts[oid]
-	if t == nil {
-		c := pgvalue.Codec{}
-		return c, c.Type()
-	}
-	if t.kind == "d" {
-		if typmod < 0 {
-			typmod = t.typmod
-		}
-		return ts.resolve(t.base, typmod)
-	}
-	c := pgvalue.Codec{Op: pgvalue.Scalar(oid)}
-	switch {
-	case c.Op != pgvalue.Opaque:
-	case t.kind == "e":
-		c.Op = pgvalue.Enum
-	case t.name == "citext" && t.kind == "b":
-		c.Op = pgvalue.Text
-	case t.category == "A" && t.elem != 0 && oid != oidInt2Vector && oid != oidOIDVector:
-		return ts.resolveArray(t, typmod)
-	}
-	typ := c.Type()
-	typ.Labels = t.labels
-	setPrecision(&typ, c.Op, typmod)
-	return c, typ
-}
-
-func (ts types) resolveArray(t *typeInfo, typmod int32) (pgvalue.Codec, schema.Type) {
-	elem, elemType := ts.resolve(t.elem, typmod)
-	if elem.Op == pgvalue.Opaque || elem.Op == pgvalue.Array {
-		c := pgvalue.Codec{}
-		return c, c.Type()
-	}
-	c := pgvalue.Codec{Op: pgvalue.Array, Elem: elem.Op}
-	typ := c.Type()
-	typ.Elem = &elemType
-	return c, typ
-}
-
-// setPrecision reads the type modifier as the type's own typmodout does.
-func setPrecision(t *schema.Type, op pgvalue.Op, typmod int32) {
-	switch op {
-	case pgvalue.Numeric:
-		if typmod >= 4 {
-			m := typmod - 4
-			t.Precision = int(m >> 16 & 0xFFFF)
-			t.Scale = int(m&0x7FF^0x400) - 0x400 // 11 bits with a sign, from version 15 on
-		}
-	case pgvalue.Time, pgvalue.Timestamp, pgvalue.Timestamptz:
-		if typmod >= 0 {
-			t.Precision = int(typmod)
-		}
-	}
-}
-
 // shapeOf makes the shape of a table as the catalog has it now.
 func shapeOf(t *tableInfo, ts types, key []string, version uint32) *shape {
 	sent := t.sent()
@@ -114,7 +46,7 @@ func shapeOf(t *tableInfo, ts types, key []string, version uint32) *shape {
 }
 
 func (s *shape) add(c columnInfo, ts types) {
-	codec, typ := ts.resolve(c.typ, c.typmod)
+	codec, typ := ts.column(c)
 	typ.Name = c.typeName
 	if typ.Elem != nil {
 		typ.Elem.Name = strings.TrimSuffix(c.typeName, "[]")
@@ -263,7 +195,7 @@ func columnAt(info *tableInfo, c pgoutput.RelationColumn) columnInfo {
 	out := columnInfo{name: string(c.Name), typ: c.OID, typmod: c.TypMod, typeName: "type " + strconv.FormatUint(uint64(c.OID), 10)}
 	for _, now := range info.columns {
 		if now.name == out.name {
-			out.num, out.collation, out.defaults = now.num, now.collation, now.defaults
+			out.num, out.collation, out.defaults, out.printed = now.num, now.collation, now.defaults, now.printed
 			if now.typ == c.OID && now.typmod == c.TypMod {
 				out.notNull, out.typeName = now.notNull, now.typeName
 			}

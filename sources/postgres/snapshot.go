@@ -289,7 +289,7 @@ func (s *Source) copies(sh *shape, t *tableInfo, l leaf) []string {
 		names = append(names, c.Name)
 	}
 	list, options := quoteList(names), ") TO STDOUT"
-	if sh.binary() {
+	if s.config.copiesBinary(sh) {
 		options += " (FORMAT binary)"
 	}
 	query := "COPY (SELECT " + list + " FROM ONLY " + l.sql()

@@ -10,23 +10,26 @@ import (
 //
 //	array   = '{' ( element ( ',' element )* )? '}'
 //	element = NULL | word | '"' ( char | '\' char )* '"'
-func (r *Reader) array(elem Op, b []byte) (schema.Value, error) {
+//
+// The type box has a semicolon where others have a comma.
+func (r *Reader) array(c Codec, b []byte) (schema.Value, error) {
 	if len(b) > 0 && b[0] == '[' {
 		return schema.Value{}, ShapeError{}
 	}
 	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
 		return schema.Value{}, malformed(Array, len(b))
 	}
-	count, err := countElements(b[1:])
+	delim := c.delim()
+	count, err := countElements(b[1:], delim)
 	if err != nil {
 		return schema.Value{}, err
 	}
 	r.packed = binary.AppendUvarint(r.packed[:0], uint64(count))
 	rest := b[1:]
 	for range count {
-		word, quoted, n := r.nextWord(rest)
+		word, quoted, n := r.nextWord(rest, delim)
 		rest = rest[n:]
-		if err := r.packText(elem, word, quoted); err != nil {
+		if err := r.packText(c.Elem, word, quoted); err != nil {
 			return schema.Value{}, err
 		}
 	}
@@ -34,13 +37,13 @@ func (r *Reader) array(elem Op, b []byte) (schema.Value, error) {
 }
 
 // countElements checks the grammar of what follows the opening brace and counts.
-func countElements(b []byte) (int, error) {
+func countElements(b []byte, delim byte) (int, error) {
 	if len(b) == 1 {
 		return 0, nil
 	}
 	count := 0
 	for len(b) > 0 {
-		n, err := wordLen(b)
+		n, err := wordLen(b, delim)
 		if err != nil {
 			return 0, err
 		}
@@ -54,21 +57,29 @@ func countElements(b []byte) (int, error) {
 	return count, nil
 }
 
+// delim is what stands between the elements of an array.
+func (c Codec) delim() byte {
+	if c.Delim == 0 {
+		return ','
+	}
+	return c.Delim
+}
+
 // wordLen is the length of the element at the front of b, quotes and all; a
-// comma or brace follows it.
-func wordLen(b []byte) (int, error) {
+// delimiter or brace follows it.
+func wordLen(b []byte, delim byte) (int, error) {
 	if b[0] == '{' {
 		return 0, ShapeError{}
 	}
 	if b[0] != '"' {
-		return bareLen(b)
+		return bareLen(b, delim)
 	}
 	for i := 1; i < len(b)-1; i++ {
 		switch b[i] {
 		case '\\':
 			i++
 		case '"':
-			if b[i+1] == ',' || b[i+1] == '}' {
+			if b[i+1] == delim || b[i+1] == '}' {
 				return i + 1, nil
 			}
 			return 0, malformed(Array, len(b))
@@ -77,10 +88,10 @@ func wordLen(b []byte) (int, error) {
 	return 0, malformed(Array, len(b))
 }
 
-func bareLen(b []byte) (int, error) {
+func bareLen(b []byte, delim byte) (int, error) {
 	for i, c := range b {
 		switch c {
-		case ',', '}':
+		case delim, '}':
 			if i == 0 {
 				return 0, malformed(Array, len(b))
 			}
@@ -94,9 +105,9 @@ func bareLen(b []byte) (int, error) {
 
 // nextWord takes one element off the front of b, which countElements has seen,
 // and says how many bytes it and what follows it take.
-func (r *Reader) nextWord(b []byte) (word []byte, quoted bool, n int) {
+func (r *Reader) nextWord(b []byte, delim byte) (word []byte, quoted bool, n int) {
 	if b[0] != '"' {
-		n, _ = bareLen(b)
+		n, _ = bareLen(b, delim)
 		return b[:n], false, n + 1
 	}
 	r.word = r.word[:0]

@@ -13,7 +13,7 @@ var be = binary.BigEndian
 // are copied where needed.
 func (r *Reader) Binary(c Codec, b []byte) (schema.Value, error) {
 	switch c.Op {
-	case Text, Enum:
+	case Text, Enum, XML:
 		return schema.Text(r.Arena.Copy(b)), nil
 	case JSON:
 		return schema.JSON(r.Arena.Copy(b)), nil
@@ -21,6 +21,20 @@ func (r *Reader) Binary(c Codec, b []byte) (schema.Value, error) {
 		return schema.Bytes(r.Arena.Copy(b)), nil
 	case Numeric:
 		return r.numeric(b)
+	case Interval:
+		return r.binaryInterval(b)
+	case OID, XID8, LSN, Money, TimeTZ:
+		return r.printFixed(c.Op, b)
+	case Bits:
+		return r.bits(b)
+	case Inet:
+		return r.inet(b)
+	case MAC:
+		return r.mac(b)
+	case Versioned:
+		if len(b) >= 1 && b[0] == 1 {
+			return r.printed(b[1:]), nil
+		}
 	case Array:
 		return r.binaryArray(c.Elem, b)
 	case UUID:

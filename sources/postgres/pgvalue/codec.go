@@ -4,14 +4,17 @@ import "github.com/evertdb/evert/schema"
 
 // A Codec says how the values of one column are read. The zero Codec is Opaque.
 type Codec struct {
-	Op   Op
-	Elem Op // of an Array
+	Op     Op
+	Elem   Op   // of an Array
+	Delim  byte // between its elements; 0: a comma
+	Unsent bool // the type has no send function, so that the server sends it as text always
 }
 
 // An Op is one way to read a value.
 type Op uint8
 
-// The ways to read a value. Opaque takes any text as it is, and has no binary form.
+// The ways to read a value. Opaque takes any text as it is, and has no binary form;
+// those from OID to Versioned take it likewise, and print it from its binary form.
 const (
 	Opaque Op = iota
 	Bool
@@ -32,78 +35,101 @@ const (
 	JSONB
 	Enum
 	Array
+	Interval
+	OID
+	XID8
+	LSN
+	Money
+	TimeTZ
+	Bits // bit and bit varying
+	Inet // and cidr
+	MAC  // and macaddr8
+	XML
+	Versioned // text behind a byte that says 1: jsonpath, ltree
 )
 
-// builtin is what the OIDs of pg_type.dat, which never change, mean here.
-type builtin struct {
-	op    Op
-	array uint32 // the OID of the array type
-}
-
-func builtins(oid uint32) (builtin, bool) {
+// Scalar gives the way to read a built-in type that is not an array; Opaque for
+// all others. OIDs of pg_type.dat never change.
+func Scalar(oid uint32) Op {
 	switch oid {
 	case 16:
-		return builtin{Bool, 1000}, true
+		return Bool
 	case 17:
-		return builtin{Bytea, 1001}, true
+		return Bytea
 	case 19:
-		return builtin{Text, 1003}, true // name
+		return Text // name
 	case 20:
-		return builtin{Int8, 1016}, true
+		return Int8
 	case 21:
-		return builtin{Int2, 1005}, true
+		return Int2
 	case 23:
-		return builtin{Int4, 1007}, true
+		return Int4
 	case 25:
-		return builtin{Text, 1009}, true
+		return Text
 	case 114:
-		return builtin{JSON, 199}, true
+		return JSON
 	case 700:
-		return builtin{Float4, 1021}, true
+		return Float4
 	case 701:
-		return builtin{Float8, 1022}, true
+		return Float8
 	case 1042:
-		return builtin{Text, 1014}, true // bpchar
+		return Text // bpchar
 	case 1043:
-		return builtin{Text, 1015}, true // varchar
+		return Text // varchar
+	case 26:
+		return OID
+	case 142:
+		return XML
+	case 650, 869:
+		return Inet
+	case 774, 829:
+		return MAC
+	case 790:
+		return Money
+	case 1186:
+		return Interval
+	case 1266:
+		return TimeTZ
+	case 1560, 1562:
+		return Bits
+	case 3220:
+		return LSN
+	case 4072:
+		return Versioned // jsonpath
+	case 5069:
+		return XID8
 	case 1082:
-		return builtin{Date, 1182}, true
+		return Date
 	case 1083:
-		return builtin{Time, 1183}, true
+		return Time
 	case 1114:
-		return builtin{Timestamp, 1115}, true
+		return Timestamp
 	case 1184:
-		return builtin{Timestamptz, 1185}, true
+		return Timestamptz
 	case 1700:
-		return builtin{Numeric, 1231}, true
+		return Numeric
 	case 2950:
-		return builtin{UUID, 2951}, true
+		return UUID
 	case 3802:
-		return builtin{JSONB, 3807}, true
+		return JSONB
 	}
-	return builtin{}, false
-}
-
-// Scalar gives the way to read a built-in type that is not an array; Opaque for
-// all others.
-func Scalar(oid uint32) Op {
-	b, ok := builtins(oid)
-	if !ok {
-		return Opaque
-	}
-	return b.op
+	return Opaque
 }
 
 // HasBinary reports whether Binary reads what Postgres sends for c.
-func (c Codec) HasBinary() bool { return c.Op != Opaque }
+func (c Codec) HasBinary() bool {
+	return !c.Unsent && c.Op != Opaque && (c.Op != Array || c.Elem != Opaque)
+}
+
+// opaque reports whether values are carried as the text that the server prints.
+func (o Op) opaque() bool { return o == Opaque || o >= OID }
 
 // Type fills in what c alone says about a column's type; the caller adds name,
 // labels, and the precision and scale of the type modifier.
 func (c Codec) Type() schema.Type {
 	t := schema.Type{Precision: -1, Scale: -1, Kind: c.Op.kind()}
+	t.Opaque = c.Op.opaque()
 	switch c.Op {
-	case Opaque:
-		t.Opaque = true
 	case Int2:
 		t.Bits = 16
 	case Int4, Float4:
@@ -145,14 +171,17 @@ func (o Op) kind() schema.Kind {
 		return schema.KindJSON
 	case Array:
 		return schema.KindArray
+	case Interval:
+		return schema.KindInterval
 	}
-	return schema.KindText // Text, Enum, Opaque
+	return schema.KindText
 }
 
 // String names the type for messages.
 func (o Op) String() string {
 	return [...]string{
 		"opaque", "boolean", "smallint", "integer", "bigint", "real", "double precision", "numeric", "text", "bytea", "date",
-		"time", "timestamp", "timestamptz", "uuid", "json", "jsonb", "enum", "array",
+		"time", "timestamp", "timestamptz", "uuid", "json", "jsonb", "enum", "array", "interval", "oid", "xid8", "pg_lsn",
+		"money", "timetz", "bit string", "inet", "macaddr", "xml", "versioned text",
 	}[o]
 }

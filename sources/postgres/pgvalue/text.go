@@ -36,8 +36,8 @@ func (r *Reader) Text(c Codec, b []byte) (schema.Value, error) {
 		if i, ok := parseInt(b); ok && fits(c.Op, i) {
 			return schema.Int(i), nil
 		}
-	case Text, Enum, Opaque:
-		return schema.Text(r.Arena.Copy(b)), nil
+	case Text, Enum, Opaque, OID, XID8, LSN, Money, TimeTZ, Bits, Inet, MAC, XML, Versioned:
+		return r.printed(b), nil
 	case Numeric:
 		if isDecimal(b) {
 			return schema.Decimal(r.Arena.Copy(b)), nil
@@ -63,7 +63,9 @@ func (r *Reader) Text(c Codec, b []byte) (schema.Value, error) {
 	case JSON, JSONB:
 		return schema.JSON(r.Arena.Copy(b)), nil
 	case Array:
-		return r.array(c.Elem, b)
+		return r.array(c, b)
+	case Interval:
+		return r.textInterval(b)
 	case Float4, Float8:
 		return parseFloat(c.Op, b)
 	case Bytea:
