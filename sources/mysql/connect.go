@@ -163,7 +163,7 @@ func (r result) int(i, j int) int {
 func (s *session) query(ctx context.Context, sql string) (result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
+	stop := context.AfterFunc(ctx, s.close)
 	defer stop()
 	r, err := s.conn.Execute(sql)
 	if err != nil {
@@ -191,7 +191,10 @@ func (s *session) query(ctx context.Context, sql string) (result, error) {
 	return out, nil
 }
 
-func (s *session) close() { _ = s.conn.Close() }
+// close ends the session, and whoever waits for an answer. Any goroutine may call it
+// at any time: the socket alone is closed, since the client's own Close writes what
+// the goroutine that asks writes.
+func (s *session) close() { _ = s.conn.Conn.Conn.Close() }
 
 // plain gives what the server said without the places in the client's code.
 func plain(err error) error {

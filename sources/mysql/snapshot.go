@@ -265,7 +265,7 @@ func (w *copier) copy(ctx context.Context, p piece, rate *handover.Pace) error {
 	if p.where != "" {
 		sql += " WHERE " + p.where
 	}
-	stop := context.AfterFunc(ctx, func() { _ = w.conn.Close() })
+	stop := context.AfterFunc(ctx, w.close)
 	defer stop()
 	in := &filler{source: w.source, rel: rel, rate: rate}
 	var r mysql.Result
