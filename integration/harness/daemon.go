@@ -39,10 +39,11 @@ func (w *World) CatchUp() *Daemon {
 	return d
 }
 
-// Reset runs `evert reset` for the source: its topics are deleted and given up.
-func (w *World) Reset() {
+// Reset runs `evert reset` for the source: its topics are deleted and given up,
+// unless a flag says otherwise.
+func (w *World) Reset(flags ...string) {
 	w.Helper()
-	p := Start(w, Launch{Path: w.Evert(w, w.Options.Tags...), Env: w.Options.Env, Args: []string{"reset", "-c", w.Write(), Prefix, "--yes"}})
+	p := Start(w, Launch{Path: w.Evert(w, w.Options.Tags...), Env: w.Options.Env, Args: append([]string{"reset", "-c", w.Write(), Prefix, "--yes"}, flags...)})
 	if code := p.Wait(w, Patience); code != 0 {
 		w.Fatalf("evert reset: exit code %d; its last lines:\n%s", code, p.Last(12))
 	}

@@ -106,6 +106,13 @@ func ofTables() []story {
 			code: "PG_TABLE_RENAMED", what: "and copied again", tables: []string{"t", "u_new"}, other: true, arrange: tableRenamed,
 		},
 		{
+			code: "PG_TABLE_DROPPED", what: "and made anew", tables: []string{"t", "u"}, other: true, arrange: func(s *stage) {
+				s.own("CREATE TABLE u (id int PRIMARY KEY)", "INSERT INTO u VALUES (1), (2)")
+				s.caughtUp()
+				s.own("INSERT INTO u VALUES (3)", "DROP TABLE u", "CREATE TABLE u (id int PRIMARY KEY)", "INSERT INTO u VALUES (4)")
+			},
+		},
+		{
 			code: "SCHEMA_INCOMPATIBLE", what: "a column of another type", first: []pipeline.Code{"PG_TABLE_CHANGED"}, arrange: func(s *stage) {
 				s.caughtUp()
 				s.own("ALTER TABLE t ALTER COLUMN v TYPE int USING id", "INSERT INTO t VALUES (4, 44)")

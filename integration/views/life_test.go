@@ -219,8 +219,10 @@ func TestWhatTheDatabaseDoes(t *testing.T) {
 	})
 	t.Run("R23 a table under a view is renamed", func(t *testing.T) {
 		s.SQL(s.Database, "ALTER TABLE other RENAME TO others", "INSERT INTO others VALUES (4000, 1)")
-		s.sourceCode("PG_TABLE_RENAMED")
+		s.tableCode("PG_TABLE_RENAMED")
 		s.SQL(s.Database, "ALTER TABLE others RENAME TO other", "INSERT INTO other VALUES (2000, 2)")
+		s.end()
+		s.Reset("--resnapshot")
 		s.start()
 		everything(t)
 	})

@@ -175,15 +175,31 @@ func (s *story) code(view, code string) {
 	s.health(view, func(h health) bool { return h.Problem != nil && h.Problem.Code == code })
 }
 
-// sourceCode waits until a source has a problem with that code.
-func (s *story) sourceCode(code string) {
+// tableCode waits until the daemon tells of a table that it has a problem with that
+// code.
+func (s *story) tableCode(code string) {
 	s.Helper()
 	s.awaitThat("/v1/status", func(a harness.Answer) bool {
 		var status struct {
-			Sources []harness.Status `json:"sources"`
+			Sources []struct {
+				Tables []struct {
+					Problem *struct {
+						Code string `json:"code"`
+					} `json:"problem"`
+				} `json:"tables"`
+			} `json:"sources"`
 		}
-		return a.Status == 200 && a.Decode(&status) == nil &&
-			slices.ContainsFunc(status.Sources, func(of harness.Status) bool { return of.Problem != nil && of.Problem.Code == code })
+		if a.Status != 200 || a.Decode(&status) != nil {
+			return false
+		}
+		for _, of := range status.Sources {
+			for _, t := range of.Tables {
+				if t.Problem != nil && t.Problem.Code == code {
+					return true
+				}
+			}
+		}
+		return false
 	})
 }
 

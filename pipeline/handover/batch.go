@@ -67,6 +67,22 @@ func (b *Batch) EndPart(r pipeline.Resume) {
 // DropPart forgets the changes behind the last whole transaction.
 func (b *Batch) DropPart() { b.Changes, b.PartEnd = b.Changes[:b.Whole], nil }
 
+// Forget takes out the changes that is tells, wherever they lie.
+func (b *Batch) Forget(is func(*pipeline.Change) bool) {
+	whole, kept := 0, 0
+	for i := range b.Changes {
+		if is(&b.Changes[i]) {
+			continue
+		}
+		b.Changes[kept] = b.Changes[i]
+		kept++
+		if i < b.Whole {
+			whole = kept
+		}
+	}
+	b.Changes, b.Whole = b.Changes[:kept], whole
+}
+
 // Size is roughly what the batch occupies, in bytes.
 func (b *Batch) Size() int {
 	return b.Bytes.Used() + b.Borrowed + b.Rows.Used()*int(unsafe.Sizeof(schema.Value{})) + len(b.Changes)*int(unsafe.Sizeof(pipeline.Change{}))

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -22,23 +23,25 @@ import (
 //	in a stream block
 //	       Stream Commit                                 the spill goes into the batch
 type assembler struct {
-	config *Config
-	dec    pgoutput.Decoder
-	replay pgoutput.Decoder // of spilled messages
-	spill  *spill
-	reader pgvalue.Reader // into the batch
-	rels   map[uint32]*relation
+	config   *Config
+	database string // its name
+	dec      pgoutput.Decoder
+	replay   pgoutput.Decoder // of spilled messages
+	spill    *spill
+	reader   pgvalue.Reader // into the batch
+	rels     map[uint32]*relation
 
 	shape func(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) // nil shape: not captured
 	fresh func() *handover.Batch
 	busy  func() error                  // called now and then by what may take long
 	emit  func(b *handover.Batch) error // hands over a batch; may take long. After an error the batch is still here
 
-	state    state             // of every end; set by keep
-	encoded  []byte            // the same, as Resume.State
-	at       pipeline.Position // the end of the last transaction, or an idle place behind it
-	atLSN    receivedLSN       // the same as a number
-	leaveOut uint64            // rows of transaction partOf that were handed over before; it comes after at
+	state    state                 // of every end; set by keep
+	encoded  []byte                // the same, as Resume.State
+	seen     atomic.Pointer[state] // the same, for any goroutine
+	at       pipeline.Position     // the end of the last transaction, or an idle place behind it
+	atLSN    receivedLSN           // the same as a number
+	leaveOut uint64                // rows of transaction partOf that were handed over before; it comes after at
 	partOf   txID
 	idleTo   receivedLSN // everything before this place was read
 	idleTime time.Time   // the server's clock then
@@ -152,7 +155,10 @@ func (a *assembler) gap(what string) error {
 }
 
 // keep sets the state that goes with every end from here on.
-func (a *assembler) keep(s state) { a.state, a.encoded = s, s.encode() }
+func (a *assembler) keep(s state) {
+	a.state, a.encoded = s, s.encode()
+	a.seen.Store(&s)
+}
 
 // inPart gives the state of a place inside the open transaction.
 func (a *assembler) inPart() []byte {

@@ -78,9 +78,9 @@ func (t TableName) sql() string { return QuoteTable(t.Schema, t.Name) }
 const tablesSQL = `
 SELECT current_database(), c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relpersistence <> 'p', c.relispartition,
        has_table_privilege(c.oid, 'SELECT'), has_schema_privilege(n.oid, 'USAGE'), pg_has_role(c.relowner, 'USAGE'),
-       (SELECT coalesce(sum(pg_table_size(t.relid)), 0) FROM pg_partition_tree(c.oid) t WHERE t.isleaf)
-         + CASE WHEN c.relkind = 'r' AND NOT c.relispartition THEN pg_table_size(c.oid) ELSE 0 END,
-       CASE WHEN c.relkind = 'p'
+       CASE WHEN $1::bool THEN (SELECT coalesce(sum(pg_table_size(t.relid)), 0) FROM pg_partition_tree(c.oid) t WHERE t.isleaf)
+         + CASE WHEN c.relkind = 'r' AND NOT c.relispartition THEN pg_table_size(c.oid) ELSE 0 END ELSE 0 END,
+       CASE WHEN c.relkind = 'p' AND $1::bool
             THEN (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0) FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf)
             ELSE greatest(c.reltuples, 0) END::bigint,
        row_security_active(c.oid), CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::text END
@@ -88,9 +88,10 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 ORDER BY n.nspname, c.relname`
 
-// loadTables lists all tables of the database that a user could mean.
-func loadTables(ctx context.Context, s *side) ([]*tableInfo, error) {
-	rs, err := s.query(ctx, tablesSQL)
+// loadTables lists all tables of the database that a user could mean. Their sizes
+// are asked for by those only that may wait for whoever changes one of them.
+func loadTables(ctx context.Context, s *side, sizes bool) ([]*tableInfo, error) {
+	rs, err := s.query(ctx, tablesSQL, strconv.FormatBool(sizes))
 	if err != nil {
 		return nil, err
 	}

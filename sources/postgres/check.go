@@ -50,6 +50,9 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Report, error)
 	problems := s.unready()
 	if known {
 		problems = s.problems(*from, was)
+		for _, t := range s.stopped {
+			problems = append(problems, t.told(s.facts.database).Why)
+		}
 	}
 	r.Findings, err = s.lookAhead(ctx, *from, problems)
 	return r, err

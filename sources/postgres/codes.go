@@ -37,6 +37,7 @@ const (
 	CodeTableAdded      pipeline.Code = "PG_TABLE_ADDED"
 	CodeTableChanged    pipeline.Code = "PG_TABLE_CHANGED"
 	CodeTableRenamed    pipeline.Code = "PG_TABLE_RENAMED"
+	CodeTableDropped    pipeline.Code = "PG_TABLE_DROPPED"
 	CodeValue           pipeline.Code = "PG_VALUE"
 	CodeArrayShape      pipeline.Code = "PG_ARRAY_SHAPE"
 	CodeSpillFull       pipeline.Code = "PG_SPILL_FULL"
@@ -92,6 +93,7 @@ func Codes() map[pipeline.Code]string {
 		CodeTableAdded:       "A table came into the publication after the snapshot; its earlier rows were never copied.",
 		CodeTableChanged:     "A table was changed in a way that its earlier rows do not follow.",
 		CodeTableRenamed:     "A captured table was renamed or moved to another schema, so that its rows would go on in another topic without the earlier ones.",
+		CodeTableDropped:     "A captured table was dropped; its topic stays as it was. One made under its name is another table, whose rows are copied into the topic when that is asked for.",
 		CodeValue:            "A value is not what its type prints.",
 		CodeSpillFull:        "Transactions that the server sends before their commit need more disk than limits.spill_bytes allows.",
 		CodeArrayShape:       "An array has several dimensions or a lower bound other than 1.",

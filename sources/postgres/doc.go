@@ -28,10 +28,37 @@
 // a batch, Tx.Position names the beginning of the commit record, because its end
 // is not known yet.
 //
-// Resume.State says what the columns of each table were at its place. A start
-// compares them with the catalog, and so does every new shape in the log: what
-// changes earlier rows without a word in the log is refused, today and after a
-// restart (P21).
+// # Tables that change
+//
+// Resume.State says what the columns of each table were at its place, and what the
+// catalog said of its files. A start compares that with the catalog, so does every new
+// shape in the log, and so does a look at the catalog every PollInterval: what happens
+// to earlier rows without a word in the log stops that table alone (P20, P21, P22).
+//
+//	a column is added, nullable and without a default           goes on; NULL in earlier rows
+//	a column is dropped                                         goes on without it
+//	varchar becomes longer                                      goes on
+//	a default is set, NOT NULL, CHECK, an index, a trigger, …   goes on
+//	replica identity becomes FULL, or an index over the key     goes on
+//	an empty partition is made or attached                      goes on
+//	a row moves to another partition                            goes on: a delete and an insert (P23)
+//	TRUNCATE of the table                                       goes on (P19)
+//	VACUUM FULL, CLUSTER of a table without partitions          goes on
+//	a column is added with a default, constant or volatile      the table stops
+//	a column is added NOT NULL                                  the table stops
+//	a column is renamed, or gets another type                   the table stops
+//	values are rewritten (ALTER COLUMN TYPE … USING), or cut    the table stops
+//	the key becomes another, or is not carried by old rows      the table stops
+//	it is renamed, moved to another schema, dropped, made anew  the table stops
+//	it leaves the publication, or becomes a partition           the table stops
+//	filter or column list of the publication change             the table stops (P24)
+//	a partition is attached with rows, detached, dropped,       the table stops (P22)
+//	truncated by itself, or rewritten by VACUUM FULL
+//	a value cannot be read                                      the table stops
+//
+// A table that has stopped is told of by Batch.Stopped, and its rows are left out from
+// there on, also after a restart, until its copy begins. A stop that only the look at
+// the catalog found counts from the place in the log where the server was then.
 //
 // # Start
 //

@@ -40,7 +40,7 @@ func (s *Source) lookAgain(ctx context.Context, at *side) error {
 		return err
 	}
 	s.facts = facts
-	s.keepCopied(func(oid uint32) bool { return slices.Contains(known, oid) })
+	s.keepCopied(func(t *tableInfo) bool { return known[t.oid] != nil })
 	problems := append(s.chosen.refusals, s.facts.publicationRefusals(&s.config, s.chosen, false)...)
 	if err := errors.Join(problems...); err != nil {
 		return err
@@ -50,6 +50,9 @@ func (s *Source) lookAgain(ctx context.Context, at *side) error {
 	}
 	before := s.shapes
 	if err := s.makeShapes(ctx, at); err != nil {
+		return err
+	}
+	if err := s.takeMarks(ctx, at); err != nil {
 		return err
 	}
 	return s.announce(ctx, before)

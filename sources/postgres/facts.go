@@ -74,7 +74,7 @@ func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 	if f.publication, err = loadPublication(ctx, s, c.Publication); err != nil {
 		return nil, err
 	}
-	if f.tables, err = loadTables(ctx, s); err != nil {
+	if f.tables, err = loadTables(ctx, s, true); err != nil {
 		return nil, err
 	}
 	return f, markPublished(ctx, s, c.Publication, f.tables)

@@ -268,6 +268,27 @@ func (r *run) fails() error {
 	}
 }
 
+// stops reads until a table stops, and gives why. Its rows are not among those of
+// the batch that tells.
+func (r *run) stops(table string) *pipeline.Refusal {
+	r.t.Helper()
+	var why *pipeline.Refusal
+	r.until(func(b pipeline.Batch) bool {
+		for _, stop := range b.Stopped {
+			if stop.Table.Schema+"."+stop.Table.Name == table {
+				why = stop.Why
+			}
+		}
+		for i := range b.Changes {
+			if why != nil && b.Changes[i].Table.Schema+"."+b.Changes[i].Table.Name == table {
+				r.t.Errorf("%s has stopped, and comes all the same: %s", table, show(&b.Changes[i]))
+			}
+		}
+		return why != nil
+	})
+	return why
+}
+
 // show prints a change as: op table before → after. Unknown values are ?.
 func show(c *pipeline.Change) string {
 	out := c.Op.String() + " " + c.Table.Name

@@ -32,6 +32,9 @@ func (s *Source) own(conn *replConn) {
 func (s *Source) begin(conn *replConn) error {
 	b := s.queue.Get()
 	b.Tables = s.tables()
+	for _, t := range s.stopped {
+		b.Stopped = append(b.Stopped, t.told(s.system.database))
+	}
 	if s.initial.Copied {
 		return s.queue.Put(s.life.Ended, b)
 	}

@@ -86,6 +86,12 @@ func unpublishedRefusal(c *Config, missing []*tableInfo, fresh bool) error {
 	}
 }
 
+// unpublished refuses a captured table that left the publication.
+func (c *Config) unpublished(t *tableInfo) *pipeline.Refusal {
+	return t.refuse(CodeUnpublished, "it is not in publication "+c.Publication+" any more, so that its changes do not arrive",
+		addTablesSQL(c, []*tableInfo{t})+"\n"+c.copyAgain(t.TableName)+"   # changes made meanwhile did not arrive")
+}
+
 func publicationGone(c *Config) error {
 	return &pipeline.Refusal{
 		Code: CodePublicationGone, Where: "publication " + c.Publication,

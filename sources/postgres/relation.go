@@ -12,6 +12,7 @@ type relation struct {
 	shape   *shape                    // nil: not captured, or not looked at yet
 	pending *pgoutput.RelationMessage // announced and not looked at yet
 	before  []shapeColumn             // what the rows handed over were written under, if not shape
+	halted  bool                      // its rows are left out
 }
 
 // An undo is what a relation was before its open transaction.
@@ -41,6 +42,9 @@ func (a *assembler) resolve(id uint32) (*shape, error) {
 	if r == nil {
 		return nil, fmt.Errorf("a row of relation %d came before its description", id)
 	}
+	if r.halted {
+		return nil, nil
+	}
 	if r.pending == nil {
 		return r.shape, nil
 	}
@@ -51,6 +55,9 @@ func (a *assembler) resolve(id uint32) (*shape, error) {
 	s, err := a.shape(r.pending, before)
 	if err != nil {
 		return nil, err
+	}
+	if was := r.shape; was != nil && s != nil && !slices.Equal(was.keyNames(), s.keyNames()) {
+		return nil, a.config.keyChanged(TableName{was.table.Schema, was.table.Name}, s)
 	}
 	a.take(r, s)
 	return s, nil
@@ -80,6 +87,7 @@ func (a *assembler) unsettle() {
 		return
 	}
 	for _, u := range slices.Backward(a.undo) {
+		u.was.halted = u.relation.halted
 		*u.relation = u.was
 	}
 	a.undo = a.undo[:0]

@@ -54,31 +54,17 @@ func unpackNames(packed []byte) (names, error) {
 	return out, nil
 }
 
-// renamings refuses tables that the catalog has under another name than their
-// rows were handed over under, if the configuration wants either. What matches no
-// pattern under its new name would else be forgotten without a word.
-func (s *Source) renamings(was state) (all []error) {
-	for _, t := range s.facts.tables {
-		before, known := was.names[t.oid]
-		if known && before != t.TableName && (s.config.captures(before) || s.config.captures(t.TableName)) {
-			all = append(all, s.config.renamed(before, t.TableName, s.facts.tables))
-		}
-	}
-	return all
-}
-
 func (c *Config) captures(name TableName) bool {
 	wanted, _ := c.wants(name)
 	return wanted
 }
 
-// renamed refuses a table that goes on under another name. Rows that it got
-// meanwhile are not lost when it is renamed back: they are of its OID. It cannot
-// be if one of the tables has its name now.
+// renamed refuses a table that goes on under another name. It cannot be renamed
+// back if one of the tables has its name now.
 func (c *Config) renamed(before, now TableName, tables []*tableInfo) *pipeline.Refusal {
-	mend := renameBack(before, now) + "\nor " + c.ResetCommand
+	mend := renameBack(before, now) + "\n" + c.copyAgain(before) + "\nor " + c.copyAgain(now)
 	if slices.ContainsFunc(tables, func(t *tableInfo) bool { return t.TableName == before }) {
-		mend = c.ResetCommand
+		mend = c.copyAgain(before)
 	}
 	return &pipeline.Refusal{
 		Code: CodeTableRenamed, Where: before.Schema + "." + before.Name,

@@ -60,7 +60,7 @@ func (s *Source) codecsOf(ctx context.Context, table *schema.Table) (codecs []pg
 	for i := range table.Columns {
 		oid, ok := columnTypes[table.Columns[i].Name]
 		if !ok {
-			return nil, nil, s.catalog.changed(TableName{table.Schema, table.Name}, "column "+table.Columns[i].Name+" is gone")
+			return nil, nil, s.config.changed(TableName{table.Schema, table.Name}, "column "+table.Columns[i].Name+" is gone")
 		}
 		c, _ := types(ts).resolve(oid, -1)
 		if table.Columns[i].Type.Opaque {

@@ -105,11 +105,15 @@ func (s *Source) leftover(was state) []error {
 }
 
 // keepCopied leaves out tables that were never copied: one that was named is
-// refused, one that a pattern matched is told and does not stop the others (I8).
-func (s *Source) keepCopied(holds func(oid uint32) bool) {
+// refused, one that a pattern matched is told and does not stop the others (I8). One
+// that was made under the name of a table that has stopped is told of by that.
+func (s *Source) keepCopied(copied func(*tableInfo) bool) {
 	s.chosen.tables = slices.DeleteFunc(s.chosen.tables, func(t *tableInfo) bool {
-		if holds(t.oid) {
+		if copied(t) {
 			return false
+		}
+		if slices.ContainsFunc(s.stopped, func(st stop) bool { return st.name() == t.TableName }) {
+			return true
 		}
 		r := s.tableAdded(t.TableName)
 		if _, named := s.config.wants(t.TableName); named {
@@ -121,38 +125,31 @@ func (s *Source) keepCopied(holds func(oid uint32) bool) {
 	})
 }
 
-// compare refuses tables that were changed since the stored place in a way that
-// their earlier rows do not follow, whether or not a row in the log would tell
-// (P21). Those changed otherwise are compared again with what the log says.
-func (s *Source) compare(was state) error {
-	var problems []error
+// captured gives the state of the place to go on from: its tables are those
+// captured now, and those that have stopped. One that is left out from here on
+// misses changes, and counts as never copied when it comes back.
+func (s *Source) captured(was state) state {
+	k, called, seen := kept{}, names{}, marks{}
+	was.Tables, was.Part, was.Stopped = nil, nil, s.stopped
+	for _, t := range s.stopped {
+		was.Tables = append(was.Tables, t.OID)
+		called[t.OID] = t.name()
+	}
 	for _, sh := range s.shapes {
-		before := was.kept[sh.oid]
-		if before == nil || slices.Equal(before, sh.columns) {
+		if was.stops(sh.oid) {
 			continue
 		}
-		info := s.chosen.tables[slices.IndexFunc(s.chosen.tables, func(t *tableInfo) bool { return t.oid == sh.oid })]
-		problems = append(problems, s.catalog.allowed(before, sh, info))
-		s.a.rels[sh.oid].before = before
-	}
-	return errors.Join(problems...)
-}
-
-// captured gives the state of the place to go on from: its tables are those
-// captured now. One that is left out from here on misses changes, and counts as
-// never copied when it comes back.
-func (s *Source) captured(was state) state {
-	k, called := kept{}, names{}
-	was.Tables, was.Part = nil, nil
-	for _, sh := range s.shapes {
 		was.Tables = append(was.Tables, sh.oid)
 		called[sh.oid] = TableName{sh.table.Schema, sh.table.Name}
+		if m, known := was.marks[sh.oid]; known {
+			seen[sh.oid] = m
+		}
 		if k[sh.oid] = was.kept[sh.oid]; k[sh.oid] == nil {
 			k[sh.oid] = sh.columns
 		}
 	}
 	slices.Sort(was.Tables)
-	return was.keep(k).call(called)
+	return was.keep(k).call(called).marked(seen)
 }
 
 func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
@@ -185,12 +182,9 @@ func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*sha
 		return err
 	})
 	if err == nil && out == nil {
-		s.leaveOut(&pipeline.Refusal{
-			Code: CodeTableChanged, Where: name.Schema + "." + name.Name, What: "it was dropped; what changed before that is not kept",
-			Mend: s.config.ResetCommand,
-		})
+		return nil, s.config.dropped(name)
 	}
-	if err == nil && out != nil {
+	if err == nil {
 		s.config.Log.Info("table has a new shape", "table", out.table.String(), "version", out.table.Version)
 	}
 	return out, err

@@ -17,6 +17,11 @@ func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
 	if err := a.makeRoom(); err != nil {
 		return err
 	}
+	return a.orHalt(r.Relation, a.changeOf(kind, r, place))
+}
+
+// changeOf makes the change of a row, if its table is captured.
+func (a *assembler) changeOf(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
 	s, err := a.resolve(r.Relation)
 	if s == nil || err != nil {
 		return err
@@ -110,16 +115,18 @@ func (a *assembler) truncate(relations []uint32, place lsn) error {
 		if err := a.makeRoom(); err != nil {
 			return err
 		}
-		s, err := a.resolve(id)
-		if err != nil {
-			return err
-		}
-		if s == nil {
-			continue
-		}
-		if _, err := a.change(s, pipeline.Truncate, place); err != nil {
+		if err := a.orHalt(id, a.truncation(id, place)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *assembler) truncation(id uint32, place lsn) error {
+	s, err := a.resolve(id)
+	if s == nil || err != nil {
+		return err
+	}
+	_, err = a.change(s, pipeline.Truncate, place)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type shape struct {
 	oid     uint32
 	codecs  []pgvalue.Codec
 	columns []shapeColumn
+	carried []bool // by old rows, of each column
 }
 
 // A shapeColumn is what tells one version from the next.
@@ -40,6 +42,10 @@ func shapeOf(t *tableInfo, ts types, key []string, version uint32) *shape {
 	}
 	for _, c := range sent {
 		s.add(c, ts)
+	}
+	carried := t.carried()
+	for _, c := range sent {
+		s.carried = append(s.carried, carried == nil || slices.Contains(carried, c.name))
 	}
 	s.setKey(key)
 	return s
@@ -91,8 +97,8 @@ func (s *shape) opaque() []string {
 	return out
 }
 
-// matches reports whether rows of a relation are read with s, and key columns
-// are still carried.
+// matches reports whether rows of a relation are read with s, and old rows carry
+// the same columns.
 func (s *shape) matches(m *pgoutput.RelationMessage) bool {
 	if s.oid != m.ID || len(s.columns) != len(m.Columns) ||
 		s.table.Name != string(m.Name) || s.table.Schema != string(m.Namespace) {
@@ -100,17 +106,26 @@ func (s *shape) matches(m *pgoutput.RelationMessage) bool {
 	}
 	for i, c := range m.Columns {
 		mine := &s.columns[i]
-		if mine.typ != c.OID || mine.typmod != c.TypMod || s.table.Columns[i].Name != string(c.Name) {
+		if mine.typ != c.OID || mine.typmod != c.TypMod || s.table.Columns[i].Name != string(c.Name) || s.carried[i] != c.Carried() {
 			return false
 		}
 	}
-	return s.keyCarried(m)
+	return true
+}
+
+// keyNames names the columns of the key.
+func (s *shape) keyNames() []string {
+	var names []string
+	for _, k := range s.table.Key {
+		names = append(names, s.table.Columns[k].Name)
+	}
+	return names
 }
 
 // keyCarried reports whether old rows of m carry every key column.
 func (s *shape) keyCarried(m *pgoutput.RelationMessage) bool {
 	for _, k := range s.table.Key {
-		if m.Columns[k].Flags&1 == 0 {
+		if !m.Columns[k].Carried() {
 			return false
 		}
 	}
@@ -131,7 +146,7 @@ const (
 func (cat *catalog) called(ctx context.Context, m *pgoutput.RelationMessage, name TableName) (all []*tableInfo, info *tableInfo, err error) {
 	said := TableName{string(m.Namespace), string(m.Name)}
 	for try := 1; ; try++ {
-		if all, err = loadTables(ctx, cat.side); err != nil {
+		if all, err = loadTables(ctx, cat.side, false); err != nil {
 			return nil, nil, err
 		}
 		info = withOID(all, m.ID)
@@ -170,6 +185,7 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 	s := &shape{oid: m.ID, table: &schema.Table{Database: info.database, Schema: name.Schema, Name: name.Name, Native: strconv.FormatUint(uint64(m.ID), 10), Version: cat.nextVersion(m.ID)}}
 	for _, c := range m.Columns {
 		s.add(columnAt(info, c), ts)
+		s.carried = append(s.carried, c.Carried())
 	}
 	s.remember(before)
 	key, refusal := info.key(cat.config.keyOf(name))
@@ -178,13 +194,12 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 	}
 	for _, k := range key {
 		if s.table.Column(k) < 0 {
-			return nil, cat.changed(name, "its key column "+k+" did not exist at this place of the log")
+			return nil, cat.config.changed(name, "its key column "+k+" did not exist at this place of the log")
 		}
 	}
 	s.setKey(key)
 	if !s.keyCarried(m) {
-		return nil, info.refuse(CodeIdentity, "at this place of the log updates and deletes did not carry the key",
-			cat.config.ResetCommand)
+		return nil, info.refuse(CodeIdentity, "at this place of the log updates and deletes did not carry the key", cat.config.copyAgain(name))
 	}
 	return s, cat.allowed(before, s, info)
 }
@@ -215,7 +230,7 @@ func (cat *catalog) allowed(before []shapeColumn, after *shape, info *tableInfo)
 	name := info.TableName
 	gone, come := strange(before, after.columns), strange(after.columns, before)
 	if gone != nil && come != nil && (gone.num == 0 || come.num == 0) {
-		return cat.changed(name, "column "+gone.name+" was renamed to "+come.name+", or one was dropped and the other added")
+		return cat.config.changed(name, "column "+gone.name+" was renamed to "+come.name+", or one was dropped and the other added")
 	}
 	for i, is := range after.columns {
 		was, c := named(before, is.name), after.table.Columns[i]
@@ -226,10 +241,10 @@ func (cat *catalog) allowed(before []shapeColumn, after *shape, info *tableInfo)
 			continue
 		}
 		if was.typ != is.typ || was.typmod != is.typmod && is.typ != oidVarchar {
-			return cat.changed(name, "column "+c.Name+" became "+c.Type.Name)
+			return cat.config.changed(name, "column "+c.Name+" became "+c.Type.Name)
 		}
 		if was.num != 0 && is.num != 0 && was.num != is.num {
-			return cat.changed(name, "column "+c.Name+" was dropped and added again")
+			return cat.config.changed(name, "column "+c.Name+" was dropped and added again")
 		}
 	}
 	return nil
@@ -268,22 +283,30 @@ func (s *shape) remember(before []shapeColumn) {
 func (cat *catalog) mayAdd(before []shapeColumn, is shapeColumn, info *tableInfo) error {
 	for _, was := range before {
 		if was.num == is.num && is.num != 0 {
-			return cat.changed(info.TableName, fmt.Sprintf("column %s was renamed to %s", was.name, is.name))
+			return cat.config.changed(info.TableName, fmt.Sprintf("column %s was renamed to %s", was.name, is.name))
 		}
 	}
 	now := info.column(is.num)
 	if now != nil && (now.defaults || now.notNull) {
-		return cat.changed(info.TableName, "column "+is.name+" was added with a default or NOT NULL, which fills earlier rows unseen")
+		return cat.config.changed(info.TableName, "column "+is.name+" was added with a default or NOT NULL, which fills earlier rows unseen")
 	}
 	return nil
 }
 
-func (cat *catalog) changed(name TableName, how string) error {
+// changed refuses a table whose earlier rows do not follow what happened to it.
+func (c *Config) changed(name TableName, how string) *pipeline.Refusal {
 	return &pipeline.Refusal{
 		Code: CodeTableChanged, Where: name.Schema + "." + name.Name,
-		What: "the table was changed: " + how, Mend: cat.config.ResetCommand,
+		What: "the table was changed: " + how, Mend: c.copyAgain(name),
 	}
 }
+
+func (c *Config) keyChanged(name TableName, now *shape) *pipeline.Refusal {
+	return c.changed(name, "its key became ("+strings.Join(now.keyNames(), ", ")+")")
+}
+
+// copyAgain copies a table again, for messages.
+func (c *Config) copyAgain(TableName) string { return c.ResetCommand }
 
 func typeOIDs(m *pgoutput.RelationMessage) []uint32 {
 	var oids []uint32

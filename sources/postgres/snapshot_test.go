@@ -223,7 +223,7 @@ func TestTablesChangeBeforeTheSnapshot(t *testing.T) {
 			}
 			defer closeConn(conn)
 			at := &side{config: &c, conn: conn, fixed: true}
-			tables, err := loadTables(t.Context(), at)
+			tables, err := loadTables(t.Context(), at, true)
 			if err != nil || len(tables) != 1 {
 				t.Fatal(tables, err)
 			}

@@ -30,9 +30,11 @@ type Source struct {
 	initial       state // of the snapshot, or as resumed
 	facts         *facts
 	chosen        *chosen
-	shapes        []*shape                 // of the captured tables; owned by the owner goroutine once it runs
-	watched       atomic.Pointer[[]uint32] // their OIDs
+	shapes        []*shape                            // of the captured tables; owned by the owner goroutine once it runs
+	watched       atomic.Pointer[map[uint32][]string] // their keys, by OID
+	notices       notices
 	viaRoot       bool
+	stopped       []stop // tables that had stopped where the source goes on, or do so there
 	passed        oidSet // tables that are not captured, and of which that was told if it is news
 
 	a *assembler // owned by the owner goroutine once it runs
@@ -143,10 +145,9 @@ func (s *Source) problems(from pipeline.Resume, was state) []error {
 	if isFresh(from) {
 		return slices.Concat(s.unready(), problems, s.leftover(was))
 	}
-	if renamed := s.renamings(was); len(renamed) > 0 {
-		return renamed // what its new name lacks is not a second problem
-	}
-	s.keepCopied(was.holds)
+	s.stopped = s.standing(was)
+	s.spare(s.stopped)
+	s.keepCopied(was.holdsAs)
 	problems = slices.Concat(s.facts.serverRefusals(&s.config, s.facts.slot == nil), s.chosen.refusals,
 		s.facts.publicationRefusals(&s.config, s.chosen, false), problems)
 	return append(problems, s.slotRefusals(s.facts.slot, from.At.Native)...)
@@ -186,9 +187,12 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 	if err := sp.open(); err != nil {
 		return err
 	}
-	s.a = &assembler{config: &s.config, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp}
+	s.a = &assembler{config: &s.config, database: s.system.database, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp}
 	for _, sh := range s.shapes {
 		s.a.rels[sh.oid] = &relation{shape: sh}
+	}
+	for _, t := range s.stopped {
+		s.a.rels[t.OID] = &relation{halted: true}
 	}
 	if fresh {
 		s.initial = state{System: s.system.id, Timeline: s.system.timeline, Database: s.system.database, Slot: s.config.Slot, Publication: s.config.Publication}
@@ -196,9 +200,7 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 		return nil
 	}
 	s.initial = was
-	if err := s.compare(was); err != nil {
-		return err
-	}
+	s.compare(was)
 	at, err := parseLSN(from.At.Native)
 	if err != nil {
 		return &pipeline.Refusal{Code: CodeState, What: "the stored position is not an LSN", Err: err, Mend: s.config.ResetCommand}

@@ -22,10 +22,13 @@ type state struct {
 	Tables      []uint32 `json:"tables,omitempty"`  // OIDs of the tables copied, ascending
 	Columns     []byte   `json:"columns,omitempty"` // kept, packed
 	Names       []byte   `json:"names,omitempty"`   // names, packed
+	Marks       []byte   `json:"marks,omitempty"`   // marks, packed
+	Stopped     []stop   `json:"stopped,omitempty"` // tables of Tables that are not read on, by OID
 	Part        *txID    `json:"part,omitempty"`    // the transaction of Resume.Rows
 
 	kept  kept  // Columns, read
 	names names // Names, read
+	marks marks // Marks, read
 }
 
 // A txID tells a transaction from every other of its server.
@@ -53,6 +56,9 @@ func decodeState(b []byte) (state, error) {
 	if err == nil {
 		s.names, err = unpackNames(s.Names)
 	}
+	if err == nil {
+		s.marks, err = unpackMarks(s.Marks)
+	}
 	if err != nil {
 		return s, &pipeline.Refusal{Code: CodeState, What: "the stored state of the source cannot be read", Err: err}
 	}
@@ -68,6 +74,12 @@ func (s state) keep(k kept) state {
 // call gives s with the names that its tables go under.
 func (s state) call(n names) state {
 	s.names, s.Names = n, n.pack()
+	return s
+}
+
+// marked gives s with what the catalog said of its tables.
+func (s state) marked(m marks) state {
+	s.marks, s.Marks = m, m.pack()
 	return s
 }
 

@@ -186,20 +186,21 @@ func place(l uint64) string {
 	return lsn(l).String()
 }
 
-// poll reads the slot's statistics now and then, and looks whether every captured
-// table is still published (P35).
+// poll reads the slot's statistics now and then, and looks what happened to the
+// tables without a word in the log.
 func (s *Source) poll() {
 	ticker := time.NewTicker(s.config.PollInterval)
 	defer ticker.Stop()
+	w := &watch{source: s, keys: map[uint32]string{}}
 	for {
+		if err := s.pollOnce(s.life.Ended, w); err != nil && final(err) {
+			s.life.End(err)
+			return
+		}
 		select {
 		case <-s.life.Ended.Done():
 			return
 		case <-ticker.C:
-		}
-		if err := s.pollOnce(s.life.Ended); err != nil && final(err) {
-			s.life.End(err)
-			return
 		}
 	}
 }
@@ -209,7 +210,7 @@ SELECT coalesce(to_jsonb(s) ->> 'wal_status', ''), coalesce(pg_wal_lsn_diff(w.ls
        coalesce((to_jsonb(s) ->> 'safe_wal_size')::bigint, -1), w.lsn
 FROM pg_replication_slots s, (SELECT pg_current_wal_lsn() AS lsn) w WHERE s.slot_name = $1`
 
-func (s *Source) pollOnce(ctx context.Context) error {
+func (s *Source) pollOnce(ctx context.Context, w *watch) error {
 	rs, err := s.side.query(ctx, pollSQL, s.config.Slot)
 	if err != nil {
 		return err
@@ -224,7 +225,7 @@ func (s *Source) pollOnce(ctx context.Context) error {
 	if err := s.newTables(ctx); err != nil {
 		return err
 	}
-	return s.stillPublished(ctx)
+	return w.look(ctx)
 }
 
 // warnOfRetention tells once each when half and when four fifths of the log that
@@ -246,22 +247,4 @@ func (s *Source) warnOfRetention(retained, safe int64) {
 			"percent", percent, "retained_bytes", retained, "safe_bytes", safe)
 	}
 	s.retentionLevel = level
-}
-
-// stillPublished refuses to go on when a captured table left the publication:
-// its changes would no longer arrive, silently.
-func (s *Source) stillPublished(ctx context.Context) error {
-	rs, err := s.side.query(ctx, `
-		SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.oid = ANY($1::oid[]) AND NOT EXISTS (
-		  SELECT FROM pg_publication_tables p WHERE p.pubname = $2 AND p.schemaname = n.nspname AND p.tablename = c.relname)`,
-		oidList(*s.watched.Load()), s.config.Publication)
-	if err != nil || len(rs) == 0 {
-		return err
-	}
-	var missing []*tableInfo
-	for i := range rs {
-		missing = append(missing, &tableInfo{TableName: TableName{rs.text(i, 0), rs.text(i, 1)}})
-	}
-	return unpublishedRefusal(&s.config, missing, false)
 }

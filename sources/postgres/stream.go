@@ -139,6 +139,9 @@ func (st *stream) pause() error {
 			return err
 		}
 	}
+	if err := st.notices(); err != nil {
+		return err
+	}
 	if err := st.moveOn(); err != nil {
 		return err
 	}
@@ -174,6 +177,17 @@ func (st *stream) idleInterval() time.Duration {
 		return min(st.source.config.IdleInterval, 250*time.Millisecond)
 	}
 	return st.source.config.IdleInterval
+}
+
+// notices acts on what the poller found, once all before that was read.
+func (st *stream) notices() error {
+	if st.a.open || st.a.block != nil || st.a.leaveOut > 0 {
+		return nil
+	}
+	if due := st.source.notices.due(st.a.idleTo); due != nil {
+		return st.a.heed(due)
+	}
+	return nil
 }
 
 // moveOn hands over an idle position now and then, when nothing else waits (P04).
@@ -279,6 +293,9 @@ func (st *stream) frame(data []byte) error {
 	}
 	if f.kind == 'k' {
 		return st.keepalive(f)
+	}
+	if err := st.notices(); err != nil {
+		return err
 	}
 	if !st.a.open && st.source.separate.Load() {
 		if err := st.a.flush(); err != nil { // what came before must not share a batch with what comes

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -27,10 +28,10 @@ func (s *Source) makeShapes(ctx context.Context, from *side) error {
 		return fmt.Errorf("read the types of columns: %w", err)
 	}
 	var shapes []*shape
-	var watched []uint32
+	watched := map[uint32][]string{}
 	for _, t := range s.chosen.tables {
 		shapes = append(shapes, s.shapeNow(t, ts))
-		watched = append(watched, t.oid)
+		watched[t.oid] = s.chosen.keys[t.oid]
 	}
 	s.shapes = shapes
 	s.watched.Store(&watched)
@@ -82,7 +83,7 @@ func (s *Source) newTables(ctx context.Context) error {
 		SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-		  AND c.oid <> ALL($1::oid[])`, oidList(*s.watched.Load()))
+		  AND c.oid <> ALL($1::oid[])`, oidList(slices.Sorted(maps.Keys(*s.watched.Load()))))
 	if err != nil {
 		return err
 	}

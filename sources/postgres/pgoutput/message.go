@@ -71,6 +71,9 @@ type RelationColumn struct {
 	TypMod int32
 }
 
+// Carried reports whether old rows carry the column.
+func (c *RelationColumn) Carried() bool { return c.Flags&1 != 0 }
+
 // RelationMessage describes the columns in which the rows that follow are sent.
 type RelationMessage struct {
 	ID        uint32

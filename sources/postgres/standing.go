@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// standing gives the tables of a stored state that are not read on: those that had
+// stopped, and those that the catalog shows to be in trouble now, whether or not a
+// row in the log would tell (P20). What the configuration leaves out is forgotten.
+func (s *Source) standing(was state) (all []stop) {
+	for _, oid := range was.Tables {
+		info := withOID(s.facts.tables, oid)
+		name, known := was.names[oid]
+		if !known && info != nil {
+			name = info.TableName // stored before names were
+		}
+		if !s.config.captures(name) {
+			continue
+		}
+		if i := slices.IndexFunc(was.Stopped, func(t stop) bool { return t.OID == oid }); i >= 0 {
+			all = append(all, was.Stopped[i])
+		} else if why := s.trouble(name, info); why != nil {
+			all = append(all, newStop(oid, name, why))
+		}
+	}
+	return all
+}
+
+// trouble says why a table cannot be read on; nil if it can. name is that of its
+// earlier rows, info what the catalog has now, nil if it is gone.
+func (s *Source) trouble(name TableName, info *tableInfo) *pipeline.Refusal {
+	switch {
+	case info == nil:
+		return s.config.dropped(name)
+	case info.TableName != name:
+		return s.config.renamed(name, info.TableName, s.facts.tables)
+	case info.hidden(s.viaRoot):
+		return info.otherName(&s.config)
+	case !info.published:
+		return s.config.unpublished(info)
+	}
+	where := name.Schema + "." + name.Name
+	for _, err := range s.chosen.refusals {
+		var r *pipeline.Refusal
+		if errors.As(err, &r) && r.Where == where {
+			return r
+		}
+	}
+	for _, r := range s.chosen.skipped {
+		if r.Where == where {
+			return r
+		}
+	}
+	return nil
+}
+
+// spare takes out of what was chosen the tables that have stopped, and what is
+// wrong with them: they do not keep the others from going on.
+func (s *Source) spare(stopped []stop) {
+	about := func(r *pipeline.Refusal) bool {
+		return slices.ContainsFunc(stopped, func(t stop) bool { return t.Schema+"."+t.Name == r.Where })
+	}
+	s.chosen.tables = slices.DeleteFunc(s.chosen.tables, func(t *tableInfo) bool {
+		return slices.ContainsFunc(stopped, func(st stop) bool { return st.OID == t.oid })
+	})
+	s.chosen.skipped = slices.DeleteFunc(s.chosen.skipped, about)
+	s.chosen.refusals = slices.DeleteFunc(s.chosen.refusals, func(err error) bool {
+		var r *pipeline.Refusal
+		return errors.As(err, &r) && (about(r) || r.Code == CodeNoTables && len(stopped) > 0)
+	})
+}
+
+// compare stops tables that were changed since the stored place in a way that
+// their earlier rows do not follow, whether or not a row in the log would tell
+// (P21). Those changed otherwise are compared again with what the log says.
+func (s *Source) compare(was state) {
+	for _, sh := range s.shapes {
+		before := was.kept[sh.oid]
+		if before == nil || slices.Equal(before, sh.columns) {
+			continue
+		}
+		r := s.a.rels[sh.oid]
+		info := withOID(s.chosen.tables, sh.oid)
+		if why := ofTable(s.catalog.allowed(before, sh, info)); why != nil {
+			r.halted = true
+			s.stopped = append(s.stopped, newStop(sh.oid, info.TableName, why))
+		}
+		r.before = before
+	}
+}
+
+// holdsAs reports whether a table was copied, under this name if names are known.
+func (s state) holdsAs(t *tableInfo) bool {
+	known, ok := s.names[t.oid]
+	return s.holds(t.oid) && (!ok || known == t.TableName)
+}
+
+// dropped refuses a table that is gone.
+func (c *Config) dropped(name TableName) *pipeline.Refusal {
+	return &pipeline.Refusal{
+		Code: CodeTableDropped, Where: name.Schema + "." + name.Name, What: "the table was dropped, and its topic stays as it was",
+		Mend: "exclude the table\nor, if there is a new one of this name: " + c.copyAgain(name),
+	}
+}

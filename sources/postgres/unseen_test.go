@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// What happens to a table without a word in the log is noticed at the next look
+// at the catalog, and at the next start; the table stops, and the others go on.
+func TestWhatTheLogDoesNotTell(t *testing.T) {
+	t.Parallel()
+	const leaves = `CREATE TABLE p (id int NOT NULL, k int NOT NULL, v text, PRIMARY KEY (k, id)) PARTITION BY RANGE (k);
+		CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20);
+		INSERT INTO p VALUES (1, 1, 'a'), (2, 11, 'b');`
+	const plain = "CREATE TABLE p (id int PRIMARY KEY, v text, n int); INSERT INTO p VALUES (1, 'a', 1);"
+	for what, c := range map[string]struct{ made, ddl, says string }{
+		"P22 a partition is detached":                       {leaves, "ALTER TABLE p DETACH PARTITION p1", "a partition was detached"},
+		"P22 a partition is dropped":                        {leaves, "DROP TABLE p1", "a partition was detached"},
+		"P22 a partition is truncated by itself":            {leaves, "TRUNCATE ONLY p1", "truncated by itself"},
+		"P22 a filled table is attached":                    {leaves, "CREATE TABLE p3 (LIKE p INCLUDING ALL); INSERT INTO p3 VALUES (3, 21, 'c'); ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (20) TO (30)", "partition public.p3 was attached with rows"},
+		"P22 detached and attached again":                   {leaves, "ALTER TABLE p DETACH PARTITION p1; DELETE FROM p1; ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10)", "a partition was detached"},
+		"P22 a partition of a partition is dropped":         {leaves + "CREATE TABLE p4 PARTITION OF p FOR VALUES FROM (30) TO (50) PARTITION BY RANGE (k); CREATE TABLE p41 PARTITION OF p4 FOR VALUES FROM (30) TO (40);", "DROP TABLE p41", "a partition was detached"},
+		"P22 an empty partition is made":                    {leaves, "CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (20) TO (30)", ""},
+		"P22 an empty partition is made and filled at once": {leaves, "BEGIN; CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (20) TO (30); INSERT INTO p VALUES (3, 21, 'c'); COMMIT", ""},
+		"P22 an empty table is attached, and filled":        {leaves, "CREATE TABLE p3 (LIKE p INCLUDING ALL); ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (20) TO (30); INSERT INTO p VALUES (3, 21, 'c')", ""},
+		"P21 added with a default":                          {plain, "ALTER TABLE p ADD COLUMN d int DEFAULT 42", "column d was added with a default"},
+		"P21 added with a default that went again":          {plain, "ALTER TABLE p ADD COLUMN d int DEFAULT 42; ALTER TABLE p ALTER COLUMN d DROP DEFAULT", "column d was added with a default"},
+		"P21 added with a volatile default":                 {plain, "ALTER TABLE p ADD COLUMN d float DEFAULT random()", "column d was added"},
+		"P21 other values of the same type":                 {plain, "ALTER TABLE p ALTER COLUMN n TYPE int USING n + 1", "it was rewritten with other values"},
+		"P21 values change on the way to a wider type":      {plain, "ALTER TABLE p ALTER COLUMN v TYPE varchar(20) USING upper(v)", "column v became character varying(20)"},
+		"P20 a column is renamed":                           {plain, "ALTER TABLE p RENAME COLUMN n TO m", "column n was renamed to m"},
+		"P20 the key gets one more column":                  {plain, "ALTER TABLE p ALTER COLUMN n SET NOT NULL, DROP CONSTRAINT p_pkey, ADD PRIMARY KEY (id, n)", "its key became (id, n)"},
+		"P15 no old row carries the key":                    {plain, "ALTER TABLE p REPLICA IDENTITY NOTHING", "REPLICA IDENTITY NOTHING"},
+		"P20 the table is dropped":                          {plain, "DROP TABLE p", "the table was dropped"},
+		"P20 the table is made anew":                        {plain, "DROP TABLE p; CREATE TABLE p (id int PRIMARY KEY, v text, n int)", "the table was dropped"},
+		"P20 the table becomes a partition":                 {plain, "CREATE TABLE pp (id int PRIMARY KEY, v text, n int) PARTITION BY RANGE (id); ALTER TABLE pp ATTACH PARTITION p FOR VALUES FROM (0) TO (10)", "it is a partition"},
+		"the same rows in another file":                     {plain, "VACUUM FULL p", ""},
+		"P20 a column comes and one goes":                   {plain, "ALTER TABLE p ADD COLUMN d int; ALTER TABLE p DROP COLUMN v", ""},
+		"P20 every column in old rows":                      {plain, "ALTER TABLE p REPLICA IDENTITY FULL; ALTER TABLE p ADD COLUMN d int", ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			d := newDB(t)
+			d.do("CREATE TABLE t (id int PRIMARY KEY);" + c.made)
+			r := open(t, d.config(), pipeline.Resume{})
+			r.snapshot()
+			d.do("INSERT INTO t VALUES (1)")
+			r.sync(d)
+			seen := r.source.a.seen.Load()
+			for _, ddl := range strings.SplitAfter(c.ddl, ";") {
+				d.do("%s", ddl)
+			}
+			if c.says != "" {
+				if why := r.stops("public.p"); !strings.Contains(why.What, c.says) {
+					t.Errorf("says %s, want %s", why.What, c.says)
+				}
+			} else {
+				eventually(t, "the look at the table", func() bool {
+					d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
+					r.sync(d)
+					return r.source.a.seen.Load() != seen
+				})
+			}
+			d.do("INSERT INTO t VALUES (2)")
+			if got := strings.Join(r.sync(d), "\n"); !strings.HasSuffix(got, "c t 2") {
+				t.Errorf("the other table does not go on: %s", got)
+			}
+			if stopped := r.source.a.seen.Load().Stopped; (c.says != "") != (len(stopped) == 1) {
+				t.Errorf("stopped: %v", stopped)
+			}
+			r = open(t, d.config(), r.close())
+			if c.says != "" {
+				r.stops("public.p")
+			}
+			d.do("INSERT INTO t VALUES (3)")
+			wantLines(t, r.sync(d), "c t 3")
+		})
+	}
+}

@@ -1,0 +1,409 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// What happens to a table without a word in the log is looked for in the catalog,
+// now and then and at each start:
+//
+//	catalog                          means                                     then
+//	the name differs, or is gone     renamed, moved, dropped                   the table stops
+//	a partition of another table     its changes arrive under another name     the table stops
+//	not in the publication           its changes do not arrive (P35)           the table stops
+//	filter or column list differ     rows came into scope, or left it (P24)    the table stops
+//	columns                          see catalog.allowed (P21)                 goes on, or stops
+//	columns and the file             rewritten: values changed unseen (P21)    the table stops
+//	the file alone                   VACUUM FULL, CLUSTER, TRUNCATE            goes on
+//	a partition is gone, or its      detached, dropped, truncated by itself;   the table stops
+//	file is another                  or VACUUM FULL of it (P22)
+//	a partition came                 goes on if it had no rows then (P22)      goes on, or stops
+
+// A standing is what the catalog says of a captured table now.
+type standing struct {
+	oid       uint32
+	name      TableName
+	kind      string // pg_class.relkind
+	partition bool   // of another table
+	root      string // of a partition, as SQL
+	keys      string // the indexes that could be its key
+	published bool
+	mark      mark
+	files     []fileFacts
+}
+
+// A fileFacts is one relation with rows of its own.
+type fileFacts struct {
+	oid  uint32
+	name TableName
+	file string
+	path string // the transactions that made it and those above it partitions
+	hash uint32
+}
+
+const standingsSQL = `
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::text END,
+       (SELECT string_agg(concat_ws(' ', a.attnum, a.xmin), ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
+       concat(c.relreplident, (SELECT string_agg(concat_ws(' ', i.indkey, i.indisprimary, i.indisreplident), ',' ORDER BY i.indexrelid)
+         FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident))),
+       EXISTS (SELECT FROM pg_publication p WHERE p.pubname = $2 AND (p.puballtables
+         OR EXISTS (SELECT FROM pg_publication_rel pr WHERE pr.prpubid = p.oid AND (pr.prrelid = c.oid OR pr.prrelid IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) a)))%s)),
+       coalesce((SELECT concat(to_jsonb(pr) -> 'prattrs', ' ', to_jsonb(pr) ->> 'prqual') FROM pg_publication p JOIN pg_publication_rel pr ON pr.prpubid = p.oid
+         WHERE p.pubname = $2 AND NOT p.puballtables AND pr.prrelid = c.oid), '')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = ANY($1::oid[])`
+
+// inSchemaSQL are the tables of a publication for schemas, from version 15 on.
+const inSchemaSQL = `
+         OR EXISTS (SELECT FROM pg_publication_namespace pn WHERE pn.pnpubid = p.oid AND (pn.pnnspid = c.relnamespace
+           OR pn.pnnspid IN (SELECT r.relnamespace FROM pg_partition_ancestors(c.oid) a JOIN pg_class r ON r.oid = a.relid)))`
+
+const filesSQL = `
+WITH RECURSIVE tree(root, relid, path) AS (
+  SELECT t.root, t.root, '' FROM unnest($1::oid[]) t(root)
+  UNION ALL
+  SELECT tree.root, i.inhrelid, concat(tree.path, ' ', i.xmin) FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid
+  JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relispartition)
+SELECT tree.root, c.oid, n.nspname, c.relname, c.relfilenode, tree.path
+FROM tree JOIN pg_class c ON c.oid = tree.relid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'`
+
+// standings reads what the catalog says of tables, by OID. Those that are gone are
+// not among them. It waits for nobody who changes a table.
+func (c *Config) standings(ctx context.Context, from *side, version int, oids []uint32) (map[uint32]*standing, error) {
+	inSchema := ""
+	if version >= 150000 {
+		inSchema = inSchemaSQL
+	}
+	rs, err := from.query(ctx, fmt.Sprintf(standingsSQL, inSchema), oidList(oids), c.Publication)
+	if err != nil {
+		return nil, fmt.Errorf("look at the tables: %w", err)
+	}
+	out := map[uint32]*standing{}
+	for _, cols := range rs {
+		r := record{cols: cols}
+		st := &standing{oid: r.oid(), name: TableName{r.text(), r.text()}, kind: r.text(), partition: r.bool(), root: r.text()}
+		st.mark.columns, st.keys = sum(r.text()), r.text()
+		st.published, st.mark.sent = r.bool(), sum(r.text())
+		out[st.oid] = st
+	}
+	return out, loadFiles(ctx, from, oids, out)
+}
+
+func loadFiles(ctx context.Context, from *side, oids []uint32, out map[uint32]*standing) error {
+	rs, err := from.query(ctx, filesSQL, oidList(oids))
+	if err != nil {
+		return fmt.Errorf("look at the files of the tables: %w", err)
+	}
+	for _, cols := range rs {
+		r := record{cols: cols}
+		if st := out[r.oid()]; st != nil { // else it went between the two looks
+			st.add(fileFacts{oid: r.oid(), name: TableName{r.text(), r.text()}, file: r.text(), path: r.text()})
+		}
+	}
+	for _, st := range out {
+		slices.Sort(st.mark.files)
+	}
+	return nil
+}
+
+func (st *standing) add(f fileFacts) {
+	f.hash = sum(strconv.FormatUint(uint64(f.oid), 10), f.file, f.path)
+	st.files = append(st.files, f)
+	st.mark.files = append(st.mark.files, f.hash)
+}
+
+// takeMarks notes what the catalog says of the captured tables as their copy sees it.
+func (s *Source) takeMarks(ctx context.Context, at *side) error {
+	now, err := s.config.standings(ctx, at, s.version, slices.Collect(maps.Keys(*s.watched.Load())))
+	if err != nil {
+		return err
+	}
+	taken := marks{}
+	for oid, st := range now {
+		taken[oid] = st.mark
+	}
+	s.initial = s.initial.marked(taken)
+	return nil
+}
+
+// A watch compares tables with what they were. Owned by the poller.
+type watch struct {
+	source *Source
+	keys   map[uint32]string // indexes that could be keys, as last seen in this run
+}
+
+// diverged says what happened to a table unseen; nil if nothing that its earlier
+// rows do not follow.
+func (w *watch) diverged(ctx context.Context, was mark, st *standing) (*pipeline.Refusal, error) {
+	c := &w.source.config
+	gone, come := was.missing(st.mark), st.mark.missing(was)
+	switch {
+	case was.sent != st.mark.sent:
+		return c.changed(st.name, "the publication sends other rows or columns of it than before"), nil
+	case st.kind == "r" && len(gone) > 0 && was.columns != st.mark.columns:
+		return c.changed(st.name, "it was rewritten with other values"), nil
+	case st.kind == "r":
+		return nil, nil
+	case len(gone) > 0:
+		return c.changed(st.name, "a partition was detached, dropped, truncated by itself or rewritten"), nil
+	}
+	for _, f := range st.files {
+		if !slices.Contains(come, f.hash) {
+			continue
+		}
+		filled, err := w.filled(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if filled {
+			return c.changed(st.name, "partition "+f.name.Schema+"."+f.name.Name+" was attached with rows"), nil
+		}
+	}
+	return nil, nil
+}
+
+// filled reports whether a partition has rows from before it was one. Who may not
+// look says yes.
+func (w *watch) filled(ctx context.Context, f fileFacts) (bool, error) {
+	rs, err := w.source.side.query(ctx, `SELECT EXISTS (SELECT FROM `+f.name.sql()+` l, (
+		SELECT i.xmin, i.cmin FROM pg_partition_ancestors($1::oid) a JOIN pg_inherits i ON i.inhrelid = a.relid ORDER BY age(i.xmin) LIMIT 1) i
+		WHERE age(l.xmin) > age(i.xmin) OR l.xmin = i.xmin AND l.cmin::text::bigint <= i.cmin::text::bigint)`, strconv.FormatUint(uint64(f.oid), 10))
+	switch sqlState(err) {
+	case "":
+	case "42501", "42P01": // gone since: the next look tells
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return rs.text(0, 0) == "t", nil
+}
+
+// A notice is what the poller found, for the owner of the stream to act on when
+// everything before a place was read.
+type notice struct {
+	at   lsn
+	oid  uint32
+	name TableName
+	was  mark
+	why  *pipeline.Refusal // nil: nothing is wrong, and the table has another mark
+	mark mark
+}
+
+// notices wait for the owner. Safe for any goroutine.
+type notices struct {
+	any atomic.Bool // cheap to ask
+	mu  sync.Mutex
+	all []notice
+}
+
+// set replaces what waits by what was found last.
+func (n *notices) set(all []notice) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = all
+	n.any.Store(len(all) > 0)
+}
+
+// due takes what is to be acted on once everything before a place was read.
+func (n *notices) due(read receivedLSN) []notice {
+	if !n.any.Load() {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.all) == 0 || receivedLSN(n.all[0].at) > read {
+		return nil
+	}
+	all := n.all
+	n.all = nil
+	n.any.Store(false)
+	return all
+}
+
+// look compares the captured tables with what they were.
+func (w *watch) look(ctx context.Context) error {
+	s, seen := w.source, w.source.a.seen.Load()
+	oids := seen.read()
+	if len(oids) == 0 {
+		return nil
+	}
+	now, err := s.config.standings(ctx, s.side, s.version, oids)
+	if err != nil {
+		return err
+	}
+	if err := w.publication(ctx, now); err != nil {
+		return err
+	}
+	var all []notice
+	for _, oid := range oids {
+		n, err := w.compare(ctx, seen, oid, now[oid])
+		if err != nil {
+			return err
+		}
+		if n != nil {
+			all = append(all, *n)
+		}
+	}
+	return w.tell(ctx, all)
+}
+
+// publication refuses to go on when the publication itself is gone (P34).
+func (w *watch) publication(ctx context.Context, now map[uint32]*standing) error {
+	for _, st := range now {
+		if st.published {
+			return nil
+		}
+	}
+	p, err := loadPublication(ctx, w.source.side, w.source.config.Publication)
+	if err == nil && p == nil {
+		return publicationGone(&w.source.config)
+	}
+	return err
+}
+
+// tell leaves what was found to the owner of the stream.
+func (w *watch) tell(ctx context.Context, all []notice) error {
+	if len(all) > 0 {
+		rs, err := w.source.side.query(ctx, "SELECT pg_current_wal_lsn()")
+		if err != nil {
+			return err
+		}
+		at, err := parseLSN(rs.text(0, 0))
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			all[i].at = at
+		}
+	}
+	w.source.notices.set(all)
+	if st := w.source.current.Load(); st != nil && len(all) > 0 {
+		st.wakeUp()
+	}
+	return nil
+}
+
+// compare gives what is to be done about one table; nil: nothing.
+func (w *watch) compare(ctx context.Context, seen *state, oid uint32, st *standing) (*notice, error) {
+	name, was := seen.names[oid], seen.marks[oid]
+	why, err := w.moved(ctx, name, st)
+	if err == nil && why == nil && (was.columns != st.mark.columns || w.keys[oid] != st.keys) {
+		if why, err = w.described(ctx, seen, oid, name); err == nil {
+			w.keys[oid] = st.keys
+		}
+	}
+	if err == nil && why == nil && was.files != nil {
+		why, err = w.diverged(ctx, was, st)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case why != nil:
+		return &notice{oid: oid, name: name, was: was, why: why}, nil
+	case !was.equal(st.mark):
+		return &notice{oid: oid, name: name, was: was, mark: st.mark}, nil
+	}
+	return nil, nil
+}
+
+// moved says that a table is not where it was.
+func (w *watch) moved(ctx context.Context, name TableName, st *standing) (*pipeline.Refusal, error) {
+	c := &w.source.config
+	switch {
+	case st == nil:
+		return c.dropped(name), nil
+	case st.name != name:
+		all, err := loadTables(ctx, w.source.side, false)
+		return c.renamed(name, st.name, all), err
+	case st.partition && w.source.viaRoot:
+		return (&tableInfo{TableName: name, partition: true, root: st.root}).otherName(c), nil
+	case !st.published:
+		return c.unpublished(&tableInfo{TableName: name}), nil
+	}
+	return nil, nil
+}
+
+// described compares the columns and the key of a table with those of its earlier
+// rows.
+func (w *watch) described(ctx context.Context, seen *state, oid uint32, name TableName) (*pipeline.Refusal, error) {
+	s := w.source
+	info, sh, err := s.catalog.shapeNow(ctx, oid)
+	switch {
+	case ofTable(err) != nil:
+		return ofTable(err), nil
+	case err != nil || info == nil || info.TableName != name: // gone since: the next look tells
+		return nil, err
+	}
+	if key, ok := (*s.watched.Load())[oid]; ok && !slices.Equal(key, sh.keyNames()) {
+		return s.config.keyChanged(name, sh), nil
+	}
+	return ofTable(s.catalog.allowed(seen.kept[oid], sh, info)), nil
+}
+
+// shapeNow gives a table and its shape as the catalog has them; nil if it is gone.
+func (cat *catalog) shapeNow(ctx context.Context, oid uint32) (*tableInfo, *shape, error) {
+	all, err := loadTables(ctx, cat.side, false)
+	info := withOID(all, oid)
+	if err != nil || info == nil {
+		return nil, nil, err
+	}
+	if err := describe(ctx, cat.side, []*tableInfo{info}); err != nil {
+		return nil, nil, err
+	}
+	if err := markPublished(ctx, cat.side, cat.config.Publication, []*tableInfo{info}); err != nil {
+		return nil, nil, err
+	}
+	key, refusal := info.capturable(cat.config)
+	if refusal != nil {
+		return nil, nil, refusal
+	}
+	var oids []uint32
+	for _, c := range info.columns {
+		oids = append(oids, c.typ)
+	}
+	ts, err := loadTypes(ctx, cat.side, oids)
+	if err != nil {
+		return nil, nil, err
+	}
+	return info, shapeOf(info, ts, key, 0), nil
+}
+
+// read gives the tables that are read on.
+func (s *state) read() (oids []uint32) {
+	for _, oid := range s.Tables {
+		if !s.stops(oid) {
+			oids = append(oids, oid)
+		}
+	}
+	return oids
+}
+
+// heed acts on what the poller found, between two transactions.
+func (a *assembler) heed(all []notice) error {
+	if err := a.flush(); err != nil {
+		return err
+	}
+	for _, n := range all {
+		r := a.rels[n.oid]
+		if r == nil || r.halted || !a.state.marks[n.oid].equal(n.was) {
+			continue // followed anew since
+		}
+		if n.why == nil {
+			a.keep(a.state.marked(a.state.marks.with(n.oid, n.mark)))
+			continue
+		}
+		a.halt(r, newStop(n.oid, n.name, n.why))
+		a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
+	}
+	a.settle()
+	return a.flush()
+}
