@@ -64,7 +64,7 @@ func (s *Source) lookAhead(ctx context.Context, from pipeline.Resume, problems [
 	if err != nil {
 		return nil, fmt.Errorf("look at the server's transactions, slots and relations: %w", err)
 	}
-	return slices.Concat(s.fine(from, o, problems), s.facts.warnings(), o.warnings(&s.config, s.facts), s.scopeWarnings(o),
+	return slices.Concat(s.fine(from, o, problems), s.facts.warnings(), o.warnings(&s.config, s.facts), s.facts.platform.warnings(&s.config), s.pooled(ctx), s.scopeWarnings(o),
 		s.baseBackup(ctx), fails(problems...)), nil
 }
 

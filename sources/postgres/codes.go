@@ -55,6 +55,8 @@ const (
 	CodeGenerated        pipeline.Code = "PG_GENERATED_COLUMN"
 	CodePublishedPart    pipeline.Code = "PG_PUBLISHED_IN_PART"
 	CodeNotInLog         pipeline.Code = "PG_NOT_IN_LOG"
+	CodePlatform         pipeline.Code = "PG_PLATFORM"
+	CodePooler           pipeline.Code = "PG_POOLER"
 )
 
 // Codes explains each code in a sentence, for `evert help`.
@@ -109,6 +111,8 @@ func Codes() map[pipeline.Code]string {
 		CodeGenerated:        "Postgres does not put generated columns into the log, so they are left out of the topic, in copy and stream alike.",
 		CodePublishedPart:    "The publication sends some rows or columns of a table only.",
 		CodeNotInLog:         "Something that matches is never decoded: materialized views, foreign tables, contents of large objects.",
+		CodePlatform:         "Who runs the server does something to slots that their reader should know.",
+		CodePooler:           "A connection pooler lies between, so that the session may change under what relies on it.",
 		CodeRetention:        "Nothing limits the log that the slot may hold back (max_slot_wal_keep_size).",
 	}
 }

@@ -52,6 +52,8 @@ type Config struct {
 	OldTransaction time.Duration // Check tells of transactions that are open for longer; 1 min
 	OldCatalog     int64         // and of a slot that holds back the catalog by more transactions; 50,000,000
 
+	platform Platform // set by Open before anything else runs; OwnMachine until then
+
 	ResetCommand string // copies the source again, for messages: evert reset NAME --resnapshot
 
 	Now func() time.Time // time.Now

@@ -76,7 +76,7 @@ func (c *Config) dial(ctx context.Context, replication bool) (*replConn, error) 
 	}
 	conn, err := pgconn.ConnectConfig(ctx, conf)
 	if err != nil {
-		return nil, explainConnect(conf, err)
+		return nil, explainConnect(conf, c.platform, err)
 	}
 	if err := verifySettings(ctx, conn); err != nil {
 		closeConn(conn)

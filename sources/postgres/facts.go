@@ -22,6 +22,7 @@ type facts struct {
 	senderTimeoutMS int64
 	keepSizeMB      int64 // max_slot_wal_keep_size; -1 unlimited (also before 13)
 	mayCreate       bool  // CREATE on the database
+	platform        Platform
 
 	slot        *slotFacts
 	publication *publicationFacts
@@ -50,7 +51,7 @@ SELECT current_user, current_database(), current_setting('server_version_num'), 
        current_setting('max_wal_senders'), (SELECT count(*) FROM pg_stat_get_wal_senders()),
        (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'),
        (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
-       has_database_privilege(current_database(), 'CREATE')`
+       has_database_privilege(current_database(), 'CREATE'), ` + platformSQL
 
 func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 	rs, err := s.query(ctx, factsSQL)
@@ -68,6 +69,7 @@ func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 		f.keepSizeMB, _ = strconv.ParseInt(keep, 10, 64)
 	}
 	f.mayCreate = r.bool()
+	f.platform = platformOf(r.text(), r.bool())
 	if f.slot, err = loadSlot(ctx, s, c.Slot); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ type Grant struct {
 	Tables      []TableName
 	Secured     bool // row level security is on for some of them
 	Before13    bool // the server is older than Postgres 13
+	Platform    Platform
 }
 
 // SQL makes the role and gives it its rights, one statement a line, for whoever
@@ -22,15 +23,19 @@ type Grant struct {
 // Streaming needs LOGIN, REPLICATION, CONNECT and the publication; the copy of
 // the tables needs USAGE and SELECT besides. Evert uses one role for both.
 func (g Grant) SQL() []string {
-	attributes := "LOGIN REPLICATION"
+	attributes := "LOGIN"
+	if !g.Platform.isAmazon() {
+		attributes += " REPLICATION"
+	}
 	if g.Secured {
 		attributes += " BYPASSRLS" // or the copy would not hold what the stream does
 	}
 	role := QuoteIdent(g.Role)
-	sql := []string{
-		fmt.Sprintf("CREATE ROLE %s %s PASSWORD '…';", role, attributes),
-		fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", QuoteIdent(g.Database), role),
+	sql := []string{fmt.Sprintf("CREATE ROLE %s %s PASSWORD '…';", role, attributes)}
+	if g.Platform.isAmazon() {
+		sql = append(sql, g.Platform.replicate(role))
 	}
+	sql = append(sql, fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", QuoteIdent(g.Database), role))
 	var schemas, tables []string
 	for _, t := range g.Tables {
 		if s := QuoteIdent(t.Schema); !slices.Contains(schemas, s) {

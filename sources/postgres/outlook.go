@@ -133,7 +133,7 @@ func (o *outlook) warnings(c *Config, f *facts) (all []pipeline.Finding) {
 	}
 	if free, need := o.maxConnections-o.reserved-o.connections, c.SnapshotWorkers+2; free < need {
 		say(CodeNoFreeConnection, f.database, fmt.Sprintf("%d connections are free and a start takes up to %d", max(free, 0), need),
-			fmt.Sprintf("ALTER SYSTEM SET max_connections = %d; -- then restart the server", o.maxConnections+need))
+			f.platform.set("max_connections", fmt.Sprint(o.maxConnections+need), true))
 	}
 	if p := o.prepared; p != nil { // P28
 		say(CodePrepared, f.database, fmt.Sprintf("transaction %q of %s in database %s is prepared since %s and holds back log and vacuum until it ends", p.gid, p.owner, p.database, p.age),

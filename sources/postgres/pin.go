@@ -58,7 +58,7 @@ func (c *Config) notPinned(ctx context.Context, err error) error {
 	switch {
 	case sqlState(err) == "53400":
 		return &pipeline.Refusal{Code: CodeNoFreeSlot, Where: "source " + c.Name, What: "all replication slots are taken, and a comparison needs one for a moment", Err: err,
-			Mend: "ALTER SYSTEM SET max_replication_slots = 20; -- more than there are; then restart the server"}
+			Mend: c.platform.set("max_replication_slots", "20", true) + "   # more than there are"}
 	case ctx.Err() == nil:
 		return fmt.Errorf("make a temporary slot: %w", err)
 	}

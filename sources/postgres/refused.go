@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 
 // explainConnect tells the causes that a person can mend from those that pass.
 // Messages of the server and of the resolver hold no secret.
-func explainConnect(conf *pgconn.Config, err error) error {
+func explainConnect(conf *pgconn.Config, on Platform, err error) error {
 	where := fmt.Sprintf("%s:%d/%s", conf.Host, conf.Port, conf.Database)
 	r := &pipeline.Refusal{Code: CodeConnect, Where: where, What: "cannot connect", Err: err, Mend: "start the server, or correct host and port of the url"}
 	var pg *pgconn.PgError
@@ -28,7 +29,7 @@ func explainConnect(conf *pgconn.Config, err error) error {
 		r.Mend = "ALTER ROLE " + QuoteIdent(conf.User) + " LOGIN;"
 	case pg.Code == "28000" && strings.Contains(pg.Message, "no pg_hba.conf entry"):
 		r.Code, r.What = CodeAuth, "no line of pg_hba.conf lets user "+conf.User+" in"
-		r.Mend = "add to pg_hba.conf: " + hbaLine(conf, pg.Message) + "\nSELECT pg_reload_conf();"
+		r.Mend = on.letIn(hbaLine(conf, pg.Message))
 	case strings.HasPrefix(pg.Code, "28"):
 		r.Code, r.What = CodeAuth, "the server refuses user "+conf.User
 		r.Mend = "correct user and password of the url, or the server's pg_hba.conf"
@@ -39,15 +40,15 @@ func explainConnect(conf *pgconn.Config, err error) error {
 		r.What, r.Mend = "the database does not exist", "correct the database of the url"
 	case pg.Code == "42501" || strings.Contains(pg.Message, "replication role"):
 		r.Code, r.What = CodeRight, "user "+conf.User+" may not replicate"
-		r.Mend = "ALTER ROLE " + QuoteIdent(conf.User) + " REPLICATION;"
+		r.Mend = on.replicate(QuoteIdent(conf.User))
 	case pg.Code == "53300" && strings.Contains(pg.Message, "wal_senders"):
 		r.Code, r.What = CodeNoFreeSender, "all walsenders of the server are taken"
-		r.Mend = "ALTER SYSTEM SET max_wal_senders = 20; -- then restart the server"
+		r.Mend = on.set("max_wal_senders", "20", true)
 	case pg.Code == "57P03" || strings.HasPrefix(pg.Code, "53"):
 		r.What, r.Mend = "the server takes no connection now", "wait; the source tries again by itself"
 	case pg.Code == "42704" || pg.Code == "08P01":
 		r.Code, r.What = CodeSettings, "a startup parameter was refused"
-		r.Mend = "connect to the server directly, not through a pooler"
+		r.Mend = directly(net.JoinHostPort(conf.Host, fmt.Sprint(conf.Port)))
 	}
 	return r
 }

@@ -19,18 +19,18 @@ func (f *facts) serverRefusals(c *Config, newSlot bool) []error {
 		say(CodeStandby, f.standbyText(), "url: that of the primary")
 	}
 	if f.walLevel != "logical" {
-		say(CodeWALLevel, "wal_level is "+f.walLevel+" and must be logical", "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server")
+		say(CodeWALLevel, "wal_level is "+f.walLevel+" and must be logical", f.platform.set("wal_level", "logical", true))
 	}
 	if f.encoding == "SQL_ASCII" {
 		say(CodeEncoding, "the database has encoding SQL_ASCII", "dump and restore it into a database with ENCODING 'UTF8'")
 	}
 	if newSlot && f.slots >= f.maxSlots {
 		say(CodeNoFreeSlot, fmt.Sprintf("all %d replication slots are taken", f.maxSlots),
-			fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; -- then restart the server\nor drop one that nobody reads: SELECT slot_name, active FROM pg_replication_slots;", f.maxSlots+5))
+			f.platform.set("max_replication_slots", fmt.Sprint(f.maxSlots+5), true)+"\nor drop one that nobody reads: SELECT slot_name, active FROM pg_replication_slots;")
 	}
 	if f.senders >= f.maxSenders {
 		say(CodeNoFreeSender, fmt.Sprintf("all %d walsenders are taken", f.maxSenders),
-			fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d; -- then restart the server", f.maxSenders+5))
+			f.platform.set("max_wal_senders", fmt.Sprint(f.maxSenders+5), true))
 	}
 	return out
 }
@@ -50,6 +50,6 @@ func (f *facts) warnings() []pipeline.Finding {
 	}
 	return []pipeline.Finding{pipeline.Found(pipeline.Warns, pipeline.Refusal{ // P05
 		Code: CodeRetention, Where: f.database, What: "nothing limits the log that a slot may hold back while Evert is down (max_slot_wal_keep_size = -1)",
-		Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB';\nSELECT pg_reload_conf();",
+		Mend: f.platform.set("max_slot_wal_keep_size", f.platform.megabytes(20<<10), false),
 	})}
 }

@@ -149,7 +149,7 @@ func (s *Source) slotError(err error) error {
 		return err
 	case "53400":
 		return &pipeline.Refusal{Code: CodeNoFreeSlot, Where: s.facts.database, What: "all replication slots are taken", Err: err,
-			Mend: fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; -- then restart the server", s.facts.maxSlots+5)}
+			Mend: s.facts.platform.set("max_replication_slots", fmt.Sprint(s.facts.maxSlots+5), true)}
 	case "42710":
 		return &pipeline.Refusal{Code: CodeSlotExists, Where: "slot " + s.config.Slot, What: "it exists, and nothing stored says that it is ours", Err: err,
 			Mend: "SELECT pg_drop_replication_slot(" + QuoteLiteral(s.config.Slot) + ");"}

@@ -110,6 +110,7 @@ func (s *Source) look(ctx context.Context) (err error) {
 		return err
 	}
 	s.version, s.viaRoot = s.facts.version, s.facts.viaRoot()
+	s.config.platform = s.facts.platform
 	s.senderTimeout = time.Duration(s.facts.senderTimeoutMS) * time.Millisecond
 	s.chosen, err = choose(ctx, &s.config, s.side, s.facts)
 	return err

@@ -50,6 +50,8 @@ func ofPostgres() []Entry {
 		{Code: "PG_PREPARED_TRANSACTION", Mend: "COMMIT PREPARED or ROLLBACK PREPARED, in the database that the message names."},
 		{Code: "PG_OLD_TRANSACTION", Mend: "Let it end, or end it with the statement that the message shows."},
 		{Code: "PG_CATALOG_AGE", Mend: "Start the daemon, so that the slot moves on; or drop the slot if it is not needed any more."},
+		{Code: "PG_PLATFORM", Mend: "Do what the message says; nothing keeps the source from starting."},
+		{Code: "PG_POOLER", Mend: "Write host and port of the server itself into the url, as the message shows."},
 		{Code: "PG_ORPHAN_SLOT", Mend: "Start its reader again, or drop it with the statement that the message shows."},
 		{Code: "PG_GENERATED_COLUMN", Mend: "Compute them where they are read, or fill ordinary columns by a trigger."},
 		{Code: "PG_PUBLISHED_IN_PART", Text: "Rows that an update leads out of a filter arrive as deletes, those that it leads in as inserts; columns that are not listed are not in the topic.", Mend: "Leave it so if it is meant; else take the table out of the publication and add it again without filter and list."},

@@ -6,14 +6,17 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/evertdb/evert/sources/postgres"
 )
 
 // A Database is what a starter file is written from.
 type Database struct {
-	Server  string // Postgres, MariaDB or MySQL
-	Name    string
-	Version string
-	Tables  []Table // by schema and name
+	Server   string // Postgres, MariaDB or MySQL
+	Name     string
+	Version  string
+	Platform postgres.Platform // of a Postgres server
+	Tables   []Table           // by schema and name
 }
 
 // A Table is one that could be captured.
@@ -57,6 +60,11 @@ func Describe(ctx context.Context, c *pgx.Conn) (Database, error) {
 	d := Database{Server: postgresServer, Version: version}
 	if err := c.QueryRow(ctx, "SELECT current_database()").Scan(&d.Name); err != nil {
 		return d, err
+	}
+	var err error
+	d.Platform, err = postgres.DetectPlatform(func(sql string, into ...any) error { return c.QueryRow(ctx, sql).Scan(into...) })
+	if err != nil {
+		return d, fmt.Errorf("ask who runs the server: %w", err)
 	}
 	rows, err := c.Query(ctx, part+tablesSQL)
 	if err != nil {

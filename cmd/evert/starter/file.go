@@ -57,7 +57,7 @@ const role = "evert"
 // writeGrants lists what a role needs and no more, to be run by a DBA (X03).
 func writeGrants(b *strings.Builder, d Database) {
 	name := Name(d.Name)
-	g := postgres.Grant{Role: role, Database: d.Name, Publication: configs.SlotName(name, name), Before13: strings.HasPrefix(d.Version, "12.")}
+	g := postgres.Grant{Role: role, Database: d.Name, Publication: configs.SlotName(name, name), Before13: strings.HasPrefix(d.Version, "12."), Platform: d.Platform}
 	for _, t := range d.Tables {
 		if t.Usable() {
 			g.Tables = append(g.Tables, postgres.TableName{Schema: t.Schema, Name: t.Name})
@@ -68,7 +68,9 @@ func writeGrants(b *strings.Builder, d Database) {
 	for _, sql := range g.SQL() {
 		fmt.Fprintf(b, "#   %s\n", strings.Map(oneLine, sql))
 	}
-	fmt.Fprintf(b, "#   pg_hba.conf: %s\n", strings.Map(oneLine, g.HBA()))
+	if d.Platform == postgres.OwnMachine {
+		fmt.Fprintf(b, "#   pg_hba.conf: %s\n", strings.Map(oneLine, g.HBA()))
+	}
 	b.WriteString("#\n# Streaming needs LOGIN, REPLICATION, CONNECT, the publication and the line of pg_hba.conf; copying the tables needs\n" +
 		"# USAGE and SELECT besides, and BYPASSRLS where row level security is on.\n")
 	b.WriteString("# Never the keyword `replication` in pg_hba.conf: with it the role could copy the whole cluster.\n")
