@@ -16,7 +16,6 @@ type unbuilt struct {
 
 func unbuiltKeys() []unbuilt {
 	return []unbuilt{
-		{"sources.*.mysql.snapshot.mode", []string{"initial"}, "tables are always copied first yet"},
 		{"sources.*.overrides.*.topic.cleanup", []string{"compact"}, "append-only topics are not written yet"},
 		{"sources.*.on_table_error", []string{StopTable}, "a stopped table is not copied again by itself yet"},
 		{"sources.*.overrides.*.on_table_error", []string{StopTable}, "a stopped table is not copied again by itself yet"},

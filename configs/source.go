@@ -30,6 +30,9 @@ const (
 	Apply      = "apply"
 )
 
+// Never is the mode of a snapshot that copies nothing.
+const Never = "never"
+
 // Policies of a MySQL source.
 const (
 	Accept    = "accept"

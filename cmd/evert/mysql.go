@@ -45,6 +45,7 @@ func (d *mysqlDatabase) settings() mysql.Config {
 		},
 		Keys:            func(database, table string) []string { return d.source().For(database, table).Key },
 		SnapshotWorkers: d.my.Snapshot.Workers,
+		NoSnapshot:      d.my.Snapshot.Mode == configs.Never,
 		MaxRate:         int64(d.my.Snapshot.MaxRate),
 		QueueBytes:      int64(d.config.Limits.QueueBytes),
 		BatchRows:       batchRows,

@@ -24,6 +24,7 @@ import (
 type assembler struct {
 	config  *Config
 	tables  *relations
+	copies  *copies // nil: none
 	framing framing
 
 	fresh func() *handover.Batch
@@ -288,6 +289,32 @@ func (a *assembler) endWhole() error {
 	a.tx = nil
 	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.clock)
 	return nil
+}
+
+// announce hands over what stands between transactions.
+func (a *assembler) announce(fill func(b *handover.Batch)) error {
+	if err := a.flush(); err != nil {
+		return err
+	}
+	fill(a.batch())
+	if err := a.endWhole(); err != nil {
+		return err
+	}
+	return a.flush()
+}
+
+// chunk hands over rows of a copy, which stand between transactions.
+func (a *assembler) chunk(b *handover.Batch) error {
+	if err := a.flush(); err != nil {
+		return err
+	}
+	a.out = b
+	if err := a.endWhole(); err != nil {
+		return err
+	}
+	tx := b.Changes[0].Tx
+	tx.Position, tx.At = a.at, a.clock
+	return a.flush()
 }
 
 // moveOn makes the place that was read the position, if it is further.

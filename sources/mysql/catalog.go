@@ -21,6 +21,10 @@ type tableInfo struct {
 	uniques map[string][]string
 }
 
+func newTableInfo(name TableName) *tableInfo {
+	return &tableInfo{TableName: name, uniques: map[string][]string{}}
+}
+
 const tablesSQL = `SELECT TABLE_SCHEMA, TABLE_NAME, coalesce(ENGINE, ''), coalesce(TABLE_ROWS, 0), coalesce(DATA_LENGTH, 0)
 FROM information_schema.TABLES
 WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')

@@ -36,6 +36,7 @@ const (
 	CodeZeroDate     pipeline.Code = "MY_ZERO_DATE"
 	CodeEvent        pipeline.Code = "MY_EVENT"
 	CodeXALarge      pipeline.Code = "MY_XA_LARGE"
+	CodeCopy         pipeline.Code = "MY_COPY"
 
 	// Warnings of Check.
 	CodeSyncBinlog pipeline.Code = "MY_SYNC_BINLOG"

@@ -35,6 +35,13 @@ type Config struct {
 	SnapshotWorkers int   // connections that copy at the same time; 2
 	MaxRate         int64 // bytes per second of the snapshot over all workers; 0: unlimited
 	PieceRows       int64 // a table of more rows is copied in pieces of about so many; 500,000
+	LargeTable      int64 // a table of more bytes is copied while its changes are streamed, and goes on after a restart; 1 GiB
+	NoSnapshot      bool  // tables are not copied when they are first captured: only what changes from then on is
+
+	ChunkRows  int // a table that is copied while its changes are streamed comes in chunks of at most so many rows; 8192
+	ChunkBytes int // or about so many bytes; 4 MiB
+	WindowKeys int // changes of a table that are remembered while a chunk of it is read; with more it is read again, smaller; 65,536
+	CopyTries  int // how often in a row a chunk may fail, or a copy begin again by itself, before the table stops; 10
 
 	BatchRows    int   // a batch ends at this many rows; 2048
 	BatchBytes   int   // or at this many bytes; 512 KiB
@@ -59,7 +66,8 @@ type Config struct {
 // DefaultConfig has every default.
 func DefaultConfig() Config {
 	return Config{
-		Name: "mysql", SnapshotWorkers: 2, PieceRows: 500_000,
+		Name: "mysql", SnapshotWorkers: 2, PieceRows: 500_000, LargeTable: 1 << 30,
+		ChunkRows: 8192, ChunkBytes: 4 << 20, WindowKeys: 1 << 16, CopyTries: 10,
 		BatchRows: 2048, BatchBytes: 512 << 10, QueueBatches: 8, QueueBytes: 16 << 20, EventsAhead: 512, EventBytes: 8 << 20, XABytes: 64 << 20,
 		ConnectTimeout: 10 * time.Second, IdleInterval: time.Second, DeadAfter: 30 * time.Second, ServerIDWait: time.Minute, BackoffMax: 30 * time.Second,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler),
@@ -72,6 +80,11 @@ func (c Config) withDefaults() Config {
 	or(&c.Name, d.Name)
 	or(&c.SnapshotWorkers, d.SnapshotWorkers)
 	or(&c.PieceRows, d.PieceRows)
+	or(&c.LargeTable, d.LargeTable)
+	or(&c.ChunkRows, d.ChunkRows)
+	or(&c.ChunkBytes, d.ChunkBytes)
+	or(&c.WindowKeys, d.WindowKeys)
+	or(&c.CopyTries, d.CopyTries)
 	or(&c.BatchRows, d.BatchRows)
 	or(&c.BatchBytes, d.BatchBytes)
 	or(&c.QueueBatches, d.QueueBatches)

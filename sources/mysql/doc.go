@@ -9,6 +9,8 @@
 //	  ║                    frames them                   decodes rows
 //	  ║  SELECT, n connections, each with a snapshot of its own
 //	  ╚═══════════════════════► snapshot workers ═══► the same queue
+//	  ║                                        copies ▲ chunks, when the stream has passed them
+//	  ╠═══ SELECT, n connections, a snapshot for each chunk ══╝
 //	  ╚═══ side connection: catalog, columns that came
 //
 // The client library connects, reads and frames events. Rows it leaves alone: the owner
@@ -32,11 +34,18 @@
 // describes them before each statement's rows (binlog_row_metadata=FULL). A change that
 // earlier rows do not follow without a word in the log stops the table: see shape.follows.
 //
+// # Copies
+//
+// The first snapshot copies small tables before there is a first place. Large ones, those
+// that are captured later, and those that somebody asks for are copied in chunks while
+// the stream goes on, and go on where they were after a restart: see copies and chunk.
+//
 // # Tables that stop
 //
 // What concerns one table stops that table alone (I8): a definition that its earlier rows
 // do not follow, rows changed without a word in the log, a value that cannot be kept.
-// Resume.State remembers it, so that no restart brings back a table with a hole.
+// Resume.State remembers it, so that no restart brings back a table with a hole. It goes
+// on from a copy of it, in the shape that it has by then.
 //
 // # What is weaker than it should be
 //

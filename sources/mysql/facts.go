@@ -196,6 +196,16 @@ func (s *Source) choose(ctx context.Context, side *session) []error {
 	return out
 }
 
+// estimate is how many rows a table had at the start, as far as is known.
+func (f *facts) estimate(n TableName) int64 {
+	for _, t := range f.tables {
+		if t.TableName == n {
+			return t.rows
+		}
+	}
+	return 0
+}
+
 func (f *facts) has(n TableName) bool {
 	for _, t := range f.tables {
 		if t.TableName == n {

@@ -28,6 +28,9 @@ func (s *Source) own() {
 func (s *Source) begin() error {
 	b := s.queue.Get()
 	for _, rel := range s.tables.all() {
+		if rel.shape == nil {
+			continue // it is announced when its copy begins
+		}
 		b.Tables = append(b.Tables, rel.shape.table)
 		if rel.stopped != nil {
 			b.Stopped = append(b.Stopped, pipeline.TableStop{Table: rel.shape.table, Why: rel.stopped})
@@ -35,6 +38,9 @@ func (s *Source) begin() error {
 	}
 	if s.a.state.Copied {
 		return s.queue.Put(s.life.Ended, b)
+	}
+	for _, t := range s.copies.tables { // large ones
+		b.Copies = append(b.Copies, pipeline.TableCopy{Table: t.rel.shape.table})
 	}
 	b.EndWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
 	if err := s.queue.Put(s.life.Ended, b); err != nil {
@@ -69,6 +75,8 @@ func (s *Source) session() error {
 	st.close()
 	s.stats.disconnected(err)
 	s.a.interrupt()
+	s.copies.interrupted()
+	s.copies.hangUp()
 	if flush := s.a.flush(); flush != nil {
 		return flush
 	}

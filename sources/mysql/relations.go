@@ -28,10 +28,20 @@ type relation struct {
 	stale   bool              // it was altered, and not described since
 	kept    bool              // its key is that of the configuration
 	stopped *pipeline.Refusal // why it was given up; nil: it goes on
+	silent  bool              // its changes are passed over until a copy of it begins, and nobody counts on them
+	copying *copying          // nil: none
+	window  *chunk            // what its changes are compared with; nil: nothing
 }
 
 // streams reports whether changes of the table are given.
-func (r *relation) streams() bool { return r.stopped == nil }
+func (r *relation) streams() bool { return r.stopped == nil && !r.silent }
+
+// redefined tells the window of the table that its definition changed.
+func (r *relation) redefined(by gtid) {
+	if r.window != nil {
+		r.window.note(note{by: by, ddl: true})
+	}
+}
 
 func newRelations(c *collations, fold bool) *relations {
 	return &relations{byName: map[TableName]*relation{}, databases: map[string]bool{}, fold: fold, collations: c}
@@ -139,7 +149,7 @@ func (s *Source) lookAtAdded(ctx context.Context, side *session, rel *relation, 
 	if len(added) == 0 {
 		return nil
 	}
-	info := &tableInfo{TableName: rel.TableName, uniques: map[string][]string{}}
+	info := newTableInfo(rel.TableName)
 	if err := info.describe(ctx, side, s.collations); err != nil {
 		return err
 	}
@@ -182,7 +192,7 @@ func (s *Source) describesNew(rel *relation, m *tableMap) (*shape, error) {
 		if err := s.collations.need(ctx, side, m.columns); err != nil {
 			return err
 		}
-		info := &tableInfo{TableName: rel.TableName, uniques: map[string][]string{}}
+		info := newTableInfo(rel.TableName)
 		if err := info.describe(ctx, side, s.collations); err != nil {
 			return err
 		}
@@ -272,6 +282,9 @@ func (s *Source) stopAll(why func(*relation) *pipeline.Refusal) error {
 func (s *Source) defines(st statement, i int, name TableName) (emptied *relation, err error) {
 	rel := s.tables.find(name)
 	captured := rel != nil && rel.shape != nil
+	if rel != nil && st.kind != stTruncate {
+		rel.redefined(s.a.gtid)
+	}
 	switch st.kind {
 	case stCreate, stReplace:
 		if captured && st.kind == stReplace {
@@ -300,7 +313,7 @@ func (s *Source) defines(st statement, i int, name TableName) (emptied *relation
 			return nil, s.a.stop(rel, s.changed(name, "it was dropped"))
 		}
 	case stTruncate:
-		if captured {
+		if captured && rel.streams() {
 			return rel, nil
 		}
 	}

@@ -26,7 +26,7 @@ func (s *Source) Reread(ctx context.Context, t *schema.Table, key schema.Row) (r
 	if _, err := conn.query(ctx, "SET character_set_results = NULL"); err != nil {
 		return nil, err
 	}
-	info := &tableInfo{TableName: TableName{t.Schema, t.Name}, uniques: map[string][]string{}}
+	info := newTableInfo(TableName{t.Schema, t.Name})
 	columns, err := s.columnsNow(ctx, info, t)
 	if err != nil {
 		return nil, err

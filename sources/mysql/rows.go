@@ -109,7 +109,7 @@ func (a *assembler) eachRow(rel *relation, place uint64) error {
 		}
 		before, after, next, err := a.images(b, rel, rest)
 		if err != nil {
-			return a.fault(rel, valueRefused(a.config, rel, a.where(), err), part{GTID: a.gtid.String(), Events: a.events - 1, Rows: n})
+			return a.fault(rel, valueRefused(a.config, rel.TableName, a.where(), err), part{GTID: a.gtid.String(), Events: a.events - 1, Rows: n})
 		}
 		rest = next
 		n++
@@ -162,6 +162,11 @@ func (a *assembler) change(rel *relation, op pipeline.Op, before, after schema.R
 	if a.catchUp != nil {
 		a.catch(b, rel, op, before, after)
 		return
+	}
+	if k := rel.window; k != nil && op == pipeline.Truncate {
+		k.note(note{by: a.gtid, all: true})
+	} else if k != nil {
+		k.row(a.gtid, rel.shape.table, before, after)
 	}
 	c := b.Add()
 	*c = pipeline.Change{Table: rel.shape.table, Op: op, Before: before, After: after, Tx: a.tx, Row: uint32(a.rows), Offset: place}

@@ -45,8 +45,10 @@ func (s *Source) snapshot(ctx context.Context) error {
 	}
 	s.config.Log.Info("snapshot begins", "from", first.String(), "to", last.String(), "tables", len(s.facts.chosen), "workers", len(workers))
 	s.stats.copying(s.facts.chosen)
-	if err := s.copyTables(ctx, workers); err != nil {
-		return err
+	if !s.config.NoSnapshot {
+		if err := s.copyTables(ctx, workers); err != nil {
+			return err
+		}
 	}
 	s.config.Log.Info("tables are copied", "took", s.config.Now().Sub(began).String())
 	s.a.set, s.a.catchUp, s.a.clock = first, &last, began
@@ -122,6 +124,9 @@ func (w *copier) open(ctx context.Context) error {
 	return errors.New("the server commits so fast that no snapshot could be placed in its log")
 }
 
+// mariaPlace finds the place of a snapshot by its file and position. The server reads
+// the file up to there for that, which may be long, so that it is asked first whether
+// the log still ends there: then what it ended with in between is the place.
 func (w *copier) mariaPlace(ctx context.Context) error {
 	rows, err := w.query(ctx, "SHOW STATUS LIKE 'binlog_snapshot_%'")
 	if err != nil {
@@ -130,6 +135,18 @@ func (w *copier) mariaPlace(ctx context.Context) error {
 	at := map[string]string{}
 	for i := range rows {
 		at[strings.ToLower(rows.text(i, 0))] = rows.text(i, 1)
+	}
+	end, err := w.logEnd(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := w.query(ctx, "SHOW MASTER STATUS")
+	if err != nil {
+		return err
+	}
+	if len(now) > 0 && now.text(0, 0) == at["binlog_snapshot_file"] && now.text(0, 1) == at["binlog_snapshot_position"] {
+		w.at = end
+		return nil
 	}
 	found, err := w.query(ctx, fmt.Sprintf("SELECT BINLOG_GTID_POS(%s, %s) IS NULL, coalesce(BINLOG_GTID_POS(%s, %s), '')",
 		quoteText(at["binlog_snapshot_file"]), at["binlog_snapshot_position"], quoteText(at["binlog_snapshot_file"]), at["binlog_snapshot_position"]))
@@ -156,6 +173,7 @@ func (s *Source) copyTables(ctx context.Context, workers []*copier) error {
 	work := make(chan piece)
 	rate := &handover.Pace{Rate: s.config.MaxRate}
 	var group sync.WaitGroup
+	var late postponed
 	for _, w := range workers {
 		group.Add(1)
 		go func() {
@@ -164,7 +182,7 @@ func (s *Source) copyTables(ctx context.Context, workers []*copier) error {
 				cancel(err)
 			}
 			for p := range work {
-				if err := w.copy(ctx, p, rate); err != nil {
+				if err := w.copy(ctx, p, rate); err != nil && !late.takes(p.table.TableName, err) {
 					cancel(err)
 				}
 			}
@@ -176,11 +194,58 @@ func (s *Source) copyTables(ctx context.Context, workers []*copier) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.postpone(ctx, late.tables)
+}
+
+// postponed are the tables that a snapshot cannot read, because they were altered or
+// went since it was taken (M24). They are copied while their changes are streamed.
+type postponed struct {
+	mu     sync.Mutex
+	tables map[TableName]bool
+}
+
+// takes takes a table if an error says that it is one of them.
+func (p *postponed) takes(t TableName, err error) bool {
+	switch serverCode(err) {
+	case mysql.ER_TABLE_DEF_CHANGED, mysql.ER_NO_SUCH_TABLE, mysql.ER_BAD_FIELD_ERROR:
+	default:
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tables == nil {
+		p.tables = map[TableName]bool{}
+	}
+	p.tables[t] = true
+	return true
+}
+
+// postpone lets tables be copied later, and says so: rows of them may be out already.
+func (s *Source) postpone(ctx context.Context, tables map[TableName]bool) error {
+	if len(tables) == 0 {
+		return nil
+	}
+	b := s.queue.Get()
+	for t := range tables {
+		s.config.Log.Warn("table was altered while it was copied, and is copied later", "table", t.String())
+		rel := s.tables.find(t)
+		rel.silent = true
+		s.copies.start(rel, keptCopy{})
+		b.Copies = append(b.Copies, pipeline.TableCopy{Table: rel.shape.table})
+	}
+	s.a.keepTables()
+	b.EndWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
+	return s.queue.Put(ctx, b)
 }
 
 func (s *Source) handOutPieces(ctx context.Context, work chan<- piece) error {
 	for _, t := range s.facts.chosen {
+		if s.tables.find(t.TableName).copying != nil {
+			continue // it is large
+		}
 		ranges, err := s.ranges(ctx, t)
 		if err != nil {
 			return err
@@ -306,7 +371,7 @@ func (f *filler) add(ctx context.Context, fields []mysql.FieldValue) error {
 	for i := range fields {
 		v, err := fieldValue(f.rel.shape.codec, i, &fields[i], &f.out.Bytes)
 		if err != nil {
-			return valueRefused(&f.source.config, f.rel, "the copy", err)
+			return valueRefused(&f.source.config, f.rel.TableName, "the copy", err)
 		}
 		row[i] = v
 	}

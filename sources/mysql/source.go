@@ -29,6 +29,7 @@ type Source struct {
 	attempts   int
 	takenSince time.Time
 
+	copies   *copies
 	hasty    atomic.Bool
 	separate atomic.Bool
 
@@ -36,13 +37,15 @@ type Source struct {
 	side   *session // for questions besides the stream
 }
 
-var _ pipeline.Source = (*Source)(nil)
+var _ pipeline.Copier = (*Source)(nil)
 
 // New makes a source; it does nothing before Open.
 func New(c Config) *Source {
 	c = c.withDefaults()
 	q := handover.Config{Batches: c.QueueBatches, Bytes: c.QueueBytes, Borrows: true, Weigh: (*handover.Batch).Size} // values refer to events
-	return &Source{config: c, queue: handover.New(q), stats: &stats{}, life: handover.NewLifecycle(), versions: map[TableName]uint32{}}
+	s := &Source{config: c, queue: handover.New(q), stats: &stats{}, life: handover.NewLifecycle(), versions: map[TableName]uint32{}}
+	s.copies = newCopies(s)
+	return s
 }
 
 // Open checks server and tables, tells everything that is wrong at once, and starts to
@@ -136,7 +139,7 @@ func (s *Source) withReset(err error) error {
 // those of its state, as they were there; the server's are those of now.
 func (s *Source) assemble(from pipeline.Resume, was state) error {
 	s.tables = newRelations(s.collations, !s.facts.is("lower_case_table_names", "0"))
-	s.a = &assembler{config: &s.config, tables: s.tables, fresh: s.queue.Get, shape: s.describes, said: s.says}
+	s.a = &assembler{config: &s.config, tables: s.tables, copies: s.copies, fresh: s.queue.Get, shape: s.describes, said: s.says}
 	s.a.emit = func(b *handover.Batch) error { return s.queue.Put(s.life.Ended, b) }
 	if !was.Copied {
 		return s.assembleFresh()
@@ -153,11 +156,6 @@ func (s *Source) assemble(from pipeline.Resume, was state) error {
 			return err
 		}
 	}
-	for _, t := range s.facts.chosen {
-		if s.tables.find(t.TableName) == nil && !s.madeLater(t, was) {
-			s.leaveOut(&pipeline.Refusal{Code: CodeTableAdded, Where: t.String(), What: "it was not copied with the others; its earlier rows are not in the topic", Mend: s.config.reset()})
-		}
-	}
 	for _, t := range was.Stopped {
 		s.doomed = append(s.doomed, t.refusal())
 	}
@@ -168,14 +166,16 @@ func (s *Source) assemble(from pipeline.Resume, was state) error {
 			}
 		}
 	}
+	s.copies.restore(was.Copies)
+	for _, t := range s.facts.chosen {
+		if s.tables.find(t.TableName) == nil { // it came since then, to the server or to the configuration
+			s.copies.add(t.TableName)
+		}
+	}
 	s.a.at, s.a.set, s.a.leaveOut, s.a.state = from.At, at, from.Rows, was
 	s.a.keepTables()
 	return nil
 }
-
-// madeLater reports whether a table may have been made behind the place: then the log
-// has its definition, and all its rows.
-func (s *Source) madeLater(*tableInfo, state) bool { return false }
 
 func (s *Source) assembleFresh() error {
 	for _, t := range s.facts.chosen {
@@ -183,8 +183,12 @@ func (s *Source) assembleFresh() error {
 		if err := s.relate(keptTable{t.TableName, key, t.columns}); err != nil {
 			return err
 		}
+		if t.bytes > s.config.LargeTable && chunkable(t, key) == nil && !s.config.NoSnapshot {
+			s.copies.start(s.tables.find(t.TableName), keptCopy{Begun: true})
+		}
 	}
-	s.a.keep(state{MariaDB: s.facts.mariaDB, Server: s.facts.server()}.keep(s.tables.kept()))
+	s.a.state = state{MariaDB: s.facts.mariaDB, Server: s.facts.server()}
+	s.a.keepTables()
 	return nil
 }
 
@@ -226,6 +230,7 @@ func (s *Source) Separate(each bool) { s.separate.Store(each) }
 // Close ends the connections and waits for the goroutines.
 func (s *Source) Close() error {
 	s.life.Close(nil)
+	s.copies.hangUp()
 	s.setSide(nil)
 	return nil
 }

@@ -80,6 +80,21 @@ func (s *stats) copying(tables []*tableInfo) {
 	}
 }
 
+// copyBegins begins the progress of one table anew.
+func (s *stats) copyBegins(table string, rows int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, ok := s.at[table]
+	if !ok {
+		if s.at == nil {
+			s.at = map[string]int{}
+		}
+		i = len(s.s.Snapshot)
+		s.at[table], s.s.Snapshot = i, append(s.s.Snapshot, TableProgress{})
+	}
+	s.s.Snapshot[i] = TableProgress{Table: table, EstimatedRows: rows}
+}
+
 func (s *stats) copiedRows(table string, rows int, done bool) {
 	s.with(func(all *Stats) {
 		if i, ok := s.at[table]; ok {

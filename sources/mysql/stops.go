@@ -17,20 +17,32 @@ func (a *assembler) stopAt(rel *relation, why *pipeline.Refusal, done part) erro
 	if rel.stopped != nil {
 		return nil
 	}
+	if a.copies != nil && a.copies.renew(rel, why) {
+		a.passOver(rel)
+		return nil
+	}
 	if err := a.cut(done); err != nil {
 		return err
 	}
+	if rel.copying != nil && rel.copying.Begun { // one that was asked for is still to begin
+		a.copies.forget(rel)
+	}
 	rel.stopped = why
+	a.passOver(rel)
+	a.config.Log.Error("table has stopped", "table", rel.String(), "code", string(why.Code), "why", why.What, "mend", why.Mend)
+	b := a.batch()
+	b.Stopped = append(b.Stopped, pipeline.TableStop{Table: rel.shape.table, Why: why})
+	return nil
+}
+
+// passOver lets the rows of a table go from here on.
+func (a *assembler) passOver(rel *relation) {
 	for _, m := range a.mapped {
 		if m.rel == rel {
 			m.rel = nil
 		}
 	}
-	a.config.Log.Error("table has stopped", "table", rel.String(), "code", string(why.Code), "why", why.What, "mend", why.Mend)
-	b := a.batch()
-	b.Stopped = append(b.Stopped, pipeline.TableStop{Table: rel.shape.table, Why: why})
 	a.keepTables()
-	return nil
 }
 
 // cut hands over what is gathered, also inside a transaction.
@@ -54,5 +66,8 @@ func (a *assembler) fault(rel *relation, err error, done part) error {
 func (a *assembler) keepTables() {
 	s := a.state.keep(a.tables.kept())
 	s.Stopped = a.tables.stops()
+	if a.copies != nil {
+		s.Copies = a.copies.kept()
+	}
 	a.keep(s)
 }

@@ -190,10 +190,15 @@ func (st *stream) take(e *replication.BinlogEvent) error {
 	if err := st.source.a.event(e); err != nil {
 		return err
 	}
-	if st.source.separate.Load() && !st.source.a.open {
-		return st.source.a.flush()
+	if st.source.a.open {
+		return nil
 	}
-	return nil
+	if st.source.separate.Load() {
+		if err := st.source.a.flush(); err != nil {
+			return err
+		}
+	}
+	return st.source.copies.step()
 }
 
 // next waits for an event for a while, after what is gathered went out.
@@ -201,6 +206,9 @@ func (st *stream) next(ctx context.Context) (*replication.BinlogEvent, error) {
 	a := st.source.a
 	if !a.open {
 		if err := a.flush(); err != nil {
+			return nil, err
+		}
+		if err := st.source.copies.step(); err != nil {
 			return nil, err
 		}
 	}
@@ -218,6 +226,8 @@ func (st *stream) next(ctx context.Context) (*replication.BinlogEvent, error) {
 	defer st.budget.wait(false)
 	wait, cancel := context.WithTimeout(ctx, every)
 	defer cancel()
+	st.source.copies.bell.listen(cancel)
+	defer st.source.copies.bell.listen(nil)
 	e, err := st.events.GetEvent(wait)
 	if err != nil && wait.Err() != nil {
 		if ctx.Err() != nil {

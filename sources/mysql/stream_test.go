@@ -229,6 +229,28 @@ func TestStops(t *testing.T) {
 	}
 }
 
+// An XA transaction is prepared before its table is copied, and commits behind that: the
+// copy does not see its rows, and they win.
+func TestXAInAWindow(t *testing.T) { // not beside others: a prepared XA transaction holds up every copy from the server
+	t.Run("M13 prepared before a copy and committed behind it", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE a (id int primary key, v varchar(20))", "INSERT INTO a VALUES "+numbered(30, "(%d, 'x')"))
+		c := d.config("a")
+		c.ChunkRows = 10
+		r := d.open(c, pipeline.Resume{}).copied()
+		name := "'" + d.name + "'"
+		d.do("XA START "+name, "UPDATE a SET v = 'xa' WHERE id < 20", "INSERT INTO a VALUES (100, 'xa')", "XA END "+name, "XA PREPARE "+name)
+		r.copy("one", "a")
+		r.until("a is done one")
+		if got := r.rows["a"]["5"]; got != "5|x" {
+			t.Errorf("before the commit row 5 is %q", got)
+		}
+		again := r.reopen(c)
+		d.do("XA COMMIT " + name)
+		again.caught().equal("a")
+	})
+}
+
 // An XA transaction is prepared; the source goes; it comes back and the transaction
 // commits: its rows are there once, wherever it was opened.
 func TestXAOverARestart(t *testing.T) { // not beside others: a prepared XA transaction holds up every copy from the server

@@ -203,7 +203,7 @@ func inserts(table string, columns []kind) []string {
 // server's text.
 func (d *db) same(table, from string, columns []kind, all *collations) {
 	d.Helper()
-	info := &tableInfo{TableName: TableName{d.name, table}, uniques: map[string][]string{}}
+	info := newTableInfo(TableName{d.name, table})
 	if err := info.describe(d.Context(), d.session(), all); err != nil {
 		d.Fatal(err)
 	}

@@ -1,0 +1,353 @@
+package mysql
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/mysql/binlogvalue"
+)
+
+// A chunk is a range of a table's keys, read in a consistent snapshot of its own, and
+// the window of the stream in which it is merged.
+//
+//	          asked for                read                       closed: its rows go out
+//	stream ───────┼─────────────────────┼──────────────────────────────┼──►
+//	             from      ▲ seen                             passed ▲
+//	                       └─ the snapshot
+//
+// What lies before from must be in the snapshot, else the chunk is read again. Of the
+// transactions in the window those that the snapshot has lose to its rows, and the others
+// win: their keys are taken out of it. Its rows go out once everything before passed has:
+// the end of the log after it was read.
+type chunk struct {
+	table TableName
+	shape *shape   // to read with; nil: the table is described alone
+	after []string // the key before it, as SQL; empty: from the beginning
+	limit int      // most rows
+	from  place
+	most  int // notes
+
+	// Set by the reader.
+	err    error
+	seen   place
+	passed place
+	info   *tableInfo
+	batch  *handover.Batch // nil: the table has another shape, or was described alone
+	keys   map[string]int  // of its rows that count, to their number in batch
+	last   []string        // the key of the last row
+	more   bool            // rows may follow
+	next   int             // most rows of the next chunk
+	bytes  int
+
+	// Owned by the owner of the stream.
+	isHere  bool
+	notes   []note // before it is here
+	full    bool   // there were too many notes
+	altered bool   // by a transaction that the snapshot does not have
+}
+
+// A note is what a transaction of the window did to the table.
+type note struct {
+	by  gtid
+	key string
+	all bool // it was emptied
+	ddl bool // it was defined anew
+}
+
+// note takes what a transaction did.
+func (k *chunk) note(n note) {
+	switch {
+	case k.isHere:
+		k.apply(n)
+	case len(k.notes) >= k.most:
+		k.full = true
+	default:
+		k.notes = append(k.notes, n)
+	}
+}
+
+// row notes a change of a row.
+func (k *chunk) row(by gtid, t *schema.Table, before, after schema.Row) {
+	if before != nil {
+		k.note(note{by: by, key: keyText(t, before)})
+	}
+	if after != nil {
+		k.note(note{by: by, key: keyText(t, after)})
+	}
+}
+
+// settle applies what was noted while the chunk was read.
+func (k *chunk) settle() {
+	for _, n := range k.notes {
+		k.apply(n)
+	}
+	k.notes = nil
+}
+
+// apply lets a transaction win that the snapshot does not have.
+func (k *chunk) apply(n note) {
+	switch {
+	case k.seen.holds(n.by):
+	case n.ddl:
+		k.altered = true
+	case n.all:
+		clear(k.keys)
+	default:
+		delete(k.keys, n.key)
+	}
+}
+
+// passes reports whether the chunk can be merged; else it is read again.
+func (k *chunk) passes() bool { return !k.full && !k.altered && k.seen.contains(k.from) }
+
+// rest leaves the rows in the batch that count, and gives their number.
+func (k *chunk) rest() int {
+	counts := make([]bool, len(k.batch.Changes))
+	for _, i := range k.keys {
+		counts[i] = true
+	}
+	rows := k.batch.Changes[:0]
+	for i, c := range k.batch.Changes {
+		if counts[i] {
+			c.Row = uint32(len(rows))
+			rows = append(rows, c)
+		}
+	}
+	k.batch.Changes = rows
+	return len(rows)
+}
+
+// keyText is a row's key, the same from SELECT and from the log.
+func keyText(t *schema.Table, row schema.Row) string {
+	var b []byte
+	for _, i := range t.Key {
+		from := len(b)
+		b = t.Columns[i].Type.AppendText(append(b, 0, 0, 0, 0), row[i])
+		binary.BigEndian.PutUint32(b[from:], uint32(len(b)-from))
+	}
+	return string(b)
+}
+
+// read reads a chunk, on a connection of its own. Any goroutine may call it.
+func (c *copies) read(k *chunk) error {
+	ctx := c.source.life.Ended
+	side, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	w := &copier{session: side, source: c.source}
+	if err = w.chunk(ctx, k); err == nil {
+		_, err = w.query(ctx, "COMMIT")
+	}
+	if err != nil {
+		side.close()
+		return unwrapped(err)
+	}
+	c.idle <- side // there is room for as many as are read at a time
+	return nil
+}
+
+func (c *copies) connect(ctx context.Context) (*session, error) {
+	select {
+	case side := <-c.idle:
+		return side, nil
+	default:
+		return c.source.config.dial(ctx)
+	}
+}
+
+// hangUp ends the connections that are idle, once nobody reads.
+func (c *copies) hangUp() {
+	for {
+		select {
+		case side := <-c.idle:
+			side.close()
+		default:
+			return
+		}
+	}
+}
+
+// chunk reads a chunk. The first look at the table keeps its definition as it is until
+// the end of the transaction.
+func (w *copier) chunk(ctx context.Context, k *chunk) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	k.seen = w.at
+	if _, err := w.query(ctx, "SELECT 1 FROM "+k.table.sql()+" LIMIT 0"); err != nil {
+		return err
+	}
+	k.info = newTableInfo(k.table)
+	if err := k.info.describe(ctx, w.session, w.source.collations); err != nil {
+		return err
+	}
+	if len(k.info.columns) == 0 {
+		return missing(k.table)
+	}
+	if k.shape != nil && equalColumns(k.info.columns, k.shape.columns) {
+		if err := w.chunkRows(ctx, k); err != nil {
+			return err
+		}
+	}
+	end, err := w.logEnd(ctx)
+	k.passed = k.seen.join(end)
+	return err
+}
+
+// logEnd is the end of the log now.
+func (s *session) logEnd(ctx context.Context) (place, error) {
+	sql := "SELECT @@GLOBAL.gtid_executed"
+	if s.mariaDB {
+		sql = "SELECT @@GLOBAL.gtid_binlog_pos"
+	}
+	rows, err := s.query(ctx, sql)
+	if err != nil {
+		return place{}, err
+	}
+	return parsePlace(rows.text(0, 0))
+}
+
+// chunkRows reads the rows.
+func (w *copier) chunkRows(ctx context.Context, k *chunk) error {
+	if _, err := w.query(ctx, "SET character_set_results = NULL"); err != nil {
+		return err
+	}
+	in := &chunkFiller{chunk: k, out: w.source.queue.Get(), tx: &pipeline.Tx{}, most: w.source.config.ChunkBytes, config: &w.source.config}
+	stop := context.AfterFunc(ctx, func() { _ = w.conn.Close() })
+	defer stop()
+	k.keys = map[string]int{}
+	var r mysql.Result
+	if err := w.conn.ExecuteSelectStreaming(k.sql(), &r, in.add, nil); err != nil {
+		return err
+	}
+	k.batch, k.bytes = in.out, in.out.Size()
+	got := len(in.out.Changes)
+	k.more, k.next = in.read >= k.limit || in.read > got, min(2*k.limit, w.source.config.ChunkRows)
+	if in.isFull {
+		k.next = got
+	}
+	_, err := w.query(ctx, "SET character_set_results = utf8mb4")
+	return err
+}
+
+// sql is the statement that reads the rows, in the order of the key.
+func (k *chunk) sql() string {
+	var list []string
+	for i := range k.shape.columns {
+		list = append(list, k.shape.codec.Select(i, quoteName(k.shape.columns[i].Name)))
+	}
+	terms := k.shape.keyTerms()
+	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + k.table.sql()
+	if len(k.after) > 0 {
+		sql += " WHERE " + behind(terms, k.after)
+	}
+	return sql + " ORDER BY " + strings.Join(terms, ", ") + " LIMIT " + strconv.Itoa(k.limit)
+}
+
+// behind is the condition that a key lies behind another. It is written so that the
+// servers find the range in the index: a > 1 for (a) > (1), and
+// a >= 1 AND (a > 1 OR a = 1 AND b > 2) for (a, b) > (1, 2).
+func behind(terms, key []string) string {
+	if len(terms) == 1 {
+		return terms[0] + " > " + key[0]
+	}
+	return fmt.Sprintf("%[1]s >= %[2]s AND (%[1]s > %[2]s OR %[1]s = %[2]s AND (%[3]s))", terms[0], key[0], behind(terms[1:], key[1:]))
+}
+
+// keyTerms are the key's columns as they are compared and ordered. An enum is ordered
+// by number and compared by label, unless it is made a number.
+func (s *shape) keyTerms() []string {
+	var out []string
+	for _, i := range s.table.Key {
+		term := quoteName(s.columns[i].Name)
+		if s.columns[i].Type == binlogvalue.Enum {
+			term = "(" + term + " + 0)"
+		}
+		out = append(out, term)
+	}
+	return out
+}
+
+// keySQL is a row's key in the same terms.
+func (s *shape) keySQL(row schema.Row) ([]string, error) {
+	var out []string
+	for _, i := range s.table.Key {
+		if s.columns[i].Type == binlogvalue.Enum {
+			out = append(out, strconv.Itoa(slices.Index(s.columns[i].Labels, string(row[i].Ref()))+1))
+			continue
+		}
+		text, err := literal(&s.table.Columns[i].Type, row[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, text)
+	}
+	return out, nil
+}
+
+// chunkable says why a table cannot be read in the order of its key, or nil.
+func chunkable(t *tableInfo, key []string) *pipeline.Refusal {
+	for _, name := range key {
+		switch c := find(t.columns, name); c.Type {
+		case binlogvalue.Bit, binlogvalue.Set, binlogvalue.Float, binlogvalue.Double:
+			return &pipeline.Refusal{
+				Code: CodeBadKey, Where: t.String(), What: "a table with key column " + name + " of its type is copied with the others alone, not by itself",
+				Mend: "evert reset SOURCE --resnapshot --yes",
+			}
+		}
+	}
+	return nil
+}
+
+func isNamed(name string) func(binlogvalue.Column) bool {
+	return func(c binlogvalue.Column) bool { return c.Name == name }
+}
+
+// A chunkFiller puts the rows of a chunk into its batch.
+type chunkFiller struct {
+	chunk  *chunk
+	out    *handover.Batch
+	tx     *pipeline.Tx
+	config *Config
+	most   int // bytes
+	read   int
+	isFull bool // rows beyond the bound are read and let go: the next chunk begins with them
+}
+
+// add takes one row, whose memory is the client's.
+func (f *chunkFiller) add(fields []mysql.FieldValue) error {
+	f.read++
+	if f.isFull {
+		return nil
+	}
+	sh := f.chunk.shape
+	row := f.out.Rows.Row(len(fields))
+	for i := range fields {
+		v, err := fieldValue(sh.codec, i, &fields[i], &f.out.Bytes)
+		if err != nil {
+			return valueRefused(f.config, sh.TableName, "the copy", err)
+		}
+		row[i] = v
+	}
+	last, err := sh.keySQL(row)
+	if err != nil {
+		return valueRefused(f.config, sh.TableName, "the copy", err)
+	}
+	f.chunk.last = last
+	f.chunk.keys[keyText(sh.table, row)] = len(f.out.Changes)
+	*f.out.Add() = pipeline.Change{Table: sh.table, Op: pipeline.Read, After: row, Tx: f.tx}
+	if f.out.Size() >= f.most {
+		f.isFull = true
+	}
+	return nil
+}

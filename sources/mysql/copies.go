@@ -1,0 +1,491 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
+)
+
+// copies are the tables that are copied while the stream goes on: large ones, those
+// that came later, and those that somebody asked for. A copy goes through the key in
+// chunks, of which one is read at a time; tables are copied beside each other.
+//
+//	asked for ─► described ─► begun ─► chunk ─► chunk ─► … ─► done
+//	                 ▲                   │
+//	                 └── its definition changed: from the beginning
+//
+// Owned by the owner of the stream, save what has another owner by its comment.
+type copies struct {
+	source *Source
+	tables []*copying
+	ended  []keptCopy // the last one of each table
+	flying int        // chunks that are read now
+
+	here  chan *chunk   // chunks that were read
+	idle  chan *session // connections that wait for a chunk; owned by the readers
+	bell  bell          // rung by whoever has something for the owner
+	pace  handover.Pace // of all readers
+	asked atomic.Bool   // requests may hold something
+	mu    sync.Mutex    // of requests
+	queue []pipeline.CopyRequest
+}
+
+// A copying is the copy of one table.
+type copying struct {
+	keptCopy
+	rel      *relation
+	chunk    *chunk // that is read, or waits for the stream; nil: none
+	limit    int    // rows of the next chunk
+	due      time.Time
+	tries    int // failures in a row
+	renewals int // how often it began again by itself
+}
+
+// A keptCopy is what a state holds of a copy.
+type keptCopy struct {
+	TableName
+	ID    string   `json:"id,omitempty"`    // of the request
+	Begun bool     `json:"begun,omitempty"` // it was announced; its rows come
+	Done  bool     `json:"done,omitempty"`
+	After []string `json:"after,omitempty"` // the key of the last row that was given, as SQL; empty: none yet
+	Rows  int64    `json:"rows,omitempty"`
+	Empty bool     `json:"empty,omitempty"` // no rows are read: it counts from its beginning on
+
+	Silent bool `json:"silent,omitempty"` // changes of the table are passed over until it begins
+}
+
+func newCopies(s *Source) *copies {
+	n := s.config.SnapshotWorkers
+	return &copies{source: s, here: make(chan *chunk, n), idle: make(chan *session, n), pace: handover.Pace{Rate: s.config.MaxRate}}
+}
+
+// kept gives the copies for a state.
+func (c *copies) kept() []keptCopy {
+	out := slices.Clone(c.ended)
+	for _, t := range c.tables {
+		t.Silent = t.rel.silent
+		out = append(out, t.keptCopy)
+	}
+	return out
+}
+
+// add begins to capture a table whose rows are not known.
+func (c *copies) add(name TableName) {
+	rel := &relation{TableName: name, silent: true}
+	c.source.tables.add(rel)
+	c.start(rel, keptCopy{Empty: c.source.config.NoSnapshot})
+}
+
+// start begins to work on the copy of a table, or begins it again.
+func (c *copies) start(rel *relation, k keptCopy) *copying {
+	c.forget(rel)
+	k.TableName = rel.TableName
+	t := &copying{keptCopy: k, rel: rel, limit: c.source.config.ChunkRows}
+	rel.copying = t
+	c.tables = append(c.tables, t)
+	return t
+}
+
+// forget drops the copy of a table, and what is known of an earlier one.
+func (c *copies) forget(rel *relation) {
+	rel.copying, rel.window = nil, nil
+	c.tables = slices.DeleteFunc(c.tables, func(t *copying) bool { return t.rel == rel })
+	c.ended = slices.DeleteFunc(c.ended, func(k keptCopy) bool { return k.TableName == rel.TableName })
+}
+
+// restore takes the copies of a state.
+func (c *copies) restore(was []keptCopy) {
+	for _, k := range was {
+		rel := c.source.tables.find(k.TableName)
+		wanted, _ := c.source.config.wants(k.TableName)
+		switch {
+		case !wanted:
+			continue
+		case k.Done:
+			c.ended = append(c.ended, k)
+			continue
+		case rel == nil:
+			rel = &relation{TableName: k.TableName}
+			c.source.tables.add(rel)
+		}
+		k.Begun = k.Begun && rel.shape != nil && rel.stopped == nil
+		if !k.Begun {
+			k.After, k.Rows = nil, 0
+		}
+		c.start(rel, k)
+		c.source.stats.copyBegins(rel.String(), c.source.facts.estimate(rel.TableName))
+		c.source.stats.copiedRows(rel.String(), int(k.Rows), false)
+		rel.silent = k.Silent || rel.shape == nil
+	}
+}
+
+// interrupted drops the chunks that are on their way: the next connection may be to
+// another server.
+func (c *copies) interrupted() {
+	for _, t := range c.tables {
+		t.drop()
+	}
+}
+
+func (t *copying) drop() { t.chunk, t.rel.window = nil, nil }
+
+// step does what can be done between two transactions.
+func (c *copies) step() error {
+	a := c.source.a
+	if len(c.tables) == 0 && !c.asked.Load() || a.open || a.leaveOut > 0 || a.catchUp != nil {
+		return nil
+	}
+	if c.asked.Load() {
+		c.requests()
+	}
+	c.collect()
+	for _, t := range slices.Clone(c.tables) {
+		if err := c.advance(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requests takes what was asked for meanwhile.
+func (c *copies) requests() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked.Store(false)
+	for _, r := range c.queue {
+		name, _ := nameOf(r.Table)
+		rel := c.source.tables.find(name)
+		if rel == nil {
+			rel = &relation{TableName: name, silent: true}
+			c.source.tables.add(rel)
+		}
+		same := func(k keptCopy) bool { return k.ID == r.ID && k.TableName == rel.TableName }
+		if !slices.ContainsFunc(c.kept(), same) {
+			c.start(rel, keptCopy{ID: r.ID})
+		}
+	}
+	c.queue = nil
+	c.source.a.keepTables()
+}
+
+// collect takes the chunks that were read.
+func (c *copies) collect() {
+	for {
+		select {
+		case k := <-c.here:
+			c.flying--
+			k.isHere = true
+			k.settle()
+		default:
+			return
+		}
+	}
+}
+
+// advance takes a copy one step further, or as many as there are without waiting.
+func (c *copies) advance(t *copying) error {
+	for t.rel.copying == t {
+		k := t.chunk
+		switch {
+		case k == nil:
+			c.ask(t)
+			return nil
+		case !k.isHere:
+			return nil
+		case k.err != nil:
+			t.drop()
+			if err := c.failed(t, k.err); err != nil {
+				return err
+			}
+		case !k.passes():
+			t.drop()
+			if k.full {
+				t.limit = max(minChunkRows, t.limit/2)
+			}
+		case !c.source.a.set.contains(k.passed):
+			return nil // the window is open
+		default:
+			t.drop()
+			if err := c.close(t, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// minChunkRows is how far chunks shrink when the table changes faster than they are read.
+const minChunkRows = 64
+
+// ask lets the next chunk of a table be read, if a reader is free.
+func (c *copies) ask(t *copying) {
+	if c.flying >= c.source.config.SnapshotWorkers || time.Now().Before(t.due) {
+		return
+	}
+	k := &chunk{table: t.TableName, after: t.After, limit: t.limit, from: c.source.a.set.clone(), most: c.source.config.WindowKeys}
+	if t.Begun && !t.Empty {
+		k.shape = t.rel.shape
+	}
+	t.chunk, t.rel.window = k, k
+	c.flying++
+	c.source.life.Go(func() {
+		k.err = c.read(k)
+		c.here <- k // there is room for as many as are read at a time
+		c.bell.ring()
+	})
+}
+
+// pause lets the next chunk wait.
+func (c *copies) pause(t *copying, wait time.Duration) {
+	if wait > 0 {
+		t.due = time.Now().Add(wait)
+		time.AfterFunc(wait, c.bell.ring)
+	}
+}
+
+// close ends the window of a chunk: the stream has passed it.
+func (c *copies) close(t *copying, k *chunk) error {
+	t.tries = 0
+	switch {
+	case !t.Begun:
+		return c.begin(t, k)
+	case t.Empty:
+		return c.done(t)
+	case k.batch == nil:
+		return c.reshape(t, k)
+	}
+	n := k.rest()
+	t.After, t.limit = k.last, k.next
+	t.Rows += int64(n)
+	c.pause(t, c.pace.Take(k.bytes, time.Now()))
+	c.source.stats.copiedRows(t.String(), n, false)
+	if n > 0 || k.more {
+		c.source.a.keepTables()
+	}
+	if n > 0 {
+		if err := c.source.a.chunk(k.batch); err != nil {
+			return err
+		}
+	}
+	if k.more {
+		return nil
+	}
+	return c.done(t)
+}
+
+// begin announces that a copy begins, with the definition that its table has now.
+func (c *copies) begin(t *copying, k *chunk) error {
+	s := c.source
+	if why := s.capturable(k.info); why != nil {
+		return c.giveUp(t, why)
+	}
+	key, _ := k.info.keyed(s.config.keyOf(t.TableName))
+	if why := chunkable(k.info, key); why != nil && !t.Empty {
+		return c.giveUp(t, why)
+	}
+	if err := s.ask(func(ctx context.Context, side *session) error { return s.collations.need(ctx, side, k.info.columns) }); err != nil {
+		return err
+	}
+	rel := t.rel
+	if rel.shape == nil || !equalColumns(rel.shape.columns, k.info.columns) || !slices.Equal(rel.shape.keyNames(), key) {
+		sh, err := s.newShape(rel.TableName, k.info.columns, key)
+		var why *pipeline.Refusal
+		if errors.As(err, &why) {
+			return c.giveUp(t, why)
+		}
+		rel.shape = sh
+	}
+	rel.kept, rel.stopped, rel.silent, rel.stale, rel.current = len(s.config.keyOf(t.TableName)) > 0, nil, false, false, false
+	t.Begun, t.After, t.Rows = true, nil, 0
+	s.stats.copyBegins(t.String(), s.facts.estimate(t.TableName))
+	s.config.Log.Info("copy of a table begins", "table", t.String(), "request", t.ID)
+	s.a.mapped = nil // what it was mapped to counts no more
+	s.a.keepTables()
+	return s.a.announce(func(b *handover.Batch) {
+		b.Tables = append(b.Tables, rel.shape.table)
+		b.Copies = append(b.Copies, pipeline.TableCopy{Table: rel.shape.table, ID: t.ID})
+	})
+}
+
+// done announces that a copy is complete.
+func (c *copies) done(t *copying) error {
+	s := c.source
+	c.forget(t.rel)
+	t.Done, t.After = true, nil
+	c.ended = append(c.ended, t.keptCopy)
+	s.stats.copiedRows(t.String(), 0, true)
+	s.config.Log.Info("copy of a table is done", "table", t.String(), "request", t.ID, "rows", t.Rows)
+	s.a.keepTables()
+	return s.a.announce(func(b *handover.Batch) {
+		b.Copies = append(b.Copies, pipeline.TableCopy{Table: t.rel.shape.table, ID: t.ID, Done: true})
+	})
+}
+
+// reshape takes a definition that a chunk found before the log described it.
+func (c *copies) reshape(t *copying, k *chunk) error {
+	m := &tableMap{database: t.Database, table: t.Table, columns: k.info.columns, full: true}
+	key, _ := k.info.keyed(c.source.config.keyOf(t.TableName))
+	for _, name := range key {
+		m.key = append(m.key, slices.IndexFunc(m.columns, isNamed(name)))
+	}
+	sh, err := c.source.altered(t.rel, m)
+	if err != nil {
+		return c.source.a.fault(t.rel, err, part{})
+	}
+	c.source.a.take(t.rel, sh)
+	return nil
+}
+
+// renew begins a copy again, by itself, if a table is being copied whose rows so far do
+// not follow any more.
+func (c *copies) renew(rel *relation, why *pipeline.Refusal) bool {
+	t := rel.copying
+	if t == nil || !t.Begun || t.renewals >= c.source.config.CopyTries {
+		return false
+	}
+	switch why.Code {
+	case CodeTableChanged, CodeRowMetadata, CodeStatement, CodePartialJSON:
+	default:
+		return false // it would happen again
+	}
+	c.source.config.Log.Warn("copy of a table begins again", "table", rel.String(), "why", why.What)
+	t.drop()
+	t.renewals++
+	t.Begun, t.After, t.Rows, rel.silent = false, nil, 0, true
+	return true
+}
+
+// failed decides what an error means for a copy: it is tried again, unless it is of a
+// kind that lasts.
+func (c *copies) failed(t *copying, err error) error {
+	var r *pipeline.Refusal
+	if c.source.life.Ended.Err() != nil {
+		return nil
+	}
+	if errors.As(err, &r) && r.Where == t.rel.String() {
+		return c.giveUp(t, r)
+	}
+	t.tries++
+	c.pause(t, handover.Backoff(t.tries, c.source.config.BackoffMax))
+	if isPassing(err) {
+		c.source.config.Log.Warn("a chunk could not be read; trying again", "table", t.String(), "error", err)
+		return nil
+	}
+	if t.tries < c.source.config.CopyTries {
+		return nil
+	}
+	return c.giveUp(t, &pipeline.Refusal{Code: CodeCopy, Where: t.rel.String(), What: "its rows cannot be read", Err: err, Mend: c.source.config.again("GRANT SELECT ON " + t.sql() + " TO the user\nor correct what the server says")})
+}
+
+// isPassing reports whether an error is of the connection, and not of the table.
+func isPassing(err error) bool {
+	switch serverCode(err) {
+	case 0, 1040, 1053, 1077, 1079, 1317: // shutdown, or killed
+		return true
+	}
+	switch pipeline.CodeOf(err) {
+	case CodeConnect, CodeAuth, CodeConfig, CodeTLS:
+		return true
+	}
+	return false
+}
+
+// giveUp ends a copy, and its table with it.
+func (c *copies) giveUp(t *copying, why *pipeline.Refusal) error {
+	c.forget(t.rel)
+	if t.rel.shape == nil {
+		c.source.leaveOut(why)
+		c.source.a.keepTables()
+		return nil
+	}
+	t.rel.stopped = nil // for another reason, now
+	return c.source.a.stop(t.rel, why)
+}
+
+// Copy asks for a copy of a table. See pipeline.Copier.
+func (s *Source) Copy(ctx context.Context, r pipeline.CopyRequest) error {
+	name, ok := nameOf(r.Table)
+	if wanted, _ := s.config.wants(name); !ok || !wanted {
+		return &pipeline.Refusal{Code: CodeTableMissing, Where: r.Table, What: "it is none of the tables of the source", Mend: "tables: [" + r.Table + "]"}
+	}
+	if err := s.copyable(ctx, name); err != nil {
+		return err
+	}
+	s.copies.mu.Lock()
+	s.copies.queue = append(s.copies.queue, r)
+	s.copies.mu.Unlock()
+	s.copies.asked.Store(true)
+	s.copies.bell.ring()
+	return nil
+}
+
+// copyable looks at a table as it is now.
+func (s *Source) copyable(ctx context.Context, name TableName) error {
+	side, err := s.config.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer side.close()
+	info := newTableInfo(name)
+	if err := info.describe(ctx, side, s.collations); err != nil {
+		return err
+	}
+	if len(info.columns) == 0 {
+		return missing(name)
+	}
+	if why := s.capturable(info); why != nil {
+		return why
+	}
+	key, _ := info.keyed(s.config.keyOf(name))
+	if why := chunkable(info, key); why != nil {
+		return why
+	}
+	return nil
+}
+
+func missing(name TableName) *pipeline.Refusal {
+	return &pipeline.Refusal{Code: CodeTableMissing, Where: name.String(), What: "the table does not exist, or the user may not read it", Mend: "GRANT SELECT ON " + name.sql() + " TO the user\nor create it"}
+}
+
+// nameOf reads schema.table.
+func nameOf(text string) (TableName, bool) {
+	database, table, ok := strings.Cut(text, ".")
+	return TableName{database, table}, ok
+}
+
+// A bell wakes the owner while it waits for an event of the log. Any goroutine may ring
+// it.
+type bell struct {
+	mu     sync.Mutex
+	wake   func()
+	missed bool
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.wake == nil {
+		b.missed = true
+		return
+	}
+	b.wake()
+}
+
+// listen lets wake be called when the bell rings, at once if it has rung since the last
+// time; nil ends that.
+func (b *bell) listen(wake func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wake = wake
+	if wake != nil && b.missed {
+		b.missed = false
+		wake()
+	}
+}

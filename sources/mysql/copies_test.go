@@ -1,0 +1,336 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// copy asks for a copy.
+func (r *reader) copy(id, table string) {
+	r.Helper()
+	if err := r.source.Copy(r.Context(), pipeline.CopyRequest{ID: id, Table: r.name + "." + table}); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// numbered gives n rows for VALUES, from 1 on.
+func numbered(n int, format string) string {
+	var rows []string
+	for i := range n {
+		rows = append(rows, fmt.Sprintf(format, i+1))
+	}
+	return strings.Join(rows, ",")
+}
+
+// until reads until something was told of copies.
+func (r *reader) until(told string) *reader {
+	r.Helper()
+	for !slices.Contains(r.copies, told) {
+		if err := r.next(); err != nil {
+			r.Fatalf("waiting for %q behind %v: %v", told, r.copies, err)
+		}
+	}
+	return r
+}
+
+// A table is copied again on a server where nothing happens, and a table that stopped
+// goes on from its copy on, in the shape that it has by then.
+func TestCopyWhileIdle(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE a (id int primary key, v varchar(20))", "CREATE TABLE b (id int, k enum('z','a') , v varchar(20), PRIMARY KEY (k, id))")
+	d.do("INSERT INTO a VALUES "+numbered(500, "(%[1]d, 'v%[1]d')"), "INSERT INTO b SELECT id, if(id % 3 = 0, 'a', 'z'), v FROM a")
+	c := d.config("a", "b")
+	c.ChunkRows = 7
+	r := d.open(c, pipeline.Resume{}).copied()
+	clear(r.rows)
+	r.copy("one", "a")
+	r.copy("two", "b")
+	r.until("a is done one").until("b is done two").equal("a")
+	if len(r.rows["b"]) != 500 {
+		t.Errorf("%d rows of b", len(r.rows["b"]))
+	}
+	r.copy("one", "a") // that was done
+	d.do("ALTER TABLE a ADD COLUMN n int NOT NULL DEFAULT 5", "INSERT INTO a VALUES (1000, 'new', 6)")
+	r.caught()
+	if r.stops["a"] == nil {
+		t.Fatal("a has not stopped")
+	}
+	from := r.place
+	r.close()
+	again := d.open(c, from).caught()
+	again.copy("three", "a")
+	again.until("a is done three").equal("a")
+	d.do("UPDATE a SET n = 7 WHERE id = 1000")
+	again.caught().equal("a")
+	slices.Sort(r.copies)
+	sameText(t, strings.Join(append(r.copies, again.copies...), ", "), "a begins one, a is done one, b begins two, b is done two, a begins three, a is done three")
+}
+
+// A table is copied while others write to it, in small chunks, with the source made
+// anew in the middle: what was captured, folded by key, is the table.
+func TestCopyUnderTraffic(t *testing.T) {
+	t.Parallel()
+	const seed = 11
+	d := newDB(t)
+	money := d.fill()
+	end := d.traffic(seed, 3)
+	defer end()
+	c := d.config("a")
+	c.ChunkRows, c.BatchRows = 50, 30
+	r := d.open(c, pipeline.Resume{}).copied()
+	r.rows["a"] = map[string]string{"-1": "-1|0|of no row"} // as if it were wrong
+	r.copy("first", "a")
+	r.until("a begins first")
+	for range 3 {
+		for range 15 {
+			if err := r.next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r = r.reopen(c)
+	}
+	r.until("a is done first")
+	if got := r.money(); got != money {
+		t.Errorf("seed %d: where the copy is done the money is %d, not %d: that is no prefix of the log", seed, got, money)
+	}
+	end()
+	r.caught().equal("a")
+	if n := r.source.Stats().Snapshot; len(n) != 1 || !n[0].Done || n[0].Rows < 1000 {
+		t.Errorf("progress is told as %v", n)
+	}
+	if told := strings.Join(r.copies, ", "); told != "a begins first, a is done first" {
+		t.Errorf("seed %d: %s", seed, told)
+	}
+}
+
+// Large tables of the first snapshot come in chunks behind its first place, and go on
+// where they were when the source is made anew; small ones do not wait for them.
+func TestLargeTables(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.fill()
+	end := d.traffic(12, 1)
+	defer end()
+	c := d.config("a")
+	c.LargeTable, c.ChunkRows, c.BatchRows = 1, 50, 30
+	r := d.open(c, pipeline.Resume{}).copied()
+	for r.reads["a"] < 1000 {
+		if err := r.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := r.reopen(c).until("a is done ")
+	end()
+	again.caught().equal("a")
+	sameText(t, strings.Join(again.copies, ", "), "a begins , a is done ")
+	if n := again.reads["a"]; n > 1300 {
+		t.Errorf("%d rows were read behind the restart: it began from the beginning", n)
+	}
+}
+
+// A chunk that was read far ahead of the stream comes behind everything that it has
+// seen.
+func TestChunkWaitsForTheStream(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.fill()
+	c := d.config("a")
+	c.LargeTable, c.SnapshotWorkers, c.QueueBatches, c.BatchRows = 1, 1, 1, 1
+	read, calls := make(chan struct{}), atomic.Int32{}
+	url := c.URL
+	c.URL = func(ctx context.Context) (string, error) {
+		if calls.Add(1) == 4 { // to open, to place the snapshot, to stream; then for the chunk
+			<-read
+		}
+		return url(ctx)
+	}
+	r := d.open(c, pipeline.Resume{}).copied()
+	for i := range 20 {
+		d.do(fmt.Sprintf("UPDATE a SET n = %d WHERE id = 1", i))
+	}
+	close(read)
+	for len(r.source.copies.here) == 0 && t.Context().Err() == nil {
+		runtime.Gosched()
+	}
+	for r.reads["a"] == 0 {
+		if err := r.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Count(r.told(), "u a 1|"); got != 20 {
+		t.Errorf("the chunk came behind %d of the 20 transactions that it has seen", got)
+	}
+	r.until("a is done ").equal("a")
+}
+
+// What empties, changes or replaces the table while a chunk of it is read counts as it
+// came to the log.
+func TestDefinitionsInAWindow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		sql    []string
+		copies string
+	}{
+		{"TRUNCATE", []string{"TRUNCATE TABLE a", "INSERT INTO a VALUES (7, 7, 'new')"}, "a begins , a is done "},
+		{"a column that earlier rows follow", []string{"ALTER TABLE a ADD COLUMN w int NULL", "UPDATE a SET w = 3 WHERE id < 10"}, "a begins , a is done "},
+		{"a column that earlier rows do not follow", []string{"ALTER TABLE a ADD COLUMN w int NOT NULL DEFAULT 3", "UPDATE a SET w = 4 WHERE id < 10"}, "a begins , a begins , a is done "},
+		{"a definition that no row describes", []string{"ALTER TABLE a MODIFY v varchar(10) NOT NULL"}, "a begins , a begins , a is done "},
+		{"another table of the name", []string{"DROP TABLE a", "CREATE TABLE a (id int primary key, w int)", "INSERT INTO a VALUES (1, 2)"}, "a begins , a begins , a is done "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDB(t)
+			d.fill()
+			cfg := d.config("a")
+			cfg.LargeTable, cfg.SnapshotWorkers, cfg.ChunkRows, cfg.QueueBatches = 1, 1, 100, 1
+			r := d.open(cfg, pipeline.Resume{}).copied()
+			for r.reads["a"] < 300 { // the queue is full then, and chunks lie between
+				if err := r.next(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.do(c.sql...)
+			r.until("a is done ").caught().equal("a")
+			sameText(t, strings.Join(r.copies, ", "), c.copies)
+		})
+	}
+}
+
+// A table that is captured later is copied, and no other one is read for it.
+func TestTablesThatComeLater(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE a (id int primary key, v varchar(20))", "INSERT INTO a VALUES (1, 'x')", "CREATE TABLE b (id int primary key, v varchar(20))", "INSERT INTO b VALUES (1, 'x'), (2, 'y')")
+	r := d.open(d.config("a"), pipeline.Resume{}).copied()
+	d.do("INSERT INTO a VALUES (2, 'y')", "UPDATE b SET v = 'not captured yet'")
+	r.caught()
+	from := r.place
+	r.close()
+	d.do("DELETE FROM b WHERE id = 2", "INSERT INTO b VALUES (3, 'nobody reads')")
+	later := d.open(d.config("a", "b"), from).until("b is done ")
+	later.caught().equal("b")
+	if later.reads["a"] != 0 || later.reads["b"] != 2 {
+		t.Errorf("read were %v", later.reads)
+	}
+	c := d.config("a", "b")
+	c.NoSnapshot = true
+	d.do("INSERT INTO b VALUES (4, 'later')")
+	sameText(t, d.open(c, from).until("b is done ").caught().told(), "")
+	fresh := d.open(c, pipeline.Resume{}).copied()
+	d.do("INSERT INTO b VALUES (5, 'from now on')")
+	sameText(t, fresh.caught().told(), "2.0 c b 5|from now on")
+	if len(fresh.reads) != 0 {
+		t.Errorf("without a snapshot rows were read: %v", fresh.reads)
+	}
+}
+
+// A table is altered between the snapshot and the reading of its rows.
+func TestAlteredDuringTheSnapshot(t *testing.T) {
+	t.Parallel()
+	t.Run("M24 error 1412", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE a (id int primary key, v varchar(20))", "INSERT INTO a VALUES "+numbered(100, "(%d, 'x')"), "CREATE TABLE b (id int primary key, v varchar(20))", "INSERT INTO b VALUES "+numbered(9, "(%d, 'x')"))
+		c := d.config("a", "b")
+		c.SnapshotWorkers, c.QueueBatches, c.BatchRows = 1, 1, 1
+		r := d.open(c, pipeline.Resume{})
+		for len(r.rows["a"]) == 0 {
+			if err := r.next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.do("ALTER TABLE b ADD COLUMN n int NOT NULL DEFAULT 7, FORCE", "DROP TABLE IF EXISTS nobody")
+		r.copied().until("b is done ").caught().equal("b")
+		r.equal("a")
+		if got := r.rows["b"]["5"]; got != "5|x|7" {
+			t.Errorf("row 5 of b is %q", got)
+		}
+	})
+}
+
+// traffic lets writers change table a until the function that it gives is called.
+func (d *db) traffic(seed uint64, writers int) (end func()) {
+	ctx, cancel := context.WithCancel(d.Context())
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			random := rand.New(rand.NewPCG(seed, uint64(w)))
+			for ctx.Err() == nil {
+				d.try(turmoil(random)...)
+			}
+		})
+	}
+	return func() {
+		cancel()
+		group.Wait()
+	}
+}
+
+// try runs statements that another writer may be in the way of.
+func (d *db) try(sql ...string) {
+	_, err := d.server.Exec(d.Context(), d.name, sql...)
+	var said *mysql.MyError
+	if err != nil && (!errors.As(err, &said) || said.Code != mysql.ER_LOCK_DEADLOCK) {
+		d.Errorf("%v\n%s", err, strings.Join(sql, ";\n"))
+	}
+}
+
+// The rows at both ends of the table have money, which only moves; those between have
+// none, and come and go.
+const (
+	rich = 100
+	last = 2000
+)
+
+// fill makes the table of the turmoil, with its money.
+func (d *db) fill() (money int) {
+	d.Helper()
+	d.do("CREATE TABLE a (id int primary key, n int, v varchar(100))", "INSERT INTO a VALUES "+numbered(last, "(%d, 0, 'x')"),
+		fmt.Sprintf("UPDATE a SET n = 1000 WHERE id <= %d OR id > %d", rich, last-rich))
+	return 2 * rich * 1000
+}
+
+// turmoil is a transaction of random changes: rows come, go, change and move, and money
+// goes from one end of the table to the other.
+func turmoil(random *rand.Rand) []string {
+	some := func() int { return rich + 1 + random.IntN(last-2*rich) }
+	sql := []string{
+		"BEGIN", fmt.Sprintf("UPDATE a SET n = n - 7 WHERE id = %d", 1+random.IntN(rich)), fmt.Sprintf("UPDATE a SET n = n + 7 WHERE id = %d", last-random.IntN(rich)),
+	}
+	for range 1 + random.IntN(3) {
+		switch random.IntN(5) {
+		case 0:
+			sql = append(sql, fmt.Sprintf("DELETE FROM a WHERE id = %d", some()))
+		case 1:
+			sql = append(sql, fmt.Sprintf("UPDATE IGNORE a SET id = %d WHERE id = %d", some(), some()))
+		case 2:
+			id := some()
+			sql = append(sql, fmt.Sprintf("UPDATE a SET v = 'u%d' WHERE id BETWEEN %d AND %d", random.IntN(1000), id, id+5))
+		default:
+			sql = append(sql, fmt.Sprintf("REPLACE INTO a VALUES (%d, 0, 'r%d')", some(), random.IntN(1000)))
+		}
+	}
+	return append(sql, "COMMIT")
+}
+
+// money is what the rows of table a have together, as they were captured.
+func (r *reader) money() (sum int) {
+	for _, row := range r.rows["a"] {
+		var id, n int
+		_, _ = fmt.Sscanf(row, "%d|%d", &id, &n)
+		sum += n
+	}
+	return sum
+}
