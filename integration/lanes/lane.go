@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 )
 
 // A lane is one named check.
@@ -22,7 +23,7 @@ func lanes() []lane {
 		{name: "vet", does: "go vet", run: command("go", "vet", "./...")},
 		{name: "house", does: "imports, lengths, documents", run: goTest(in(houseFolders...))},
 		{name: "unit", does: "tests beside the code", run: goTest(notIn("integration"))},
-		{name: "integration", does: "the real binary against real servers", run: goTest(integrationOnly, "-count=1")},
+		{name: "integration", does: "the real binary against real servers", run: integration},
 		{name: "versions", does: "the source and the road on the oldest and the newest Postgres", run: versions},
 		{name: "race", does: "race detector on what runs concurrently; -short lowers counts", run: race},
 		{name: "lint", does: "staticcheck", run: command("go", "tool", "-modfile=.ci/tools/go.mod", "staticcheck", "./...")},
@@ -47,6 +48,24 @@ var raceFolders = []string{
 
 func integrationOnly(folder string) bool {
 	return in("integration")(folder) && !in(houseFolders...)(folder)
+}
+
+// integration builds the program once, for all packages that run it.
+func integration(ctx context.Context, r *report) (tally, error) {
+	dir, err := os.MkdirTemp("", "evert-bin-")
+	if err != nil {
+		return tally{failed: 1}, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "evert")
+	sum, err := r.step(ctx, "go build ./cmd/evert", nil, "go", "build", "-o", path, "./cmd/evert")
+	if err != nil {
+		return sum, err
+	}
+	r.env = append(r.env, "EVERT_BIN="+path)
+	t, err := goTest(integrationOnly, "-count=1")(ctx, r)
+	sum.add(t)
+	return sum, err
 }
 
 // race needs a C compiler, since the detector is linked through cgo.

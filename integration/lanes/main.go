@@ -25,6 +25,7 @@ func run(ctx context.Context) int {
 	}
 	r := &report{out: os.Stdout, strict: os.Getenv("CI") == "true", root: ".", env: os.Environ()}
 	r.setSeed(os.Getenv("EVERT_SEED"))
+	r.setBuild(ctx)
 	for _, l := range chosen {
 		r.run(ctx, l)
 		if ctx.Err() != nil {
@@ -41,6 +42,14 @@ func (r *report) setSeed(seed string) {
 		r.env = append(r.env, "EVERT_SEED="+seed)
 	}
 	fmt.Fprintf(r.out, "seed %s; the same again: EVERT_SEED=%s make test\n", seed, seed)
+}
+
+// setBuild makes all lanes compile alike, with what make build says: what one lane
+// compiled, the next ones and the programs that tests build take from the cache,
+// in whichever folder the tree lies. The race lane alone is compiled otherwise.
+func (r *report) setBuild(ctx context.Context) {
+	flags, _ := r.prepareCmd(ctx, nil, "go", "env", "GOFLAGS").Output() // no flags if go itself fails; the build lane says why
+	r.env = append(r.env, "CGO_ENABLED=0", strings.TrimSpace("GOFLAGS="+strings.TrimSpace(string(flags))+" -trimpath"))
 }
 
 // choose picks lanes by a comma-separated list in the order of the table; an
