@@ -83,8 +83,27 @@ func (s *stage) setup(e *testscript.Env) error {
 
 func (s *stage) database(ts *testscript.TestScript, neg bool, args []string) {
 	expect(ts, !neg && len(args) == 1, "database NAME")
-	ts.Setenv(args[0], pg.Database(s.t))
+	ts.Setenv(args[0], pg.Database(tenant{s.t, ts}))
 }
+
+// A tenant is a script that gives back what it was given when it ends,
+// not at that of all scripts, whose slots together are more than a server has.
+type tenant struct {
+	*testing.T // of all scripts
+	ts         *testscript.TestScript
+}
+
+func (o tenant) Cleanup(f func()) {
+	o.ts.Defer(func() {
+		if !o.Failed() { // a script that failed may have left a daemon that uses it
+			f()
+		}
+	})
+}
+
+func (o tenant) Fatal(args ...any) { o.ts.Fatalf("%s", fmt.Sprint(args...)) }
+
+func (o tenant) Fatalf(format string, args ...any) { o.ts.Fatalf(format, args...) }
 
 func (s *stage) server(ts *testscript.TestScript, neg bool, args []string) {
 	expect(ts, !neg && len(args) > 0, "server NAME setting=value…")

@@ -34,19 +34,9 @@ func ofCapture() []Entry {
 			Mend: "Make the row smaller in the database, raise the limits, or choose another on_oversize for the table; then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
-			Code: "TABLE_PAUSED",
-			Text: "Somebody had the table rest: its changes are not written meanwhile, and its views and sinks hold their last cut.",
-			Mend: "Let it go on, which copies it again.",
-		},
-		{
 			Code: "TABLE_STOPPED",
-			Text: "The table stopped before this daemon started, in a release that did not keep why, and its changes since then were not written. The daemon that stopped it logged the reason.",
+			Text: "The table stopped before this daemon started, and its changes since then were not written. The daemon that stopped it logged why.",
 			Mend: "Mend the cause, then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
-		},
-		{
-			Code: "TABLE_TRUNCATED",
-			Text: "The table was truncated, and on_truncate is stop_table for it: the topic keeps the rows from before, and takes no new ones.",
-			Mend: "When the rows are not wanted any more, copy the table again; or set on_truncate: apply, and then copy it again.",
 		},
 		{
 			Code: "UNKNOWN_VALUE",
