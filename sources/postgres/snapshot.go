@@ -84,23 +84,15 @@ func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 	return s.queue.Put(ctx, b)
 }
 
-// planWait bounds the wait for the intent to be committed. A consumer that never
-// acknowledges loses only that a slot left by a crash is dropped by itself.
-const planWait = 5 * time.Second
-
-// awaitPlan waits until the intent to make a slot is committed downstream, so
-// that after a crash the slot is known to be ours.
+// awaitPlan waits until the intent to make a slot is committed downstream, for
+// however long that takes: after a crash the slot has to be known as ours (P10).
 func (s *Source) awaitPlan(ctx context.Context) error {
-	timer := time.NewTimer(planWait)
-	defer timer.Stop()
 	select {
 	case <-s.planned:
-	case <-timer.C:
-		s.config.Log.Warn("the intent to make a slot was not committed; going on", "slot", s.config.Slot)
+		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	return nil
 }
 
 // dropLeftover drops the slot that an interrupted snapshot left; prepare has

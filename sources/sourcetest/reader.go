@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/schema"
 )
 
 const patience = 20 * time.Second
@@ -17,7 +16,6 @@ type reader struct {
 	source pipeline.Source
 	ack    bool // acknowledge each end at once
 	place  pipeline.Resume
-	table  *schema.Table
 	seen   int   // changes since the snapshot, or since Open
 	ends   []end // of the stream
 	txs    map[uint64]map[*pipeline.Tx]bool
@@ -64,9 +62,6 @@ func (r *reader) next() pipeline.Batch {
 
 func (r *reader) note(b pipeline.Batch) {
 	r.t.Helper()
-	if len(b.Tables) > 0 {
-		r.table = b.Tables[0]
-	}
 	for _, c := range b.Changes {
 		if c.Op == pipeline.Read {
 			continue
