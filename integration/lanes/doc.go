@@ -10,6 +10,21 @@
 //
 //	N passed, N failed, N skipped
 //
+// Tests that tell something in one run are in `make test`. What only many
+// repetitions tell, or faults as long as promised, is in the crash lane, which runs
+// the same tests with higher counts (EVERT_CRASH_RUNS) and more or longer stories
+// (EVERT_FULL=1):
+//
+//	integration/crash, deliver, views   kills of the program and of brokers, by seed
+//	integration/faults, road            pauses and losses of a minute, a bank at scale 10
+//	pipeline/log/kafka                  brokers killed behind commits, on each transaction.version
+//	sinks/bleve, opensearch, postgres   kills and faults of a target
+//
+// The race lane runs packages in which goroutines share anything, without the tests
+// that wait for broken clusters; fuzz targets run their seeds in unit, and search in
+// fuzz. All but race compile in the way of `make build`, so that one cache serves
+// them.
+//
 // A skip is never silent: every skipped test and every lane that cannot run is
 // counted and listed with its reason, and fails the run when CI=true. Tests
 // that are skipped by design (another major version of a server, say) stand in

@@ -47,12 +47,15 @@ func (r *report) packages(ctx context.Context, chosen func(folder string) bool) 
 	}
 	var list []string
 	for path := range strings.FieldsSeq(string(out)) {
-		if chosen(strings.TrimPrefix(strings.TrimPrefix(path, module), "/")) {
+		if chosen(folder(path)) {
 			list = append(list, path)
 		}
 	}
+	slices.SortStableFunc(list, func(a, b string) int { return rank(a) - rank(b) })
 	return list, nil
 }
+
+func folder(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
 
 // goTest is a lane of `go test` over the chosen folders.
 func goTest(chosen func(string) bool, flags ...string) func(context.Context, *report) (tally, error) {

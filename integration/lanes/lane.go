@@ -36,16 +36,6 @@ func lanes() []lane {
 	}
 }
 
-// houseFolders are tests about the tree itself; no server is needed.
-var houseFolders = []string{"integration/house", "integration/lanes"}
-
-// raceFolders are the packages, themselves alone, in which goroutines share
-// anything.
-var raceFolders = []string{
-	"pipeline", "pipeline/capture", "pipeline/deliver", "pipeline/log/embedded", "pipeline/log/embedded/listener", "pipeline/log/kafka", "schema/registry",
-	"sinks/bleve", "sources/mysql", "sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/service", "cmd/evert/supervise",
-}
-
 func integrationOnly(folder string) bool {
 	return in("integration")(folder) && !in(houseFolders...)(folder)
 }
@@ -74,14 +64,14 @@ func race(ctx context.Context, r *report) (tally, error) {
 		return tally{}, cannot{"no C compiler, which the race detector needs", "sudo apt-get install -y --no-install-recommends gcc libc6-dev"}
 	}
 	r.env = append(r.env, "CGO_ENABLED=1")
-	return goTest(exactly(raceFolders...), "-race", "-short")(ctx, r)
+	return goTest(exactly(raceFolders...), "-race", "-short", "-skip="+notRaced)(ctx, r)
 }
 
 func crash(ctx context.Context, r *report) (tally, error) {
 	if os.Getenv("EVERT_CRASH_RUNS") == "" {
 		r.env = append(r.env, "EVERT_CRASH_RUNS=200", "EVERT_FULL=1")
 	}
-	return goTest(in("integration/crash", "integration/deliver", "integration/views", "sinks/bleve"), "-count=1", "-timeout=3h")(ctx, r)
+	return goTest(exactly(crashFolders...), "-count=1", "-timeout=3h")(ctx, r)
 }
 
 // verifyModules looks at what lies in the module cache, ours and the tools'.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -102,6 +104,35 @@ func TestEnding(t *testing.T) {
 				t.Errorf("exit %d, %q; want %d, %q", code, last, c.code, c.last)
 			}
 		})
+	}
+}
+
+// TestFoldersAreThere finds a package or test that was renamed, and would leave its
+// lane without a word.
+func TestFoldersAreThere(t *testing.T) {
+	for _, f := range slices.Concat(houseFolders, raceFolders, crashFolders, longest) {
+		if _, err := os.Stat("../../" + f); err != nil {
+			t.Error(err)
+		}
+	}
+	var tests []byte
+	for _, f := range raceFolders {
+		files, err := filepath.Glob("../../" + f + "/*_test.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests = append(tests, text...)
+		}
+	}
+	for name := range strings.SplitSeq(strings.Trim(notRaced, "^()$"), "|") {
+		if !bytes.Contains(tests, []byte("func "+name+"(")) {
+			t.Errorf("there is no %s to leave out", name)
+		}
 	}
 }
 

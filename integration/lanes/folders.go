@@ -1,0 +1,40 @@
+package main
+
+import "slices"
+
+// houseFolders are tests about the tree itself; no server is needed.
+var houseFolders = []string{"integration/house", "integration/lanes"}
+
+// raceFolders are the packages, themselves alone, in which goroutines share
+// anything.
+var raceFolders = []string{
+	"pipeline", "pipeline/capture", "pipeline/deliver", "pipeline/log/embedded", "pipeline/log/embedded/listener", "pipeline/log/kafka", "schema/registry",
+	"sinks/bleve", "sources/mysql", "sources/postgres", "sources/postgres/pgserver", "cmd/evert/api", "cmd/evert/monitor", "cmd/evert/service", "cmd/evert/supervise",
+}
+
+// notRaced are tests of clusters that are broken, each with brokers of its own: they
+// take most of the time, all of it waiting for brokers, and run the same code of ours
+// as the tests on the shared one.
+const notRaced = "^(TestBrokerKilled|TestThreeBrokers|TestPowerCut|TestTransactionVersion1)$"
+
+// crashFolders have tests that repeat with EVERT_CRASH_RUNS, or more faults and
+// longer ones with EVERT_FULL=1.
+var crashFolders = []string{
+	"integration/crash", "integration/deliver", "integration/views", "integration/faults", "integration/road",
+	"pipeline/log/kafka", "sinks/bleve", "sinks/opensearch", "sinks/postgres",
+}
+
+// longest are the packages that take longest, in this order. go test begins packages
+// as they are named, and one of these begun last is waited for alone.
+var longest = []string{
+	"pipeline/log/kafka", "integration/faults", "integration/crash", "cmd/evert", "integration/deliver", "integration/rights",
+	"pipeline/log/kafka/kafkaserver", "integration/road", "integration/alerts", "sources/postgres", "pipeline/capture",
+}
+
+// rank is a package's place among the longest, or behind them.
+func rank(path string) int {
+	if i := slices.Index(longest, folder(path)); i >= 0 {
+		return i
+	}
+	return len(longest)
+}
