@@ -76,7 +76,7 @@ func (d *decoder) checkSource(c *Config, name string, s *Source) {
 		d.checkURL(c, m.URL, m.Connect, m.Insecure, "sources", name, "mysql")
 		d.checkOverrides(s, name, m.Tables, m.ExcludeTables)
 	}
-	d.checkTransforms(s.Transforms, "sources", name, "transforms")
+	d.checkTransforms(c, s.Transforms, "sources", name, "transforms")
 	if strings.HasPrefix(s.TopicPrefix, "__evert") {
 		d.add(d.at("sources", name, "topic_prefix"), collision, path+".topic_prefix is reserved for internal topics", "choose another")
 	}

@@ -74,6 +74,8 @@ type Limits struct {
 	SpillBytes Size `yaml:"spill_bytes" default:"64GiB" min:"1MiB" max:"1024TiB"`
 	// Disk for the state of each view; above it that view stops and shows what it had. Built anew beside the old state, and for what an epoch overwrites, it has as much again.
 	ViewStateBytes Size `yaml:"view_state_bytes" default:"64GiB" min:"1MiB" max:"1024TiB"`
+	// Disk for the old rows of each sink whose transforms need them; above it that sink stops, and its system keeps what it has.
+	SinkRowsBytes Size `yaml:"sink_rows_bytes" default:"64GiB" min:"1MiB" max:"1024TiB"`
 	// Disk for the cache from which unknown column values are filled when the log is on Kafka, per source.
 	FillCacheBytes Size `yaml:"fill_cache_bytes" default:"4GiB" min:"1MiB" max:"1024TiB"`
 	// Memory for the block cache of the embedded log.

@@ -47,6 +47,15 @@ func sinkKinds() []string {
 	return []string{"opensearch", "bleve", "postgres", "webhook", "files", "stdout"}
 }
 
+// HoldsRows reports whether the sink's system holds rows, rather than is told of
+// changes.
+func (s *Sink) HoldsRows() bool { return s.OpenSearch != nil || s.Bleve != nil || s.Postgres != nil }
+
+// NeedsOldRows reports whether its transforms have to know what rows were.
+func (s *Sink) NeedsOldRows() bool {
+	return slices.ContainsFunc(s.Transforms, func(t Transform) bool { return t.NeedsOldRows() })
+}
+
 // Table gives the table that the sink delivers; ok is false if it is a view.
 func (s *Sink) Table() (source, schema, table string, ok bool) {
 	source, rest, dotted := strings.Cut(s.From, ".")
@@ -95,7 +104,7 @@ func among(known []string) string {
 
 func (d *decoder) checkSink(c *Config, name string, s *Sink) {
 	d.checkFrom(c, name, s)
-	d.checkTransforms(s.Transforms, "sinks", name, "transforms")
+	d.checkTransforms(c, s.Transforms, "sinks", name, "transforms")
 	kinds := sinkKinds()
 	written := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return !d.wrote("sinks", name, kind) })
 	if len(written) != 1 {

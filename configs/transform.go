@@ -186,7 +186,7 @@ func transformKinds() (kinds []string) {
 }
 
 // checkTransforms finds steps that do nothing, or several things.
-func (d *decoder) checkTransforms(list []Transform, path ...string) {
+func (d *decoder) checkTransforms(c *Config, list []Transform, path ...string) {
 	where := strings.Join(path, ".")
 	for i := range list {
 		t := &list[i]
@@ -197,7 +197,7 @@ func (d *decoder) checkTransforms(list []Transform, path ...string) {
 			d.add(at, conflict, name+" must do exactly one of "+strings.Join(all[:len(all)-1], ", ")+" and "+all[len(all)-1], "write one key, and further ones as steps of their own")
 		}
 		if path[0] == "sinks" {
-			d.checkSinkStep(at, name, t)
+			d.checkSinkStep(at, name, t, c.Sinks[path[1]])
 		}
 		for _, column := range sortedKeys(t.Mask) {
 			d.checkColumn(at, name+" column "+quoteName(column), t.Mask[column])
@@ -205,16 +205,22 @@ func (d *decoder) checkTransforms(list []Transform, path ...string) {
 	}
 }
 
-// checkSinkStep refuses what a sink cannot do: it has one table and no topics, and
-// of a row that changed it is told what it is, and not what it was.
-func (d *decoder) checkSinkStep(at place, name string, t *Transform) {
+// NeedsOldRows reports whether a step has to know what a row was.
+func (t *Transform) NeedsOldRows() bool {
+	return t.Rekey != nil || t.Unnest != nil || t.DropUnchanged != nil
+}
+
+// checkSinkStep refuses what a sink cannot do: it has one table and no topics. One
+// that tells of changes tells of each by its place, in order: what is made of rows
+// as they were and are at a cut has none.
+func (d *decoder) checkSinkStep(at place, name string, t *Transform, s *Sink) {
 	switch {
 	case len(t.Tables) > 0:
 		d.add(at, conflict, name+" names tables, and a sink has one", "remove tables")
 	case t.Route != nil, t.Outbox != nil:
 		d.add(at, conflict, name+" names topics, and a sink writes none", "write the step below the source")
-	case t.Rekey != nil, t.Unnest != nil, t.DropUnchanged != nil:
-		d.add(at, conflict, name+" needs old rows, and a sink is told of new ones alone", "make a view with that key and deliver it, or write the step below the source")
+	case t.NeedsOldRows() && !s.HoldsRows():
+		d.add(at, conflict, name+" needs old rows, and this kind of sink tells of changes as they came", "make a view with that key and deliver it, or write the step below the source")
 	}
 }
 

@@ -55,6 +55,7 @@ type Change struct {
 	Offset uint64 // the change's own numeric place in the source's log (LSN, a topic's offset), for provenance; 0 if none
 
 	Partition int32    // of the topic, where the source is one
+	Rank      uint64   // orders the changes of a row of the target, where offsets do not; 0: they do
 	Headers   []Header // what a transform wants beside the row; most often none
 }
 

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
@@ -21,6 +22,8 @@ import (
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/deliver/deadletter"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/state/spill"
+	"github.com/evertdb/evert/pipeline/state/store"
 	"github.com/evertdb/evert/pipeline/transform"
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/schema"
@@ -128,11 +131,15 @@ func (d *daemon) newDelivering(name string) (*delivering, error) {
 	if s.outlet, err = connector.open(s.place); err != nil {
 		return nil, fmt.Errorf("sink %s: %w", name, err)
 	}
+	old, err := s.oldRows()
+	if err != nil {
+		return nil, fmt.Errorf("sink %s: %w", name, err)
+	}
 	of, owner := ownerOfSink(config)
 	s.delivery = deliver.New(deliver.Config{
 		Deployment: d.config.Name, Name: name, Of: of, Owner: owner, Topic: s.place.topic, Definition: definitionOf(config, connector, s.place.topic),
 		Atomic: connector.atomic, Log: d.topics, Registry: d.registry, Target: s.outlet.Target, Transforms: s.transforms,
-		Rejects: s.place.rejects, Limits: s.limits(), Events: s.events(), Holding: d.topics.holding, Positions: positionsOf(config),
+		Rejects: s.place.rejects, OldRows: old, Limits: s.limits(), Events: s.events(), Holding: d.topics.holding, Positions: positionsOf(config),
 	})
 	return s, nil
 }
@@ -211,9 +218,39 @@ func (s *delivering) transforms() ([]pipeline.Transform, error) {
 		return nil, err
 	}
 	fault := func(ctx context.Context, c *pipeline.Change, why *pipeline.Refusal) error {
+		if deliver.IsTaking(c) { // it comes again
+			return nil
+		}
 		return s.place.rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceOf(s.place.topic, c), Why: why})
 	}
 	return []pipeline.Transform{transform.New(transform.Config{Specs: specs, Fault: fault, Split: true})}, nil
+}
+
+// The memory for old rows: blocks that were read, rows of one step, and what is not
+// on disk yet.
+const (
+	oldCacheBytes  = 8 << 20
+	oldSortBytes   = 8 << 20
+	oldTableBytes  = 4 << 20
+	oldEpochBytes  = 8 << 20
+	oldFilesOpened = 64
+)
+
+// oldRows says where the rows are kept that transforms need as they were; nil if
+// none does.
+func (s *delivering) oldRows() (*deliver.OldRows, error) {
+	if !s.config.NeedsOldRows() {
+		return nil, nil
+	}
+	c := s.daemon.config
+	pool, err := spill.Open(datadir.SpillPath(c.DataDir, "sink-"+s.name+".tmp"), spill.Options{Memory: oldSortBytes, Disk: int64(c.Limits.SpillBytes)})
+	if err != nil {
+		return nil, err
+	}
+	return &deliver.OldRows{
+		Dir: filepath.Join(s.place.dir, "rows"), Sorter: pool.NewSorter, Most: int64(c.Limits.SinkRowsBytes),
+		Options: store.Options{Shared: store.NewShared(oldCacheBytes, oldFilesOpened), MemTable: oldTableBytes, EpochBytes: oldEpochBytes},
+	}, nil
 }
 
 func (s *delivering) limits() deliver.Limits {

@@ -22,10 +22,13 @@ import (
 // TestPostgresKill moves money between the accounts of a table that a sink keeps
 // in another database, while the daemon is killed at random moments. Whoever reads
 // there sees whole transactions of the source, and at rest the tables are equal:
-// S12 R16 I10. So it is after the data directory was lost.
+// S12 R16 I10. So it is after the data directory was lost. A second sink keys the
+// rows by labels that accounts exchange.
 func TestPostgresKill(t *testing.T) {
 	t.Parallel()
 	b := newPostgresBank(t)
+	b.labels = true
+	b.Options.More += fmt.Sprintf("  labels:\n    from: db.public.accounts\n    commit_interval: 10ms\n    transforms: [{rekey: [label]}]\n    postgres: {url: %q, table: public.labels}\n", b.targetURL())
 	stop := b.traffic()
 	read := b.readers()
 	for n := range harness.Number(t, "EVERT_CRASH_RUNS", 3) {
@@ -57,6 +60,7 @@ type postgresBank struct {
 	seed   uint64
 	rng    *rand.Rand
 	target string // the database
+	labels bool   // a second sink keys the rows by their labels
 }
 
 func newPostgresBank(t *testing.T) *postgresBank {
@@ -67,7 +71,8 @@ func newPostgresBank(t *testing.T) *postgresBank {
 	b := &postgresBank{World: suite.NewWorld(t, server, name), seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), target: name + "_target"}
 	pgtest.Database(t, server, b.target)
 	b.SQL("postgres", "ALTER DATABASE "+b.target+" OWNER TO capture")
-	b.SQL(b.Database, "CREATE TABLE accounts (id int PRIMARY KEY, balance numeric(12,2) NOT NULL, note text, seen timestamptz NOT NULL DEFAULT now())",
+	b.SQL(b.Database, "CREATE TABLE accounts (id int PRIMARY KEY, balance numeric(12,2) NOT NULL, note text, seen timestamptz NOT NULL DEFAULT now(), "+
+		"label text NOT NULL DEFAULT gen_random_uuid() UNIQUE DEFERRABLE INITIALLY DEFERRED)",
 		fmt.Sprintf("INSERT INTO accounts SELECT n, %d, 'opening ' || n FROM generate_series(1, %d) n", bankOpening, bankAccounts), "ALTER TABLE accounts OWNER TO capture")
 	b.Options.Source = "commit_interval: 10ms\nidle_interval: 100ms\n"
 	b.Options.More = fmt.Sprintf("sinks:\n  mirror:\n    from: db.public.accounts\n    commit_interval: 10ms\n    postgres: {url: %q, table: public.accounts}\n", b.targetURL())
@@ -126,13 +131,16 @@ func transfer(rng *rand.Rand) string {
 	}
 	move := "UPDATE accounts SET balance = balance - %[3]d.25, note = NULL WHERE id = %[1]d"
 	amount := rng.IntN(10)
-	switch rng.IntN(5) {
+	switch rng.IntN(6) {
 	case 0: // close it
 		return fmt.Sprintf(`BEGIN; SELECT FROM accounts WHERE id IN (%[1]d, %[2]d) ORDER BY id FOR UPDATE;
 			WITH closed AS (DELETE FROM accounts WHERE id = %[1]d AND EXISTS (SELECT FROM accounts WHERE id = %[2]d) RETURNING balance)
 			UPDATE accounts SET balance = accounts.balance + closed.balance FROM closed WHERE id = %[2]d; COMMIT`, from, to)
+	case 2: // exchange labels
+		return fmt.Sprintf(`BEGIN; SELECT FROM accounts WHERE id IN (%[1]d, %[2]d) ORDER BY id FOR UPDATE;
+			UPDATE accounts a SET label = b.label FROM accounts b WHERE a.id IN (%[1]d, %[2]d) AND b.id = %[1]d + %[2]d - a.id; COMMIT`, from, to)
 	case 1: // open it with half of another
-		return fmt.Sprintf(`BEGIN; INSERT INTO accounts SELECT %[1]d, 0, 'opened' WHERE NOT EXISTS (SELECT FROM accounts WHERE id = %[1]d) ON CONFLICT DO NOTHING; COMMIT`, from)
+		return fmt.Sprintf(`BEGIN; INSERT INTO accounts SELECT %[1]d, 0, 'opened' WHERE NOT EXISTS (SELECT FROM accounts WHERE id = %[1]d) ON CONFLICT (id) DO NOTHING; COMMIT`, from)
 	}
 	return fmt.Sprintf(`BEGIN; SELECT FROM accounts WHERE id IN (%[1]d, %[2]d) ORDER BY id FOR UPDATE;
 		WITH paid AS (`+move+` AND EXISTS (SELECT FROM accounts WHERE id = %[2]d) RETURNING 1)
@@ -221,9 +229,16 @@ func (b *postgresBank) await(what string, d *harness.Daemon, is func() bool) {
 // equal waits until the tables are equal, row by row and to the last digit.
 func (b *postgresBank) equal(when string) {
 	b.Helper()
-	const rows = "SELECT accounts::text FROM accounts ORDER BY id"
+	b.same(when, "SELECT a::text FROM accounts a ORDER BY id", "SELECT a::text FROM accounts a ORDER BY id")
+	if b.labels {
+		b.same(when, "SELECT a::text FROM accounts a ORDER BY id", "SELECT a::text FROM labels a ORDER BY id")
+	}
+}
+
+func (b *postgresBank) same(when, source, rows string) {
+	b.Helper()
 	from, to := b.dial(b.Postgres.URL(b.Database)), b.dial(b.Postgres.URL(b.target))
-	want := all(from, rows)
+	want := all(from, source)
 	var got []string
 	limit, look := time.After(2*time.Minute), time.NewTicker(20*time.Millisecond)
 	defer look.Stop()

@@ -31,6 +31,7 @@ type Config struct {
 	// Rejects decides what becomes of records that cannot be read (R09), as Target
 	// asks it what becomes of rows that are not taken; nil: the sink stops.
 	Rejects Rejects
+	OldRows *OldRows // keeps what the target was given, for transforms that need old rows; nil: changes come without
 	Limits  Limits
 	Events  Events
 	// Holding tells who else holds the stable end of a topic, as a refusal that

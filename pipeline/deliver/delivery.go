@@ -95,9 +95,12 @@ func (d *Delivery) once(ctx context.Context, fresh bool) error {
 			return errors.Join(err, target.Close())
 		}
 	}
+	source := &Source{Config: &d.Config, follower: d.follower, moved: d.news, display: &d.display, paused: d.rests, fresh: fresh}
+	if d.OldRows != nil {
+		transforms = append(transforms, halving{source})
+	}
 	stage := pipeline.Stage{
-		Source:     &Source{Config: &d.Config, follower: d.follower, moved: d.news, display: &d.display, paused: d.rests, fresh: fresh},
-		Transforms: transforms, Sink: target, Limits: d.Limits.stage(), Now: d.Now,
+		Source: source, Transforms: transforms, Sink: target, Limits: d.Limits.stage(), Now: d.Now,
 		Events: pipeline.Events{Opened: d.opened, Committed: d.committed},
 	}
 	return stage.Run(ctx)
@@ -110,7 +113,7 @@ func (d *Delivery) renew(ctx context.Context, r *Renewal) error {
 		d.renewed = false // whoever starts it again wants another try
 		return d.tooManyRenewals(r.Why)
 	}
-	if d.Events.Renewing != nil {
+	if d.Events.Renewing != nil && !r.quiet {
 		d.Events.Renewing(r.Why)
 	}
 	target, err := d.Target()
@@ -122,7 +125,7 @@ func (d *Delivery) renew(ctx context.Context, r *Renewal) error {
 		return fmt.Errorf("begin sink %s anew: %w", d.Name, err)
 	}
 	d.renewed = d.renewed || !r.moved
-	d.display.renewed()
+	d.display.renewed(r.quiet)
 	return nil
 }
 
@@ -145,6 +148,7 @@ func (d *Delivery) committed(c pipeline.Committed) {
 	if has.whole {
 		d.renewed = false
 	}
+	c.Rows -= int(d.display.again.Swap(0))
 	filled, tell, p := d.display.committed(has, c)
 	if tell && !filled && d.Events.Filling != nil {
 		d.Events.Filling(p)

@@ -3,6 +3,7 @@ package deliver
 import (
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -99,6 +100,8 @@ type display struct {
 	since  uint64
 	begun  time.Time // the fill
 	told   time.Time // of its progress
+
+	again atomic.Int64 // changes that were given, and are given again before the next commit
 }
 
 // change changes what is seen, and wakes those who wait for that.
@@ -265,9 +268,11 @@ func (d *display) progress(c pipeline.Committed) (tell bool) {
 }
 
 // renewed notes that the target holds nothing any more.
-func (d *display) renewed() {
+func (d *display) renewed(quietly bool) {
 	d.change(func() {
-		d.status.Totals.Renewals++
+		if !quietly {
+			d.status.Totals.Renewals++
+		}
 		d.has, d.begun, d.later = nil, time.Time{}, nil
 	})
 }

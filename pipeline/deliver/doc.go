@@ -70,6 +70,27 @@
 // replayed or delayed by whom (S03). Another incarnation is never written into the
 // same index, so versions of two never meet.
 //
+// # Old rows
+//
+// Where transforms have to know what a row was (Config.OldRows), the newest record
+// of each row that the target was given lies in a store of the sink's own, a cache
+// of the log. Then a step gives each row that differs between two cuts once:
+//
+//	read up to the cut ─► what changes, durably ─► taking: what rows were ─► putting: what they are ─► commit ─► what was given
+//
+// Update has its old row, Create has none, Delete has a whole one. Of the first half
+// the Deletes count that come out of the transforms, of the second all else: so rows
+// may exchange what becomes their keys, in any order and over partitions, because
+// at a cut a key belongs to one of them. Between the halves, in a system that is not
+// atomic, such a row is away for a moment. No place lies inside a step. Changes have
+// a Rank, for the offsets of different rows do not order what becomes one row
+// (VersionOf).
+//
+// A step that was cut off, and of which a system that is not atomic may hold some,
+// is taken away as well before the next one is given. A store that is not at the
+// place of the target (it is gone, or the sink was elsewhere) is worth nothing: the
+// target is filled anew.
+//
 // # Rows that the system does not take
 //
 // A target that is told by its system that one row is wrong (and not: that the

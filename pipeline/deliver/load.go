@@ -12,6 +12,7 @@ import (
 type load struct {
 	batch  pipeline.Batch
 	table  *schema.Table // the shape of its rows
+	half   half          // of a step with old rows
 	bytes  []byte        // of records
 	values []schema.Value
 	arena  avro.Arena
@@ -22,6 +23,7 @@ type load struct {
 func (l *load) reset() {
 	l.batch = pipeline.Batch{Changes: l.batch.Changes[:0]}
 	l.bytes, l.values, l.table = l.bytes[:0], l.values[:0], nil
+	l.half = both
 	l.arena.Reset()
 }
 

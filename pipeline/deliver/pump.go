@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/intake"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
@@ -33,6 +34,12 @@ type pump struct {
 	deleted map[int32][]byte // by partition: the key of the last record, if it was a delete
 	load    *load            // that is filled; nil: none
 
+	old        *old              // what the target was given; nil: changes come without, or from nothing
+	sorter     dataflow.Sorter   // what the step changes, with old rows; nil: nothing yet
+	restored   map[string][]byte // of the record that is read: what lay in side topics
+	reads      bool              // it is an entry, that has them
+	key, value []byte            // of an entry
+
 	// missing are the keys of rows whose values lay in a side topic until a newer
 	// record replaced them: no place lies before that one was read.
 	missing map[string]bool
@@ -42,8 +49,12 @@ type pump struct {
 func (p *pump) run(ctx context.Context) error {
 	p.begun, p.given = p.at.whole || len(p.at.read) > 0, p.at.cut.Number
 	p.missing, p.deleted = map[string]bool{}, map[int32][]byte{}
-	p.decoder = intake.Decoder{Log: p.Log, Registry: p.Registry, Map: p.mapTo}
+	p.decoder = intake.Decoder{Log: p.Log, Registry: p.Registry, Map: p.mapTo, Restore: p.restore}
 	defer func() {
+		p.forgetStep()
+		if p.old != nil {
+			_ = p.old.Close() // what is damaged says so when it is opened
+		}
 		if p.reader != nil {
 			_ = p.reader.Close()
 		}
@@ -313,7 +324,7 @@ func (p *pump) aside(ctx context.Context, r *log.Record, err error) error {
 
 // inside is the place that lies here, inside a step; nil where none may.
 func (p *pump) inside() *pipeline.Resume {
-	if len(p.missing) > 0 || p.Atomic && p.at.whole {
+	if len(p.missing) > 0 || p.Atomic && p.at.whole || p.OldRows != nil {
 		return nil
 	}
 	end := p.at.resume(p.rows)
@@ -328,6 +339,9 @@ func (p *pump) reach(ctx context.Context) error {
 	}
 	p.given, p.recorded = p.at.cut.Number, p.Now()
 	end := p.at.resume(0)
+	if p.OldRows != nil {
+		return p.giveChanged(ctx, &end)
+	}
 	return p.send(ctx, &end)
 }
 
@@ -376,6 +390,7 @@ func (p *pump) add(ctx context.Context, r *log.Record) error {
 	}
 	delete(p.missing, string(r.Key))
 	p.load.batch.Bytes += r.Size() // it lies there, whatever becomes of it
+	p.restored = nil
 	c, err := p.change(ctx, r)
 	switch {
 	case errors.Is(err, log.ErrSuperseded):
@@ -385,6 +400,10 @@ func (p *pump) add(ctx context.Context, r *log.Record) error {
 		return err
 	}
 	p.rows++
+	if p.OldRows != nil {
+		p.load.reset()
+		return p.gather(r, c.Op == pipeline.Delete)
+	}
 	p.load.table = p.table
 	p.load.batch.Changes = append(p.load.batch.Changes, c)
 	return nil

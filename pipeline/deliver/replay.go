@@ -174,7 +174,9 @@ func (r *replay) deliver(ctx context.Context, found []wanted) (err error) {
 			return err
 		}
 	}
-	p := &pump{Source: &Source{Config: &r.Config}, at: r.at, missing: map[string]bool{}, deleted: map[int32][]byte{}, load: &load{}}
+	config := r.Config
+	config.OldRows = nil // what a row was before was never given
+	p := &pump{Source: &Source{Config: &config}, at: r.at, missing: map[string]bool{}, deleted: map[int32][]byte{}, load: &load{}}
 	p.decoder = intake.Decoder{Log: r.Log, Registry: r.Registry, Map: p.mapTo}
 	if err := p.refresh(ctx); err != nil {
 		return err
@@ -218,6 +220,9 @@ func (r *replay) write(ctx context.Context, p *pump) (err error) {
 	p.announce(p.load)
 	b := p.load.batch
 	for i := range b.Changes {
+		if r.OldRows != nil && b.Changes[i].Op == pipeline.Update {
+			b.Changes[i].Op, b.Changes[i].Rank = pipeline.Create, rank(r.at.cut.Number, putting)
+		}
 		b.Changes[i].Headers = append(b.Changes[i].Headers, pipeline.Header{Key: ReplayHeader, Value: []byte("true")})
 	}
 	p.load = &load{}

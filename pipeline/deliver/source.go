@@ -32,8 +32,9 @@ type Source struct {
 
 	ready   chan *load
 	free    chan *load
-	present *load // that the stage has
-	failed  error // of the pump; read once ready is closed
+	present *load         // that the stage has
+	acked   chan struct{} // the target has committed what was given; capacity 1
+	failed  error         // of the pump; read once ready is closed
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
 }
@@ -64,11 +65,29 @@ func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
 		s.free <- &load{}
 	}
 	p := &pump{Source: s, at: at, rows: from.Rows}
+	if s.OldRows != nil && s.until == nil {
+		if err := s.openOld(p, from); err != nil {
+			s.stop()
+			return err
+		}
+	}
 	s.ended.Go(func() {
 		defer close(s.ready)
 		s.failed = p.run(ctx)
 	})
 	return nil
+}
+
+// openOld opens what the target was given. A target that begins, and may hold rows of
+// a try that nothing is known of, is given up first.
+func (s *Source) openOld(p *pump, from pipeline.Resume) (err error) {
+	if from.IsZero() && !s.fresh && !s.Atomic {
+		return &Renewal{Why: "it begins", moved: true, quiet: true}
+	}
+	s.acked = make(chan struct{}, 1)
+	s.display.again.Store(0)
+	p.old, err = openOld(s.Config, from)
+	return err
 }
 
 // continues refuses a place of another definition, and one from which the way is
@@ -113,8 +132,14 @@ func (s *Source) give(l *load, ok bool) (pipeline.Batch, error) {
 	return l.batch, nil
 }
 
-// Ack implements pipeline.Source: the log keeps what it keeps.
-func (s *Source) Ack(context.Context, pipeline.Position) error { return nil }
+// Ack implements pipeline.Source: the log keeps what it keeps, and a step with old
+// rows is followed by the next.
+func (s *Source) Ack(context.Context, pipeline.Position) error {
+	if s.acked != nil {
+		s.acked <- struct{}{} // there is room: one step is under way
+	}
+	return nil
+}
 
 // Reached implements pipeline.Source. Positions of a topic are those of what is
 // captured into it, and only its source can tell them apart.

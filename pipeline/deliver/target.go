@@ -26,9 +26,19 @@ type Renewal struct {
 	Why string // a sentence without a full stop; no row value
 
 	moved bool // something happened to the topic: that is no sign of a loop
+	quiet bool // it held nothing that anybody saw
 }
 
 func (r *Renewal) Error() string { return "has to be filled anew: " + r.Why }
+
+// VersionOf orders the changes of one row of a target, as Place.Version does: by
+// their rank, where they have one.
+func VersionOf(topic string, c *pipeline.Change) int64 {
+	if c.Rank > 0 {
+		return int64(c.Rank) << 8
+	}
+	return PlaceOf(topic, c).Version()
+}
 
 // A Place is where a change stands in the log.
 type Place struct {

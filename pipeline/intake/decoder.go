@@ -20,6 +20,9 @@ type Decoder struct {
 	// column of it for each, -1 for one that it has not, which is NULL. It is
 	// asked once for each schema id.
 	Map func(ctx context.Context, id int, version *schema.Table) (from []int, err error)
+	// Restore gives values of a record that lie in a side topic, by column; log.Restore
+	// if nil.
+	Restore func(ctx context.Context, r *log.Record) (map[string][]byte, error)
 
 	values map[int]*shape
 	keys   map[int]*avro.Codec
@@ -107,7 +110,11 @@ func (d *Decoder) restore(ctx context.Context, r *log.Record, s *shape, row sche
 	if r.Find(log.OffloadHeader) == nil {
 		return nil
 	}
-	whole, err := log.Restore(ctx, d.Log, r)
+	restore := d.Restore
+	if restore == nil {
+		restore = func(ctx context.Context, r *log.Record) (map[string][]byte, error) { return log.Restore(ctx, d.Log, r) }
+	}
+	whole, err := restore(ctx, r)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,8 @@
 //
 // Of an old row often only the key is sent. Steps that have to know what was
 // written for it (another key, another topic) stop the table with
-// TRANSFORM_OLD_ROW if they cannot.
+// TRANSFORM_OLD_ROW if they cannot. Below a sink whose steps need them, old rows are
+// whole (deliver.OldRows).
 //
 // # What is hidden
 //

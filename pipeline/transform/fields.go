@@ -52,6 +52,9 @@ func scopeOf(t *schema.Table) sql.Scope {
 func (o *Out) field(n int, c *pipeline.Change) schema.Value {
 	switch n {
 	case fieldOp:
+		if o.chain.config.Split && c.Op == pipeline.Create { // whether a row is new depends on when a sink reads
+			return o.text(pipeline.Update.String())
+		}
 		return o.text(c.Op.String())
 	case fieldSchema:
 		return o.text(c.Table.Schema)

@@ -217,10 +217,11 @@ func (a *Auditor) repair(ctx context.Context, f *deliver.Fix) error {
 		return a.remove(ctx, f.ID)
 	}
 	place := deliver.PlaceOf(a.o.Topic, f.Change)
-	version, next := place.Version()+1, deliver.Place{Offset: place.Offset + 1}.Version()
+	version := deliver.VersionOf(a.o.Topic, f.Change) + 1
+	next := version | 255 // below which the next one of the key is not
 	for try := 0; try < repairTries && version < next; try++ {
 		b := newBulk(maphash.MakeSeed())
-		b.addVersion(f.ID, place, version, f.Change.Op == pipeline.Delete)
+		b.add(f.ID, place, version, f.Change.Op == pipeline.Delete)
 		if f.Change.Op != pipeline.Delete {
 			b.lines = append(document.New(f.Change.Table.Columns).Append(b.lines, f.Change.After), '\n')
 		}

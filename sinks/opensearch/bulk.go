@@ -34,6 +34,7 @@ type op struct {
 	idStart, idEnd   int // of the id in the action, as it is written
 	version          int64
 	partition        int32
+	offset           int64
 	delete, outdated bool
 }
 
@@ -47,13 +48,8 @@ func (b *bulk) reset() {
 // add begins an operation on the document id. What an operation before it does to
 // the same document no longer counts. The document's line, if any, is appended to
 // lines by the caller, who then calls end.
-func (b *bulk) add(id []byte, place deliver.Place, gone bool) {
-	b.addVersion(id, place, place.Version(), gone)
-}
-
-// addVersion is add with a version between that of the place and that of the next.
-func (b *bulk) addVersion(id []byte, place deliver.Place, version int64, gone bool) {
-	o := op{start: len(b.lines), version: version, partition: place.Partition, delete: gone}
+func (b *bulk) add(id []byte, place deliver.Place, version int64, gone bool) {
+	o := op{start: len(b.lines), version: version, partition: place.Partition, offset: place.Offset, delete: gone}
 	verb := `{"index":{"_id":`
 	if gone {
 		verb = `{"delete":{"_id":`
@@ -210,7 +206,7 @@ func (it *item) current() (version int64, ok bool) {
 // rejection tells of a row that the server does not take. The server's reason quotes
 // values; only a field's name is taken from it, and only if it is a column's.
 func (o *Options) rejection(p *op, why *failure, columns mapping) deliver.Rejection {
-	place := deliver.Place{Topic: o.Topic, Partition: p.partition, Offset: p.version>>8 - 1}
+	place := deliver.Place{Topic: o.Topic, Partition: p.partition, Offset: p.offset}
 	what := "the cluster does not take the row (" + why.Type + ")"
 	_, rest, _ := strings.Cut(why.Reason, "field [")
 	if field, _, ok := strings.Cut(rest, "]"); ok && columns[field] != nil {

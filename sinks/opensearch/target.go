@@ -193,7 +193,7 @@ func (t *Target) write(ctx context.Context, c *pipeline.Change) error {
 	t.id = appendID(t.id[:0], c.Table, row)
 	l := t.lanes[maphash.Bytes(t.seed, t.id)%uint64(len(t.lanes))]
 	b := l.filled
-	b.add(t.id, deliver.PlaceOf(t.o.Topic, c), gone)
+	b.add(t.id, deliver.PlaceOf(t.o.Topic, c), deliver.VersionOf(t.o.Topic, c), gone)
 	if !gone {
 		b.lines = append(t.shape.rows.Append(b.lines, row), '\n')
 	}

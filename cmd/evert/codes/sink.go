@@ -34,6 +34,11 @@ func ofSink() []Entry {
 			Mend: "`evert status` says how far the source is, and why a table has stopped.",
 		},
 		{
+			Code: "SINK_OLD_ROWS",
+			Text: "The transforms of a sink need to know what rows were (`rekey`, `unnest`, `drop_unchanged`), so it keeps the newest record of each row below data_dir/sinks/NAME/rows. They occupy more disk than limits.sink_rows_bytes allows. The sink stops, alone, and its system keeps what it has.",
+			Mend: "Raise limits.sink_rows_bytes, if the disk has the room, and restart. Or deliver a view with that key, or fewer columns; a view has a state of its own.",
+		},
+		{
 			Code: "SINK_RENEWALS",
 			Text: "What an outside system holds had to be given up and filled anew, and before that was done it had to be given up again. Something is wrong there that filling does not mend: somebody deletes the index or table, it is damaged each time, or what the system takes contradicts itself. It is tried again after `retry_max`, and not sooner: it would keep the system busy.",
 			Mend: "The message says why it had to be filled anew. See what happens to the index or table meanwhile; `evert check --connect` asks its system. The next try fills the sink once more; a restart of the daemon does so at once.",
