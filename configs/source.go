@@ -109,7 +109,7 @@ type MySQL struct {
 	Password Secret `yaml:"password"`
 	// Allows a tls mode weaker than verify-full to a server that is not on this machine.
 	Insecure bool `yaml:"insecure"`
-	// Tables to capture, as database.table in the catalog's exact case; * matches within one part.
+	// Tables to capture, as database.table in the catalog's exact case; * matches within one part, but none of the tables that gh-ost and pt-online-schema-change work with (_t_gho, _t_old).
 	Tables []TablePattern `yaml:"tables" required:"true"`
 	// Tables to leave out of those.
 	ExcludeTables []TablePattern `yaml:"exclude_tables"`

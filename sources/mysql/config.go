@@ -24,7 +24,7 @@ type Config struct {
 	// secret may change.
 	URL func(ctx context.Context) (string, error)
 
-	Match func(database, table string) bool     // which tables are captured; nil: those Named
+	Match func(database, table string) bool     // which tables are captured, save those that online schema changes work with; nil: those Named
 	Named []TableName                           // tables that must exist and be capturable; captured as well
 	Keys  func(database, table string) []string // key columns that override the primary key; nil or empty: none
 
@@ -128,7 +128,7 @@ func (c *Config) wants(t TableName) (wanted, named bool) {
 			return true, true
 		}
 	}
-	return c.Match != nil && c.Match(t.Database, t.Table), false
+	return c.Match != nil && !t.isHelper() && c.Match(t.Database, t.Table), false
 }
 
 func (c *Config) keyOf(t TableName) []string {

@@ -22,7 +22,7 @@ func TestContract(t *testing.T) {
 		d := newDB(t)
 		d.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)", "CREATE TABLE elsewhere (i int primary key)")
 		c := d.config("items")
-		c.BatchRows, c.IdleInterval = 20, 20*time.Millisecond
+		c.BatchRows, c.ChunkRows, c.IdleInterval = 20, 60, 20*time.Millisecond
 		return &contract{d, c}
 	})
 }

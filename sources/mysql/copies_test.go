@@ -260,6 +260,71 @@ func TestAlteredDuringTheSnapshot(t *testing.T) {
 	})
 }
 
+// gh-ost and pt-online-schema-change fill a table beside the one that they change, and put
+// it in its place.
+func TestOnlineSchemaChange(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, ghost, aside, alter string
+		follows                   bool
+	}{
+		{"M10 gh-ost adds a column that may be NULL", "_a_gho", "_a_del", "ADD COLUMN w int NULL", true},
+		{"M10 gh-ost adds a column with a default", "_a_gho", "_a_20260102030405_del", "ADD COLUMN w int NOT NULL DEFAULT 4", false},
+		{"M10 pt-online-schema-change changes the engine's form", "__a_new", "__a_old", "ROW_FORMAT = DYNAMIC", true},
+		{"M10 another table is put in its place", "fresh", "stale", "ADD COLUMN w int NULL", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDB(t)
+			d.do("CREATE TABLE a (id int primary key, v varchar(20))", "INSERT INTO a VALUES "+numbered(50, "(%d, 'x')"))
+			cfg := d.config()
+			cfg.Match = func(database, table string) bool { return database == d.name && table != "fresh" && table != "stale" }
+			r := d.open(cfg, pipeline.Resume{}).copied()
+			d.do("CREATE TABLE "+c.ghost+" LIKE a", "ALTER TABLE "+c.ghost+" "+c.alter, "INSERT IGNORE INTO "+c.ghost+" (id, v) SELECT id, v FROM a",
+				"BEGIN", "UPDATE a SET v = 'during' WHERE id = 7", "REPLACE INTO "+c.ghost+" (id, v) SELECT id, v FROM a WHERE id = 7", "COMMIT",
+				"RENAME /* the tool */ TABLE a TO "+c.aside+", "+c.ghost+" TO a", "UPDATE a SET v = 'after' WHERE id = 8", "INSERT INTO a (id, v) VALUES (100, 'after')")
+			r.caught()
+			if stopped := r.stops["a"] != nil; stopped == c.follows {
+				t.Fatalf("a stopped: %v", r.stops["a"])
+			}
+			if !c.follows {
+				r.copy("again", "a")
+				r.until("a is done again")
+			}
+			d.do("DROP TABLE "+c.aside, "DELETE FROM a WHERE id = 9")
+			r.caught().equal("a")
+			if len(r.rows) != 1 {
+				t.Errorf("%d tables were captured", len(r.rows))
+			}
+		})
+	}
+}
+
+// Tables change their names in a circle, and a table is given a name that is captured.
+func TestRenames(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE a (id int primary key, v varchar(20))", "INSERT INTO a VALUES (1, 'a')", "CREATE TABLE b (id int primary key, v varchar(20))", "INSERT INTO b VALUES (1, 'b'), (2, 'b')",
+		"CREATE TABLE elsewhere (id int primary key)", "INSERT INTO elsewhere VALUES (5)")
+	c := d.config("a", "b")
+	c.Match = func(database, table string) bool { return database == d.name && table == "c" }
+	r := d.open(c, pipeline.Resume{}).copied()
+	d.do("RENAME TABLE a TO x, x TO a", "INSERT INTO a VALUES (3, 'still a')", "RENAME TABLE elsewhere TO c")
+	r.caught().until("c is done ").equal("c")
+	r.equal("a")
+	if len(r.stops) != 0 {
+		t.Fatalf("%v stopped", r.stops)
+	}
+	d.do("RENAME TABLE a TO tmp, b TO a, tmp TO b")
+	r.caught()
+	if len(r.stops) != 2 {
+		t.Fatalf("%v stopped, want a and b", r.stops)
+	}
+	r.copy("1", "a")
+	r.copy("1", "b")
+	r.until("a is done 1").until("b is done 1").caught().equal("a")
+	r.equal("b")
+}
+
 // traffic lets writers change table a until the function that it gives is called.
 func (d *db) traffic(seed uint64, writers int) (end func()) {
 	ctx, cancel := context.WithCancel(d.Context())

@@ -47,9 +47,16 @@
 // Resume.State remembers it, so that no restart brings back a table with a hole. It goes
 // on from a copy of it, in the shape that it has by then.
 //
+// # What the log does not say
+//
+// A swap by gh-ost or pt-online-schema-change is an ALTER: see swap. What leaves no rows in
+// the log (partitions that are dropped or exchanged, a foreign key that cascades,
+// binlog_format=STATEMENT, a table put in another's place) stops the table, to be copied
+// again; nothing is synthesised.
+//
 // # What is weaker than it should be
 //
-// XA rows that wait are kept in memory alone. The swap of tables by online schema changes, cascades of
-// foreign keys, and changes by triggers under binlog_format=STATEMENT of another database
-// are refused or not seen, never synthesised.
+// XA rows that wait are kept in memory alone. Changes by triggers under
+// binlog_format=STATEMENT in another database than the statement's are not seen. A server
+// whose transactions have no GTIDs is refused: MySQL with gtid_mode=OFF.
 package mysql

@@ -227,9 +227,15 @@ func (s *Source) says(st statement, database, text string) (emptied []*relation,
 		return nil, s.unknown(database, text)
 	case stDropAll:
 		return nil, s.dropAll(st.tables[0])
+	case stRename:
+		return nil, s.renames(st.tables)
+	case stCreate, stReplace, stAlter:
+		if !s.config.AcceptCascades && cascading(text, false) {
+			return nil, s.cascades(st.tables[0])
+		}
 	}
-	for i, name := range st.tables {
-		rel, err := s.defines(st, i, name)
+	for _, name := range st.tables {
+		rel, err := s.defines(st, name)
 		if err != nil {
 			return nil, err
 		}
@@ -278,8 +284,27 @@ func (s *Source) stopAll(why func(*relation) *pipeline.Refusal) error {
 	return nil
 }
 
-// defines does what a definition means for the i-th table that it names.
-func (s *Source) defines(st statement, i int, name TableName) (emptied *relation, err error) {
+// cascades gives up a table that a foreign key was given which changes its rows without
+// a word in the log (M07).
+func (s *Source) cascades(name TableName) error {
+	why := &pipeline.Refusal{
+		Code: CodeCascade, Where: name.String(), What: "a foreign key was added that changes its rows by itself, and such changes are not in the log",
+		Mend: s.config.again("make it ON UPDATE RESTRICT ON DELETE RESTRICT, or set fk_cascades: accept if its parents' keys are never changed or deleted"),
+	}
+	rel := s.tables.find(name)
+	if rel != nil && rel.shape != nil {
+		rel.redefined(s.a.gtid)
+		rel.stale, rel.current = true, false
+		return s.a.stop(rel, why)
+	}
+	if wanted, _ := s.config.wants(name); wanted {
+		s.leaveOut(why)
+	}
+	return nil
+}
+
+// defines does what a definition means for a table that it names.
+func (s *Source) defines(st statement, name TableName) (emptied *relation, err error) {
 	rel := s.tables.find(name)
 	captured := rel != nil && rel.shape != nil
 	if rel != nil && st.kind != stTruncate {
@@ -300,13 +325,6 @@ func (s *Source) defines(st statement, i int, name TableName) (emptied *relation
 	case stRewrite:
 		if captured {
 			return nil, s.a.stop(rel, s.changed(name, "its rows were changed without a word in the log ("+st.why+")"))
-		}
-	case stRename:
-		if captured {
-			return nil, s.a.stop(rel, s.changed(name, "it was renamed, or another table was given its name"))
-		}
-		if wanted, _ := s.config.wants(name); wanted && i%2 == 1 && rel == nil {
-			s.leaveOut(&pipeline.Refusal{Code: CodeTableAdded, Where: name.String(), What: "a table was renamed to it after the snapshot; its earlier rows were never copied", Mend: s.config.reset()})
 		}
 	case stDrop:
 		if captured {

@@ -110,11 +110,27 @@ func (s *Source) ofUnknown(problems []error, was state) []error {
 			return false
 		}
 		isKnown := slices.ContainsFunc(was.tables, func(k keptTable) bool { return k.String() == r.Where })
-		if isKnown && r.Code == CodeCascade {
+		switch {
+		case isKnown && r.Code == CodeCascade:
 			s.doomed = append(s.doomed, r)
+		case isKnown:
+		case r.Code == CodeNoTables:
+			return len(was.tables) > 0
+		case was.Copied && s.isMatched(r.Where): // it was made while the others were captured
+			s.leaveOut(r)
+			s.facts.chosen = slices.DeleteFunc(s.facts.chosen, func(t *tableInfo) bool { return t.String() == r.Where })
+		default:
+			return false
 		}
-		return isKnown || r.Code == CodeNoTables && len(was.tables) > 0
+		return true
 	})
+}
+
+// isMatched reports whether a table is captured because of a pattern.
+func (s *Source) isMatched(table string) bool {
+	name, ok := nameOf(table)
+	wanted, named := s.config.wants(name)
+	return ok && wanted && !named
 }
 
 // charsets makes the character sets known that the rows behind the place are in.
