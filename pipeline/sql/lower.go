@@ -180,8 +180,7 @@ func (l *lowering) side(r rel, n need, keys pairs, of func(pair) *term) (placed,
 		terms = append(terms, of(p))
 	}
 	in := l.lower(r, n.with(columnsOf(terms...)))
-	plain := !slices.ContainsFunc(terms, func(t *term) bool { return t.op != opColumn })
-	if at, ok := in.positions(plainColumns(terms)); plain && ok && (isScan(in.node) || len(n.with(columnsOf(terms...)).only(in.ids)) == len(in.ids)) {
+	if at, ok := in.positions(l.plainColumns(terms)); ok && len(at) == len(terms) && (isScan(in.node) || len(n.with(columnsOf(terms...)).only(in.ids)) == len(in.ids)) {
 		return in, at
 	}
 	ids := n.only(in.ids)
@@ -205,16 +204,26 @@ func (l *lowering) side(r rel, n need, keys pairs, of func(pair) *term) (placed,
 
 // keyColumn numbers a key's term: a plain column keeps its number.
 func (l *lowering) keyColumn(t *term) colID {
-	if t.op == opColumn {
+	if l.q.plain(t) {
 		return t.col
 	}
 	return l.q.newTerm(t.sql, t)
 }
 
-func plainColumns(terms []*term) []colID {
+// plain reports whether a term is a column as it is. One under COLLATE whose own
+// collation does not tell texts apart is not: there the same values are other keys.
+func (q *query) plain(t *term) bool {
+	if t.op != opColumn {
+		return false
+	}
+	own := q.columns[t.col].coll
+	return own.strength == none || own.Deterministic || !t.coll.Deterministic
+}
+
+func (l *lowering) plainColumns(terms []*term) []colID {
 	var ids []colID
 	for _, t := range terms {
-		if t.op == opColumn {
+		if l.q.plain(t) {
 			ids = append(ids, t.col)
 		}
 	}

@@ -36,7 +36,7 @@ func (l *lowering) aggregate(r *aggRel) placed {
 		node.Aggs = append(node.Aggs, l.agg(w, a))
 	}
 	in := l.lower(r.in, needed(columnsOf(w.terms...)))
-	if at, ok := in.positions(plainColumns(w.terms)); ok && len(at) == len(w.terms) {
+	if at, ok := in.positions(l.plainColumns(w.terms)); ok && len(at) == len(w.terms) {
 		rename(node, at)
 		node.In = in.node
 		return placed{node, r.out()}
