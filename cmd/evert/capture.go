@@ -402,8 +402,8 @@ func (c *capturing) put(s source) {
 
 // behindGate puts the gate before a source whose place can be told.
 func (c *capturing) behindGate(s source) source {
-	if db, ok := c.database.(pinner); ok {
-		return &gated{source: s, gate: c.gate, placeOf: db.Place}
+	if _, ok := c.database.(pinner); ok {
+		return &gated{source: s, gate: c.gate}
 	}
 	return s
 }

@@ -19,7 +19,7 @@ type gate struct {
 	mu     sync.Mutex
 	moved  chan struct{} // closed at each change of what follows
 	held   bool
-	place  uint64            // 0: not known
+	place  prefix            // nil: not known
 	beyond bool              // nothing before place is left to pass
 	passed pipeline.Position // the end of the last whole transaction that passed, or an idle place
 	within bool              // a part of a transaction passed, and its rest not yet
@@ -41,7 +41,7 @@ func (g *gate) change(f func()) {
 func (g *gate) hold() (ok bool) {
 	g.change(func() {
 		if ok = !g.held; ok {
-			g.held, g.place, g.beyond, g.failed = true, 0, false, nil
+			g.held, g.place, g.beyond, g.failed = true, nil, false, nil
 		}
 	})
 	return ok
@@ -53,8 +53,16 @@ func (g *gate) isHeld() bool {
 	return g.held
 }
 
-// until lets pass what was committed before a place.
-func (g *gate) until(place uint64) { g.change(func() { g.place = place }) }
+// until lets pass what was committed before a place. All of it may have passed already:
+// where nothing is committed, no position comes behind it.
+func (g *gate) until(place prefix) {
+	g.change(func() {
+		g.place = place
+		if g.passed.Native != "" {
+			g.beyond, g.failed = place.Passed(g.passed.Native)
+		}
+	})
+}
 
 func (g *gate) release() { g.change(func() { g.held = false }) }
 
@@ -91,14 +99,14 @@ func (g *gate) begin(from pipeline.Resume) {
 
 // verdict says whether a batch may pass now, and notes it if so; moved is closed
 // when it has to be asked again.
-func (g *gate) verdict(b *pipeline.Batch, placeOf func(native string) (uint64, error)) (pass bool, moved <-chan struct{}, err error) {
+func (g *gate) verdict(b *pipeline.Batch) (pass bool, moved <-chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.held {
 		g.note(b)
 		return true, nil, nil
 	}
-	if pass, err = g.before(b, placeOf); err != nil {
+	if pass, err = g.before(b); err != nil {
 		return false, nil, err
 	}
 	if pass {
@@ -111,31 +119,27 @@ func (g *gate) verdict(b *pipeline.Batch, placeOf func(native string) (uint64, e
 
 // before reports whether a batch lies before the place. An idle position behind
 // it says that nothing is left before it: it passes, and nothing after it.
-func (g *gate) before(b *pipeline.Batch, placeOf func(native string) (uint64, error)) (bool, error) {
+func (g *gate) before(b *pipeline.Batch) (bool, error) {
 	switch {
-	case g.place == 0 || g.beyond && (len(b.Changes) > 0 || b.End != nil):
+	case g.place == nil || g.beyond && (len(b.Changes) > 0 || b.End != nil):
 		return false, nil
 	case len(b.Changes) > 0:
-		first, last := commitOf(&b.Changes[0]), commitOf(&b.Changes[len(b.Changes)-1])
-		if first < g.place && last >= g.place {
+		first, err := g.place.Holds(b.Changes[0].Tx)
+		if err != nil {
+			return false, err
+		}
+		last, err := g.place.Holds(b.Changes[len(b.Changes)-1].Tx)
+		if first && !last {
 			g.failed = errors.New("a batch holds transactions on both sides of the place")
 		}
-		g.beyond = first >= g.place
-		return !g.beyond, nil
+		g.beyond = !first
+		return first, err
 	case b.End == nil || b.End.At.Native == "":
 		return true, nil
 	}
-	end, err := placeOf(b.End.At.Native)
-	g.beyond = end >= g.place
+	var err error
+	g.beyond, err = g.place.Passed(b.End.At.Native)
 	return true, err
-}
-
-// commitOf is the place of a change's commit; 0 of a row that was copied.
-func commitOf(c *pipeline.Change) uint64 {
-	if c.Tx == nil {
-		return 0
-	}
-	return c.Tx.Commit
 }
 
 func (g *gate) note(b *pipeline.Batch) {
@@ -148,9 +152,8 @@ func (g *gate) note(b *pipeline.Batch) {
 // gated is a source behind a gate. It is used like any source.
 type gated struct {
 	source
-	gate    *gate
-	placeOf func(native string) (uint64, error)
-	kept    *pipeline.Batch // read, and not let through yet; valid as long as nothing more is read
+	gate *gate
+	kept *pipeline.Batch // read, and not let through yet; valid as long as nothing more is read
 }
 
 // Next gives what the gate lets through.
@@ -163,7 +166,7 @@ func (s *gated) Next(ctx context.Context) (pipeline.Batch, error) {
 		s.kept = &b
 	}
 	for {
-		pass, moved, err := s.gate.verdict(s.kept, s.placeOf)
+		pass, moved, err := s.gate.verdict(s.kept)
 		if err != nil {
 			return pipeline.Batch{}, err
 		}

@@ -38,6 +38,16 @@ func transaction(place int) pipeline.Batch {
 
 func idle(place int) pipeline.Batch { return pipeline.Batch{End: resumeAt(place)} }
 
+// number is the prefix of what commits before it.
+type number uint64
+
+func (n number) Holds(tx *pipeline.Tx) (bool, error) { return tx.Commit < uint64(n), nil }
+
+func (n number) Passed(native string) (bool, error) {
+	at, err := strconv.ParseUint(native, 10, 64)
+	return at >= uint64(n), err
+}
+
 func TestGate(t *testing.T) {
 	type passing struct {
 		g     *gate
@@ -50,7 +60,7 @@ func TestGate(t *testing.T) {
 	start := func(t *testing.T) *passing {
 		p := &passing{g: newGate(), in: make(chan pipeline.Batch, 20)}
 		p.g.begin(*resumeAt(1))
-		src := &gated{source: &scriptedSource{batches: p.in}, gate: p.g, placeOf: func(n string) (uint64, error) { return strconv.ParseUint(n, 10, 64) }}
+		src := &gated{source: &scriptedSource{batches: p.in}, gate: p.g}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
@@ -106,7 +116,7 @@ func TestGate(t *testing.T) {
 				if synctest.Wait(); p.count != 0 {
 					t.Fatalf("%d batches passed", p.count)
 				}
-				p.g.until(100)
+				p.g.until(number(100))
 				for _, b := range c.after {
 					p.in <- b
 				}
@@ -126,11 +136,26 @@ func TestGate(t *testing.T) {
 			})
 		})
 	}
+	t.Run("all that lies before the place has passed already, and nothing more comes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := start(t)
+			p.in <- transaction(99)
+			synctest.Wait()
+			p.g.hold()
+			p.g.until(number(100))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if at, err := p.g.reached(ctx); err != nil || at.Native != "100" {
+				t.Errorf("reached %q, %v", at.Native, err)
+			}
+			p.g.release()
+		})
+	})
 	t.Run("the stage fails and begins again meanwhile", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := start(t)
 			p.g.hold()
-			p.g.until(100)
+			p.g.until(number(100))
 			p.in <- transaction(40)
 			p.in <- transaction(120)
 			synctest.Wait()
@@ -148,7 +173,7 @@ func TestGate(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := start(t)
 			p.g.hold()
-			p.g.until(100)
+			p.g.until(number(100))
 			p.in <- pipeline.Batch{Changes: append(transaction(40).Changes, transaction(120).Changes...), End: resumeAt(121)}
 			if _, err := p.g.reached(t.Context()); err == nil {
 				t.Error("a cut where none is")

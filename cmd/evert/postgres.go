@@ -241,14 +241,6 @@ func ignoreGone(err error, refused *pgconn.PgError) error {
 	return err
 }
 
-// Pin implements pinner.
-func (d *postgresDatabase) Pin(ctx context.Context) (*postgres.Pin, error) {
-	return postgres.Take(ctx, d.settings())
-}
-
-// Place implements pinner.
-func (d *postgresDatabase) Place(native string) (uint64, error) { return postgres.Place(native) }
-
 // Tables gives the tables that would be captured now. What there is to say of them
 // the source says.
 func (d *postgresDatabase) Tables(ctx context.Context) ([]*schema.Table, error) {

@@ -17,15 +17,18 @@ func (a *app) verifyVerb() *cobra.Command {
 		Use:   "verify TABLE|VIEW|SINK",
 		Short: "Compare a table's topic, a view or a sink with what it should hold, row by row",
 		Long: `Compare a table's topic with the table itself, every row of it, at one and the same
-position, while the database and the daemon work on. A temporary replication slot gives a
-snapshot of the database that is an exact prefix of its commits; capture stops there for a
-moment, so that the log has a cut at the very same place. Rows are equal if the server
-prints the same for both. Keys of rows that differ are named, and no other values.
+position, while the database and the daemon work on. A snapshot of the database is taken that
+is an exact prefix of its commits: on Postgres a temporary replication slot gives it, on MySQL
+and MariaDB a consistent snapshot with its GTIDs, without a lock. Capture stops there for a
+moment, so that the log has a cut at the very same place. Rows are equal if the server prints
+the same for both. Keys of rows that differ are named, and no other values. So rows are found
+that were changed past the server's log, as with sql_log_bin=0.
 
-A view is compared with what the database answers to its query at that position: by the
-values of the types, so that 1.0 is 1.00 and floats are equal that agree in nine digits. The
-order of equal elements within string_agg, array_agg and the like is the database's to
-choose; a query that leaves it open may differ there.
+A view is compared with what Postgres answers to its query at that position: by the values
+of the types, so that 1.0 is 1.00 and floats are equal that agree in nine digits. The order
+of equal elements within string_agg, array_agg and the like is the database's to choose; a
+query that leaves it open may differ there. MySQL and MariaDB do not speak the SQL of views:
+there a view is compared with what its operators make of the database's rows, all at once.
 
 A sink's system is compared with the topic that it is filled from, at a cut at which the
 sink rests meanwhile. With --repair what is missing, left over or different there is put

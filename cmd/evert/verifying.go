@@ -17,20 +17,8 @@ import (
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/state/spill"
-	"github.com/evertdb/evert/pipeline/view/query"
 	"github.com/evertdb/evert/schema"
-	"github.com/evertdb/evert/sources/postgres"
 )
-
-// A pinner is a database that can be read as an exact prefix of its commits.
-type pinner interface {
-	// Pin takes a snapshot with a known place.
-	Pin(ctx context.Context) (*postgres.Pin, error)
-	// Place is a native position as the number that Tx.Commit counts in.
-	Place(native string) (uint64, error)
-	// Tables are the tables that would be captured now.
-	Tables(ctx context.Context) ([]*schema.Table, error)
-}
 
 const (
 	pinPatience  = time.Minute // for the database's snapshot: capture stands still meanwhile
@@ -49,7 +37,7 @@ type verifying struct {
 	capture *capturing
 	source  pinner
 	tell    func(api.VerifyProgress)
-	pin     *postgres.Pin
+	pin     pin
 	report  api.Verified
 	cut     log.Offsets // of the topic that is compared
 	cutAt   time.Time   // no later than it was committed
@@ -123,11 +111,7 @@ func (v *verifying) table(ctx context.Context) error {
 	}
 	there := func(s dataflow.Sorter) error { return v.madeRows(ctx, s, columns, steps) }
 	if steps == nil {
-		from, err := v.selectFrom(ctx, table)
-		if err != nil {
-			return err
-		}
-		there = func(s dataflow.Sorter) error { return v.databaseRows(ctx, s, columns, from) }
+		there = func(s dataflow.Sorter) error { return v.databaseRows(ctx, s, columns, table) }
 	}
 	return v.compare(columns, there, compare.SameTexts, func(s dataflow.Sorter) error {
 		return v.topicRows(ctx, s, columns, r, state)
@@ -187,7 +171,7 @@ func (v *verifying) pinned(ctx context.Context, at func(cut pipeline.Position) e
 	if v.pin, err = v.source.Pin(bounded); err != nil {
 		return err
 	}
-	g.until(v.pin.Place)
+	g.until(v.pin)
 	v.step("waiting for capture to come to " + v.pin.Native())
 	bounded, cancel = context.WithTimeout(ctx, cutPatience)
 	defer cancel()
@@ -352,24 +336,6 @@ func (in *topicSide) places(t *schema.Table) {
 	}
 }
 
-// selectFrom writes the query for a table's rows; those of tables that inherit
-// from it are not its own.
-func (v *verifying) selectFrom(ctx context.Context, t *schema.Table) (string, error) {
-	name := postgres.QuoteIdent(t.Schema) + "." + postgres.QuoteIdent(t.Name)
-	only := "ONLY "
-	err := v.pin.Rows(ctx, "SELECT relkind FROM pg_class WHERE oid = "+postgres.QuoteLiteral(name)+"::regclass", func(c [][]byte) error {
-		if string(c[0]) == "p" {
-			only = ""
-		}
-		return nil
-	})
-	list := make([]string, len(t.Columns))
-	for i := range t.Columns {
-		list[i] = postgres.QuoteIdent(t.Columns[i].Name)
-	}
-	return "SELECT " + strings.Join(list, ", ") + " FROM " + only + name, err
-}
-
 // compare sorts both sides and merges them.
 func (v *verifying) compare(columns *compare.Columns, there func(dataflow.Sorter) error, equal func(a, b []byte) bool, here func(dataflow.Sorter) error) error {
 	pool, err := spill.Open(datadir.SpillPath(v.config.DataDir, "verify.tmp"), spill.Options{Memory: int64(v.config.Limits.VerifyBytes), Disk: int64(v.config.Limits.SpillBytes)})
@@ -405,34 +371,47 @@ func (v *verifying) compare(columns *compare.Columns, there func(dataflow.Sorter
 	return err
 }
 
-// databaseRows adds the rows of a query.
-func (v *verifying) databaseRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, sql string) error {
+// databaseRows adds the rows of a table.
+func (v *verifying) databaseRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, t *schema.Table) error {
 	v.step("reading the database")
-	var bytes, row []byte
-	key := make(schema.Row, len(columns.Key))
-	return v.pin.Rows(ctx, sql, func(cells [][]byte) error {
-		if len(cells) != len(columns.Columns) {
-			return fmt.Errorf("the database gives %d columns, not %d", len(cells), len(columns.Columns))
-		}
-		for i, c := range columns.Key {
-			key[i] = schema.Null()
-			if cells[c] == nil {
-				continue
-			}
-			value, ok := query.ParseText(&columns.Columns[c].Type, string(cells[c]))
-			if !ok {
-				return fmt.Errorf("a key of type %s cannot be compared", columns.Columns[c].Type.Name)
-			}
-			key[i] = value
-		}
-		row = row[:0]
-		for _, c := range cells {
-			row = compare.AppendCell(row, c)
-		}
-		bytes = columns.AppendKey(bytes[:0], key)
+	w := &rowWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
+	return v.pin.Rows(ctx, t, func(r tableRow) error {
 		v.count()
-		return s.Add(bytes, row)
+		return w.add(&r)
 	})
+}
+
+// answeredRows adds the rows of a query.
+func (v *verifying) answeredRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, database answerer, sql string) error {
+	v.step("reading the database")
+	w := &rowWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
+	return database.Answer(ctx, sql, func(texts [][]byte) error {
+		v.count()
+		return w.add(&tableRow{texts: texts})
+	})
+}
+
+// A rowWriter adds rows of the database to a sorter.
+type rowWriter struct {
+	columns             *compare.Columns
+	to                  dataflow.Sorter
+	key                 schema.Row
+	bytes, row, scratch []byte
+}
+
+func (w *rowWriter) add(r *tableRow) error {
+	if r.columns() != len(w.columns.Columns) {
+		return fmt.Errorf("the database gives %d columns, not %d", r.columns(), len(w.columns.Columns))
+	}
+	for i, c := range w.columns.Key {
+		var ok bool
+		if w.key[i], ok = r.value(&w.columns.Columns[c].Type, c); !ok {
+			return fmt.Errorf("a key of type %s cannot be compared", w.columns.Columns[c].Type.Name)
+		}
+	}
+	w.row, w.scratch = r.appendCells(w.row[:0], w.columns.Columns, w.scratch)
+	w.bytes = w.columns.AppendKey(w.bytes[:0], w.key)
+	return w.to.Add(w.bytes, w.row)
 }
 
 // step says what is done next.

@@ -52,12 +52,8 @@ func (v *verifying) madeRows(ctx context.Context, s dataflow.Sorter, columns *co
 	v.step("reading the database")
 	w := &madeWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
 	for _, t := range m.origins {
-		from, err := v.selectFrom(ctx, t)
-		if err != nil {
-			return err
-		}
-		err = v.pin.Rows(ctx, from, func(cells [][]byte) error {
-			row, err := rowOf(t, cells)
+		err := v.pin.Rows(ctx, t, func(r tableRow) error {
+			row, err := r.row(t)
 			if err != nil {
 				return err
 			}

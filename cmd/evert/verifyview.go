@@ -14,7 +14,8 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-// view compares a view's rows with what its SQL gives in the database.
+// view compares a view's rows with what its SQL gives in the database, or with what its
+// operators make of the database's rows.
 func (v *verifying) view(ctx context.Context, shown query.View) error {
 	sql, sources, err := databaseSQL(v.config.Views, v.name)
 	if err != nil {
@@ -54,7 +55,10 @@ func (v *verifying) view(ctx context.Context, shown query.View) error {
 	if err != nil {
 		return err
 	}
-	there := func(s dataflow.Sorter) error { return v.databaseRows(ctx, s, columns, sql) }
+	there := func(s dataflow.Sorter) error { return v.workedRows(ctx, s, columns) }
+	if database, ok := v.pin.(answerer); ok {
+		there = func(s dataflow.Sorter) error { return v.answeredRows(ctx, s, columns, database, sql) }
+	}
 	return v.compare(columns, there, columns.SameValues, func(s dataflow.Sorter) error { return v.viewRows(s, columns, snap) })
 }
 

@@ -56,6 +56,19 @@ func (s *Source) newShape(name TableName, columns []binlogvalue.Column, key []st
 	return &shape{TableName: name, table: t, columns: columns, codec: codec}, nil
 }
 
+// selects is the query for the rows that a condition holds for; empty: all.
+func (s *shape) selects(where string) string {
+	list := make([]string, len(s.columns))
+	for i := range s.columns {
+		list[i] = s.codec.Select(i, quoteName(s.columns[i].Name))
+	}
+	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + s.sql()
+	if where != "" {
+		sql += " WHERE " + where
+	}
+	return sql
+}
+
 func (s *Source) changed(name TableName, what string) *pipeline.Refusal {
 	return &pipeline.Refusal{Code: CodeTableChanged, Where: name.String(), What: what, Mend: s.config.again()}
 }

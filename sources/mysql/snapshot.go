@@ -89,7 +89,8 @@ func (s *Source) openWorkers(ctx context.Context) ([]*copier, error) {
 }
 
 // open begins a consistent snapshot and finds its place. MariaDB says it; on MySQL
-// nothing must have been committed between two looks around it.
+// nothing must have been committed between two looks around it, and nothing be about to:
+// a transaction can be seen a moment before its GTID is executed, and is owned then.
 func (w *copier) open(ctx context.Context) error {
 	const begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 	if w.mariaDB {
@@ -109,11 +110,15 @@ func (w *copier) open(ctx context.Context) error {
 		if _, err := w.query(ctx, begin); err != nil {
 			return err
 		}
+		owned, err := w.query(ctx, "SELECT @@GLOBAL.gtid_owned")
+		if err != nil {
+			return err
+		}
 		after, err := w.query(ctx, "SELECT @@GLOBAL.gtid_executed")
 		if err != nil {
 			return err
 		}
-		if before.text(0, 0) == after.text(0, 0) {
+		if owned.text(0, 0) == "" && before.text(0, 0) == after.text(0, 0) {
 			w.at, err = parsePlace(after.text(0, 0))
 			return err
 		}
@@ -321,20 +326,11 @@ func split(column string, low, high *big.Int, n int64) []string {
 // copy reads one piece into batches.
 func (w *copier) copy(ctx context.Context, p piece, rate *handover.Pace) error {
 	rel := w.source.tables.find(p.table.TableName)
-	sh := rel.shape
-	var list []string
-	for i := range sh.columns {
-		list = append(list, sh.codec.Select(i, quoteName(sh.columns[i].Name)))
-	}
-	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + p.table.sql()
-	if p.where != "" {
-		sql += " WHERE " + p.where
-	}
 	stop := context.AfterFunc(ctx, w.close)
 	defer stop()
 	in := &filler{source: w.source, rel: rel, rate: rate}
 	var r mysql.Result
-	if err := w.conn.ExecuteSelectStreaming(sql, &r, func(row []mysql.FieldValue) error { return in.add(ctx, row) }, nil); err != nil {
+	if err := w.conn.ExecuteSelectStreaming(rel.shape.selects(p.where), &r, func(row []mysql.FieldValue) error { return in.add(ctx, row) }, nil); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
