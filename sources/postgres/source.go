@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type Source struct {
 	chosen        *chosen
 	shapes        []*shape                            // of the captured tables; owned by the owner goroutine once it runs
 	watched       atomic.Pointer[map[uint32][]string] // their keys, by OID
+	watch         *watch
 	notices       notices
 	viaRoot       bool
 	stopped       []stop // tables that had stopped where the source goes on, or do so there
@@ -64,6 +66,7 @@ func New(c Config) *Source {
 		config: c, stats: &stats{now: c.Now}, life: handover.NewLifecycle(),
 		acked: make(chan struct{}, 1), planned: make(chan struct{}),
 	}
+	s.watch = &watch{source: s, keys: map[uint32]string{}}
 	s.side = &side{config: &s.config}
 	s.catalog = &catalog{config: &s.config, side: s.side, versions: map[uint32]uint32{}}
 	s.queue = handover.New(handover.Config{Batches: c.QueueBatches, Bytes: c.QueueBytes, Weigh: (*handover.Batch).Held, Taken: s.stats.progress})
@@ -182,11 +185,19 @@ func (s *Source) prepare(ctx context.Context, from pipeline.Resume, was state) e
 	if err := s.makeShapes(ctx, s.side); err != nil {
 		return err
 	}
-	return s.assemble(from, was, fresh)
+	var found []notice
+	if !fresh {
+		var err error
+		seen := s.captured(was)
+		if found, err = s.watch.found(ctx, &seen, slices.Collect(maps.Keys(*s.watched.Load()))); err != nil {
+			return err
+		}
+	}
+	return s.assemble(from, was, found)
 }
 
 // assemble sets up the assembler at the place to go on from.
-func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
+func (s *Source) assemble(from pipeline.Resume, was state, found []notice) error {
 	sp := newSpill(s.config.SpillDir, s.config.SpillBytes, s.config.SpillMost)
 	if err := sp.open(); err != nil {
 		return err
@@ -199,13 +210,13 @@ func (s *Source) assemble(from pipeline.Resume, was state, fresh bool) error {
 	for _, t := range s.stopped {
 		s.a.rels[t.OID] = &relation{halted: true}
 	}
-	if fresh {
+	if isFresh(from) {
 		s.initial = state{System: s.system.id, Timeline: s.system.timeline, Database: s.system.database, Slot: s.config.Slot, Publication: s.config.Publication}
 		s.a.keep(s.initial)
 		return nil
 	}
 	s.initial = was
-	s.compare(was)
+	was = s.compare(was, found)
 	at, err := parseLSN(from.At.Native)
 	if err != nil {
 		return &pipeline.Refusal{Code: CodeState, What: "the stored position is not an LSN", Err: err, Mend: s.config.ResetCommand}

@@ -73,23 +73,25 @@ func (s *Source) spare(stopped []stop) {
 	})
 }
 
-// compare stops tables that were changed since the stored place in a way that
-// their earlier rows do not follow, whether or not a row in the log would tell
-// (P21). Those changed otherwise are compared again with what the log says.
-func (s *Source) compare(was state) {
-	for _, sh := range s.shapes {
-		before := was.kept[sh.oid]
-		if before == nil || slices.Equal(before, sh.columns) {
+// compare stops tables to which something happened since the stored place that their
+// earlier rows do not follow, whether or not a row in the log would tell (P21, P22).
+// Those that look otherwise for another reason are compared again with what the log
+// says. It gives the state with what the catalog says now.
+func (s *Source) compare(was state, found []notice) state {
+	for _, n := range found {
+		if n.why != nil {
+			s.stopped = append(s.stopped, newStop(n.oid, n.name, n.why))
+			s.a.rels[n.oid].halted = true
 			continue
 		}
-		r := s.a.rels[sh.oid]
-		info := withOID(s.chosen.tables, sh.oid)
-		if why := ofTable(s.catalog.allowed(before, sh, info)); why != nil {
-			r.halted = true
-			s.stopped = append(s.stopped, newStop(sh.oid, info.TableName, why))
-		}
-		r.before = before
+		was = was.marked(was.marks.with(n.oid, n.mark))
 	}
+	for _, sh := range s.shapes {
+		if before := was.kept[sh.oid]; before != nil && !slices.Equal(before, sh.columns) {
+			s.a.rels[sh.oid].before = before
+		}
+	}
+	return was
 }
 
 // holdsAs reports whether a table was copied, under this name if names are known.

@@ -191,9 +191,8 @@ func place(l uint64) string {
 func (s *Source) poll() {
 	ticker := time.NewTicker(s.config.PollInterval)
 	defer ticker.Stop()
-	w := &watch{source: s, keys: map[uint32]string{}}
 	for {
-		if err := s.pollOnce(s.life.Ended, w); err != nil && final(err) {
+		if err := s.pollOnce(s.life.Ended); err != nil && final(err) {
 			s.life.End(err)
 			return
 		}
@@ -210,7 +209,7 @@ SELECT coalesce(to_jsonb(s) ->> 'wal_status', ''), coalesce(pg_wal_lsn_diff(w.ls
        coalesce((to_jsonb(s) ->> 'safe_wal_size')::bigint, -1), w.lsn
 FROM pg_replication_slots s, (SELECT pg_current_wal_lsn() AS lsn) w WHERE s.slot_name = $1`
 
-func (s *Source) pollOnce(ctx context.Context, w *watch) error {
+func (s *Source) pollOnce(ctx context.Context) error {
 	rs, err := s.side.query(ctx, pollSQL, s.config.Slot)
 	if err != nil {
 		return err
@@ -225,7 +224,7 @@ func (s *Source) pollOnce(ctx context.Context, w *watch) error {
 	if err := s.newTables(ctx); err != nil {
 		return err
 	}
-	return w.look(ctx)
+	return s.watch.look(ctx)
 }
 
 // warnOfRetention tells once each when half and when four fifths of the log that

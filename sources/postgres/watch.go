@@ -134,7 +134,7 @@ func (s *Source) takeMarks(ctx context.Context, at *side) error {
 	return nil
 }
 
-// A watch compares tables with what they were. Owned by the poller.
+// A watch compares tables with what they were. Owned by Open, then by the poller.
 type watch struct {
 	source *Source
 	keys   map[uint32]string // indexes that could be keys, as last seen in this run
@@ -229,31 +229,40 @@ func (n *notices) due(read receivedLSN) []notice {
 	return all
 }
 
-// look compares the captured tables with what they were.
+// look compares the captured tables with what they were, and leaves what it found to
+// the owner of the stream.
 func (w *watch) look(ctx context.Context) error {
-	s, seen := w.source, w.source.a.seen.Load()
-	oids := seen.read()
-	if len(oids) == 0 {
-		return nil
-	}
-	now, err := s.config.standings(ctx, s.side, s.version, oids)
+	seen := w.source.a.seen.Load()
+	all, err := w.found(ctx, seen, seen.read())
 	if err != nil {
 		return err
 	}
-	if err := w.publication(ctx, now); err != nil {
-		return err
+	return w.tell(ctx, all)
+}
+
+// found says what is to be done about tables.
+func (w *watch) found(ctx context.Context, seen *state, oids []uint32) (all []notice, err error) {
+	if len(oids) == 0 {
+		return nil, nil
 	}
-	var all []notice
+	s := w.source
+	now, err := s.config.standings(ctx, s.side, s.version, oids)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.publication(ctx, now); err != nil {
+		return nil, err
+	}
 	for _, oid := range oids {
 		n, err := w.compare(ctx, seen, oid, now[oid])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if n != nil {
 			all = append(all, *n)
 		}
 	}
-	return w.tell(ctx, all)
+	return all, nil
 }
 
 // publication refuses to go on when the publication itself is gone (P34).
@@ -296,17 +305,20 @@ func (w *watch) tell(ctx context.Context, all []notice) error {
 func (w *watch) compare(ctx context.Context, seen *state, oid uint32, st *standing) (*notice, error) {
 	name, was := seen.names[oid], seen.marks[oid]
 	why, err := w.moved(ctx, name, st)
-	if err == nil && why == nil && (was.columns != st.mark.columns || w.keys[oid] != st.keys) {
-		if why, err = w.described(ctx, seen, oid, name); err == nil {
-			w.keys[oid] = st.keys
-		}
+	keys, known := w.keys[oid]
+	if err == nil && why == nil && (was.columns != st.mark.columns || known && keys != st.keys) {
+		why, err = w.described(ctx, seen, oid, name)
 	}
 	if err == nil && why == nil && was.files != nil {
 		why, err = w.diverged(ctx, was, st)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	if st != nil {
+		w.keys[oid] = st.keys
+	}
+	switch {
 	case why != nil:
 		return &notice{oid: oid, name: name, was: was, why: why}, nil
 	case !was.equal(st.mark):
