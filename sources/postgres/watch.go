@@ -19,7 +19,8 @@ import (
 //	the name differs, or is gone     renamed, moved, dropped                   the table stops
 //	a partition of another table     its changes arrive under another name     the table stops
 //	not in the publication           its changes do not arrive (P35)           the table stops
-//	filter or column list differ     rows came into scope, or left it (P24)    the table stops
+//	filter or column list differ,    rows came into scope, or left it, or      the table stops
+//	or it came back into it          did not arrive meanwhile (P24, P35)
 //	columns                          see catalog.allowed (P21)                 goes on, or stops
 //	columns and the file             rewritten: values changed unseen (P21)    the table stops
 //	the file alone                   VACUUM FULL, CLUSTER, TRUNCATE            goes on
@@ -56,8 +57,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, CASE WHEN c.rel
          FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident))),
        EXISTS (SELECT FROM pg_publication p WHERE p.pubname = $2 AND (p.puballtables
          OR EXISTS (SELECT FROM pg_publication_rel pr WHERE pr.prpubid = p.oid AND (pr.prrelid = c.oid OR pr.prrelid IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) a)))%s)),
-       coalesce((SELECT concat(to_jsonb(pr) -> 'prattrs', ' ', to_jsonb(pr) ->> 'prqual') FROM pg_publication p JOIN pg_publication_rel pr ON pr.prpubid = p.oid
-         WHERE p.pubname = $2 AND NOT p.puballtables AND pr.prrelid = c.oid), '')
+       (SELECT concat_ws(' ', p.oid, pr.oid, pr.xmin, to_jsonb(pr) -> 'prattrs', to_jsonb(pr) ->> 'prqual')
+         FROM pg_publication p LEFT JOIN pg_publication_rel pr ON pr.prpubid = p.oid AND pr.prrelid = c.oid WHERE p.pubname = $2)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY($1::oid[])`
 
@@ -147,7 +148,7 @@ func (w *watch) diverged(ctx context.Context, was mark, st *standing) (*pipeline
 	gone, come := was.missing(st.mark), st.mark.missing(was)
 	switch {
 	case was.sent != st.mark.sent:
-		return c.changed(st.name, "the publication sends other rows or columns of it than before"), nil
+		return c.changed(st.name, "the publication sends other rows or columns of it than before, or did not have it meanwhile"), nil
 	case st.kind == "r" && len(gone) > 0 && was.columns != st.mark.columns:
 		return c.changed(st.name, "it was rewritten with other values"), nil
 	case st.kind == "r":

@@ -1,0 +1,163 @@
+//go:build unix
+
+package ddl
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/check"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+)
+
+var suite harness.Suite
+
+func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
+
+// TestPrograms covers P15 P19 P20 P21 P22 P23 P26 P27 P28 P30 P35 P52: whatever is
+// done to tables while the daemon runs, is killed, and is down, a topic whose table
+// was not told to have stopped is the table.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	seed := harness.Seed(t)
+	runs, steps := harness.Number(t, "EVERT_CRASH_RUNS", 1), harness.Number(t, "EVERT_DDL_STEPS", 150)
+	pg := pgtest.Start(t, pgtest.Options{Settings: map[string]string{
+		"logical_decoding_work_mem": "64kB", "max_prepared_transactions": "10", "max_connections": "50", "max_replication_slots": "20", "max_wal_senders": "20",
+	}})
+	for n := range uint64(runs) {
+		r := newRound(t, suite.NewWorld(t, pg, fmt.Sprintf("ddl_%d", n)), seed+n*1_000_003)
+		if err := r.run(steps); err != nil {
+			t.Fatalf("program %d, seed %d, EVERT_SEED=%d: %v\nthe program:\n%s", n, seed+n*1_000_003, seed, err, strings.Join(r.program.history, ";\n"))
+		}
+	}
+}
+
+// A round is one program beside one deployment.
+type round struct {
+	*harness.World
+	program *generator
+	rng     *rand.Rand // of the kills: the program does not depend on them
+}
+
+func newRound(t *testing.T, w *harness.World, seed uint64) *round {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.Postgres.URL(w.Database)+"&default_query_exec_mode=simple_protocol&lock_timeout=30s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	w.Options.Source = "commit_interval: 10ms\nidle_interval: 100ms\nreconnect_max: 1s"
+	rng := rand.New(rand.NewPCG(seed, 1))
+	r := &round{World: w, rng: rand.New(rand.NewPCG(seed, 2))}
+	r.program = &generator{rng: rng, conn: conn, tables: 6 + rng.IntN(8), harsh: []int{0, 2, 6}[rng.IntN(3)], publication: "evert_" + w.Database + "_db"}
+	if err := r.program.setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.SQL(w.Database, "ALTER TABLE calm OWNER TO capture", `DO $$ DECLARE t regclass; BEGIN
+		FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') LOOP EXECUTE 'ALTER TABLE ' || t || ' OWNER TO capture'; END LOOP; END $$`,
+		"ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO capture")
+	return r
+}
+
+// run runs the program, kills the daemon meanwhile, and compares.
+func (r *round) run(steps int) error {
+	d := r.Run()
+	d.AwaitStatus("the stream", harness.Streaming(0))
+	for steps > 0 {
+		n := min(steps, 1+r.rng.IntN(40))
+		steps -= n
+		for range n {
+			if err := r.program.step(r.Context()); err != nil {
+				return err
+			}
+		}
+		d = r.interrupt(d)
+	}
+	if d != nil {
+		d.AwaitStatus("the stream", harness.Streaming(0))
+		d.Terminate()
+	}
+	return r.compare()
+}
+
+// interrupt ends the daemon now and then, and starts it again now or later.
+func (r *round) interrupt(d *harness.Daemon) *harness.Daemon {
+	if d == nil {
+		return r.Run()
+	}
+	switch n := r.rng.IntN(6); {
+	case n < 2:
+		d.AwaitStatus("the stream", harness.Streaming(0))
+		return d
+	case n < 3:
+		d.AwaitStatus("the stream", harness.Streaming(0))
+		d.Terminate()
+	default:
+		time.Sleep(time.Duration(r.rng.Int64N(int64(20 * time.Millisecond)))) // part of the moment, not a wait for anything
+		d.Kill()
+	}
+	if r.rng.IntN(3) == 0 {
+		return nil // the program goes on without it
+	}
+	return r.Run()
+}
+
+// compare catches up, and compares every table that has not stopped.
+func (r *round) compare() error {
+	d := r.Run("--until-caught-up")
+	if code := d.Wait(r, 2*time.Minute); code > 1 {
+		return fmt.Errorf("evert run --until-caught-up: exit code %d:\n%s", code, d.Last(30))
+	}
+	states, err := r.states()
+	if err != nil {
+		return err
+	}
+	var going, stopped []string
+	for topic, state := range states {
+		name, _ := strings.CutPrefix(topic, harness.Prefix+".public.")
+		if state.State == log.OK {
+			going = append(going, name)
+		} else {
+			stopped = append(stopped, name)
+		}
+	}
+	slices.Sort(going)
+	if !slices.Contains(going, "calm") {
+		return fmt.Errorf("the table that nobody alters has stopped; the daemon's last lines:\n%s", d.Last(20))
+	}
+	var problems check.Problems
+	rows, err := check.Tables(r.World, &problems, going...)
+	if err == nil {
+		err = problems.Err()
+	}
+	r.Logf("%d transactions, %d failed; %d rows of %d tables are equal, %d have stopped", len(r.program.history), r.program.failed, rows, len(going), len(stopped))
+	if err != nil {
+		return fmt.Errorf("%w\nthe daemon's last lines:\n%s", err, d.Last(20))
+	}
+	return nil
+}
+
+// states are those of the frontier.
+func (r *round) states() (map[string]log.TableState, error) {
+	l, closeLog, err := r.OpenLog()
+	if err != nil {
+		return nil, err
+	}
+	defer closeLog()
+	fold, err := log.ReadFrontier(r.Context(), l, log.FrontierTopic(r.Deployment(), harness.Prefix))
+	if err != nil {
+		return nil, err
+	}
+	f, _ := fold.Frontier()
+	return f.Tables, nil
+}

@@ -1,0 +1,13 @@
+// Package ddl lets tables be altered in every way while they are captured.
+//
+//	program: seeded transactions of rows and DDL, made from what the catalog has now
+//	         start ──► some of it ──► kill -9, or SIGTERM     over and over
+//	         run --until-caught-up
+//	         every topic whose table is not told to have stopped, folded by key, is the table
+//
+// Beside the tables that are altered lies one that never is; it never stops. A
+// program is replayed by its seed; the moments of kills are not.
+//
+// EVERT_DDL_STEPS is the number of transactions of a program, EVERT_CRASH_RUNS that
+// of programs.
+package ddl
