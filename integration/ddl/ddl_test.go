@@ -24,13 +24,19 @@ var suite harness.Suite
 
 func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
 
+// programSteps is how many transactions a program has.
+const programSteps = 150
+
 // TestPrograms covers P15 P19 P20 P21 P22 P23 P26 P27 P28 P30 P35 P52: whatever is
 // done to tables while the daemon runs, is killed, and is down, a topic whose table
 // was not told to have stopped is the table.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	seed := harness.Seed(t)
-	runs, steps := harness.Number(t, "EVERT_CRASH_RUNS", 1), harness.Number(t, "EVERT_DDL_STEPS", 150)
+	runs, steps := max(1, harness.Number(t, "EVERT_CRASH_RUNS", 1)/10), programSteps
+	if harness.Full() {
+		steps *= 4
+	}
 	pg := pgtest.Start(t, pgtest.Options{Settings: map[string]string{
 		"logical_decoding_work_mem": "64kB", "max_prepared_transactions": "10", "max_connections": "50", "max_replication_slots": "20", "max_wal_senders": "20",
 	}})

@@ -8,6 +8,6 @@
 // Beside the tables that are altered lies one that never is; it never stops. A
 // program is replayed by its seed; the moments of kills are not.
 //
-// EVERT_DDL_STEPS is the number of transactions of a program, EVERT_CRASH_RUNS that
-// of programs.
+// EVERT_CRASH_RUNS divided by ten is the number of programs; with EVERT_FULL=1 they are
+// four times as long.
 package ddl

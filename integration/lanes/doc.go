@@ -15,7 +15,7 @@
 // the same tests with higher counts (EVERT_CRASH_RUNS) and more or longer stories
 // (EVERT_FULL=1):
 //
-//	integration/crash, deliver, views   kills of the program and of brokers, by seed
+//	integration/crash, ddl, deliver, views   kills of the program and of brokers, by seed
 //	integration/faults, road            pauses and losses of a minute, a bank at scale 10
 //	pipeline/log/kafka                  brokers killed behind commits, on each transaction.version
 //	sinks/bleve, opensearch, postgres   kills and faults of a target

@@ -20,7 +20,7 @@ const notRaced = "^(TestBrokerKilled|TestThreeBrokers|TestPowerCut|TestTransacti
 // crashFolders have tests that repeat with EVERT_CRASH_RUNS, or more faults and
 // longer ones with EVERT_FULL=1.
 var crashFolders = []string{
-	"integration/crash", "integration/deliver", "integration/views", "integration/faults", "integration/road",
+	"integration/crash", "integration/ddl", "integration/deliver", "integration/views", "integration/faults", "integration/road",
 	"pipeline/log/kafka", "sinks/bleve", "sinks/opensearch", "sinks/postgres",
 }
 
