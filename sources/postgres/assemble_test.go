@@ -33,7 +33,7 @@ func newScript(t *testing.T, batchRows int) *script {
 	sh := &shape{oid: 1, table: table, codecs: []pgvalue.Codec{{Op: pgvalue.Text}}, columns: []shapeColumn{{}}}
 	s.a = &assembler{
 		config: &c, spill: newSpill(s.dir, 300_000, 1<<30), rels: map[uint32]*relation{1: {shape: sh}},
-		fresh: func() *handover.Batch { return &handover.Batch{} }, emit: s.emit, busy: func() error { s.busy++; return nil }, at: pipeline.Position{Seq: 1, Native: "0/64"}, atLSN: 100,
+		fresh: func() *handover.Batch { return &handover.Batch{} }, changed: func(*shape, uint32, *pipeline.Change) error { return nil }, emit: s.emit, busy: func() error { s.busy++; return nil }, at: pipeline.Position{Seq: 1, Native: "0/64"}, atLSN: 100,
 		shape: func(m *pgoutput.RelationMessage, _ []shapeColumn) (*shape, error) {
 			return &shape{oid: m.ID, table: testTable(string(m.Name), 1), codecs: sh.codecs, columns: sh.columns}, nil
 		},

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 // A TableName names a table in the catalog's exact case.
@@ -28,15 +27,17 @@ type Config struct {
 	TextArrays func(schema, table string) bool // whose arrays are carried as text, in which any dimensions and bounds are kept; nil: none
 	Text       bool                            // let the server print all values, where it could send them in binary form too
 
-	InvalidText pgvalue.Invalid // what becomes of texts that are not UTF-8, for a database of encoding SQL_ASCII, which is refused otherwise
-
-	ask bool // for tests: have binary values printed by the server that are not read here
-
 	Slot        string // replication slot, [a-z0-9_]{1,63}
 	Publication string
 
 	SnapshotWorkers int   // connections that copy at the same time; 2
 	MaxRate         int64 // bytes per second of the snapshot over all workers; 0: unlimited
+
+	ChunkAbove         int64 // tables above this many bytes are copied in chunks while the source streams; 1 GiB
+	ChunkRows          int   // a chunk ends at this many rows, which are in memory; 8192
+	ChunkBytes         int   // or at about this many bytes; 4 MiB
+	WindowBytes        int   // of the keys that change while a chunk is read; then the stream waits for it; 8 MiB
+	WindowTransactions int   // that changed a table being copied, and no snapshot has shown yet; 65,536
 
 	BatchRows    int   // a batch ends at this many rows; 2048
 	BatchBytes   int   // or at this many bytes; 512 KiB
@@ -68,25 +69,30 @@ type Config struct {
 // DefaultConfig has every default.
 func DefaultConfig() Config {
 	return Config{
-		Name:            "postgres",
-		Slot:            "evert",
-		Publication:     "evert",
-		SnapshotWorkers: 2,
-		BatchRows:       2048,
-		BatchBytes:      512 << 10,
-		QueueBatches:    8,
-		QueueBytes:      16 << 20,
-		SpillBytes:      16 << 20,
-		SpillMost:       64 << 30,
-		IdleInterval:    time.Second,
-		PollInterval:    10 * time.Second,
-		WaitNotice:      10 * time.Second,
-		SlotWait:        time.Minute,
-		BackoffMax:      30 * time.Second,
-		OldTransaction:  time.Minute,
-		OldCatalog:      50_000_000,
-		Now:             time.Now,
-		Log:             slog.New(slog.DiscardHandler),
+		Name:               "postgres",
+		Slot:               "evert",
+		Publication:        "evert",
+		SnapshotWorkers:    2,
+		ChunkAbove:         1 << 30,
+		ChunkRows:          8192,
+		ChunkBytes:         4 << 20,
+		WindowBytes:        8 << 20,
+		WindowTransactions: 65536,
+		BatchRows:          2048,
+		BatchBytes:         512 << 10,
+		QueueBatches:       8,
+		QueueBytes:         16 << 20,
+		SpillBytes:         16 << 20,
+		SpillMost:          64 << 30,
+		IdleInterval:       time.Second,
+		PollInterval:       10 * time.Second,
+		WaitNotice:         10 * time.Second,
+		SlotWait:           time.Minute,
+		BackoffMax:         30 * time.Second,
+		OldTransaction:     time.Minute,
+		OldCatalog:         50_000_000,
+		Now:                time.Now,
+		Log:                slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -97,6 +103,11 @@ func (c Config) withDefaults() Config {
 	or(&c.Slot, d.Slot)
 	or(&c.Publication, d.Publication)
 	or(&c.SnapshotWorkers, d.SnapshotWorkers)
+	or(&c.ChunkAbove, d.ChunkAbove)
+	or(&c.ChunkRows, d.ChunkRows)
+	or(&c.ChunkBytes, d.ChunkBytes)
+	or(&c.WindowBytes, d.WindowBytes)
+	or(&c.WindowTransactions, d.WindowTransactions)
 	or(&c.BatchRows, d.BatchRows)
 	or(&c.BatchBytes, d.BatchBytes)
 	or(&c.QueueBatches, d.QueueBatches)

@@ -8,6 +8,7 @@
 //	Postgres ═══════════════════════► owner goroutine ═══════════════► Next
 //	   ║  ◄─── status: durable LSN ──     │   ▲                          │
 //	   ║                                  │   └──────── durable ◄────── Ack
+//	   ║  FETCH, one connection ────► chunks, between two transactions
 //	   ║  COPY, n connections             ▼
 //	   ╚═══════════════════════► snapshot workers ═══► the same queue
 //	   ╚═══ side connection: catalog, slot statistics, single rows
@@ -59,6 +60,28 @@
 // A table that has stopped is told of by Batch.Stopped, and its rows are left out from
 // there on, also after a restart, until its copy begins. A stop that only the look at
 // the catalog found counts from the place in the log where the server was then.
+//
+// # Copies while streaming
+//
+// Copy lets a table be copied beside the stream, in chunks (P12): ranges of where its
+// rows lie, each read in a REPEATABLE READ transaction of its own that lasts for one
+// chunk (P11). window.go says which of a chunk's rows come out and which lose to the
+// stream, chunk.go how a chunk is read, copying.go what happens when. A chunk comes
+// out between two transactions, once the stream has passed every transaction that its
+// snapshot shows, so that a key never goes back (I4).
+//
+//	bounded                        by                    beyond it
+//	rows of a chunk                ChunkRows, ChunkBytes the chunk ends
+//	keys changed while it is read  WindowBytes           the stream waits for the chunk
+//	transactions not shown yet     WindowTransactions    who wrote and is open is waited for
+//
+// A change of the stream may lack values that its chunk row has (P13). It is handed over
+// before, at once, and is filled as every change is: from the log, or by reading the
+// row again. To fill it from the chunk the stream would have to wait for each chunk.
+//
+// A copy waits until the transactions have ended that have written to the table and
+// were open when it began. It writes nothing; where no commit lets the server flush its
+// log, a transaction that has a number and nothing else does (copying.nudge).
 //
 // # Start
 //

@@ -18,7 +18,6 @@ import (
 //	    └─ error ──┴─ refusal ──► ended
 func (s *Source) own(conn *replConn) {
 	err := s.begin(conn)
-	s.form = s.firstForm()
 	for err == nil && s.life.Ended.Err() == nil {
 		err = s.reconnect(s.session(conn))
 		conn = nil
@@ -83,6 +82,9 @@ func (s *Source) session(conn *replConn) (err error) {
 // connection ended.
 func (s *Source) handOver() error {
 	s.a.emit = func(b *handover.Batch) error { return s.queue.Put(s.life.Ended, b) }
+	if err := s.copying.flush(); err != nil {
+		return err
+	}
 	return s.a.flush()
 }
 
@@ -139,9 +141,6 @@ func (s *Source) holder(conn *replConn, pid int64) string {
 func (s *Source) reconnect(err error) error {
 	if s.life.Ended.Err() != nil {
 		return s.life.Why()
-	}
-	if errors.Is(err, errForm) {
-		return nil
 	}
 	if final(err) {
 		return err

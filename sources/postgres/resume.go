@@ -149,6 +149,7 @@ func (s *Source) captured(was state) state {
 		}
 	}
 	slices.Sort(was.Tables)
+	was.Copies = slices.DeleteFunc(slices.Clone(was.Copies), func(t tableCopy) bool { return !was.holds(t.OID) })
 	return was.keep(k).call(called).marked(seen)
 }
 
@@ -181,9 +182,6 @@ func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*sha
 		out, err = s.catalog.shapeFromRelation(ctx, m, name, before)
 		return err
 	})
-	if err == nil && out != nil {
-		err = s.reads(out)
-	}
 	if err == nil && out == nil {
 		return nil, s.config.dropped(name)
 	}
@@ -246,10 +244,9 @@ func (s *Source) explain(err error) error {
 		return publicationGone(&s.config)
 	case code == "42704" && strings.Contains(text, "replication slot"):
 		return errors.Join(s.slotRefusals(nil, s.a.at.Native)...)
-	case lost(code, text):
+	case code == "55000" && (strings.Contains(text, "cannot read from logical replication slot") ||
+		strings.Contains(text, "can no longer")), code == "58P01" && strings.Contains(text, "removed"):
 		return s.slotLost(nil)
-	case s.unprintable(err):
-		return errForm
 	}
-	return s.faults.add(err, s.a.atLSN, &s.config)
+	return err
 }

@@ -37,12 +37,10 @@ type Source struct {
 	notices       notices
 	viaRoot       bool
 	stopped       []stop // tables that had stopped where the source goes on, or do so there
-	form          form   // of the stream; owned by the owner goroutine once it runs
-	fellBack      bool   // to form, because the server could not send another
-	faults        faults // of the server's decoding; owned by the owner goroutine
 	passed        oidSet // tables that are not captured, and of which that was told if it is news
 
-	a *assembler // owned by the owner goroutine once it runs
+	a       *assembler // owned by the owner goroutine once it runs
+	copying copying
 
 	closed sync.Once
 
@@ -57,7 +55,7 @@ type Source struct {
 	retentionLevel int // owned by the poller: the percentage last warned of
 }
 
-var _ pipeline.Source = (*Source)(nil)
+var _ pipeline.Copier = (*Source)(nil)
 
 // New makes a source; it does nothing before Open.
 func New(c Config) *Source {
@@ -68,6 +66,7 @@ func New(c Config) *Source {
 	}
 	s.watch = &watch{source: s, keys: map[uint32]string{}}
 	s.side = &side{config: &s.config}
+	s.copying = copying{source: s, pace: handover.Pace{Rate: c.MaxRate}}
 	s.catalog = &catalog{config: &s.config, side: s.side, versions: map[uint32]uint32{}}
 	s.queue = handover.New(handover.Config{Batches: c.QueueBatches, Bytes: c.QueueBytes, Weigh: (*handover.Batch).Held, Taken: s.stats.progress})
 	return s
@@ -173,7 +172,7 @@ func (s *Source) prepare(ctx context.Context, from pipeline.Resume, was state) e
 	if err := errors.Join(s.problems(from, was)...); err != nil {
 		return err
 	}
-	for _, w := range s.facts.warnings(&s.config) {
+	for _, w := range s.facts.warnings() {
 		s.config.Log.Warn(w.What, "code", string(w.Code), "mend", w.Mend)
 	}
 	fresh := isFresh(from)
@@ -202,8 +201,7 @@ func (s *Source) assemble(from pipeline.Resume, was state, found []notice) error
 	if err := sp.open(); err != nil {
 		return err
 	}
-	s.a = &assembler{config: &s.config, database: s.system.database, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp, ask: s.ask}
-	s.a.reader.Invalid = s.config.InvalidText
+	s.a = &assembler{config: &s.config, database: s.system.database, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp, changed: s.copying.change}
 	for _, sh := range s.shapes {
 		s.a.rels[sh.oid] = &relation{shape: sh}
 	}
@@ -230,6 +228,7 @@ func (s *Source) assemble(from pipeline.Resume, was state, found []notice) error
 		s.initial.names = s.a.state.names
 	}
 	s.a.settle()
+	s.copying.resume(s.a.state)
 	s.durableAt.Store(uint64(at))
 	return nil
 }
@@ -292,6 +291,7 @@ func (s *Source) Close() error {
 	var err error
 	s.closed.Do(func() {
 		s.side.close()
+		s.copying.close()
 		if s.a != nil {
 			err = s.a.spill.clear()
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
@@ -12,19 +13,20 @@ import (
 // snapshot is, what the tables looked like at that place, and inside a transaction
 // which one that is.
 type state struct {
-	System      string   `json:"system"` // system identifier
-	Timeline    int      `json:"timeline"`
-	Database    string   `json:"database"`
-	Slot        string   `json:"slot"`
-	Publication string   `json:"publication"`
-	Copied      bool     `json:"copied"`            // the snapshot is complete
-	Point       string   `json:"point,omitempty"`   // the slot's consistent point
-	Tables      []uint32 `json:"tables,omitempty"`  // OIDs of the tables copied, ascending
-	Columns     []byte   `json:"columns,omitempty"` // kept, packed
-	Names       []byte   `json:"names,omitempty"`   // names, packed
-	Marks       []byte   `json:"marks,omitempty"`   // marks, packed
-	Stopped     []stop   `json:"stopped,omitempty"` // tables of Tables that are not read on, by OID
-	Part        *txID    `json:"part,omitempty"`    // the transaction of Resume.Rows
+	System      string      `json:"system"` // system identifier
+	Timeline    int         `json:"timeline"`
+	Database    string      `json:"database"`
+	Slot        string      `json:"slot"`
+	Publication string      `json:"publication"`
+	Copied      bool        `json:"copied"`            // the snapshot is complete
+	Point       string      `json:"point,omitempty"`   // the slot's consistent point
+	Tables      []uint32    `json:"tables,omitempty"`  // OIDs of the tables copied, ascending
+	Columns     []byte      `json:"columns,omitempty"` // kept, packed
+	Names       []byte      `json:"names,omitempty"`   // names, packed
+	Marks       []byte      `json:"marks,omitempty"`   // marks, packed
+	Stopped     []stop      `json:"stopped,omitempty"` // tables of Tables that are not read on, by OID
+	Part        *txID       `json:"part,omitempty"`    // the transaction of Resume.Rows
+	Copies      []tableCopy `json:"copies,omitempty"`  // begun, in order; or done, by request
 
 	kept  kept  // Columns, read
 	names names // Names, read
@@ -86,4 +88,43 @@ func (s state) marked(m marks) state {
 func (s state) holds(oid uint32) bool {
 	_, found := slices.BinarySearch(s.Tables, oid)
 	return found
+}
+
+// copied reports whether a request for a table was begun or done.
+func (s state) copied(oid uint32, id string) bool {
+	return slices.ContainsFunc(s.Copies, func(t tableCopy) bool { return t.OID == oid && t.ID == id })
+}
+
+// copying reports whether the copy that a request asked for was begun and is not
+// done.
+func (s state) copying(oid uint32, id string) bool {
+	return slices.ContainsFunc(s.Copies, func(t tableCopy) bool { return t.OID == oid && t.ID == id && !t.Done })
+}
+
+// copy gives s with how far the copy of a table is. A table has one.
+func (s state) copy(t tableCopy) state {
+	i := slices.IndexFunc(s.Copies, func(o tableCopy) bool { return o.OID == t.OID })
+	s.Copies = slices.Clone(s.Copies)
+	if i < 0 {
+		s.Copies = append(s.Copies, t)
+	} else {
+		s.Copies[i] = t
+	}
+	s.Copies = slices.DeleteFunc(s.Copies, func(t tableCopy) bool { return t.Done && t.ID == "" })
+	return s
+}
+
+// capture gives s with one more table that is captured, or with one that is read
+// anew from here on.
+func (s state) capture(sh *shape, m mark) state {
+	s.Stopped = slices.DeleteFunc(slices.Clone(s.Stopped), func(t stop) bool { return t.OID == sh.oid })
+	if at, found := slices.BinarySearch(s.Tables, sh.oid); !found {
+		s.Tables = slices.Insert(slices.Clone(s.Tables), at, sh.oid)
+	}
+	called := maps.Clone(s.names)
+	if called == nil {
+		called = names{}
+	}
+	called[sh.oid] = TableName{sh.table.Schema, sh.table.Name}
+	return s.keep(s.kept.with(sh.oid, sh.columns)).call(called).marked(s.marks.with(sh.oid, m))
 }

@@ -125,6 +125,25 @@ func (s *stats) table(name string, rows, bytes int64) *tableProgress {
 	return p
 }
 
+// again gives the progress of a table that is copied while the source streams.
+func (s *stats) again(name string, estimated, bytes, rows int64) *tableProgress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &tableProgress{name: name, estimated: estimated, size: bytes}
+	p.chunks.Store(1)
+	p.rows.Store(rows)
+	s.tables = append(slices.DeleteFunc(s.tables, func(t *tableProgress) bool { return t.name == name }), p)
+	s.copying = true
+	return p
+}
+
+// copied notes that a table is copied; another one may follow.
+func (s *stats) copied() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.copying = slices.ContainsFunc(s.tables, func(t *tableProgress) bool { return t.done.Load() < t.chunks.Load() })
+}
+
 func (s *stats) snapshotDone() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

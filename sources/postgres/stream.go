@@ -66,23 +66,13 @@ func (s *Source) startStream(ctx context.Context, conn *replConn) (*stream, erro
 	return st, nil
 }
 
-// pluginArgs asks for transactions in progress where the server can send them, from
-// version 16 on for what lets several be read at the same time, and for the form of
-// values.
+// pluginArgs asks for transactions in progress where the server can send them.
 func (s *Source) pluginArgs() []string {
-	args := []string{"publication_names " + quoteOption(QuoteIdent(s.config.Publication))}
-	switch {
-	case s.version < 140000 || s.config.NoStreaming:
-		args = append(args, "proto_version '1'")
-	case s.version < 160000:
-		args = append(args, "proto_version '2'", "streaming 'on'")
-	default:
-		args = append(args, "proto_version '4'", "streaming 'parallel'")
+	names := "publication_names " + quoteOption(QuoteIdent(s.config.Publication))
+	if s.version < 140000 || s.config.NoStreaming {
+		return []string{"proto_version '1'", names}
 	}
-	if s.form != formText {
-		args = append(args, "binary 'true'")
-	}
-	return args
+	return []string{"proto_version '2'", "streaming 'on'", names}
 }
 
 // run reads until the connection ends or something is wrong.
@@ -152,6 +142,9 @@ func (st *stream) pause() error {
 	if err := st.notices(); err != nil {
 		return err
 	}
+	if err := st.source.copying.step(); err != nil {
+		return err
+	}
 	if err := st.moveOn(); err != nil {
 		return err
 	}
@@ -180,7 +173,9 @@ func (st *stream) bound(now time.Time) error {
 }
 
 // tick is how long a read may wait.
-func (st *stream) tick() time.Duration { return min(st.idleInterval(), st.statusEvery) }
+func (st *stream) tick() time.Duration {
+	return min(st.idleInterval(), st.statusEvery, st.source.copying.within())
+}
 
 func (st *stream) idleInterval() time.Duration {
 	if st.source.hasty.Load() {
@@ -221,7 +216,8 @@ func (st *stream) beat() error {
 		return fmt.Errorf("the server has sent nothing for %s", silent.Round(time.Second))
 	}
 	ask := now.Sub(st.askedAt) >= st.deadAfter/3 && silent > st.deadAfter/2 ||
-		st.source.hasty.Load() && now.Sub(st.askedAt) >= st.idleInterval()
+		st.source.hasty.Load() && now.Sub(st.askedAt) >= st.idleInterval() ||
+		st.source.copying.waits() && now.Sub(st.askedAt) >= askEvery
 	durable := st.source.durable()
 	if !ask && durable == st.told && now.Sub(st.toldAt) < st.statusEvery {
 		return nil
@@ -317,9 +313,11 @@ func (st *stream) frame(data []byte) error {
 	}
 	st.source.stats.read(f.start, f.clock)
 	if !st.a.open && st.a.out != nil && st.a.out.Full(st.source.config.BatchRows, st.source.config.BatchBytes) {
-		return st.a.flush()
+		if err := st.a.flush(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return st.source.copying.step()
 }
 
 // keepalive: the server has sent everything before f.end that there is for us.

@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"context"
+	"reflect"
+	"slices"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// describe lets the table be described.
+func (c *copying) describe() {
+	j := &describeJob{source: c.source, oid: c.table.OID}
+	c.facts = j
+	c.run(describing, func(ctx context.Context) { j.err = j.run(ctx) })
+}
+
+func (c *copying) takeFacts() error {
+	c.phase = resting
+	if err := c.facts.err; err != nil {
+		return c.retry(err)
+	}
+	c.failed, c.phase = 0, described
+	return nil
+}
+
+// begin begins the copy of the table that was described, or goes on with it.
+func (c *copying) begin() error {
+	if err := c.source.a.flush(); err != nil {
+		return err
+	}
+	c.phase = resting
+	begun := c.source.a.state.copying(c.table.OID, c.table.ID)
+	sh, isNew := c.present()
+	if isNew && begun && c.mayGoOn(sh) != nil {
+		begun = false // its earlier rows were changed without a word
+	}
+	c.shape, c.filter, c.attnames = sh, c.facts.info.filter, c.facts.info.attnames
+	c.window = window{mostBytes: c.source.config.WindowBytes, mostXIDs: c.source.config.WindowTransactions}
+	c.window.watch()
+	c.stats = c.source.stats.again(sh.table.String(), c.facts.rows, c.facts.bytes, c.table.At.Rows)
+	if begun && !isNew {
+		c.say("table is copied on", "rows", c.table.At.Rows)
+		return nil
+	}
+	b := c.source.queue.Get()
+	if isNew {
+		c.source.adopt(sh, c.facts.mark)
+		b.Tables = append(b.Tables, sh.table)
+	}
+	if !begun {
+		c.table.At = progress{}
+		b.Copies = append(b.Copies, pipeline.TableCopy{Table: sh.table, ID: c.table.ID})
+		c.say("the copy of a table begins")
+	}
+	c.keep()
+	return c.hand(b)
+}
+
+// present gives the shape of the table that was described: the one that the stream
+// reads it with, if that is the same.
+func (c *copying) present() (sh *shape, isNew bool) {
+	sh = c.facts.shape
+	if r := c.source.a.rels[c.table.OID]; r != nil && r.shape != nil && r.pending == nil && r.before == nil && !r.halted {
+		if sh.table.Version = r.shape.table.Version; reflect.DeepEqual(r.shape, sh) {
+			return r.shape, false
+		}
+	}
+	sh.table.Version = c.source.catalog.nextVersion(sh.oid)
+	return sh, true
+}
+
+// mayGoOn reports why rows that were copied before cannot stay as they are.
+func (c *copying) mayGoOn(sh *shape) error {
+	return c.source.catalog.allowed(c.source.a.state.kept[sh.oid], sh, c.facts.info)
+}
+
+// adopt makes a shape what the stream reads a table with from here on, whatever its
+// rows were read with before. Owner goroutine, between transactions.
+func (s *Source) adopt(sh *shape, m mark) {
+	r := s.a.rels[sh.oid]
+	if r == nil {
+		r = &relation{}
+		s.a.rels[sh.oid] = r
+	}
+	pending := r.pending
+	*r = relation{shape: sh}
+	if pending != nil && !sh.matches(pending) {
+		r.pending = pending
+	}
+	s.shapes = append(slices.DeleteFunc(slices.Clone(s.shapes), func(o *shape) bool { return o.oid == sh.oid }), sh)
+	s.stopped = slices.DeleteFunc(slices.Clone(s.stopped), func(t stop) bool { return t.OID == sh.oid })
+	watched := map[uint32][]string{}
+	for _, o := range s.shapes {
+		watched[o.oid] = o.keyNames()
+	}
+	s.watched.Store(&watched)
+	s.initial = s.initial.capture(sh, m)
+	s.a.keep(s.a.state.capture(sh, m))
+	s.a.settle()
+}

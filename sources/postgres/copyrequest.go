@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A copyRequest asks for the copy of a table.
+type copyRequest struct {
+	oid uint32
+	id  string // empty: the table was never copied
+}
+
+// A tableCopy is how far the copy of a table is, as Resume.State has it.
+type tableCopy struct {
+	OID  uint32   `json:"oid"`
+	ID   string   `json:"id,omitempty"`   // of the request
+	Done bool     `json:"done,omitempty"` // remembered by its ID
+	At   progress `json:"at,omitzero"`
+}
+
+// Copy asks for a copy of a table. See pipeline.Copier.
+func (s *Source) Copy(ctx context.Context, r pipeline.CopyRequest) error {
+	oid, err := s.find(ctx, r.Table)
+	if err == nil {
+		s.copying.request(copyRequest{oid: oid, id: r.ID})
+	}
+	return err
+}
+
+// request queues a request. Any goroutine may call it.
+func (c *copying) request(r copyRequest) {
+	c.mu.Lock()
+	c.requests = slices.DeleteFunc(c.requests, func(q copyRequest) bool { return q.oid == r.oid })
+	c.requests = append(c.requests, r)
+	c.mu.Unlock()
+	c.busy.Store(true)
+	c.wake()
+}
+
+// superseded reports whether the table is asked for anew.
+func (c *copying) superseded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.requests, func(r copyRequest) bool { return r.oid == c.table.OID && r.id != c.table.ID })
+}
+
+// next chooses a table: one whose copy was begun comes first.
+func (c *copying) next() bool {
+	if c.shape = nil; !c.superseded() {
+		for _, t := range c.source.a.state.Copies {
+			if !t.Done && !c.source.a.state.stops(t.OID) {
+				c.table = t
+				return true
+			}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.requests) > 0 {
+		r := c.requests[0]
+		c.requests = c.requests[1:]
+		if r.id == "" && !c.source.a.state.holds(r.oid) || r.id != "" && !c.source.a.state.copied(r.oid, r.id) {
+			c.table = tableCopy{OID: r.oid, ID: r.id}
+			return true
+		}
+	}
+	c.table = tableCopy{}
+	c.busy.Store(false)
+	return false
+}

@@ -1,0 +1,220 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
+)
+
+// takeChunk takes what a job has read. It may be called inside a transaction, when
+// the window is full.
+func (c *copying) takeChunk() error {
+	j := c.job
+	c.phase = resting
+	if j.err != nil || j.finished || j.changed {
+		c.window.close()
+	}
+	switch {
+	case j.err != nil:
+		return c.retry(j.err)
+	case j.finished:
+		c.phase, j.place = merging, 0
+		return nil
+	case j.changed:
+		c.shape = nil
+		return nil
+	}
+	if j.ask {
+		c.window.suspect(j.suspects)
+	}
+	if hidden, ok := c.window.arrive(j.shows, j.rows, j.count); !ok {
+		return c.again(hidden)
+	}
+	c.failed, c.phase = 0, merging
+	c.waitFor("")
+	return nil
+}
+
+// again lets the chunk be read again a little later: its snapshot may lack a
+// transaction that was streamed.
+func (c *copying) again(hidden uint32) error {
+	c.failed++
+	c.until = time.Now().Add(min(time.Millisecond<<min(c.failed, 10), time.Second))
+	c.waitFor(fmt.Sprintf("the copy of %s goes on when transaction %d has ended, which has written to it and may be in the log already", c.shape.table, hidden))
+	return nil
+}
+
+// merge hands over the rows of the chunk that did not lose.
+func (c *copying) merge() error {
+	a, j := c.source.a, c.job
+	if err := a.flush(); err != nil {
+		return err
+	}
+	if j.finished {
+		return c.finish()
+	}
+	if r := a.rels[c.table.OID]; r == nil || r.shape != c.shape || r.pending != nil {
+		c.window.close()
+		c.phase, c.shape = resting, nil // it has other columns by now
+		return nil
+	}
+	tx := &pipeline.Tx{Position: a.at, Commit: uint64(a.atLSN), At: j.at}
+	handed := c.keepWinners(tx)
+	c.stats.rows.Add(handed)
+	c.stats.bytes.Add(j.bytes)
+	c.table.At = j.to
+	c.table.At.Rows += handed
+	c.window.close()
+	c.phase = resting
+	c.pace.Take(int(j.bytes), time.Now())
+	c.until = time.Now().Add(c.pace.Take(0, time.Now()))
+	return c.handChunk(j.batches)
+}
+
+// keepWinners takes the rows out that lost, and gives the others their transaction.
+func (c *copying) keepWinners(tx *pipeline.Tx) (handed int64) {
+	for _, b := range c.job.batches {
+		kept := b.Changes[:0]
+		for _, ch := range b.Changes {
+			if c.window.loses(int(ch.Row)) {
+				continue
+			}
+			ch.Tx, ch.Row = tx, uint32(handed)
+			kept = append(kept, ch)
+			handed++
+		}
+		b.Changes = kept
+	}
+	return handed
+}
+
+// handChunk hands over the batches of a chunk. The last has the place that the
+// copy has reached by them.
+func (c *copying) handChunk(batches []*handover.Batch) error {
+	a := c.source.a
+	if len(batches) == 0 {
+		batches = append(batches, c.source.queue.Get())
+	}
+	for i, b := range batches {
+		if i == len(batches)-1 {
+			c.keep()
+		}
+		b.EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, c.job.at)
+		c.out = append(c.out, b)
+	}
+	return c.flush()
+}
+
+// finish says that the copy is done.
+func (c *copying) finish() error {
+	b := c.source.queue.Get()
+	b.Copies = append(b.Copies, pipeline.TableCopy{Table: c.shape.table, ID: c.table.ID, Done: true})
+	c.say("the copy of a table is complete", "rows", c.table.At.Rows)
+	c.stats.done.Store(c.stats.chunks.Load())
+	c.table.Done, c.table.At = true, progress{}
+	c.keep()
+	c.table, c.shape, c.phase = tableCopy{}, nil, resting
+	c.source.stats.copied()
+	return c.hand(b)
+}
+
+// retry decides what a job that failed means: another attempt after a pause, or
+// the end of the copy.
+func (c *copying) retry(err error) error {
+	if c.source.life.Ended.Err() != nil {
+		return c.source.life.Why()
+	}
+	if final(err) {
+		return c.giveUp(err)
+	}
+	c.failed++
+	pause := handover.Backoff(c.failed, c.source.config.BackoffMax)
+	c.until = time.Now().Add(pause)
+	if sqlState(err) == "42P01" || sqlState(err) == "42703" {
+		c.shape = nil // dropped, or changed: look again
+	}
+	c.waitFor(err.Error())
+	c.source.config.Log.Warn("a table cannot be copied on now; trying again", "table", c.table.OID, "error", err, "pause", pause)
+	return nil
+}
+
+// giveUp ends the copy of a table that cannot go on.
+func (c *copying) giveUp(err error) error {
+	var r *pipeline.Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	a, oid := c.source.a, c.table.OID
+	begun := a.state.copying(oid, c.table.ID)
+	if begun && ofTable(err) == nil {
+		return err
+	}
+	c.window.close()
+	c.waitFor("")
+	c.table, c.shape = tableCopy{}, nil
+	if !begun {
+		c.source.leaveOut(r)
+		return nil
+	}
+	c.halted = append(c.halted, newStop(oid, a.state.names[oid], ofTable(err)))
+	return nil
+}
+
+// halt stops the tables whose copy was begun and cannot go on: what was copied is
+// not whole.
+func (c *copying) halt() error {
+	a := c.source.a
+	for ; len(c.halted) > 0; c.halted = c.halted[1:] {
+		if err := a.flush(); err != nil {
+			return err
+		}
+		if r := a.rels[c.halted[0].OID]; r != nil && !r.halted {
+			a.halt(r, c.halted[0])
+			a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
+			a.settle()
+		}
+	}
+	return a.flush()
+}
+
+// change notes a change of the table that is being copied.
+func (c *copying) change(s *shape, xid uint32, ch *pipeline.Change) error {
+	if c.table.OID != s.oid || c.shape == nil {
+		return nil
+	}
+	c.window.touch(xid)
+	if c.window.isOpen {
+		var key [64]byte
+		if ch.Op == pipeline.Truncate {
+			c.window.truncate(xid)
+		}
+		if ch.Before != nil {
+			c.window.change(appendKey(key[:0], s.table, ch.Before), xid)
+		}
+		if ch.After != nil {
+			c.window.change(appendKey(key[:0], s.table, ch.After), xid)
+		}
+	}
+	if !c.window.full() {
+		return nil
+	}
+	return c.room()
+}
+
+// room waits for the chunk, so that what is kept meanwhile stays bounded (I9). It
+// comes soon: its locks are waited for no longer than lockPatience.
+func (c *copying) room() error {
+	st := c.source.current.Load()
+	if st == nil {
+		return nil
+	}
+	if err := st.waitFor(c.source.life.Ended, c.done); err != nil {
+		return err
+	}
+	return c.takeChunk()
+}
+
+var errBusy = errors.New("somebody uses the table")
