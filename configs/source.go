@@ -95,8 +95,6 @@ type Postgres struct {
 	Slot string `yaml:"slot" format:"slot"`
 	// The publication; evert_<deployment>_<source> by default.
 	Publication string `yaml:"publication" format:"identifier"`
-	// What a text that is not UTF-8 becomes, in a database of encoding SQL_ASCII: stop refuses such a database, latin1 reads the whole text as ISO 8859-1, replace puts U+FFFD for each byte that fits nothing.
-	InvalidText string `yaml:"invalid_text" enum:"stop,latin1,replace" default:"stop"`
 	// How long connecting may take.
 	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"10s" min:"100ms" max:"10m"`
 	// How long a slot held by another process, such as our own dying predecessor, is waited for.
@@ -135,6 +133,8 @@ type Snapshot struct {
 	Workers int `yaml:"workers" default:"2" min:"1" max:"64"`
 	// The most that is read from the server per second, all workers together; unlimited by default.
 	MaxRate Rate `yaml:"max_rate" min:"1KiB/s" max:"1TiB/s"`
+	// Larger tables are copied in chunks while the source streams: a crash costs a chunk and not the copy, and no transaction on the server lasts long.
+	ChunksAbove Size `yaml:"chunks_above" default:"1GiB" min:"1B" max:"1024TiB"`
 }
 
 // An Override is what differs for some tables of a source.

@@ -70,14 +70,20 @@ func (s *Source) giveUp(err error) error {
 	return &told
 }
 
-// copied hands over the end of the snapshot: the first position.
+// copied hands over the end of the snapshot: the first position. The copies of large
+// tables begin here, and go on while the source streams.
 func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 	s.initial.Copied, s.initial.Point = true, point.String()
 	s.initial = s.captured(s.initial)
+	b := s.queue.Get()
+	for _, sh := range s.copying.later {
+		s.initial = s.initial.copy(tableCopy{OID: sh.oid})
+		b.Copies = append(b.Copies, pipeline.TableCopy{Table: sh.table})
+	}
 	s.a.keep(s.initial)
+	s.copying.resume(s.initial)
 	s.a.settle()
 	s.a.at, s.a.atLSN = pipeline.Position{Seq: 1, Native: point.String()}, receivedLSN(point)
-	b := s.queue.Get()
 	b.EndWhole(pipeline.Resume{At: s.a.at, State: s.a.encoded}, began)
 	s.stats.snapshotDone()
 	s.config.Log.Info("snapshot is complete", "took", s.config.Now().Sub(began).String())
@@ -222,7 +228,8 @@ type chunk struct {
 // chunkBlocks is how many blocks a chunk of a large table has: 64 MiB.
 const chunkBlocks = 8192
 
-// cut cuts the tables into chunks, the largest tables first.
+// cut cuts the tables into chunks, the largest tables first. Those that are too large
+// for one snapshot are left for later (P11).
 func (s *Source) cut(ctx context.Context, at *side) ([]chunk, error) {
 	order := slices.Clone(s.shapes)
 	info := map[uint32]*tableInfo{}
@@ -233,6 +240,10 @@ func (s *Source) cut(ctx context.Context, at *side) ([]chunk, error) {
 	var out []chunk
 	for _, sh := range order {
 		t := info[sh.oid]
+		if t.bytes > s.config.ChunkAbove {
+			s.copying.later = append(s.copying.later, sh)
+			continue
+		}
 		leaves, err := leaves(ctx, at, t)
 		if err != nil {
 			return nil, err
