@@ -95,6 +95,8 @@ type Postgres struct {
 	Slot string `yaml:"slot" format:"slot"`
 	// The publication; evert_<deployment>_<source> by default.
 	Publication string `yaml:"publication" format:"identifier"`
+	// What a text that is not UTF-8 becomes, in a database of encoding SQL_ASCII: stop refuses such a database, latin1 reads the whole text as ISO 8859-1, replace puts U+FFFD for each byte that fits nothing.
+	InvalidText string `yaml:"invalid_text" enum:"stop,latin1,replace" default:"stop"`
 	// How long connecting may take.
 	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"10s" min:"100ms" max:"10m"`
 	// How long a slot held by another process, such as our own dying predecessor, is waited for.

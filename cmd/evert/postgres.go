@@ -18,6 +18,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 // postgresDatabase is a configured source of the kind postgres.
@@ -49,6 +50,7 @@ func (d *postgresDatabase) settings() postgres.Config {
 			return configs.Captures(d.pg.Tables, d.pg.ExcludeTables, schema, table)
 		},
 		Keys:            func(schema, table string) []string { return d.source().For(schema, table).Key },
+		InvalidText:     map[string]pgvalue.Invalid{"latin1": pgvalue.Latin1, "replace": pgvalue.Replace}[d.pg.InvalidText],
 		SnapshotWorkers: d.pg.Snapshot.Workers,
 		MaxRate:         int64(d.pg.Snapshot.MaxRate),
 		ChunkAbove:      int64(d.pg.Snapshot.ChunksAbove),

@@ -223,7 +223,7 @@ func (w *copier) chunkRows(ctx context.Context, k *chunk) error {
 		return err
 	}
 	in := &chunkFiller{chunk: k, out: w.source.queue.Get(), tx: &pipeline.Tx{}, most: w.source.config.ChunkBytes, config: &w.source.config}
-	stop := context.AfterFunc(ctx, func() { _ = w.conn.Close() })
+	stop := context.AfterFunc(ctx, w.close)
 	defer stop()
 	k.keys = map[string]int{}
 	var r mysql.Result

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -118,14 +119,14 @@ func (c *Config) dial(ctx context.Context) (*session, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
-	var d net.Dialer
-	conn, err := client.ConnectWithDialer(ctx, a.network, a.host, a.user, a.password, "", d.DialContext, func(conn *client.Conn) error {
+	conn, err := client.ConnectWithDialer(ctx, a.network, a.host, a.user, a.password, "", c.dialInTime, func(conn *client.Conn) error {
 		conn.SetTLSConfig(a.tls)
 		return nil
 	})
 	if err != nil {
 		return nil, explainConnect(a, err)
 	}
+	unbind(conn)
 	s := &session{conn: conn, mariaDB: strings.Contains(conn.GetServerVersion(), "MariaDB")}
 	sql := sessionSQL
 	if s.mariaDB {
@@ -137,6 +138,19 @@ func (c *Config) dial(ctx context.Context) (*session, error) {
 	}
 	return s, nil
 }
+
+// dialInTime bounds also how long a server may take to greet: one that hangs takes
+// connections and says nothing (M21). The bound is lifted by unbind.
+func (c *Config) dialInTime(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return conn, conn.SetDeadline(time.Now().Add(c.ConnectTimeout))
+}
+
+func unbind(conn *client.Conn) { _ = conn.SetDeadline(time.Time{}) } // a socket that is closed says so when it is used
 
 func (c *Config) address(ctx context.Context) (address, error) {
 	text, err := c.URL(ctx)

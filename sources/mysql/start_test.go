@@ -72,6 +72,18 @@ func TestSettings(t *testing.T) {
 			}
 		})
 	}
+	t.Run("M39 a replica that does not log what it replicates", func(t *testing.T) {
+		d := &db{t, d.server, d.name}
+		if !d.mariaDB() {
+			t.Skip("MySQL does not tell what it has replicated apart")
+		}
+		strict := d.get("SELECT @@gtid_strict_mode")
+		d.do("SET GLOBAL gtid_strict_mode = OFF", "SET GLOBAL gtid_slave_pos = '9-9-9'")
+		defer d.do("SET GLOBAL gtid_slave_pos = ''", "SET GLOBAL gtid_strict_mode = "+strict)
+		if r := d.refused(d.config("a"), pipeline.Resume{}); r.Code != CodeReplica || !strings.Contains(r.Mend, "log_slave_updates") {
+			t.Errorf("got %v", r)
+		}
+	})
 	t.Run("X04 MY_RIGHT a user without rights", func(t *testing.T) {
 		d := &db{t, d.server, d.name}
 		c := d.config("a")

@@ -26,7 +26,7 @@ type stream struct {
 	events *replication.BinlogStreamer
 	budget *budget
 
-	heard time.Time // when the server last sent anything
+	heard time.Time // when the server last sent anything, or we last had ears for it
 	moved time.Time // when an idle place was last handed over
 }
 
@@ -113,12 +113,15 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &stream{source: s, budget: newBudget(s.config.EventBytes), heard: time.Now(), moved: time.Now()}
+	st := &stream{source: s, budget: newBudget(s.config.EventBytes), heard: s.config.Now(), moved: time.Now()}
+	var dump *client.Conn
 	st.syncer = replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
 		ServerID: s.config.ServerID, Flavor: flavor, Host: host, Port: uint16(port), User: a.user, Password: a.password, TLSConfig: a.tls, Localhost: reportedHost,
 		DisableRetrySync: true, HeartbeatPeriod: s.heartbeat(), VerifyChecksum: true, EventCacheCount: s.config.EventsAhead, DiscardGTIDSet: true,
 		Logger: slog.New(slog.DiscardHandler), // it would log what it is configured with
+		Dialer: s.config.dialInTime,
 		Option: func(c *client.Conn) error {
+			dump = c
 			_, err := c.Execute("SET SESSION net_write_timeout = 31536000") // a slow consumer is no dead one (M21)
 			return err
 		},
@@ -137,6 +140,7 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 		st.close()
 		return nil, s.explain(explainDial(a, err))
 	}
+	unbind(dump)
 	return st, nil
 }
 
@@ -178,7 +182,7 @@ func (st *stream) run(ctx context.Context) error {
 }
 
 func (st *stream) take(e *replication.BinlogEvent) error {
-	st.heard = time.Now()
+	defer st.hear() // a consumer that took its time is no server that is silent (M21)
 	if _, ok := e.Event.(*replication.RowsEvent); ok {
 		st.budget.taken(len(e.RawData) - replication.EventHeaderSize - st.source.a.framing.checksum)
 	}
@@ -201,27 +205,37 @@ func (st *stream) take(e *replication.BinlogEvent) error {
 	return st.source.copies.step()
 }
 
-// next waits for an event for a while, after what is gathered went out.
-func (st *stream) next(ctx context.Context) (*replication.BinlogEvent, error) {
+func (st *stream) hear() { st.heard = st.source.config.Now() }
+
+// rest hands over what is gathered, between two events.
+func (st *stream) rest() error {
+	began := st.source.config.Now()
+	defer func() { st.heard = st.heard.Add(st.source.config.Now().Sub(began)) }()
 	a := st.source.a
 	if !a.open {
 		if err := a.flush(); err != nil {
-			return nil, err
+			return err
 		}
 		if err := st.source.copies.step(); err != nil {
-			return nil, err
+			return err
 		}
+	}
+	if time.Since(st.moved) < st.source.idleEvery() {
+		return nil
+	}
+	st.moved = time.Now()
+	return a.moveOn()
+}
+
+// next waits for an event for a while, after what is gathered went out.
+func (st *stream) next(ctx context.Context) (*replication.BinlogEvent, error) {
+	if err := st.rest(); err != nil {
+		return nil, err
+	}
+	if silent := st.source.config.Now().Sub(st.heard); silent > st.source.config.DeadAfter {
+		return nil, fmt.Errorf("the server said nothing for %s", silent.Round(time.Millisecond))
 	}
 	every := st.source.idleEvery()
-	if time.Since(st.moved) >= every {
-		st.moved = time.Now()
-		if err := a.moveOn(); err != nil {
-			return nil, err
-		}
-	}
-	if silent := time.Since(st.heard); silent > st.source.config.DeadAfter {
-		return nil, fmt.Errorf("the server said nothing for %s", silent.Round(time.Second))
-	}
 	st.budget.wait(true)
 	defer st.budget.wait(false)
 	wait, cancel := context.WithTimeout(ctx, every)
@@ -274,7 +288,8 @@ func (s *Source) explain(err error) error {
 		return otherServer(&s.config, "the server does not have the transactions before "+s.a.set.String())
 	case strings.Contains(text, "max_allowed_packet"):
 		return &pipeline.Refusal{
-			Code: CodeEvent, Where: "behind " + s.a.set.String(), What: "an event of the log is larger than the server sends (max_allowed_packet)",
+			Code: CodeEvent, Where: "behind " + s.a.set.String(),
+			What: "an event of the log is larger than the server sends (max_allowed_packet), or its log is damaged: then what it takes for an event's length is none",
 			Mend: "SET GLOBAL max_allowed_packet = 1073741824; SET GLOBAL slave_max_allowed_packet = 1073741824;",
 		}
 	}

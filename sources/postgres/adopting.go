@@ -54,7 +54,10 @@ func (c *copying) begin() error {
 		c.say("the copy of a table begins")
 	}
 	c.keep()
-	return c.hand(b)
+	if err := c.hand(b); err != nil {
+		return err
+	}
+	return c.source.reads(sh)
 }
 
 // present gives the shape of the table that was described: the one that the stream

@@ -64,7 +64,7 @@ func (s *Source) lookAhead(ctx context.Context, from pipeline.Resume, problems [
 	if err != nil {
 		return nil, fmt.Errorf("look at the server's transactions, slots and relations: %w", err)
 	}
-	return slices.Concat(s.fine(from, o, problems), s.facts.warnings(), o.warnings(&s.config, s.facts), s.facts.platform.warnings(&s.config), s.pooled(ctx), s.scopeWarnings(o),
+	return slices.Concat(s.fine(from, o, problems), s.facts.warnings(&s.config), o.warnings(&s.config, s.facts), s.facts.platform.warnings(&s.config), s.pooled(ctx), s.scopeWarnings(o),
 		s.baseBackup(ctx), fails(problems...)), nil
 }
 
@@ -113,7 +113,7 @@ func (s *Source) fine(from pipeline.Resume, o *outlook, problems []error) (all [
 		CodeVersion, CodeStandby, CodeWALLevel, CodeEncoding)
 	say(fmt.Sprintf("%d of %d replication slots and %d of %d walsenders are free", f.maxSlots-f.slots, f.maxSlots, f.maxSenders-f.senders, f.maxSenders),
 		CodeNoFreeSlot, CodeNoFreeSender)
-	say("the session has the settings that values are printed with: "+settingsText(), CodeSettings)
+	say("the session has the settings that values are printed with: "+s.config.settingsText(), CodeSettings)
 	say(fmt.Sprintf("user %s may replicate and read the %d captured tables", f.user, len(ch.tables)), CodeRight)
 	say(f.publicationText(&s.config, len(ch.tables)), CodePublication, CodeAllTables, CodePublicationGone, CodeUnpublished)
 	say("keys: "+identities(ch.tables), CodeNoKey, CodeBadKey, CodeIdentity)
@@ -133,9 +133,9 @@ func (f *facts) versionText() string {
 	return fmt.Sprintf("%d.%d", f.version/10000, f.version%10000)
 }
 
-func settingsText() string {
+func (c *Config) settingsText() string {
 	var list []string
-	for _, s := range sessionSettings {
+	for _, s := range c.settings() {
 		list = append(list, s.name+" = "+s.shown)
 	}
 	return strings.Join(list, ", ")

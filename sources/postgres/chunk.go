@@ -323,7 +323,7 @@ func (j *chunkJob) row(fields [][]byte) error {
 }
 
 func (j *chunkJob) values(b *handover.Batch, fields [][]byte) (schema.Row, error) {
-	j.reader.Arena = &b.Bytes
+	j.reader.Arena, j.reader.Invalid = &b.Bytes, j.source.config.InvalidText
 	row := b.Rows.Row(len(fields))
 	for i, f := range fields {
 		var err error

@@ -40,6 +40,8 @@ const (
 	CodeTableDropped    pipeline.Code = "PG_TABLE_DROPPED"
 	CodeValue           pipeline.Code = "PG_VALUE"
 	CodeArrayShape      pipeline.Code = "PG_ARRAY_SHAPE"
+	CodeDecoding        pipeline.Code = "PG_DECODING"
+	CodeTooLarge        pipeline.Code = "PG_TOO_LARGE"
 	CodeSpillFull       pipeline.Code = "PG_SPILL_FULL"
 	CodeRetention       pipeline.Code = "PG_RETENTION"
 	CodePartition       pipeline.Code = "PG_PARTITION"
@@ -99,6 +101,8 @@ func Codes() map[pipeline.Code]string {
 		CodeValue:            "A value is not what its type prints.",
 		CodeSpillFull:        "Transactions that the server sends before their commit need more disk than limits.spill_bytes allows.",
 		CodeArrayShape:       "An array has several dimensions or a lower bound other than 1.",
+		CodeDecoding:         "The server fails again and again to decode its log at one place.",
+		CodeTooLarge:         "A row is so large that the server can send it in no form.",
 		CodePartition:        "A table is named whose changes arrive under another name: that of the root of its partitions, or those of its partitions.",
 		CodeSuperuser:        "The user is a superuser, which is more than capturing needs.",
 		CodeBaseBackup:       "The user may copy the whole cluster by physical replication, because of a line of pg_hba.conf with the keyword replication.",

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 // A TableName names a table in the catalog's exact case.
@@ -26,6 +27,10 @@ type Config struct {
 
 	TextArrays func(schema, table string) bool // whose arrays are carried as text, in which any dimensions and bounds are kept; nil: none
 	Text       bool                            // let the server print all values, where it could send them in binary form too
+
+	InvalidText pgvalue.Invalid // what becomes of texts that are not UTF-8, for a database of encoding SQL_ASCII, which is refused otherwise
+
+	ask bool // for tests: have binary values printed by the server that are not read here
 
 	Slot        string // replication slot, [a-z0-9_]{1,63}
 	Publication string

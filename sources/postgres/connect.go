@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,12 +15,13 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 // sessionSettings are sent in the startup packet of every connection, where they
 // win over ALTER ROLE and ALTER DATABASE, and are read back (P44): they decide
 // the text of values.
-var sessionSettings = [...]struct{ name, value, shown string }{
+var sessionSettings = []sessionSetting{
 	{"DateStyle", "ISO, MDY", "ISO, MDY"},
 	{"IntervalStyle", "postgres", "postgres"},
 	{"TimeZone", "UTC", "UTC"},
@@ -28,6 +30,27 @@ var sessionSettings = [...]struct{ name, value, shown string }{
 	{"lc_monetary", "C", "C"},
 	{"client_encoding", "UTF8", "UTF8"},
 }
+
+type sessionSetting struct{ name, value, shown string }
+
+// settings are those of this source's sessions. A database without an encoding is
+// asked for its bytes as they are: to send them as UTF-8 the server would check
+// them, and end the stream at the first text that is not, for ever (P45).
+func (c *Config) settings() []sessionSetting {
+	if c.InvalidText == pgvalue.Trust {
+		return sessionSettings
+	}
+	out := slices.Clone(sessionSettings)
+	for i := range out {
+		if out[i].name == "client_encoding" {
+			out[i].value, out[i].shown = sqlASCII, sqlASCII
+		}
+	}
+	return out
+}
+
+// sqlASCII is the encoding of a database that has none.
+const sqlASCII = "SQL_ASCII"
 
 // sqlSettings keep a plain connection from being cut off, and from leaving out
 // rows by a row security policy without an error.
@@ -78,7 +101,7 @@ func (c *Config) dial(ctx context.Context, replication bool) (*replConn, error) 
 	if err != nil {
 		return nil, explainConnect(conf, c.platform, err)
 	}
-	if err := verifySettings(ctx, conn); err != nil {
+	if err := c.verifySettings(ctx, conn); err != nil {
 		closeConn(conn)
 		return nil, err
 	}
@@ -87,7 +110,7 @@ func (c *Config) dial(ctx context.Context, replication bool) (*replConn, error) 
 }
 
 func (c *Config) prepare(conf *pgconn.Config, replication bool) {
-	for _, s := range sessionSettings {
+	for _, s := range c.settings() {
 		conf.RuntimeParams[s.name] = s.value
 	}
 	conf.RuntimeParams["application_name"] = truncate("evert "+c.Name, 63)
@@ -112,16 +135,17 @@ func truncate(s string, n int) string {
 }
 
 // verifySettings reads the settings back: a pooler in between may have dropped them.
-func verifySettings(ctx context.Context, conn *pgconn.PgConn) error {
+func (c *Config) verifySettings(ctx context.Context, conn *pgconn.PgConn) error {
 	var list []string
-	for _, s := range sessionSettings {
+	settings := c.settings()
+	for _, s := range settings {
 		list = append(list, "current_setting('"+s.name+"')")
 	}
 	rows, err := simpleQuery(ctx, conn, "SELECT "+strings.Join(list, ", "))
 	if err != nil {
 		return fmt.Errorf("read the session's settings: %w", err)
 	}
-	for i, s := range sessionSettings {
+	for i, s := range settings {
 		if got := rows.text(0, i); got != s.shown {
 			return &pipeline.Refusal{
 				Code: CodeSettings,

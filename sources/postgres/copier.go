@@ -120,7 +120,7 @@ func (w *copier) row(fields [][]byte) error {
 		w.out = w.source.queue.Get()
 	}
 	sh, b := w.chunk.shape, w.out
-	w.reader.Arena = &b.Bytes
+	w.reader.Arena, w.reader.Invalid = &b.Bytes, w.source.config.InvalidText
 	row := b.Rows.Row(len(fields))
 	for i, f := range fields {
 		var err error

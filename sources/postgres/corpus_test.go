@@ -81,7 +81,7 @@ func corpus() []corpusType {
 		{typ: "polygon", value: points("(%s)", 5)},
 		{typ: "circle", value: circle},
 		{typ: "tsvector", value: tsvector},
-		{typ: "tsquery", value: edges("'a'", "'a' & 'b'", "'a':*A | !'b'", "'a' <2> 'b'", "'it''s'", `'\\'`, "")},
+		{typ: "tsquery", value: edges("'a'", "'a' & 'b'", "'a':*A | !'b'", "'a' <2> 'b'", "'it''s'", `'\\'`)}, // an empty one in an array has no binary form that the server takes
 		{typ: "jsonpath", since: 12, value: edges("$", "$.a[*]", `strict $."x y" ? (@ > 1)`, "$.a.type()", `$[last] ? (@ like_regex "^ü")`)},
 		{typ: "oid", value: edges("0", "1", "4294967295", "2147483648")},
 		{typ: "xid", value: edges("0", "1", "4294967295")},
@@ -145,12 +145,13 @@ func corpus() []corpusType {
 }
 
 // arraysOf adds to each type its array. Two shapes of type share a name here and
-// there; the first alone has one.
+// there; the first alone has one. Those of isn have no binary form, so that a binary stream
+// with arrays of them fails: another test has them.
 func arraysOf(scalars []corpusType) []corpusType {
 	var out []corpusType
 	seen := map[string]bool{}
 	for _, c := range scalars {
-		if seen[c.typ] || strings.HasSuffix(c.typ, "vector") && c.typ != "tsvector" || c.typ == "regdictionary" {
+		if seen[c.typ] || strings.HasSuffix(c.typ, "vector") && c.typ != "tsvector" || c.typ == "regdictionary" || c.needs == "isn" {
 			continue
 		}
 		seen[c.typ] = true
@@ -171,7 +172,7 @@ func arraysOf(scalars []corpusType) []corpusType {
 const corpusTypes = `
 	CREATE TYPE mood AS ENUM ('happy', 'so so', '"quoted"');
 	CREATE DOMAIN amount AS numeric(10,3);
-	CREATE DOMAIN price AS amount CHECK (value <> 17);
+	CREATE DOMAIN price AS amount CHECK (value <> 1234567.5);
 	CREATE DOMAIN tags AS text[];
 	CREATE TYPE addr AS (street text, number int, lines varchar[]);
 	CREATE TYPE person AS (name text, home addr, age interval);

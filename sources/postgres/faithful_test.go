@@ -32,7 +32,7 @@ func TestEveryTypeEveryWay(t *testing.T) {
 	all := map[string]captured{}
 	for _, form := range []string{"binary", "text"} {
 		c := d.config()
-		c.Slot, c.Text = c.Slot+"_"+form, form == "text"
+		c.Slot, c.Text, c.ask = c.Slot+"_"+form, form == "text", form == "binary"
 		r := open(t, c, pipeline.Resume{})
 		all["copied as "+form] = r.capture(d, true)
 		d.touch(types)

@@ -18,6 +18,7 @@ import (
 //	    └─ error ──┴─ refusal ──► ended
 func (s *Source) own(conn *replConn) {
 	err := s.begin(conn)
+	s.form = s.firstForm()
 	for err == nil && s.life.Ended.Err() == nil {
 		err = s.reconnect(s.session(conn))
 		conn = nil
@@ -141,6 +142,9 @@ func (s *Source) holder(conn *replConn, pid int64) string {
 func (s *Source) reconnect(err error) error {
 	if s.life.Ended.Err() != nil {
 		return s.life.Why()
+	}
+	if errors.Is(err, errForm) {
+		return nil
 	}
 	if final(err) {
 		return err

@@ -49,7 +49,7 @@ func TestPlatformMends(t *testing.T) {
 			errors.As(err, &r)
 			fmt.Fprintf(&b, "%s\n%s\n", r.Code, indented(r.Mend))
 		}
-		fmt.Fprintf(&b, "%s\n%s\n", CodeRetention, indented(f.warnings()[0].Mend))
+		fmt.Fprintf(&b, "%s\n%s\n", CodeRetention, indented(f.warnings(&Config{})[0].Mend))
 		fmt.Fprintf(&b, "%s\n%s\n", CodeRight, indented(p.replicate(`"ann"`)))
 		fmt.Fprintf(&b, "%s\n%s\n", CodeAuth, indented(p.letIn("hostssl shop ann 192.0.2.1/32 scram-sha-256")))
 		for _, w := range p.warnings(&Config{Slot: "evert_shop_db"}) {

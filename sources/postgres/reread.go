@@ -28,7 +28,7 @@ func (s *Source) Reread(ctx context.Context, table *schema.Table, row schema.Row
 		if res.Err != nil || len(res.Rows) == 0 {
 			return res.Err
 		}
-		out, err = readText(codecs, res.Rows[0])
+		out, err = s.readText(codecs, res.Rows[0])
 		return err
 	})
 	if err != nil {
@@ -87,8 +87,8 @@ func rereadSQL(table *schema.Table, row schema.Row) (string, [][]byte) {
 	return "SELECT " + quoteList(names) + " FROM " + QuoteTable(table.Schema, table.Name) + " WHERE " + strings.Join(conds, " AND "), args
 }
 
-func readText(codecs []pgvalue.Codec, fields [][]byte) (schema.Row, error) {
-	r := pgvalue.Reader{Arena: new(arena.Bytes)}
+func (s *Source) readText(codecs []pgvalue.Codec, fields [][]byte) (schema.Row, error) {
+	r := pgvalue.Reader{Arena: new(arena.Bytes), Invalid: s.config.InvalidText}
 	row := make(schema.Row, len(fields))
 	for i, f := range fields {
 		if f == nil {

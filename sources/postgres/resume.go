@@ -182,6 +182,9 @@ func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*sha
 		out, err = s.catalog.shapeFromRelation(ctx, m, name, before)
 		return err
 	})
+	if err == nil && out != nil {
+		err = s.reads(out)
+	}
 	if err == nil && out == nil {
 		return nil, s.config.dropped(name)
 	}
@@ -244,9 +247,10 @@ func (s *Source) explain(err error) error {
 		return publicationGone(&s.config)
 	case code == "42704" && strings.Contains(text, "replication slot"):
 		return errors.Join(s.slotRefusals(nil, s.a.at.Native)...)
-	case code == "55000" && (strings.Contains(text, "cannot read from logical replication slot") ||
-		strings.Contains(text, "can no longer")), code == "58P01" && strings.Contains(text, "removed"):
+	case lost(code, text):
 		return s.slotLost(nil)
+	case s.unprintable(err):
+		return errForm
 	}
-	return err
+	return s.faults.add(err, s.a.atLSN, &s.config)
 }

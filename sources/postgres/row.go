@@ -77,7 +77,7 @@ func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schem
 		case pgoutput.Text:
 			row[i], err = a.reader.Text(s.codecs[i], cols[i].Data)
 		case pgoutput.Binary:
-			row[i], err = a.reader.Binary(s.codecs[i], cols[i].Data)
+			row[i], err = a.binary(s, i, cols[i].Data)
 		case pgoutput.Unchanged:
 			row[i] = schema.Unknown()
 		default:
@@ -93,8 +93,23 @@ func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schem
 	return row, nil
 }
 
+// binary reads a value in binary form, by help of the server if need be.
+func (a *assembler) binary(s *shape, col int, b []byte) (schema.Value, error) {
+	if s.codecs[col].HasBinary() {
+		return a.reader.Binary(s.codecs[col], b)
+	}
+	text, err := a.ask(s.columns[col].typ, b)
+	if err != nil {
+		return schema.Value{}, err
+	}
+	return a.reader.Text(s.codecs[col], text)
+}
+
 // valueError names table and column, and never the value.
 func valueError(s *shape, col int, err error) error {
+	if pipeline.CodeOf(err) != "" {
+		return err
+	}
 	r := &pipeline.Refusal{
 		Code: CodeValue, Where: s.table.String(), What: "column " + s.table.Columns[col].Name + " " + s.table.Columns[col].Type.Name + " cannot be read", Err: err,
 		Mend: "exclude the table, and report this with the server's version",

@@ -37,6 +37,9 @@ type Source struct {
 	notices       notices
 	viaRoot       bool
 	stopped       []stop // tables that had stopped where the source goes on, or do so there
+	form          form   // of the stream; owned by the owner goroutine once it runs
+	fellBack      bool   // to form, because the server could not send another
+	faults        faults // of the server's decoding; owned by the owner goroutine
 	passed        oidSet // tables that are not captured, and of which that was told if it is news
 
 	a       *assembler // owned by the owner goroutine once it runs
@@ -172,7 +175,7 @@ func (s *Source) prepare(ctx context.Context, from pipeline.Resume, was state) e
 	if err := errors.Join(s.problems(from, was)...); err != nil {
 		return err
 	}
-	for _, w := range s.facts.warnings() {
+	for _, w := range s.facts.warnings(&s.config) {
 		s.config.Log.Warn(w.What, "code", string(w.Code), "mend", w.Mend)
 	}
 	fresh := isFresh(from)
@@ -201,7 +204,8 @@ func (s *Source) assemble(from pipeline.Resume, was state, found []notice) error
 	if err := sp.open(); err != nil {
 		return err
 	}
-	s.a = &assembler{config: &s.config, database: s.system.database, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp, changed: s.copying.change}
+	s.a = &assembler{config: &s.config, database: s.system.database, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp, changed: s.copying.change, ask: s.ask}
+	s.a.reader.Invalid = s.config.InvalidText
 	for _, sh := range s.shapes {
 		s.a.rels[sh.oid] = &relation{shape: sh}
 	}

@@ -66,13 +66,23 @@ func (s *Source) startStream(ctx context.Context, conn *replConn) (*stream, erro
 	return st, nil
 }
 
-// pluginArgs asks for transactions in progress where the server can send them.
+// pluginArgs asks for transactions in progress where the server can send them, from
+// version 16 on for what lets several be read at the same time, and for the form of
+// values.
 func (s *Source) pluginArgs() []string {
-	names := "publication_names " + quoteOption(QuoteIdent(s.config.Publication))
-	if s.version < 140000 || s.config.NoStreaming {
-		return []string{"proto_version '1'", names}
+	args := []string{"publication_names " + quoteOption(QuoteIdent(s.config.Publication))}
+	switch {
+	case s.version < 140000 || s.config.NoStreaming:
+		args = append(args, "proto_version '1'")
+	case s.version < 160000:
+		args = append(args, "proto_version '2'", "streaming 'on'")
+	default:
+		args = append(args, "proto_version '4'", "streaming 'parallel'")
 	}
-	return []string{"proto_version '2'", "streaming 'on'", names}
+	if s.form != formText {
+		args = append(args, "binary 'true'")
+	}
+	return args
 }
 
 // run reads until the connection ends or something is wrong.

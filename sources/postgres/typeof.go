@@ -14,6 +14,7 @@ const (
 	oidBpchar     = 1042
 	oidVarchar    = 1043
 	oidNumeric    = 1700
+	oidTSQuery    = 3615
 )
 
 // resolve says how values of a type are read. Domains count as what they are

@@ -132,7 +132,7 @@ func (r *Reader) packText(elem Op, word []byte, quoted bool) error {
 // pack reads one element with a reader whose bytes live only until it is packed.
 func (r *Reader) pack(read func(*Reader) (schema.Value, error)) error {
 	r.elems.Reset()
-	v, err := read(&Reader{Arena: &r.elems})
+	v, err := read(&Reader{Arena: &r.elems, Invalid: r.Invalid})
 	if err == nil {
 		r.packed = schema.AppendElement(r.packed, v)
 	}

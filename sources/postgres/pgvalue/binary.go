@@ -14,9 +14,9 @@ var be = binary.BigEndian
 func (r *Reader) Binary(c Codec, b []byte) (schema.Value, error) {
 	switch c.Op {
 	case Text, Enum, XML:
-		return schema.Text(r.Arena.Copy(b)), nil
+		return r.printed(b), nil
 	case JSON:
-		return schema.JSON(r.Arena.Copy(b)), nil
+		return schema.JSON(r.utf8(b)), nil
 	case Bytea:
 		return schema.Bytes(r.Arena.Copy(b)), nil
 	case Numeric:
@@ -43,7 +43,7 @@ func (r *Reader) Binary(c Codec, b []byte) (schema.Value, error) {
 		}
 	case JSONB:
 		if len(b) >= 1 && b[0] == 1 { // the version of the format
-			return schema.JSON(r.Arena.Copy(b[1:])), nil
+			return schema.JSON(r.utf8(b[1:])), nil
 		}
 	default:
 		if v, ok := fixed(c.Op, b); ok {

@@ -7,7 +7,7 @@ import (
 )
 
 // printed is a text value with bytes of its own.
-func (r *Reader) printed(text []byte) schema.Value { return schema.Text(r.Arena.Copy(text)) }
+func (r *Reader) printed(text []byte) schema.Value { return schema.Text(r.utf8(text)) }
 
 // printFixed gives the text of types of fixed width that are carried as the
 // server prints them.

@@ -13,7 +13,8 @@ import (
 
 // A Reader reads values into its Arena. It is not safe for concurrent use.
 type Reader struct {
-	Arena *arena.Bytes // owns the bytes of the values
+	Arena   *arena.Bytes // owns the bytes of the values
+	Invalid Invalid      // what becomes of texts that are not UTF-8
 
 	packed []byte      // an array while it is read
 	word   []byte      // one element of it, without its quotes
@@ -61,7 +62,7 @@ func (r *Reader) Text(c Codec, b []byte) (schema.Value, error) {
 	case UUID:
 		return r.uuid(b)
 	case JSON, JSONB:
-		return schema.JSON(r.Arena.Copy(b)), nil
+		return schema.JSON(r.utf8(b)), nil
 	case Array:
 		return r.array(c, b)
 	case Interval:

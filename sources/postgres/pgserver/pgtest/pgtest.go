@@ -193,7 +193,13 @@ func (s *Shared) giveBack(t testing.TB, name string) {
 // ends, together with its logical slots and connections.
 func Database(t testing.TB, server *pgserver.Server, name string) {
 	t.Helper()
-	if err := server.Exec(t.Context(), "postgres", "CREATE DATABASE "+quote(name)); err != nil {
+	DatabaseAs(t, server, name, "")
+}
+
+// DatabaseAs is Database with options of CREATE DATABASE.
+func DatabaseAs(t testing.TB, server *pgserver.Server, name, options string) {
+	t.Helper()
+	if err := server.Exec(t.Context(), "postgres", "CREATE DATABASE "+quote(name)+" "+options); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
