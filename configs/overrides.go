@@ -50,7 +50,7 @@ func (s *Source) sends(schema, table string) bool {
 // part is more exact than any pattern, and a pattern with more literal text than
 // one with less; among equals the one later in the alphabet wins.
 func (s *Source) For(schema, table string) Override {
-	out := Override{OnTableError: s.OnTableError, OnOversize: s.OnOversize, OnTruncate: s.OnTruncate}
+	out := Override{Arrays: s.Handling.Arrays, OnTableError: s.OnTableError, OnOversize: s.OnOversize, OnTruncate: s.OnTruncate}
 	var hits []TablePattern
 	for p := range s.Overrides {
 		if p.Match(schema, table) {
@@ -75,6 +75,7 @@ func (out *Override) over(o *Override) {
 	out.Topic.Config = merged(out.Topic.Config, o.Topic.Config)
 	out.Topic.Partitions = cmp.Or(o.Topic.Partitions, out.Topic.Partitions)
 	out.Topic.Cleanup = cmp.Or(o.Topic.Cleanup, out.Topic.Cleanup)
+	out.Arrays = cmp.Or(o.Arrays, out.Arrays)
 	out.OnTableError = cmp.Or(o.OnTableError, out.OnTableError)
 	out.OnOversize = cmp.Or(o.OnOversize, out.OnOversize)
 	out.OnTruncate = cmp.Or(o.OnTruncate, out.OnTruncate)

@@ -71,6 +71,8 @@ type Source struct {
 	// The longest pause between two attempts to reconnect; the first ones are short.
 	ReconnectMax time.Duration `yaml:"reconnect_max" default:"30s" min:"100ms" max:"1h"`
 
+	// How the values of some types are written, by the names of Debezium's settings. The defaults lose nothing.
+	Handling Handling `yaml:"handling"`
 	// What differs for some tables, by table name or pattern. Several may match one table: the more exact one wins, field by field.
 	Overrides map[TablePattern]*Override `yaml:"overrides"`
 	// What changes have to pass before they are written, step by step.
@@ -139,6 +141,22 @@ type Snapshot struct {
 	ChunksAbove Size `yaml:"chunks_above" default:"1GiB" min:"1B" max:"1024TiB"`
 }
 
+// Handling says how the values of some types are written.
+type Handling struct {
+	// decimal.handling.mode: precise as a decimal of any size, string as text, double as a rounded number.
+	Decimal string `yaml:"decimal" enum:"precise,string,double" default:"precise"`
+	// interval.handling.mode: string as ISO 8601 with months, days and microseconds, numeric as microseconds, in which months and days are lost.
+	Interval string `yaml:"interval" enum:"string,numeric" default:"string"`
+	// hstore.handling.mode, in Debezium's envelope: json as an object, map as a map of Avro.
+	HStore string `yaml:"hstore" enum:"json,map" default:"json"`
+	// binary.handling.mode: bytes, or text of this encoding.
+	Binary string `yaml:"binary" enum:"bytes,base64,base64-url-safe,hex" default:"bytes"`
+	// time.precision.mode, in Debezium's envelope, of types without a zone: adaptive as coarse as the type allows; nanoseconds hold the years 1677 to 2262.
+	Time string `yaml:"time" enum:"adaptive,adaptive_time_microseconds,microseconds,nanoseconds" default:"adaptive"`
+	// Of Postgres: array as arrays of one dimension that begin at 1, and a table with others stops; text as the server prints them, with any dimensions and bounds.
+	Arrays string `yaml:"arrays" enum:"array,text" default:"array"`
+}
+
 // An Override is what differs for some tables of a source.
 type Override struct {
 	// The columns that key the topic, instead of the primary key.
@@ -147,6 +165,8 @@ type Override struct {
 	Columns map[string]*Column `yaml:"columns" keys:"column"`
 	// The table's topic.
 	Topic Topic `yaml:"topic"`
+	// As handling.arrays of the source.
+	Arrays string `yaml:"arrays" enum:"array,text"`
 	// As for the source.
 	OnTableError string `yaml:"on_table_error" enum:"stop_table,resnapshot"`
 	// As for the source.

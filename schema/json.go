@@ -23,7 +23,7 @@ func (t *Type) AppendJSON(dst []byte, v Value) []byte {
 		dst[start], dst[len(dst)-1] = '"', '"'
 		return dst
 	}
-	return appendString(dst[:start], string(text))
+	return AppendJSONString(dst[:start], string(text))
 }
 
 // AppendJSON appends row as an object by column name. Columns that are unknown
@@ -42,7 +42,7 @@ func (t *Table) AppendJSON(dst []byte, row Row) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = append(appendString(dst, t.Columns[i].Name), ':')
+		dst = append(AppendJSONString(dst, t.Columns[i].Name), ':')
 		dst = t.Columns[i].Type.AppendJSON(dst, v)
 	}
 	return append(dst, '}')
@@ -84,8 +84,8 @@ func plain(text []byte) bool {
 	return true
 }
 
-// appendString writes a JSON string. Bytes that are not UTF-8 become U+FFFD.
-func appendString(dst []byte, s string) []byte {
+// AppendJSONString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+func AppendJSONString(dst []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for _, r := range s {

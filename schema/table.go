@@ -46,6 +46,7 @@ type Type struct {
 	Labels    []string // enums, in their order; the values are text
 	Elem      *Type    // arrays
 	Opaque    bool     // a type that Evert carries as the text its source prints
+	Form      Form     // of an opaque type: what that text is; of bytes read from a topic: how they lay there
 }
 
 // String is the table's name as it is written in configuration: schema.table,

@@ -257,7 +257,7 @@ func (c *capturing) sink(reread func(context.Context, *pipeline.Change) (schema.
 	s := c.daemon.config.Sources[c.name]
 	return capture.Config{
 		Deployment: c.daemon.config.Name, Source: c.name, Connector: c.kind.names, Prefix: s.TopicPrefix, Version: c.daemon.build.Version,
-		Log: c.daemon.topics, Registry: c.daemon.registry, Envelope: envelope(s.Envelope), Canonical: s.Partitioner == configs.PartitionerCanonical,
+		Log: c.daemon.topics, Registry: c.daemon.registry, Envelope: envelope(s.Envelope), Handling: handling(s.Handling), Canonical: s.Partitioner == configs.PartitionerCanonical,
 		Topic: c.topic, Holding: c.daemon.topics.holding, Reread: reread,
 		RecordBytes: int(c.daemon.config.Limits.RecordBytes), ValueBytes: int(c.daemon.config.Limits.ValueBytes),
 		Events: capture.Events{
@@ -277,6 +277,19 @@ func (c *capturing) sink(reread func(context.Context, *pipeline.Change) (schema.
 				c.log.Info("committed a part of a large transaction", "position", at.At.String(), "rows", at.Rows, "part", part)
 			},
 		},
+	}
+}
+
+// handling gives a source's settings in the words of the codec.
+func handling(h configs.Handling) avro.Handling {
+	return avro.Handling{
+		Decimal:  map[string]avro.Decimal{"double": avro.DecimalDouble, "string": avro.DecimalString}[h.Decimal],
+		Interval: map[string]avro.Interval{"numeric": avro.IntervalNumeric}[h.Interval],
+		HStore:   map[string]avro.HStore{"map": avro.HStoreMap}[h.HStore],
+		Binary:   map[string]avro.Binary{"base64": avro.Base64, "base64-url-safe": avro.Base64URL, "hex": avro.BinaryHex}[h.Binary],
+		Time: map[string]avro.Time{
+			"adaptive_time_microseconds": avro.AdaptiveMicroseconds, "microseconds": avro.Microseconds, "nanoseconds": avro.Nanoseconds,
+		}[h.Time],
 	}
 }
 

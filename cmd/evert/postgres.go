@@ -50,6 +50,7 @@ func (d *postgresDatabase) settings() postgres.Config {
 			return configs.Captures(d.pg.Tables, d.pg.ExcludeTables, schema, table)
 		},
 		Keys:            func(schema, table string) []string { return d.source().For(schema, table).Key },
+		TextArrays:      func(schema, table string) bool { return d.source().For(schema, table).Arrays == "text" },
 		InvalidText:     map[string]pgvalue.Invalid{"latin1": pgvalue.Latin1, "replace": pgvalue.Replace}[d.pg.InvalidText],
 		SnapshotWorkers: d.pg.Snapshot.Workers,
 		MaxRate:         int64(d.pg.Snapshot.MaxRate),

@@ -96,7 +96,7 @@ func subjectsOfSource(ctx context.Context, c *configs.Config, name string) (all 
 	source := c.Sources[name]
 	for _, t := range tables {
 		topic := log.TableTopic(source.TopicPrefix, t.Schema, t.Name)
-		codec, err := avro.Compile(t, avro.Options{Topic: topic, Envelope: envelope(source.Envelope), Connector: kind.names,
+		codec, err := avro.Compile(t, avro.Options{Topic: topic, Envelope: envelope(source.Envelope), Handling: handling(source.Handling), Connector: kind.names,
 			Version: thisBuild().Version, Name: source.TopicPrefix, Database: t.Database})
 		if err != nil {
 			return nil, fmt.Errorf("table %s: %w", t, err)

@@ -22,6 +22,7 @@ type Config struct {
 	Log         log.Log
 	Registry    registry.Registry
 	Envelope    avro.Envelope
+	Handling    avro.Handling
 	Canonical   bool                                                        // partition by key bytes without the schema id
 	Topic       func(t *schema.Table) Topic                                 // per table; nil: all defaults
 	Reread      func(context.Context, *pipeline.Change) (schema.Row, error) // the row of this change, as it is now; may be nil

@@ -90,7 +90,7 @@ func (s *Sink) collision(topic string, a, b *schema.Table) error {
 // register compiles the codec and gets the schema ids.
 func (s *Sink) register(ctx context.Context, tab *table) (err error) {
 	tab.codec, err = avro.Compile(tab.Table, avro.Options{
-		Topic: tab.topic, Envelope: s.Envelope, Connector: s.Connector, Version: s.Version, Name: s.Prefix, Database: tab.Database,
+		Topic: tab.topic, Envelope: s.Envelope, Handling: s.Handling, Connector: s.Connector, Version: s.Version, Name: s.Prefix, Database: tab.Database,
 	})
 	if err != nil {
 		return err

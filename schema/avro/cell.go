@@ -30,6 +30,22 @@ const (
 	opUUID            // string: canonical form
 	opSpan            // string: ISO 8601 interval
 	opArray
+	opDecimalDouble // double
+	opDecimalString // string
+	opMicroDuration // long: an interval, a month as 30.4375 days
+	opHex           // string: bytes
+	opBase64        // string: bytes
+	opBase64URL     // string: bytes
+
+	// Texts that are written as what they stand for.
+	opBit       // boolean
+	opBits      // bytes, scale says how many bits
+	opNumber    // long
+	opMoney     // as elem
+	opZonedTime // string: ISO 8601
+	opHStore    // string: JSON
+	opHStoreMap // map
+	opPoint     // record: x, y, wkb, srid
 )
 
 // A cell says how the values of one column, or the elements of an array, lie in
@@ -41,7 +57,7 @@ type cell struct {
 	scale int   // decimals: digits behind the point; zoned timestamps: fractional digits
 	low   int64 // timestamps: how -infinity is written
 	high  int64 // and infinity
-	elem  *cell // arrays
+	elem  *cell // arrays, money
 }
 
 // notNull marks a cell that is no union.

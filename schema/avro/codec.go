@@ -21,6 +21,7 @@ type Options struct {
 	Topic     string   // the record's topic; the namespaces of the schemas derive from it
 	Envelope  Envelope // Debezium by default
 	Connector string   // source.connector: postgresql, the default, mysql or mariadb
+	Handling  Handling // how the values of some types are written
 	Version   string   // source.version: Evert's own
 	Name      string   // source.name: the topic prefix
 	Database  string   // source.db

@@ -69,8 +69,10 @@ func (c *cell) readRich(r *reader, a *Arena) schema.Value {
 		return readDecimal(r, a, r.bytes(), c.scale, "NaN")
 	case opVariableDecimal:
 		return readVariableDecimal(r, a)
+	case opArray:
+		return c.readArray(r, a)
 	}
-	return c.readArray(r, a)
+	return c.readHandled(r, a)
 }
 
 func readDouble(r *reader) float64 {

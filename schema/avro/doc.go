@@ -45,6 +45,9 @@
 //	interval               string, io.debezium.time.Interval    string
 //	T[], one dimension     array of optional T                  array of optional T
 //
+// TYPES.md has all of Postgres's, one line each; a test writes it. Handling changes
+// some of them, as Debezium's settings of the same names do.
+//
 // # Where Debezium and Avro have nothing
 //
 // Ours is lossless, and what a foreign reader does not know makes it fail

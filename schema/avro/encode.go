@@ -60,8 +60,10 @@ func (c *cell) appendRich(dst []byte, v *schema.Value) ([]byte, error) {
 		return appendSpan(dst, v)
 	case opArray:
 		return c.appendArray(dst, v)
+	case opStampNanos, opTimeNanos:
+		return c.appendNanos(dst, v.Int())
 	}
-	return dst, errRange // nanoseconds are only read
+	return c.appendHandled(dst, v)
 }
 
 // mismatch tells why a value cannot stand in c.

@@ -33,7 +33,16 @@ func cellOf(s hamba.Schema) (cell, schema.Type, error) {
 			t := schema.Type{Kind: schema.KindDecimal, Name: "numeric", Precision: -1, Scale: -1}
 			return plainCell(opVariableDecimal, t.Kind), t, nil
 		}
+		if s.FullName() == "io.debezium.data.geometry.Point" && pointShape(s) {
+			return typed(plainCell(opPoint, schema.KindText), schema.Type{Name: "point", Opaque: true, Form: schema.FormPoint})
+		}
 		return cell{}, schema.Type{}, fmt.Errorf("record %s is not a value that Evert reads", s.FullName())
+	case *hamba.MapSchema:
+		if u, ok := deref(s.Values()).(*hamba.UnionSchema); ok {
+			if inner, null, ok := nullable(u); ok && null == 0 && inner.Type() == hamba.String {
+				return typed(plainCell(opHStoreMap, schema.KindText), schema.Type{Name: "hstore", Opaque: true, Form: schema.FormHStore})
+			}
+		}
 	case *hamba.ArraySchema:
 		return arrayCell(s)
 	}
@@ -59,6 +68,22 @@ func deref(s hamba.Schema) hamba.Schema {
 		return ref.Schema()
 	}
 	return s
+}
+
+func pointShape(s *hamba.RecordSchema) bool {
+	f := s.Fields()
+	return len(f) == 4 && f[0].Type().Type() == hamba.Double && f[1].Type().Type() == hamba.Double &&
+		optionalOf(f[2], hamba.Bytes) && optionalOf(f[3], hamba.Int)
+}
+
+// optionalOf reports whether a field is a union of null and then a type.
+func optionalOf(f *hamba.Field, t hamba.Type) bool {
+	u, ok := deref(f.Type()).(*hamba.UnionSchema)
+	if !ok {
+		return false
+	}
+	inner, null, ok := nullable(u)
+	return ok && null == 0 && inner.Type() == t
 }
 
 func variableShape(s *hamba.RecordSchema) bool {
@@ -138,6 +163,8 @@ func longCell(name string) (cell, schema.Type, error) {
 	zoned := schema.Type{Name: "timestamp with time zone", Precision: 6, Zoned: true}
 	clock := schema.Type{Name: "time without time zone", Precision: 6}
 	switch name {
+	case "io.debezium.time.MicroDuration":
+		return typed(plainCell(opMicroDuration, schema.KindInterval), schema.Type{Name: "interval"})
 	case "io.debezium.time.MicroTime", "time-micros":
 		return typed(plainCell(opTimeMicros, schema.KindTime), clock)
 	case "io.debezium.time.NanoTime":
@@ -166,6 +193,8 @@ func stringCell(s *hamba.PrimitiveSchema, name string) (cell, schema.Type, error
 		c := plainCell(opZoned, schema.KindTimestamp)
 		c.scale = 6
 		return typed(c, schema.Type{Name: "timestamp with time zone", Precision: 6, Zoned: true})
+	case "io.debezium.time.ZonedTime":
+		return typed(plainCell(opZonedTime, schema.KindText), schema.Type{Name: "time with time zone", Opaque: true, Form: schema.FormTimeTZ})
 	case "io.debezium.data.Uuid", "uuid":
 		return typed(plainCell(opUUID, schema.KindUUID), schema.Type{Name: "uuid"})
 	case "io.debezium.time.Interval":

@@ -188,10 +188,22 @@ func fieldColumn(f *hamba.Field) (cell, schema.Column, error) {
 	return c, column, nil
 }
 
+// encodedBytes says how byte strings lie in a text.
+var encodedBytes = map[Binary]op{BinaryHex: opHex, Base64: opBase64, Base64URL: opBase64URL}
+
 // adopt makes a cell that was guessed from the Avro type the cell of t. They
 // agree on all but what Avro has no word for.
 func (c *cell) adopt(t *schema.Type) error {
 	switch {
+	case t.Form != "" && t.Kind == schema.KindText && c.adoptForm(t):
+	case c.op == opString && t.Kind == schema.KindDecimal:
+		c.op, c.kind = opDecimalString, t.Kind
+	case c.op == opDouble && t.Kind == schema.KindDecimal:
+		c.op, c.kind = opDecimalDouble, t.Kind
+	case c.op == opLong && t.Kind == schema.KindInterval:
+		c.op, c.kind = opMicroDuration, t.Kind
+	case c.op == opString && t.Kind == schema.KindBytes && encodedBytes[Binary(t.Form)] != 0:
+		c.op, c.kind = encodedBytes[Binary(t.Form)], t.Kind
 	case c.op == opString && (t.Kind == schema.KindText || t.Kind == schema.KindJSON):
 		c.kind = t.Kind
 	case c.op == opString && t.Kind == schema.KindInterval:

@@ -44,6 +44,7 @@ type typeProps struct {
 	Binary    bool       `json:"binary,omitempty"`
 	Labels    []string   `json:"labels,omitempty"`
 	Opaque    bool       `json:"opaque,omitempty"`
+	Form      string     `json:"form,omitempty"`
 	Elem      *elemProps `json:"elem,omitempty"`
 }
 
@@ -60,8 +61,8 @@ type collationProps struct {
 }
 
 // propsOf gives the properties of a column as JSON.
-func propsOf(c *schema.Column, field string) string {
-	p := columnProps{typeProps: typePropsOf(&c.Type)}
+func (d *dialect) propsOf(c *schema.Column, field string) string {
+	p := columnProps{typeProps: d.typePropsOf(&c.Type)}
 	if field != c.Name {
 		p.Name = c.Name
 	}
@@ -72,13 +73,16 @@ func propsOf(c *schema.Column, field string) string {
 	return encoded(p)
 }
 
-func typePropsOf(t *schema.Type) typeProps {
+func (d *dialect) typePropsOf(t *schema.Type) typeProps {
 	p := typeProps{
 		Kind: t.Kind.String(), Bits: t.Bits, Precision: t.Precision, Scale: t.Scale,
-		Zoned: t.Zoned, Binary: t.Binary, Labels: t.Labels, Opaque: t.Opaque,
+		Zoned: t.Zoned, Binary: t.Binary, Labels: t.Labels, Opaque: t.Opaque, Form: string(t.Form),
+	}
+	if t.Kind == schema.KindBytes {
+		p.Form = string(d.handling.Binary)
 	}
 	if t.Elem != nil {
-		p.Elem = &elemProps{Type: t.Elem.Name, typeProps: typePropsOf(t.Elem)}
+		p.Elem = &elemProps{Type: t.Elem.Name, typeProps: d.typePropsOf(t.Elem)}
 	}
 	return p
 }
@@ -104,7 +108,7 @@ func (p *typeProps) typ(name string) (schema.Type, error) {
 	}
 	t := schema.Type{
 		Kind: kind, Name: name, Bits: p.Bits, Precision: p.Precision, Scale: p.Scale,
-		Zoned: p.Zoned, Binary: p.Binary, Labels: p.Labels, Opaque: p.Opaque,
+		Zoned: p.Zoned, Binary: p.Binary, Labels: p.Labels, Opaque: p.Opaque, Form: schema.Form(p.Form),
 	}
 	if p.Elem == nil {
 		return t, nil

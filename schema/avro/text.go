@@ -9,7 +9,7 @@ import (
 
 // keyText gives the schema of t's keys and the cells of its fields.
 func keyText(t *schema.Table, o *Options, names []string) (string, []cell, error) {
-	return (&dialect{envelope: o.Envelope, key: true}).keyText(t, o, names)
+	return (&dialect{envelope: o.Envelope, handling: o.Handling, key: true}).keyText(t, o, names)
 }
 
 func (d *dialect) keyText(t *schema.Table, o *Options, names []string) (string, []cell, error) {
@@ -25,7 +25,7 @@ func (d *dialect) keyText(t *schema.Table, o *Options, names []string) (string, 
 
 // rowText gives the record of t's rows and the cells of its fields.
 func rowText(t *schema.Table, o *Options, names []string) (string, []cell, error) {
-	return (&dialect{envelope: o.Envelope}).rowText(t, o, names)
+	return (&dialect{envelope: o.Envelope, handling: o.Handling}).rowText(t, o, names)
 }
 
 func (d *dialect) rowText(t *schema.Table, o *Options, names []string) (string, []cell, error) {
@@ -52,7 +52,7 @@ func (d *dialect) field(c *schema.Column, name string) (string, cell, error) {
 		text, extra = `["null",`+text+`]`, `,"default":null`
 	}
 	if !d.key {
-		extra += fmt.Sprintf(`,%q:%s,%q:%s`, propType, quoted(c.Type.Name), propColumn, propsOf(c, name))
+		extra += fmt.Sprintf(`,%q:%s,%q:%s`, propType, quoted(c.Type.Name), propColumn, d.propsOf(c, name))
 	}
 	return fmt.Sprintf(`{"name":%q,"type":%s%s}`, name, text, extra), cell, nil
 }

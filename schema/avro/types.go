@@ -15,7 +15,8 @@ import (
 type dialect struct {
 	envelope Envelope
 	key      bool // a key's schema never changes: leave out what an ALTER may change without changing a value
-	spelled  bool // VariableScaleDecimal was spelled out
+	handling Handling
+	spelled  map[string]bool // the named types that were spelled out
 }
 
 // typ gives the Avro type of t.
@@ -32,10 +33,15 @@ func (d *dialect) typ(t *schema.Type) (string, cell, error) {
 		return `"double"`, plainCell(opDouble, t.Kind), nil
 	case schema.KindDecimal:
 		return d.decimal(t)
-	case schema.KindText, schema.KindJSON:
+	case schema.KindText:
+		if text, c, ok := d.form(t); ok {
+			return text, c, nil
+		}
+		return d.text(t), plainCell(opString, t.Kind), nil
+	case schema.KindJSON:
 		return d.text(t), plainCell(opString, t.Kind), nil
 	case schema.KindBytes:
-		return `"bytes"`, plainCell(opBytes, t.Kind), nil
+		return d.bytes(t)
 	case schema.KindDate:
 		return d.named("int", "io.debezium.time.Date", "date"), plainCell(opDate, t.Kind), nil
 	case schema.KindTime:
@@ -45,6 +51,9 @@ func (d *dialect) typ(t *schema.Type) (string, cell, error) {
 	case schema.KindUUID:
 		return d.named("string", "io.debezium.data.Uuid", "uuid"), plainCell(opUUID, t.Kind), nil
 	case schema.KindInterval:
+		if d.handling.Interval == IntervalNumeric {
+			return d.named("long", "io.debezium.time.MicroDuration", ""), plainCell(opMicroDuration, t.Kind), nil
+		}
 		return d.named("string", "io.debezium.time.Interval", ""), plainCell(opSpan, t.Kind), nil
 	case schema.KindArray:
 		return d.array(t)
@@ -91,6 +100,12 @@ func (d *dialect) text(t *schema.Type) string {
 // logical type is left out where Avro does not allow it: a negative scale, or
 // one above the precision.
 func (d *dialect) decimal(t *schema.Type) (string, cell, error) {
+	switch d.handling.Decimal {
+	case DecimalDouble:
+		return `"double"`, plainCell(opDecimalDouble, t.Kind), nil
+	case DecimalString:
+		return `"string"`, plainCell(opDecimalString, t.Kind), nil
+	}
 	if t.Precision <= 0 {
 		return d.variableDecimal(), plainCell(opVariableDecimal, t.Kind), nil
 	}
@@ -110,17 +125,24 @@ func (d *dialect) decimal(t *schema.Type) (string, cell, error) {
 }
 
 func (d *dialect) variableDecimal() string {
-	if d.spelled {
-		return `"io.debezium.data.VariableScaleDecimal"`
+	return d.spell("io.debezium.data.VariableScaleDecimal", `{"type":"record","name":"VariableScaleDecimal","namespace":"io.debezium.data",`+
+		`"fields":[{"name":"scale","type":"int"},{"name":"value","type":"bytes"}],`+
+		`"connect.doc":"Variable scaled decimal","connect.version":1,"connect.name":"io.debezium.data.VariableScaleDecimal"}`)
+}
+
+// bytes gives byte strings, as text where that is asked for.
+func (d *dialect) bytes(t *schema.Type) (string, cell, error) {
+	if o, ok := encodedBytes[d.handling.Binary]; ok {
+		return `"string"`, plainCell(o, t.Kind), nil
 	}
-	d.spelled = true
-	return `{"type":"record","name":"VariableScaleDecimal","namespace":"io.debezium.data",` +
-		`"fields":[{"name":"scale","type":"int"},{"name":"value","type":"bytes"}],` +
-		`"connect.doc":"Variable scaled decimal","connect.version":1,"connect.name":"io.debezium.data.VariableScaleDecimal"}`
+	return `"bytes"`, plainCell(opBytes, t.Kind), nil
 }
 
 func (d *dialect) time(t *schema.Type) (string, cell, error) {
-	if d.envelope == Debezium && t.Precision >= 0 && t.Precision <= 3 {
+	if d.envelope == Debezium && d.handling.Time == Nanoseconds {
+		return d.named("long", "io.debezium.time.NanoTime", ""), plainCell(opTimeNanos, t.Kind), nil
+	}
+	if d.envelope == Debezium && d.handling.Time == Adaptive && t.Precision >= 0 && t.Precision <= 3 {
 		return d.named("int", "io.debezium.time.Time", ""), plainCell(opTimeMillis, t.Kind), nil
 	}
 	return d.named("long", "io.debezium.time.MicroTime", "time-micros"), plainCell(opTimeMicros, t.Kind), nil
@@ -138,7 +160,9 @@ func (d *dialect) timestamp(t *schema.Type) (string, cell, error) {
 			c.scale = 6
 		}
 		return d.named("string", "io.debezium.time.ZonedTimestamp", ""), c, nil
-	case t.Precision >= 0 && t.Precision <= 3:
+	case d.handling.Time == Nanoseconds:
+		return d.named("long", "io.debezium.time.NanoTimestamp", ""), nativeStamp(opStampNanos), nil
+	case d.handling.Time != Microseconds && t.Precision >= 0 && t.Precision <= 3:
 		return d.named("long", "io.debezium.time.Timestamp", ""), stamp(opStampMillis), nil
 	}
 	return d.named("long", "io.debezium.time.MicroTimestamp", ""), stamp(opStampMicros), nil

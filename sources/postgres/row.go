@@ -116,7 +116,7 @@ func valueError(s *shape, col int, err error) error {
 	}
 	if errors.As(err, new(pgvalue.ShapeError)) {
 		r.Code, r.What = CodeArrayShape, "column "+s.table.Columns[col].Name+" holds a value that is not kept"
-		r.Mend = "exclude the table, or store arrays of one dimension that begin at 1"
+		r.Mend = "overrides: {" + s.table.String() + ": {arrays: text}} # below the source\nor store arrays of one dimension that begin at 1"
 	}
 	return r
 }

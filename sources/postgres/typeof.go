@@ -39,6 +39,7 @@ func (ts types) resolve(oid uint32, typmod int32) (pgvalue.Codec, schema.Type) {
 	typ := c.Type()
 	typ.Labels = t.labels
 	setPrecision(&typ, c.Op, typmod)
+	setForm(&typ, t, typmod)
 	return c, typ
 }
 
@@ -84,6 +85,25 @@ func (ts types) resolveArray(t *typeInfo, typmod int32) (pgvalue.Codec, schema.T
 	typ := c.Type()
 	typ.Elem = &elemType
 	return c, typ
+}
+
+// setForm says what the text of a type is.
+func setForm(typ *schema.Type, t *typeInfo, typmod int32) {
+	switch typ.Form = builtinForms[t.oid]; {
+	case t.oid == oidBit && typmod > 0:
+		typ.Form, typ.Precision = schema.FormBit, int(typmod)
+	case t.kind != "b":
+	case t.name == "hstore":
+		typ.Form = schema.FormHStore
+	case t.name == "ltree":
+		typ.Form = schema.FormLTree
+	}
+}
+
+const oidBit = 1560
+
+var builtinForms = map[uint32]schema.Form{
+	26: schema.FormOID, 142: schema.FormXML, 600: schema.FormPoint, 790: schema.FormMoney, 1266: schema.FormTimeTZ, 3614: schema.FormTSVector,
 }
 
 // setPrecision reads the type modifier as the type's own typmodout does.
