@@ -2,6 +2,7 @@ package opensearch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
@@ -88,8 +90,10 @@ func (a *Auditor) Contents(ctx context.Context, emit func(id, form []byte) error
 	if err := a.c.refresh(ctx, a.o.Index); err != nil {
 		return err
 	}
-	path := "/" + url.PathEscape(a.o.Index) + "/_search?scroll=" + auditKeep
+	path := "/" + url.PathEscape(a.o.Index) + "/_search?allow_partial_search_results=false&scroll=" + auditKeep
 	body := []byte(`{"size":` + strconv.Itoa(auditPage) + `,"sort":["_doc"],"query":{"match_all":{}}}`)
+	var scroll string
+	defer func() { a.endScroll(ctx, scroll) }()
 	for {
 		p := page{emit: func(id string, source []byte) error {
 			form, err := a.formOf(source)
@@ -98,17 +102,31 @@ func (a *Auditor) Contents(ctx context.Context, emit func(id, form []byte) error
 			}
 			return emit([]byte(id), form)
 		}}
-		if err := a.stream(ctx, path, body, &p); err != nil {
+		err := a.stream(ctx, path, body, &p)
+		scroll = cmp.Or(p.scroll, scroll)
+		if err == nil && p.partial {
+			err = a.o.refuse(codeAnswer, "some shards did not answer, so that documents would seem to be missing", "see GET _cluster/health; then compare again")
+		}
+		if err != nil || p.hits == 0 {
 			return err
 		}
 		path = "/_search/scroll"
-		body, _ = json.Marshal(map[string]string{"scroll": auditKeep, "scroll_id": p.scroll})
-		if p.hits == 0 {
-			_, _ = a.c.send(ctx, http.MethodDelete, path, asJSON, fmt.Appendf(nil, `{"scroll_id":%q}`, p.scroll)) // it ends by itself, too
-			return nil
-		}
+		body, _ = json.Marshal(map[string]string{"scroll": auditKeep, "scroll_id": scroll})
 	}
 }
+
+// endScroll frees what the cluster keeps for the reading. It ends by itself, too.
+func (a *Auditor) endScroll(ctx context.Context, scroll string) {
+	if scroll == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scrollEnd)
+	defer cancel()
+	_, _ = a.c.send(ctx, http.MethodDelete, "/_search/scroll", asJSON, fmt.Appendf(nil, `{"scroll_id":%q}`, scroll))
+}
+
+// scrollEnd is how long the end of a reading may take.
+const scrollEnd = 5 * time.Second
 
 // stream reads one answer without holding it: documents can be large.
 func (a *Auditor) stream(ctx context.Context, path string, body []byte, p *page) error {
@@ -129,9 +147,10 @@ func (a *Auditor) stream(ctx context.Context, path string, body []byte, p *page)
 
 // A page is one answer with documents.
 type page struct {
-	scroll string
-	hits   int
-	emit   func(id string, source []byte) error
+	scroll  string
+	hits    int
+	partial bool // some shards did not answer, or the search ran out of time
+	emit    func(id string, source []byte) error
 }
 
 // read goes through an answer: {"_scroll_id": …, "hits": {"hits": [{"_id", "_source"}, …]}, …}.
@@ -141,6 +160,16 @@ func (p *page) read(from io.Reader) error {
 		switch name {
 		case "_scroll_id":
 			return d.Decode(&p.scroll)
+		case "timed_out":
+			var late bool
+			err := d.Decode(&late)
+			p.partial = p.partial || late
+			return err
+		case "_shards":
+			var shards struct{ Failed int }
+			err := d.Decode(&shards)
+			p.partial = p.partial || shards.Failed > 0
+			return err
 		case "hits":
 			return members(d, func(name string) error {
 				if name == "hits" {

@@ -66,6 +66,19 @@ func (b *bulk) add(id []byte, place deliver.Place, version int64, gone bool) {
 	b.live++
 }
 
+// removal adds a delete of the document of an operation, with its version. It is
+// not among those that count.
+func (b *bulk) removal(of *op) *op {
+	o := &op{start: len(b.lines), version: of.version, partition: of.partition, offset: of.offset, delete: true}
+	b.lines = append(b.lines, `{"delete":{"_id":`...)
+	o.idStart = len(b.lines)
+	b.lines = append(b.lines, b.lines[of.idStart:of.idEnd]...)
+	o.idEnd = len(b.lines)
+	b.lines = fmt.Appendf(b.lines, `,"version":%d,"version_type":"external"}}`+"\n", o.version)
+	o.end = len(b.lines)
+	return o
+}
+
 func (b *bulk) outdate(o *op) {
 	hash := maphash.Bytes(b.seed, b.lines[o.idStart:o.idEnd])
 	if at, ok := b.newest[hash]; ok {

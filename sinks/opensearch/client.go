@@ -76,13 +76,16 @@ type failure struct {
 }
 
 // kind is the type of the failure that an answer tells of; "" if it tells none.
-func (a *answer) kind() string {
+func (a *answer) kind() string { return a.failure().Type }
+
+// failure is what an answer tells of; an empty one if it tells none.
+func (a *answer) failure() *failure {
 	var told struct{ Error json.RawMessage }
 	var f failure
 	if json.Unmarshal(a.body, &told) != nil || json.Unmarshal(told.Error, &f) != nil {
-		return ""
+		return &failure{}
 	}
-	return f.Type
+	return &f
 }
 
 const (

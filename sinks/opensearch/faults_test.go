@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strconv"
@@ -597,5 +598,106 @@ func TestRedirect(t *testing.T) {
 	_, err := target.Open(t.Context())
 	if pipeline.CodeOf(err) != "OPENSEARCH_REFUSED" || asked || strings.Contains(err.Error(), "secret") {
 		t.Errorf("asked elsewhere: %v; %v", asked, err)
+	}
+}
+
+// TestRejectedRowLeavesNothing: S01 a document whose newer row the mapping does not
+// take is not there any more: it would say what no row says. A replay, and a later row
+// that is taken, come to the same.
+func TestRejectedRowLeavesNothing(t *testing.T) {
+	s, o, _ := scripted(t)
+	letters := &kept{}
+	o.Rejects, o.Requests = letters, 1
+	topic := []record{{id: 1, v: "a"}, {id: 2, v: "b"}, {id: 1, v: "bad"}, {id: 3, v: "c"}}
+	bad := false
+	s.Script(func(q faultserver.Request) faultserver.Fault {
+		return faultserver.Fault{Item: func(int) int { return map[bool]int{true: 400}[bad] }}
+	})
+	target := opensearch.New(o)
+	defer target.Close()
+	if _, err := target.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	deliver := func(from, to int) {
+		t.Helper()
+		if err := target.Write(t.Context(), batchOf(topic, from, to)); err != nil {
+			t.Fatal(err)
+		}
+		if err := target.Commit(t.Context(), place(to, true)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver(0, 2)
+	for range 2 {
+		bad = true
+		deliver(2, 3)
+		bad = false
+		deliver(3, 4)
+		if diff := cmp.Diff(map[string]string{"2": `{"id":2,"v":"b"}`, "3": `{"id":3,"v":"c"}`}, s.Documents("items")); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if got := letters.offsets(); !slices.Equal(got, []int64{2, 2}) {
+		t.Errorf("rejected: %v", got)
+	}
+	topic = append(topic, record{id: 1, v: "good"})
+	deliver(4, 5)
+	if got := s.Documents("items")["1"]; got != `{"id":1,"v":"good"}` {
+		t.Errorf("the next row of the key is %s", got)
+	}
+}
+
+// TestRequestIsRefused: S01 a request of one row that is refused for what is not about
+// the row stops the sink, and the row is no dead letter.
+func TestRequestIsRefused(t *testing.T) {
+	s, o, _ := scripted(t)
+	letters := &kept{}
+	o.Rejects = letters
+	s.Script(func(q faultserver.Request) faultserver.Fault {
+		return faultserver.Fault{Status: map[bool]int{true: http.StatusBadRequest}[q.Bulk]}
+	})
+	err := carry(t, opensearch.New(o), []record{{id: 1, v: "a"}}, func() int { return 1 })
+	if pipeline.CodeOf(err) != "OPENSEARCH_REFUSED" || len(letters.all) > 0 {
+		t.Errorf("it ended with %v, and %d letters", err, len(letters.all))
+	}
+}
+
+// TestPartialSearch: S14 what some shards do not answer is not taken for missing, and
+// what the cluster keeps for a comparison is freed however that ends.
+func TestPartialSearch(t *testing.T) {
+	for name, page := range map[string]string{
+		"a shard failed": `{"_scroll_id":"s1","timed_out":false,"_shards":{"total":2,"successful":1,"failed":1},"hits":{"hits":[]}}`,
+		"out of time":    `{"_scroll_id":"s1","timed_out":true,"_shards":{"total":2,"successful":2,"failed":0},"hits":{"hits":[]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			var asked []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				asked = append(asked, r.Method+" "+r.URL.RequestURI())
+				mu.Unlock()
+				if strings.Contains(r.URL.Path, "_search") {
+					fmt.Fprint(w, page)
+					return
+				}
+				fmt.Fprint(w, `{}`)
+			}))
+			defer server.Close()
+			o := opensearch.DefaultOptions()
+			o.URL, o.Owner, o.Topic, o.Index = server.URL, "test/sink", "items", "items"
+			a, err := opensearch.NewAuditor(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			if err := a.Contents(t.Context(), func(_, _ []byte) error { return nil }); pipeline.CodeOf(err) != "OPENSEARCH_REFUSED" {
+				t.Errorf("it ended with %v", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if !slices.Contains(asked, "DELETE /_search/scroll") || !slices.ContainsFunc(asked, func(q string) bool { return strings.Contains(q, "allow_partial_search_results=false") }) {
+				t.Errorf("it asked %q", asked)
+			}
+		})
 	}
 }

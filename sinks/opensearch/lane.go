@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/evertdb/evert/pipeline/deliver"
 )
@@ -109,7 +110,7 @@ func (w *writing) deliver(ctx context.Context, b *bulk) error {
 				return err
 			}
 		}
-		todo = append(left, todo[n:]...)
+		todo = slices.Concat(a.removals, left, todo[n:])
 	}
 	return nil
 }
@@ -119,8 +120,9 @@ var errTooLarge = errors.New("the request is too large")
 
 // attempt is why operations are left.
 type attempt struct {
-	answer *answer
-	err    error
+	answer   *answer
+	err      error
+	removals []*op // of documents whose newer row was rejected
 }
 
 // try sends one request and gives what has to be sent again, in order.
@@ -135,7 +137,8 @@ func (w *writing) try(ctx context.Context, b *bulk, ops []*op) (left []*op, why 
 	case a.busy():
 		return ops, attempt{answer: a}, nil
 	case a.status == http.StatusRequestEntityTooLarge || a.status == http.StatusBadRequest:
-		return nil, attempt{}, w.whole(ctx, a, ops, len(body))
+		removals, err := w.whole(ctx, a, b, ops, len(body))
+		return nil, attempt{removals: removals}, err
 	case a.status == http.StatusNotFound:
 		return nil, attempt{}, errGone
 	default:
@@ -145,45 +148,73 @@ func (w *writing) try(ctx context.Context, b *bulk, ops []*op) (left []*op, why 
 	if err != nil {
 		return ops, attempt{err: err}, nil
 	}
-	left, err = w.examine(ctx, ops, items)
-	return left, attempt{answer: &answer{status: http.StatusTooManyRequests, body: a.body}}, err
+	left, removals, err := w.examine(ctx, b, ops, items)
+	return left, attempt{answer: &answer{status: http.StatusTooManyRequests, body: a.body}, removals: removals}, err
 }
 
-// whole is about a request that is refused as a whole (S06): one row alone is too
-// much, or malformed; more are sent in halves.
-func (w *writing) whole(ctx context.Context, a *answer, ops []*op, bytes int) error {
+// whole is about a request that is refused as a whole (S06): more than one row are
+// sent in halves; one alone is too much, or malformed, or the answer is about
+// something else.
+func (w *writing) whole(ctx context.Context, a *answer, b *bulk, ops []*op, bytes int) ([]*op, error) {
 	tooLarge := a.status == http.StatusRequestEntityTooLarge
 	if tooLarge && len(ops) > 1 {
 		w.pace.tooLarge(bytes)
 	}
 	if len(ops) > 1 {
-		return errTooLarge
+		return nil, errTooLarge
 	}
-	why := &failure{Type: a.kind()}
+	why := a.failure()
 	if tooLarge {
-		why.Type = "larger than the cluster's http.max_content_length"
+		why = &failure{Type: "larger than the cluster's http.max_content_length"}
+	} else {
+		switch ops[0].judge(&item{Status: a.status, Error: why}) {
+		case refused:
+		case gone:
+			return nil, errGone
+		default:
+			return nil, w.c.o.wrong("write documents", a)
+		}
 	}
-	return w.c.o.Rejects.Reject(ctx, w.c.o.rejection(ops[0], why, w.columns))
+	return w.reject(ctx, b, []*op{ops[0]}, []*failure{why})
+}
+
+// reject hands rows over that the server does not take. Where the sink goes on
+// without them, documents of earlier rows of theirs are not true any more.
+func (w *writing) reject(ctx context.Context, b *bulk, ops []*op, why []*failure) (removals []*op, err error) {
+	rejected := make([]deliver.Rejection, len(ops))
+	for i, o := range ops {
+		rejected[i] = w.c.o.rejection(o, why[i], w.columns)
+	}
+	if err := w.c.o.Rejects.Reject(ctx, rejected...); err != nil {
+		return nil, err
+	}
+	for _, o := range ops {
+		if !o.delete {
+			removals = append(removals, b.removal(o))
+		}
+	}
+	return removals, nil
 }
 
 // examine looks at every operation of an answer (S01).
-func (w *writing) examine(ctx context.Context, ops []*op, items []item) (left []*op, err error) {
-	var rejected []deliver.Rejection
+func (w *writing) examine(ctx context.Context, b *bulk, ops []*op, items []item) (left, removals []*op, err error) {
+	var rejected []*op
+	var why []*failure
 	for i, o := range ops {
 		switch it := &items[i]; o.judge(it) {
 		case done, kept:
 		case again:
 			left = append(left, o)
 		case refused:
-			rejected = append(rejected, w.c.o.rejection(o, it.Error, w.columns))
+			rejected, why = append(rejected, o), append(why, it.Error)
 		case gone:
-			return nil, errGone
+			return nil, nil, errGone
 		default:
-			return nil, w.c.o.unknown(it)
+			return nil, nil, w.c.o.unknown(it)
 		}
 	}
 	if len(rejected) > 0 {
-		err = w.c.o.Rejects.Reject(ctx, rejected...)
+		removals, err = w.reject(ctx, b, rejected, why)
 	}
-	return left, err
+	return left, removals, err
 }

@@ -61,8 +61,10 @@ func (t *Target) take(ctx context.Context) (err error) {
 	if t.place, err = t.at.take(ctx); err != nil {
 		return err
 	}
-	t.all, err = t.c.look(ctx) // an older holder may have changed them until now
-	return err
+	if t.all, err = t.c.look(ctx); err != nil { // an older holder may have changed them until now, and others too
+		return err
+	}
+	return t.all.guard(&t.o)
 }
 
 // Open implements deliver.Target.

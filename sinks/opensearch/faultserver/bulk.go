@@ -79,7 +79,7 @@ func (s *Server) aliased(name string) *index {
 
 func (s *Server) item(x *index, o *operation, f Fault, i int) (status int, kind, reason string) {
 	if f.Item != nil {
-		if status := f.Item(i); status != 0 {
+		if status := f.Item(i); status != 0 && (status != 400 || o.verb != "delete") { // a delete has no document that could be malformed
 			return status, map[int]string{429: "rejected_execution_exception", 503: "unavailable_shards_exception", 400: "mapper_parsing_exception"}[status], "failed to parse field [v] of type [text]. Preview of field's value: 'secret'"
 		}
 	}
