@@ -245,7 +245,7 @@ func (a *Auditor) lockPlace(ctx context.Context) error {
 // told words a fix that the server refuses, without a value.
 func (a *Auditor) told(err error) error {
 	if pg, ok := err.(*pgconn.PgError); ok && concernsRow(err) {
-		return a.target.why(pg, nil)
+		return a.target.why(pg, nil, "")
 	}
 	return passing("repair "+a.target.config.where(), err)
 }

@@ -20,6 +20,7 @@ const (
 	CodeKey     pipeline.Code = "PG_SINK_KEY"
 	CodeLoop    pipeline.Code = "PG_SINK_LOOP"
 	CodeRow     pipeline.Code = "PG_SINK_ROW"
+	CodeStray   pipeline.Code = "PG_SINK_STRAY"
 	CodeFenced  pipeline.Code = "PG_SINK_FENCED"
 	CodeBusy    pipeline.Code = "PG_SINK_BUSY"
 )

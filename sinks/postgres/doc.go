@@ -37,8 +37,10 @@
 // # Rows that the server refuses
 //
 // They are found by halving, inside the same transaction, and go to deliver.Rejects
-// with table, column and constraint, and a hash of the key (S13). An earlier version
-// of a refused row stays in the table. Rows that only exchange unique values are
+// with table, column and constraint, and a hash of the key (S13). Where the sink goes
+// on without such a row, an earlier version of it goes from the table: it would say
+// what the topic does not; what the table does not let go stays, and the letter says
+// so. Rows that only exchange unique values are
 // not refused: each is tried again when the others are there.
 //
 // # What changes

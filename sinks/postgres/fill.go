@@ -153,8 +153,8 @@ func (t *Target) differences() string {
 			gone = append(gone, "NULL::"+c.typ)
 		}
 	}
-	return fmt.Sprintf("SELECT 0 AS n, f.%s AS p, f.%s AS o, false AS g, %s FROM %s WHERE %s UNION ALL SELECT 0, 0, 0, true, %s FROM %s t WHERE %s",
-		quoteIdent(partitionColumn), quoteIdent(offsetColumn), strings.Join(there, ", "), t.joined(), t.lacking(), strings.Join(gone, ", "), t.target.sql(), t.surplus())
+	return fmt.Sprintf("SELECT 0 AS n, f.%s AS p, f.%s AS o, false AS g, %s FROM %s WHERE %s UNION ALL SELECT 0, %d, 0, true, %s FROM %s t WHERE %s",
+		quoteIdent(partitionColumn), quoteIdent(offsetColumn), strings.Join(there, ", "), t.joined(), t.lacking(), noPartition, strings.Join(gone, ", "), t.target.sql(), t.surplus())
 }
 
 // fitTarget gives a table of ours the fill's columns and types. Old values that

@@ -42,23 +42,39 @@ func bisect(n int, try func(lo, hi int) error, bad func(i int, err error) error)
 
 // reject hands one row to whoever keeps rejected ones (I8).
 func (t *Target) reject(ctx context.Context, e *entry, err error) error {
-	return t.rejectAt(ctx, e.partition, int64(e.offset), t.step.keyOf(e), err)
+	return t.rejectAt(ctx, e.partition, int64(e.offset), t.step.keyOf(e), err, "")
 }
 
-func (t *Target) rejectAt(ctx context.Context, partition int32, offset int64, key []byte, err error) error {
+// rejectAt is reject for a row that lies in a table; what is said of it ends with
+// more.
+func (t *Target) rejectAt(ctx context.Context, partition int32, offset int64, key []byte, err error, more string) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		return err
 	}
 	return t.config.Rejects.Reject(ctx, deliver.Rejection{
 		Place: deliver.Place{Topic: t.config.Topic, Partition: partition, Offset: offset},
-		Why:   t.why(pg, key),
+		Why:   t.why(pg, key, more),
 	})
+}
+
+// strayStays says that a merge cannot take a row away that the topic does not have:
+// no record of the topic is about it, so it is no dead letter.
+func (t *Target) strayStays(key []byte, err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	what := "it has a row that the topic does not have, with key hash " + hash(key) + ", and does not let it go: " + reason(pg)
+	if pg.ConstraintName != "" {
+		what += ", constraint " + pg.ConstraintName
+	}
+	return t.config.refuse(CodeStray, what+" (SQLSTATE "+pg.Code+")", "take away what refers to the row, in the sink's database; the sink tries again by itself")
 }
 
 // why says which row the server does not take, and by which rule. The key is shown
 // as a hash, and no value at all.
-func (t *Target) why(pg *pgconn.PgError, key []byte) *pipeline.Refusal {
+func (t *Target) why(pg *pgconn.PgError, key []byte, more string) *pipeline.Refusal {
 	what := "the server does not take the row with key hash " + hash(key) + ": " + reason(pg)
 	if c := t.columnOf(pg); c != "" {
 		what += ", column " + c
@@ -66,7 +82,7 @@ func (t *Target) why(pg *pgconn.PgError, key []byte) *pipeline.Refusal {
 	if pg.ConstraintName != "" {
 		what += ", constraint " + pg.ConstraintName
 	}
-	return t.config.refuse(CodeRow, what+" (SQLSTATE "+pg.Code+")",
+	return t.config.refuse(CodeRow, what+" (SQLSTATE "+pg.Code+")"+more,
 		"let the table take it (see the constraint or the column's type), or correct the row at the source; or set on_reject: dead_letter")
 }
 
@@ -284,12 +300,39 @@ func (c *careful) report(ctx context.Context) error {
 		if err := c.conn.QueryRow(ctx, sql, b.number+1).Scan(&partition, &offset, &key); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		if err := c.rejectAt(ctx, partition, offset, packKey(key), b.err); err != nil {
+		if partition == noPartition {
+			return c.strayStays(packKey(key), b.err)
+		}
+		more, err := c.withdraw(ctx, b.number)
+		if err != nil {
+			return err
+		}
+		if err := c.rejectAt(ctx, partition, offset, packKey(key), b.err, more); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// withdraw takes the earlier row of a refused one away, and says so where the table
+// does not let it go.
+func (c *careful) withdraw(ctx context.Context, number int) (more string, err error) {
+	err = c.guarded(ctx, func() error {
+		for _, sql := range c.deleteStaged(lastTable, c.into, between(number, number+1)) {
+			if _, err := c.conn.Exec(ctx, strings.Replace(sql, "WHERE s.g AND", "WHERE", 1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if concernsRow(err) {
+		return "; an earlier row of that key stays, because the table does not let it go", nil
+	}
+	return "", err
+}
+
+// noPartition stands where a row comes from no record of the topic.
+const noPartition = -1
 
 // packKey writes a key as a buffer holds it.
 func packKey(values []*string) (key []byte) {

@@ -178,3 +178,74 @@ func TestUniqueValuesMove(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedRowLeavesNothing: where the sink goes on without a row, an earlier one of
+// its key is not there any more, on every road; what the table does not let go stays,
+// and that is said.
+func TestRefusedRowLeavesNothing(t *testing.T) {
+	for name, road := range map[string]func(*Config){"small": func(*Config) {}, "large": func(c *Config) { c.BufferBytes = 1 }} {
+		d := newDB(t)
+		for _, arrange := range []string{"ALTER TABLE items ADD CHECK (v <> 'bad')", "CREATE TYPE word AS ENUM ('good'); ALTER TABLE items ALTER COLUMN v TYPE word USING v::word"} {
+			t.Run("S13 "+arrange+", "+name, func(t *testing.T) {
+				d.t = t
+				d.do("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE items (id bigint PRIMARY KEY, v text)")
+				d.do(arrange)
+				keep := &kept{}
+				r, s := d.run(road, func(c *Config) { c.Rejects = keep }), items()
+				r.open()
+				r.write(put(s, schema.Int(1), text("good")), put(s, schema.Int(2), text("good")))
+				r.commit()
+				r.write(put(s, schema.Int(1), text("bad")), put(s, schema.Int(3), text("good")))
+				r.commit()
+				d.wants("SELECT id FROM items ORDER BY id", "2", "3")
+				if len(keep.rejections) != 1 || strings.Contains(keep.rejections[0].Why.What, "stays") {
+					t.Fatalf("rejected: %+v", keep.rejections)
+				}
+				r.write(put(s, schema.Int(1), text("good")))
+				r.commit()
+				d.wants("SELECT id FROM items ORDER BY id", "1", "2", "3")
+			})
+		}
+		t.Run("S13 what a foreign key holds stays, "+name, func(t *testing.T) {
+			d.t = t
+			d.do("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE items (id bigint PRIMARY KEY, v text CHECK (v <> 'bad')); CREATE TABLE children (id bigint REFERENCES items)")
+			keep := &kept{}
+			r, s := d.run(road, func(c *Config) { c.Rejects = keep }), items()
+			r.open()
+			r.write(put(s, schema.Int(1), text("good")))
+			r.commit()
+			d.do("INSERT INTO children VALUES (1)")
+			r.write(put(s, schema.Int(1), text("bad")))
+			r.commit()
+			d.wants("SELECT * FROM items", "1|good")
+			if len(keep.rejections) != 1 || !strings.Contains(keep.rejections[0].Why.What, "an earlier row of that key stays") {
+				t.Errorf("rejected: %+v", keep.rejections)
+			}
+		})
+	}
+}
+
+// TestStrayStays: a row that the topic does not have and a merge cannot delete is no
+// dead letter, for no record is about it: the sink stops, and readers see the old rows.
+func TestStrayStays(t *testing.T) {
+	d := newDB(t)
+	keep := &kept{}
+	r, s := d.run(func(c *Config) { c.Rejects = keep }), items()
+	r.open()
+	r.write(put(s, schema.Int(1), text("a")), put(s, schema.Int(2), text("b")))
+	r.commit()
+	d.do("CREATE TABLE children (id bigint CONSTRAINT of_items REFERENCES items); INSERT INTO children VALUES (2)")
+	r.renew()
+	r.open()
+	r.write(put(s, schema.Int(1), text("c")))
+	err := r.tryCommit()
+	if wantCode(t, err, CodeStray); !strings.Contains(err.Error(), "of_items") || len(keep.rejections) > 0 {
+		t.Errorf("it ended with %v, and rejected %+v", err, keep.rejections)
+	}
+	d.wants("SELECT * FROM items ORDER BY id", "1|a", "2|b")
+	d.do("TRUNCATE children")
+	r.open()
+	r.write(put(s, schema.Int(1), text("c")))
+	r.commit()
+	d.wants("SELECT * FROM items ORDER BY id", "1|c")
+}

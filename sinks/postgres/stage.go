@@ -57,7 +57,7 @@ func (t *Target) spill(ctx context.Context) error {
 	t.step.consolidate()
 	rows := t.step.rows
 	err := bisect(len(rows), func(lo, hi int) error { return t.stage(ctx, rows[lo:hi]) }, func(i int, err error) error {
-		return t.reject(ctx, &rows[i], err)
+		return t.withdraw(ctx, &rows[i], err)
 	})
 	if err != nil {
 		return passing("copy rows into a temporary table", err)
@@ -66,6 +66,21 @@ func (t *Target) spill(ctx context.Context) error {
 	t.step.stagedGone += t.step.gone
 	t.step.chunks++
 	t.step.reset()
+	return nil
+}
+
+// withdraw hands a row over that does not fit the types of its columns. Where the
+// sink goes on without it, an earlier row of its key goes, too. A key that does not
+// fit either has none.
+func (t *Target) withdraw(ctx context.Context, e *entry, err error) error {
+	if err := t.reject(ctx, e, err); err != nil || e.gone {
+		return err
+	}
+	e.gone = true
+	t.step.gone++
+	if err := t.stage(ctx, []entry{*e}); !concernsRow(err) {
+		return err
+	}
 	return nil
 }
 

@@ -41,8 +41,13 @@ func ofPostgresSink() []Entry {
 		},
 		{
 			Code: "PG_SINK_ROW",
-			Text: "The server does not take a row: a constraint, a trigger or a column's type refuses it. The message names the table, column and constraint, and the key by a hash; the place tells which record of the topic it is. An earlier version of the row stays in the table. With on_reject: stop the sink stops before the step that holds the row, and nothing of that step is written; with dead_letter the row goes to the dead-letter topic. A foreign key between the tables of two sinks is broken from time to time, since each goes its own way: the sink with stop goes on by itself when the other row is there.",
+			Text: "The server does not take a row: a constraint, a trigger or a column's type refuses it. The message names the table, column and constraint, and the key by a hash; the place tells which record of the topic it is. With on_reject: stop the sink stops before the step that holds the row, and nothing of that step is written; with dead_letter the row goes to the dead-letter topic, and an earlier version of it goes from the table, unless the table does not let it go. A foreign key between the tables of two sinks is broken from time to time, since each goes its own way: the sink with stop goes on by itself when the other row is there.",
 			Mend: "Let the table take the row, or correct it at the source; or set on_reject: dead_letter.",
+		},
+		{
+			Code: "PG_SINK_STRAY",
+			Text: "A table that was filled anew has a row that the topic does not have, and the server does not let it be deleted: a foreign key or a trigger of the target database holds it. The message names the constraint, and the key by a hash. No record of the topic is about the row, so it is no dead letter: the sink stops before the switch, and readers see the old rows.",
+			Mend: "Take away what refers to the row, in the sink's database. The sink tries again by itself.",
 		},
 		{
 			Code: "PG_SINK_FENCED", Passing: true,
