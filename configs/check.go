@@ -53,6 +53,7 @@ func (d *decoder) check(c *Config) {
 	for _, name := range sortedKeys(c.Sinks) {
 		d.checkSink(c, name, c.Sinks[name])
 	}
+	d.checkPlaces(c)
 	d.checkServe(c)
 	d.checkLimits(c)
 }

@@ -26,7 +26,7 @@ type Sink struct {
 	// The standard output.
 	Stdout *Stdout `yaml:"stdout"`
 
-	// What happens to a row that the system does not take: the sink stops, or it goes to the dead-letter topic and the sink goes on.
+	// What happens to a row that the system does not take: the sink stops, or it goes to the dead-letter topic and the sink goes on, and an earlier version of the row is taken out of a system that holds rows.
 	OnReject string `yaml:"on_reject" enum:"stop,dead_letter" default:"stop"`
 	// How long rejected and skipped rows are kept in the dead-letter topic.
 	DeadLetterRetention time.Duration `yaml:"dead_letter_retention" default:"168h" min:"1h" max:"87600h"`

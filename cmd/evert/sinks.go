@@ -212,7 +212,7 @@ func (c countedRejects) Reject(ctx context.Context, rejected ...deliver.Rejectio
 }
 
 // transforms makes what rows have to pass.
-func (s *delivering) transforms() ([]pipeline.Transform, error) {
+func (s *delivering) transforms(rejects deliver.Rejects) ([]pipeline.Transform, error) {
 	specs, err := transformSpecs(s.daemon.config, s.config.Transforms)
 	if err != nil || len(specs) == 0 {
 		return nil, err
@@ -221,7 +221,7 @@ func (s *delivering) transforms() ([]pipeline.Transform, error) {
 		if deliver.IsTaking(c) { // it comes again
 			return nil
 		}
-		return s.place.rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceOf(s.place.topic, c), Why: why})
+		return rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceOf(s.place.topic, c), Why: why})
 	}
 	return []pipeline.Transform{transform.New(transform.Config{Specs: specs, Fault: fault, Split: true})}, nil
 }

@@ -93,14 +93,16 @@ type audit struct {
 func (a *audit) expect(ctx context.Context) error {
 	a.Told("reading the topic", 0)
 	n := int64(0)
-	return a.changes(ctx, func(c *pipeline.Change) error {
+	return a.changes(ctx, counting{a.found}, func(c *pipeline.Change) error {
 		if n++; n%100_000 == 0 {
 			a.Told("reading the topic", n)
 		}
 		id, form, err := a.Expect(c)
 		if pipeline.CodeOf(err) != "" {
-			a.found.Refused++
-			return nil
+			if a.found.Refused++; id == nil {
+				return nil
+			}
+			return a.sorter.Add(id, []byte{saidNone})
 		}
 		if err != nil {
 			return err
@@ -213,15 +215,18 @@ func (a *audit) fix(ctx context.Context) error {
 		return nil
 	}
 	a.Told("repairing", int64(len(a.wrong)))
-	err := a.changes(ctx, func(c *pipeline.Change) error {
+	err := a.changes(ctx, counting{&Audited{}}, func(c *pipeline.Change) error {
 		id, _, err := a.Expect(c)
-		if pipeline.CodeOf(err) != "" {
-			return nil
-		}
-		if _, ok := a.wrong[string(id)]; ok {
+		_, wrong := a.wrong[string(id)]
+		switch refused := pipeline.CodeOf(err) != ""; {
+		case wrong && refused:
+			a.wrong[string(id)] = nil // it has to go
+		case wrong && err == nil:
 			a.wrong[string(id)] = clone(c)
+		case !refused:
+			return err
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
@@ -253,9 +258,11 @@ func copied(row schema.Row) schema.Row {
 }
 
 // changes gives what the topic says up to the cut, as the target would get it.
-func (a *audit) changes(ctx context.Context, fn func(*pipeline.Change) error) error {
+func (a *audit) changes(ctx context.Context, rejects Rejects, fn func(*pipeline.Change) error) error {
 	d := a.delivery
-	source := &Source{Config: &d.Config, until: &a.at}
+	config := d.Config
+	config.Rejects = rejects // what cannot be read or transformed was rejected when it was delivered
+	source := &Source{Config: &config, until: &a.at}
 	defer source.Close()
 	if err := source.Open(ctx, pipeline.Resume{}); err != nil {
 		return err
@@ -263,7 +270,7 @@ func (a *audit) changes(ctx context.Context, fn func(*pipeline.Change) error) er
 	var transforms []pipeline.Transform
 	if d.Transforms != nil {
 		var err error
-		if transforms, err = d.Transforms(); err != nil {
+		if transforms, err = d.Transforms(rejects); err != nil {
 			return err
 		}
 	}
@@ -286,6 +293,15 @@ func (a *audit) changes(ctx context.Context, fn func(*pipeline.Change) error) er
 			}
 		}
 	}
+}
+
+// counting takes what cannot be compared.
+type counting struct{ found *Audited }
+
+// Reject implements Rejects.
+func (c counting) Reject(_ context.Context, rejected ...Rejection) error {
+	c.found.Refused += int64(len(rejected))
+	return nil
 }
 
 // A Resting is where a sink rests.

@@ -23,7 +23,7 @@ type Auditor interface {
 	// what it adds by itself (a time of indexing) and what it does not keep (the
 	// order of an object's names) is not in the form. For a Delete the form is nil.
 	// Both are valid until the next call. A row that the system does not take is a
-	// Refusal: it is counted and not compared.
+	// Refusal: it is counted, and with an id the system is to hold nothing of it.
 	Expect(c *pipeline.Change) (id, form []byte, err error)
 
 	// Contents calls emit for everything that readers see, in any order and each

@@ -26,8 +26,10 @@ type Config struct {
 	Atomic     bool // commits follow whole cuts alone
 	Log        log.Log
 	Registry   registry.Registry
-	Target     func() (Target, error)               // makes a target, anew for each run
-	Transforms func() ([]pipeline.Transform, error) // likewise; nil: none
+	Target     func() (Target, error) // makes a target, anew for each run
+	// Transforms makes what rows have to pass, likewise; nil: nothing. What cannot be
+	// transformed goes to r, which in a comparison only counts.
+	Transforms func(r Rejects) ([]pipeline.Transform, error)
 	// Rejects decides what becomes of records that cannot be read (R09), as Target
 	// asks it what becomes of rows that are not taken; nil: the sink stops.
 	Rejects Rejects
@@ -49,6 +51,7 @@ type Limits struct {
 	Bytes      int           // of one commit; as many are decoded ahead of the target; 8 MiB
 	Timeout    time.Duration // a commit is open for at most this long, where it may end anywhere; 30 s
 	Drain      time.Duration // how long the last commit may take once the sink is told to stop; 10 s
+	Missing    int           // rows of a step whose values a newer record has replaced in a side topic, and that was not read yet; 100,000
 	Patience   time.Duration // how long reading may stand still before is asked who is in the way; 10 s
 }
 
@@ -60,6 +63,7 @@ func (l Limits) withDefaults() Limits {
 	l.Bytes = cmp.Or(l.Bytes, 8<<20)
 	l.Timeout = cmp.Or(l.Timeout, d.Timeout)
 	l.Drain = cmp.Or(l.Drain, d.Drain)
+	l.Missing = cmp.Or(l.Missing, 100_000)
 	l.Patience = cmp.Or(l.Patience, 10*time.Second)
 	return l
 }

@@ -91,7 +91,7 @@ func (d *Delivery) once(ctx context.Context, fresh bool) error {
 	}
 	var transforms []pipeline.Transform
 	if d.Transforms != nil {
-		if transforms, err = d.Transforms(); err != nil {
+		if transforms, err = d.Transforms(d.Rejects); err != nil {
 			return errors.Join(err, target.Close())
 		}
 	}

@@ -96,5 +96,6 @@
 // A target that is told by its system that one row is wrong (and not: that the
 // system is away, full or busy) hands it to Rejects, which either keeps it in the
 // sink's dead-letter topic, durably, and says go on, or says stop (I8). The rows
-// around it are not held back by it in the first case.
+// around it are not held back by it in the first case; and what the system holds of
+// an earlier record of the row goes, for it says what the topic does not say any more.
 package deliver

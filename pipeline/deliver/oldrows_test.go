@@ -160,7 +160,7 @@ func newShaped(t *testing.T, atomic bool, specs ...transform.Spec) *shaped {
 	w.config.Target = func() (deliver.Target, error) { return &documentTarget{d: w.system}, nil }
 	w.config.OldRows = &deliver.OldRows{Dir: "given", Options: store.Options{FS: vfs.NewMem(), Reserve: -1}, Most: 1 << 30,
 		Sorter: func() (dataflow.Sorter, error) { return pool.NewSorter() }}
-	w.config.Transforms = func() ([]pipeline.Transform, error) {
+	w.config.Transforms = func(deliver.Rejects) ([]pipeline.Transform, error) {
 		return []pipeline.Transform{transform.New(transform.Config{Specs: specs, Split: true, Fault: func(_ context.Context, _ *pipeline.Change, why *pipeline.Refusal) error { return why }})}, nil
 	}
 	return w

@@ -395,6 +395,9 @@ func (p *pump) add(ctx context.Context, r *log.Record) error {
 	switch {
 	case errors.Is(err, log.ErrSuperseded):
 		p.missing[string(r.Key)] = true
+		if len(p.missing) > p.Limits.Missing {
+			return p.tooManyMissing(r.Topic)
+		}
 		return nil
 	case err != nil || c.Op == 0:
 		return err

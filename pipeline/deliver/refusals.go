@@ -24,6 +24,9 @@ const (
 	CodeInputBack pipeline.Code = "SINK_INPUT_BACK"
 	// CodeHeld: the table is being copied or has stopped; it passes.
 	CodeHeld pipeline.Code = "SINK_HELD"
+	// CodeMissing: values in side topics are replaced faster than they are read; it
+	// passes.
+	CodeMissing pipeline.Code = "SINK_REPLACED_VALUES"
 	// CodeRenewals: the target has to be filled anew, again, before it was filled.
 	CodeRenewals pipeline.Code = "SINK_RENEWALS"
 )
@@ -80,6 +83,12 @@ func (c *Config) held(h *intake.Hold) *pipeline.Refusal {
 		mend = "evert status   # how far " + c.Of + " is"
 	}
 	return &pipeline.Refusal{Code: CodeHeld, Where: "sink " + c.Name + ", " + c.Of, What: h.What + "; the sink stays where it is", Mend: mend}
+}
+
+func (c *Config) tooManyMissing(topic string) error {
+	return &pipeline.Refusal{Code: CodeMissing, Where: "sink " + c.Name + ", topic " + topic,
+		What: fmt.Sprintf("more than %d rows have large values that newer records replaced before they were read", c.Limits.Missing),
+		Mend: "evert status   # it is read once more by itself, when the newer records are there"}
 }
 
 func (c *Config) tooManyRenewals(why string) error {

@@ -170,7 +170,7 @@ func cloneRecord(r *log.Record) log.Record {
 // deliver decodes the records as the sink does, and writes them.
 func (r *replay) deliver(ctx context.Context, found []wanted) (err error) {
 	if r.Transforms != nil {
-		if r.transforms, err = r.Transforms(); err != nil {
+		if r.transforms, err = r.Transforms(r.Rejects); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"sync"
 	"testing"
 
@@ -175,6 +176,16 @@ func TestSkip(t *testing.T) {
 		w.check()
 		if l := w.letters(); len(l) != 1 || l[0].Place != halt.Place || l[0].Code != deadletter.CodeSkipped {
 			t.Errorf("letters %+v", l)
+		}
+		at, release, err := w.delivery.Rest(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+		before := w.letters()
+		wantAudit(t, w, at, w.now(), false, fmt.Sprintf("%[1]d rows, %[1]d equal, 0 missing, 0 surplus, 0 differing, 1 refused, 0 repaired []", len(w.now())))
+		if l := w.letters(); !reflect.DeepEqual(l, before) {
+			t.Errorf("a comparison wrote letters: %+v", l)
 		}
 	})
 }

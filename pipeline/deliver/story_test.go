@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -319,6 +320,59 @@ func TestAway(t *testing.T) {
 			t.Errorf("behind: %+v", s.Behind)
 		}
 	})
+}
+
+// TestForgotten tells that a sink which slept for longer than its topic keeps
+// tombstones is filled anew: deletes may be gone that it never saw.
+func TestForgotten(t *testing.T) {
+	for _, c := range []struct {
+		slept time.Duration
+		anew  uint64
+	}{{5 * 24 * time.Hour, 0}, {6 * 24 * time.Hour, 1}} {
+		t.Run(fmt.Sprint("K17 it slept for ", c.slept), func(t *testing.T) {
+			w := newWorld(t)
+			w.config.Log = &retaining{w.log, 7 * 24 * time.Hour}
+			w.source.Begin()
+			w.source.Commit(put(1, "a"), put(2, "b"))
+			w.start()
+			w.check()
+			w.stop()
+			cut := intaketest.Frontier(t, w.log, log.FrontierTopic("test", "shop")).Clone()
+			cut.Time = time.Unix(2_000_000, 0)
+			w.hold(deliver.NewPlace("one", cut))
+			w.source.Commit(remove(1))
+			if err := w.log.Admin().Compact(t.Context(), itemsTopic); err != nil {
+				t.Fatal(err)
+			}
+			w.config.Now = func() time.Time { return cut.Time.Add(c.slept) }
+			w.start()
+			w.check()
+			if s := w.delivery.Status(); s.Totals.Renewals != c.anew {
+				t.Errorf("it was filled anew %d times", s.Totals.Renewals)
+			}
+		})
+	}
+}
+
+// retaining is a log that does not tell of the tombstones that it has dropped.
+type retaining struct {
+	log.Log
+	keeps time.Duration
+}
+
+type retainingAdmin struct {
+	log.Admin
+	keeps time.Duration
+}
+
+func (r *retaining) Admin() log.Admin { return &retainingAdmin{r.Log.Admin(), r.keeps} }
+
+func (r *retainingAdmin) Topics(ctx context.Context, names ...string) ([]log.TopicInfo, error) {
+	infos, err := r.Admin.Topics(ctx, names...)
+	for i := range infos {
+		infos[i].Retention = r.keeps
+	}
+	return infos, err
 }
 
 // hold makes the system hold a place.

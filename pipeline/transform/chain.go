@@ -19,7 +19,7 @@ type Config struct {
 	Again string
 
 	// Fault decides what becomes of a change that cannot be transformed: nil, and
-	// it is left out. Without Fault its table stops, and nothing else (I8). With it,
+	// it is left out, and what an earlier change made of its row is taken away. Without Fault its table stops, and nothing else (I8). With it,
 	// steps that do not fit a table are an error of Apply.
 	Fault func(ctx context.Context, c *pipeline.Change, why *pipeline.Refusal) error
 
@@ -133,10 +133,39 @@ func (ch *Chain) one(ctx context.Context, c *pipeline.Change) error {
 		return err
 	}
 	if ch.config.Fault != nil {
-		return ch.config.Fault(ctx, c, why)
+		if err := ch.config.Fault(ctx, c, why); err != nil || c.After == nil {
+			return err
+		}
+		return ch.withdraw(to.origin, c)
 	}
 	ch.stop(to, why)
 	return nil
+}
+
+// withdraw deletes what was made of the row of a change that is left out, as far as
+// that is known: it would say what the row does not.
+func (ch *Chain) withdraw(origin *schema.Table, c *pipeline.Change) error {
+	from, gone := len(ch.changes), *c
+	gone.Op, gone.After = pipeline.Delete, nil
+	if gone.Before == nil {
+		gone.Before = ch.keyOf(c)
+	}
+	err := ch.pass(0, &gone)
+	if err != nil && ch.why(origin, err) != nil {
+		ch.changes, err = ch.changes[:from], nil
+	}
+	return err
+}
+
+// keyOf is the row of a change of which the key alone is known.
+func (ch *Chain) keyOf(c *pipeline.Change) schema.Row {
+	row := schema.Row(ch.values.make(len(c.After)))
+	for i := range row {
+		if row[i] = schema.Unknown(); c.Table.IsKey(i) {
+			row[i] = c.After[i]
+		}
+	}
+	return row
 }
 
 // why gives the refusal of a change that cannot be transformed; nil if it is no

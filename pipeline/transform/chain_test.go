@@ -166,6 +166,29 @@ func TestBelowASink(t *testing.T) {
 	}
 }
 
+// X09: of a row that cannot be transformed, and is left out, nothing stays of what was
+// made of it before.
+func TestLeftOutBelowASink(t *testing.T) {
+	for name, c := range map[string]struct {
+		specs []transform.Spec
+		in    string
+		want  string
+	}{
+		"with its key alone": {[]transform.Spec{{Step: transform.Map{Columns: named("age", "10 / age")}}}, "u +(1 Ada Bern 0 a)\nu +(2 Bo Bern 5 b)", "d -(1 ? ? ? ?)\nu +(2 Bo Bern 2 b)\n"},
+		"with its old row": {[]transform.Spec{{Step: transform.Map{Columns: named("age", "10 / age")}}, {Step: transform.Rekey{Columns: texts("name")}}},
+			"u -(1 Ada Bern 5 a) +(1 Eve Bern 0 a)", "d -(1 Ada Bern 2 a)\n"},
+		"that are gone": {[]transform.Spec{{Step: transform.Map{Columns: named("age", "10 / age")}}, {Step: transform.Rekey{Columns: texts("name")}}}, "d -(1 ? ? ? ?)", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			chain := transform.New(transform.Config{Split: true, Specs: c.specs, Fault: func(context.Context, *pipeline.Change, *pipeline.Refusal) error { return nil }})
+			b := must(t, chain, batch(t, people(), c.in))
+			if got := printBatch(pipeline.Batch{Changes: b.Changes}); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
 // P13: a value that nobody has is read again at the source, through the steps; the
 // source is asked by its own table and key.
 func TestReread(t *testing.T) {

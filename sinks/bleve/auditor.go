@@ -31,7 +31,7 @@ func (a *auditor) Expect(c *pipeline.Change) (id, form []byte, err error) {
 	}
 	a.form = r.encoder.Append(a.form[:0], c.After)
 	if limit := a.index.config.MaxDocumentBytes; len(a.form) > limit {
-		return nil, nil, tooLarge(c.Table.String(), len(a.form), limit)
+		return []byte(r.id(c.After)), nil, tooLarge(c.Table.String(), len(a.form), limit)
 	}
 	return []byte(r.id(c.After)), a.form, nil
 }

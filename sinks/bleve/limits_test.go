@@ -78,6 +78,19 @@ func TestDocumentSize(t *testing.T) {
 			t.Errorf("a reader sees %d rows", len(got))
 		}
 	})
+	t.Run("S10 a row that became too large leaves no document", func(t *testing.T) {
+		rejects := &rejected{}
+		x := open(t, bleve.Config{Dir: t.TempDir(), MaxDocumentBytes: 1000})
+		w := writer{TB: t, Target: x.Target(rejects)}
+		w.open()
+		w.put(sinktest.Items, schema.Row{schema.Int(7), text("small")}, schema.Row{schema.Int(8), text("small")})
+		w.commit(1)
+		w.put(sinktest.Items, large(2000))
+		w.commit(2)
+		if got := items(t, x); len(got) != 1 || len(rejects.all) != 1 {
+			t.Errorf("a reader sees %v, and %d were rejected", got, len(rejects.all))
+		}
+	})
 	t.Run("S10 without a dead-letter topic the target stops", func(t *testing.T) {
 		x := open(t, bleve.Config{Dir: t.TempDir(), MaxDocumentBytes: 1000})
 		w := writer{TB: t, Target: x.Target(deliver.Stop{})}

@@ -77,11 +77,12 @@ func (t *target) change(ctx context.Context, c *pipeline.Change) error {
 		t.need += len(id) + goneBytes
 		return nil
 	}
-	source := r.encoder.Append(nil, c.After)
+	source, id := r.encoder.Append(nil, c.After), r.id(c.After)
 	if limit := t.index.config.MaxDocumentBytes; len(source) > limit {
+		t.pending[id] = nil // an earlier document of the row would say what it does not
+		t.need += len(id) + goneBytes
 		return t.rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceOf(t.index.config.Topic, c), Why: tooLarge(c.Table.String(), len(source), limit)})
 	}
-	id := r.id(c.After)
 	doc, need := r.document(id, c.After, source)
 	t.pending[id] = doc
 	t.need += need

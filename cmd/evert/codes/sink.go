@@ -39,6 +39,11 @@ func ofSink() []Entry {
 			Mend: "Raise limits.sink_rows_bytes, if the disk has the room, and restart. Or deliver a view with that key, or fewer columns; a view has a state of its own.",
 		},
 		{
+			Code: "SINK_REPLACED_VALUES", Passing: true,
+			Text: "Large values of a table lie in a topic of their own. Those of many rows were replaced while a sink read their older records, which say nothing without them; the sink waits for the newer ones, and keeps no more than 100,000 such rows in mind.",
+			Mend: "The sink begins once more by itself, at its last place. If it does not get on, its table is written faster than it can be read: `evert status` shows the lag.",
+		},
+		{
 			Code: "SINK_RENEWALS",
 			Text: "What an outside system holds had to be given up and filled anew, and before that was done it had to be given up again. Something is wrong there that filling does not mend: somebody deletes the index or table, it is damaged each time, or what the system takes contradicts itself. It is tried again after `retry_max`, and not sooner: it would keep the system busy.",
 			Mend: "The message says why it had to be filled anew. See what happens to the index or table meanwhile; `evert check --connect` asks its system. The next try fills the sink once more; a restart of the daemon does so at once.",
