@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
@@ -13,10 +14,27 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// create makes a topic. Managed clusters refuse settings or values that others
+// create makes a topic. A cluster that had brokers for all copies, and counts too few
+// of them now, gets time for them to come back (K01).
+func (a *admin) create(ctx context.Context, w want) error {
+	limit, cancel := context.WithTimeout(ctx, a.l.cfg.RetryFor)
+	defer cancel()
+	for n := 1; ; n++ {
+		err := a.createOnce(ctx, w)
+		if !errors.Is(err, kerr.InvalidReplicationFactor) || !a.hadBrokers() || wait(limit, backoff(n)) != nil {
+			return err
+		}
+	}
+}
+
+// hadBrokers reports whether there were as many brokers as copies are wanted; where
+// the cluster alone knows how many those are, it is taken for so.
+func (a *admin) hadBrokers() bool { return int(a.l.cfg.Topics.ReplicationFactor) <= a.l.info.Brokers }
+
+// createOnce makes a topic. Managed clusters refuse settings or values that others
 // take: one that is the user's own is left out, and said; one that correctness
 // needs is a refusal, and then nothing is made.
-func (a *admin) create(ctx context.Context, w want) error {
+func (a *admin) createOnce(ctx context.Context, w want) error {
 	return a.agree(w, func(settings map[string]*string) (kadm.CreateTopicResponse, error) {
 		return a.l.admin.CreateTopic(ctx, w.Partitions, cmp.Or(a.l.cfg.Topics.ReplicationFactor, -1), settings, w.Name)
 	})
@@ -115,11 +133,18 @@ func (a *admin) notCreated(w want, err error) error {
 	if errors.Is(err, kerr.InvalidReplicationFactor) {
 		return &pipeline.Refusal{
 			Code: log.RefuseSpec, Where: w.Name, Err: err,
-			What: fmt.Sprintf("the cluster makes no topic with %d copies of each partition; it has %d brokers", a.l.cfg.Topics.ReplicationFactor, a.l.info.Brokers),
+			What: fmt.Sprintf("the cluster makes no topic with %s copies of each partition; it has %d brokers", a.copies(), a.l.info.Brokers),
 			Mend: fmt.Sprintf("kafka: {topics: {replication_factor: %d}}", min(a.l.info.Brokers, 3)),
 		}
 	}
 	return fmt.Errorf("create topic %s: %w", w.Name, a.l.cfg.denied("Create", err, w.Name))
+}
+
+func (a *admin) copies() string {
+	if n := a.l.cfg.Topics.ReplicationFactor; n != 0 {
+		return strconv.Itoa(int(n))
+	}
+	return "its default number of"
 }
 
 // find tells what is not as the file says, and stops nothing.

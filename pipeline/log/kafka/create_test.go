@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -167,5 +169,51 @@ func TestTooFewBrokers(t *testing.T) {
 	same(t, pipeline.CodeOf(err), log.RefuseSpec)
 	if !strings.HasSuffix(err.Error(), "mend: kafka: {topics: {replication_factor: 1}}") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// K01 a broker that is away while a topic is made is waited for, and is no refusal: the
+// cluster counts the copies it has brokers for at that moment.
+func TestBrokersAwayWhileATopicIsMade(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		copies int16
+		away   int // requests that find too few brokers
+		code   pipeline.Code
+		says   string
+	}{
+		{name: "the cluster's own number", away: 2},
+		{name: "as many as there were", copies: 1, away: 2},
+		{name: "for good", away: 1000, code: log.RefuseSpec, says: "makes no topic with its default number of copies of each partition; it has 1 brokers"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fake := cluster(t)
+			var asked atomic.Int32
+			fake.ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				fake.KeepControl()
+				if int(asked.Add(1)) > c.away {
+					return nil, nil, false
+				}
+				req := r.(*kmsg.CreateTopicsRequest)
+				resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+				one := kmsg.NewCreateTopicsResponseTopic()
+				one.Topic, one.ErrorCode = req.Topics[0].Topic, kerr.InvalidReplicationFactor.Code
+				resp.Topics = append(resp.Topics, one)
+				return resp, nil, true
+			})
+			cfg := config(fake)
+			cfg.Topics.ReplicationFactor, cfg.RetryFor = c.copies, time.Second
+			if c.code == "" {
+				cfg.RetryFor = time.Minute
+			}
+			_, err := open(t, cfg).Admin().Ensure(t.Context(), log.TopicSpec{Name: "t", Compact: true})
+			same(t, pipeline.CodeOf(err), c.code)
+			if err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v", err)
+			}
+			if n := int(asked.Load()); n <= min(c.away, 2) {
+				t.Errorf("asked %d times", n)
+			}
+		})
 	}
 }
