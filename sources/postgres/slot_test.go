@@ -189,14 +189,18 @@ func TestConnectionIsKept(t *testing.T) {
 		c := d.config()
 		c.BatchRows, c.QueueBatches = 10, 2
 		from := copied(t, d, c)
-		d.do("ALTER DATABASE %s SET wal_sender_timeout = '300ms'", d.get("SELECT current_database()"))
+		d.do("ALTER DATABASE %s SET wal_sender_timeout = '2s'", d.get("SELECT current_database()"))
 		d.reconnect() // with the new setting
 		r := open(t, c, from)
 		d.do("INSERT INTO t SELECT g, repeat('x', 1000) FROM generate_series(1, 8000) g")
 		eventually(t, "a full queue", func() bool { return r.source.Stats().QueueBatches == 2 })
-		pid := d.get("SELECT active_pid FROM pg_replication_slots WHERE slot_name = '%s'", c.Slot)
-		time.Sleep(1200 * time.Millisecond) // nobody calls Next; that is the point
-		if now := d.get("SELECT active_pid FROM pg_replication_slots WHERE slot_name = '%s'", c.Slot); now != pid || r.source.Stats().Reconnects != 0 {
+		sender := "SELECT pid FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = '%s')"
+		pid, full := d.get(sender, c.Slot), d.get("SELECT clock_timestamp()")
+		eventually(t, "an answer after twice the time-out, in which nobody called Next", func() bool {
+			return d.get("SELECT count(*) FROM pg_stat_replication WHERE pid = %s AND reply_time > '%s'::timestamptz + '4s'", pid, full) == "1" ||
+				r.source.Stats().Reconnects != 0
+		})
+		if now := d.get(sender, c.Slot); now != pid || r.source.Stats().Reconnects != 0 {
 			t.Errorf("walsender was %s and is %s; %d reconnects", pid, now, r.source.Stats().Reconnects)
 		}
 		if n := len(r.sync(d)); n != 8000 {
