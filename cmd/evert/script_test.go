@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -179,11 +180,19 @@ func (s *stage) user(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[1]+"_ROLE", name)
 }
 
+// port chooses below the range that systems give to outgoing connections, since the
+// port has to be free still when the script comes to it.
 func (s *stage) port(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	ts.Setenv(args[0], fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
-	ts.Check(l.Close())
+	for {
+		port := fmt.Sprint(15000 + rand.IntN(17000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		ts.Setenv(args[0], port)
+		ts.Check(l.Close())
+		return
+	}
 }
 
 // until runs a program until its output matches.

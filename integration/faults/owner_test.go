@@ -4,7 +4,6 @@ package faults
 
 import (
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -78,16 +77,8 @@ func standingBy(st harness.Status) bool { return st.State == "standby" }
 // node starts one of several daemons of the scene's file.
 func node(s *scene.Scene, n int) *harness.Daemon {
 	s.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		s.Fatal(err)
-	}
 	s.Options.DataDir = filepath.Join(s.Dir, fmt.Sprintf("node-%d", n))
-	s.Options.Env = []string{"NODE_DIR=" + s.Options.DataDir, "NODE_HTTP=" + address}
+	s.Options.Env = []string{"NODE_DIR=" + s.Options.DataDir, "NODE_HTTP=127.0.0.1:0"}
 	return s.Run()
 }
 
