@@ -54,8 +54,8 @@ type Logging struct {
 
 // Limits bound what is not bounded beside its own section (I9).
 type Limits struct {
-	// Memory that the process aims to stay below: the soft limit of the garbage collector.
-	Memory Size `yaml:"memory" default:"160MiB" min:"64MiB" max:"4TiB"`
+	// Memory for data that the process aims to stay below: the soft limit of the garbage collector. The program itself, some 45 MiB, comes on top.
+	Memory Size `yaml:"memory" default:"136MiB" min:"64MiB" max:"4TiB"`
 	// The largest column value that is written into a record; a larger one follows on_oversize.
 	ValueBytes Size `yaml:"value_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
 	// The largest encoded record of a topic, if the topic does not take less (max.message.bytes); a larger one follows on_oversize.
@@ -81,9 +81,9 @@ type Limits struct {
 	// Memory for the block cache of the embedded log.
 	LogCacheBytes Size `yaml:"log_cache_bytes" default:"8MiB" min:"1MiB" max:"1TiB"`
 	// Bytes written to the log and not yet acknowledged by it.
-	WriteBytes Size `yaml:"write_bytes" default:"32MiB" min:"1MiB" max:"64GiB"`
+	WriteBytes Size `yaml:"write_bytes" default:"16MiB" min:"1MiB" max:"64GiB"`
 	// Bytes that one fetch from the log may return.
-	FetchBytes Size `yaml:"fetch_bytes" default:"16MiB" min:"64KiB" max:"1GiB"`
+	FetchBytes Size `yaml:"fetch_bytes" default:"4MiB" min:"64KiB" max:"1GiB"`
 	// HTTP requests in progress at one time; more are answered with 503.
 	Requests int `yaml:"requests" default:"256" min:"1" max:"100000"`
 	// Connections of Kafka clients to serve.kafka open at one time; one more is closed at once.

@@ -221,7 +221,7 @@ func TestEffectiveLoadsAgain(t *testing.T) {
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Errorf("the effective configuration changed (-first +second):\n%s", diff)
 	}
-	for _, part := range []string{"reconnect_max: 1m30s", "max_rate: 50MiB/s", "http: none", "partitions: 3", "memory: 160MiB"} {
+	for _, part := range []string{"reconnect_max: 1m30s", "max_rate: 50MiB/s", "http: none", "partitions: 3", "memory: 136MiB"} {
 		if !strings.Contains(first, part) {
 			t.Errorf("the effective configuration lacks %q:\n%s", part, first)
 		}

@@ -33,8 +33,8 @@ type uncommitted interface {
 
 // The memory of an index: what was written last, and what was read last.
 const (
-	memtableBytes = 16 << 20
-	cacheBytes    = 16 << 20
+	memtableBytes = 8 << 20
+	cacheBytes    = 8 << 20
 )
 
 // OpenIndex puts an index over l. It lies in a folder of its own under dir,

@@ -72,8 +72,8 @@ const (
 // Limits bound buffers. Each is per writer or reader.
 type Limits struct {
 	WriteRecords int // records not yet acknowledged; 50,000
-	WriteBytes   int // keys, values and headers not yet acknowledged; 32 MiB
-	ReadBytes    int // one fetch response of one broker, compressed; 16 MiB
+	WriteBytes   int // keys, values and headers not yet acknowledged; 16 MiB
+	ReadBytes    int // one fetch response of one broker, compressed; 4 MiB
 }
 
 // Events are told what happens below the interface. They may be called from any
@@ -98,8 +98,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.RetryFor, 30*time.Second)
 	setDefault(&c.DialTimeout, 10*time.Second)
 	setDefault(&c.Limits.WriteRecords, 50_000)
-	setDefault(&c.Limits.WriteBytes, 32<<20)
-	setDefault(&c.Limits.ReadBytes, 16<<20)
+	setDefault(&c.Limits.WriteBytes, 16<<20)
+	setDefault(&c.Limits.ReadBytes, 4<<20)
 	return c
 }
 
