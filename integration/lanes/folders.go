@@ -21,7 +21,7 @@ const notRaced = "^(TestBrokerKilled|TestThreeBrokers|TestPowerCut|TestTransacti
 // longer ones with EVERT_FULL=1.
 var crashFolders = []string{
 	"integration/crash", "integration/ddl", "integration/deliver", "integration/views", "integration/faults", "integration/road",
-	"pipeline/log/kafka", "sinks/bleve", "sinks/opensearch", "sinks/postgres",
+	"pipeline/log/kafka", "sinks/bleve", "sinks/opensearch", "sinks/postgres", "sources/mysql",
 }
 
 // longest are the packages that take longest, in this order. go test begins packages

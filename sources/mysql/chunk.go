@@ -194,7 +194,7 @@ func (w *copier) chunk(ctx context.Context, k *chunk) error {
 	if len(k.info.columns) == 0 {
 		return missing(k.table)
 	}
-	if k.shape != nil && equalColumns(k.info.columns, k.shape.columns) {
+	if k.shape != nil && w.source.is(k.info, k.shape) {
 		if err := w.chunkRows(ctx, k); err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ import (
 type copies struct {
 	source *Source
 	tables []*copying
+	looks  []*copying // tables that were altered: see look
 	ended  []keptCopy // the last one of each table
 	flying int        // chunks that are read now
 
@@ -46,6 +47,7 @@ type copying struct {
 	due      time.Time
 	tries    int // failures in a row
 	renewals int // how often it began again by itself
+	isLook   bool
 }
 
 // A keptCopy is what a state holds of a copy.
@@ -97,6 +99,7 @@ func (c *copies) start(rel *relation, k keptCopy) *copying {
 func (c *copies) forget(rel *relation) {
 	rel.copying, rel.window = nil, nil
 	c.tables = slices.DeleteFunc(c.tables, func(t *copying) bool { return t.rel == rel })
+	c.looks = slices.DeleteFunc(c.looks, func(t *copying) bool { return t.rel == rel })
 	c.ended = slices.DeleteFunc(c.ended, func(k keptCopy) bool { return k.TableName == rel.TableName })
 }
 
@@ -129,7 +132,7 @@ func (c *copies) restore(was []keptCopy) {
 // interrupted drops the chunks that are on their way: the next connection may be to
 // another server.
 func (c *copies) interrupted() {
-	for _, t := range c.tables {
+	for _, t := range slices.Concat(c.tables, c.looks) {
 		t.drop()
 	}
 }
@@ -139,14 +142,14 @@ func (t *copying) drop() { t.chunk, t.rel.window = nil, nil }
 // step does what can be done between two transactions.
 func (c *copies) step() error {
 	a := c.source.a
-	if len(c.tables) == 0 && !c.asked.Load() || a.open || a.leaveOut > 0 || a.catchUp != nil {
+	if len(c.tables)+len(c.looks) == 0 && !c.asked.Load() || a.open || a.leaveOut > 0 || a.catchUp != nil {
 		return nil
 	}
 	if c.asked.Load() {
 		c.requests()
 	}
 	c.collect()
-	for _, t := range slices.Clone(c.tables) {
+	for _, t := range slices.Concat(c.tables, c.looks) {
 		if err := c.advance(t); err != nil {
 			return err
 		}
@@ -191,7 +194,7 @@ func (c *copies) collect() {
 
 // advance takes a copy one step further, or as many as there are without waiting.
 func (c *copies) advance(t *copying) error {
-	for t.rel.copying == t {
+	for t.rel.copying == t || slices.Contains(c.looks, t) {
 		k := t.chunk
 		switch {
 		case k == nil:
@@ -254,6 +257,8 @@ func (c *copies) pause(t *copying, wait time.Duration) {
 func (c *copies) close(t *copying, k *chunk) error {
 	t.tries = 0
 	switch {
+	case t.isLook:
+		return c.looked(t, k)
 	case !t.Begun:
 		return c.begin(t, k)
 	case t.Empty:
@@ -294,7 +299,7 @@ func (c *copies) begin(t *copying, k *chunk) error {
 		return err
 	}
 	rel := t.rel
-	if rel.shape == nil || !equalColumns(rel.shape.columns, k.info.columns) || !slices.Equal(rel.shape.keyNames(), key) {
+	if rel.shape == nil || !s.is(k.info, rel.shape) {
 		sh, err := s.newShape(rel.TableName, k.info.columns, key)
 		var why *pipeline.Refusal
 		if errors.As(err, &why) {
@@ -369,6 +374,10 @@ func (c *copies) failed(t *copying, err error) error {
 	if c.source.life.Ended.Err() != nil {
 		return nil
 	}
+	if t.isLook && !isPassing(err) {
+		c.forget(t.rel) // what became of it the log tells
+		return nil
+	}
 	if errors.As(err, &r) && r.Where == t.rel.String() {
 		return c.giveUp(t, r)
 	}
@@ -383,6 +392,8 @@ func (c *copies) failed(t *copying, err error) error {
 	}
 	return c.giveUp(t, &pipeline.Refusal{Code: CodeCopy, Where: t.rel.String(), What: "its rows cannot be read", Err: err, Mend: c.source.config.again("GRANT SELECT ON " + t.sql() + " TO the user\nor correct what the server says")})
 }
+
+func nothing(*handover.Batch) {}
 
 // isPassing reports whether an error is of the connection, and not of the table.
 func isPassing(err error) bool {
@@ -400,13 +411,14 @@ func isPassing(err error) bool {
 // giveUp ends a copy, and its table with it.
 func (c *copies) giveUp(t *copying, why *pipeline.Refusal) error {
 	c.forget(t.rel)
+	t.rel.stopped = nil // for another reason, now
 	if t.rel.shape == nil {
 		c.source.leaveOut(why)
 		c.source.a.keepTables()
-		return nil
+	} else if err := c.source.a.stop(t.rel, why); err != nil {
+		return err
 	}
-	t.rel.stopped = nil // for another reason, now
-	return c.source.a.stop(t.rel, why)
+	return c.source.a.announce(nothing) // no transaction may follow for long
 }
 
 // Copy asks for a copy of a table. See pipeline.Copier.

@@ -25,6 +25,7 @@ type reader struct {
 	fresh  map[string]map[string]bool   // of tables that are copied: keys that came since it began
 	copies []string                     // which began and which were done
 	reads  map[string]int               // rows that were read, by table
+	also   func(b pipeline.Batch)       // is shown each batch, if there is one
 }
 
 // open opens a source.
@@ -45,7 +46,7 @@ func (r *reader) reopen(c Config) *reader {
 	r.Helper()
 	r.close()
 	again := r.open(c, r.place)
-	again.rows, again.fresh, again.copies = r.rows, r.fresh, r.copies
+	again.rows, again.fresh, again.copies, again.also = r.rows, r.fresh, r.copies, r.also
 	return again
 }
 
@@ -69,6 +70,9 @@ func (r *reader) next() error {
 	b, err := r.source.Next(ctx)
 	if err != nil {
 		return err
+	}
+	if r.also != nil {
+		r.also(b)
 	}
 	for _, s := range b.Stopped {
 		r.stops[s.Table.Name] = s.Why

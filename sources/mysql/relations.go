@@ -77,6 +77,16 @@ func (r *relations) stops() (out []stop) {
 	return out
 }
 
+// altered gives those that were, and not described since.
+func (r *relations) altered() (out []TableName) {
+	for _, rel := range r.all() {
+		if rel.stale {
+			out = append(out, rel.TableName)
+		}
+	}
+	return out
+}
+
 // kept gives the tables for a state, in a fixed order.
 func (r *relations) kept() []keptTable {
 	var out []keptTable
@@ -105,7 +115,7 @@ func (s *Source) describes(m *tableMap) (*shape, error) {
 	}
 	rel.stale = false
 	specials(m.columns, rel.shape.columns)
-	if equalColumns(m.columns, rel.shape.columns) {
+	if equalColumns(m.columns, rel.shape.columns) && (rel.kept || slices.Equal(namesOf(m, m.key), rel.shape.keyNames())) {
 		return rel.shape, nil
 	}
 	return s.altered(rel, m)
@@ -294,13 +304,20 @@ func (s *Source) cascades(name TableName) error {
 	rel := s.tables.find(name)
 	if rel != nil && rel.shape != nil {
 		rel.redefined(s.a.gtid)
-		rel.stale, rel.current = true, false
+		s.isAltered(rel)
 		return s.a.stop(rel, why)
 	}
 	if wanted, _ := s.config.wants(name); wanted {
 		s.leaveOut(why)
 	}
 	return nil
+}
+
+// isAltered notes that a table is not what it was.
+func (s *Source) isAltered(rel *relation) {
+	rel.stale, rel.current = true, false
+	s.copies.look(rel)
+	s.a.keepTables()
 }
 
 // defines does what a definition means for a table that it names.
@@ -320,7 +337,7 @@ func (s *Source) defines(st statement, name TableName) (emptied *relation, err e
 		}
 	case stAlter:
 		if captured {
-			rel.stale, rel.current = true, false
+			s.isAltered(rel)
 		}
 	case stRewrite:
 		if captured {

@@ -39,6 +39,7 @@ func (a *assembler) described(rel *relation, body []byte) (*relation, error) {
 		err = &pipeline.Refusal{Code: CodeEvent, Where: rel.String(), What: "its description in the log cannot be read", Err: err, Mend: a.config.again()}
 	}
 	var sh *shape
+	wasStale := rel.stale
 	if err == nil {
 		sh, err = a.shape(m)
 	}
@@ -48,7 +49,9 @@ func (a *assembler) described(rel *relation, body []byte) (*relation, error) {
 	if sh == nil {
 		return nil, nil
 	}
-	a.take(rel, sh)
+	if a.take(rel, sh); wasStale {
+		a.keepTables()
+	}
 	return rel, nil
 }
 

@@ -183,9 +183,16 @@ func (s *Source) assemble(from pipeline.Resume, was state) error {
 		}
 	}
 	s.copies.restore(was.Copies)
+	for _, t := range was.Altered {
+		if rel := s.tables.find(t); rel != nil {
+			s.isAltered(rel)
+		}
+	}
 	for _, t := range s.facts.chosen {
-		if s.tables.find(t.TableName) == nil { // it came since then, to the server or to the configuration
+		if rel := s.tables.find(t.TableName); rel == nil { // it came since then, to the server or to the configuration
 			s.copies.add(t.TableName)
+		} else if rel.shape != nil && !s.is(t, rel.shape) {
+			s.copies.look(rel)
 		}
 	}
 	s.a.at, s.a.set, s.a.leaveOut, s.a.state = from.At, at, from.Rows, was

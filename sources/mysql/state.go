@@ -22,7 +22,8 @@ type state struct {
 	Part    *part  `json:"part,omitempty"`    // the transaction of Resume.Rows
 	Stopped []stop `json:"stopped,omitempty"` // tables that were given up
 
-	Copies []keptCopy `json:"copies,omitempty"` // in progress, and the last one of each table
+	Altered []TableName `json:"altered,omitempty"` // and not described since
+	Copies  []keptCopy  `json:"copies,omitempty"`  // in progress, and the last one of each table
 
 	tables []keptTable // Tables, read
 }

@@ -65,7 +65,7 @@ func (a *assembler) fault(rel *relation, err error, done part) error {
 // keepTables notes in the state what the tables are now.
 func (a *assembler) keepTables() {
 	s := a.state.keep(a.tables.kept())
-	s.Stopped = a.tables.stops()
+	s.Stopped, s.Altered = a.tables.stops(), a.tables.altered()
 	if a.copies != nil {
 		s.Copies = a.copies.kept()
 	}

@@ -57,7 +57,7 @@ func (s *Source) renames(pairs []TableName) error {
 		case rel.shape == nil || isThere && was == name:
 		case isThere && was.isGhostOf(name) && now.isPutAside(name):
 			s.config.Log.Info("table was replaced by an online schema change", "table", name.String(), "by", was.String())
-			rel.stale, rel.current = true, false
+			s.isAltered(rel)
 		case isThere:
 			if err := s.a.stop(rel, s.changed(name, "table "+was.String()+" was put in its place")); err != nil {
 				return err
