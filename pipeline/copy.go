@@ -13,10 +13,11 @@ import (
 // it begins, the table's rows come anew: the rows of its chunks as changes with Op
 // Read, and what is committed meanwhile as ever. Both come in an order in which, per
 // key, the last one is what the source has (I4): a row of a chunk that a transaction
-// behind it replaced is left out. Chunks lie between transactions; the Tx of their
-// rows has the position of the last whole transaction before them. The batch whose
-// Copies say that it is done comes behind the last of its rows; keys that had no row
-// in between are gone from the source.
+// behind it replaced is left out, after it has given that one the values that are
+// unknown there. Chunks lie between transactions; the Tx of their rows has the
+// position of the last whole transaction before them. The batch whose Copies say
+// that it is done comes behind the last of its rows; keys that had no row in between
+// are gone from the source.
 //
 // How far a copy came is in Resume.State, so that a source that is made anew goes on
 // with the chunk that was not committed.
@@ -41,4 +42,8 @@ type TableCopy struct {
 	Table *schema.Table
 	ID    string // of the request; empty if the source began it by itself
 	Done  bool
+
+	// Also says of other tables whether rows of it may have gone to them in an
+	// earlier run, as in TableStop; nil: none. A source leaves it out.
+	Also func(schema, table string) bool
 }

@@ -98,7 +98,7 @@ func TestMisfit(t *testing.T) {
 	}
 	w.SQL("misfit", `ALTER TABLE t ADD nick text`)
 	d := w.Run("--until-caught-up")
-	if code := d.Wait(t, time.Minute); code == 0 || d.Count(func(l string) bool { return strings.Contains(l, "TABLE_STOPPED") }) == 0 {
+	if code := d.Wait(t, time.Minute); code == 0 || d.Count(func(l string) bool { return strings.Contains(l, "its table stopped at") }) == 0 {
 		t.Fatalf("I8 it goes on without the rows that it missed: exit code %d:\n%s", code, d.Last(20))
 	}
 	out, errs, code := harness.Run(t, suite.Evert(t), "reset", harness.Prefix, "--resnapshot", "--yes", "-c", w.Write())

@@ -30,6 +30,35 @@
 // that; for others, tombstones follow for the keys that have no newer row. They
 // are owed until they are written, and the frontier remembers that.
 //
+// # Copying a table again
+//
+// A pipeline.Copier copies one table while it streams. Where that begins, the table's
+// state turns Copying, and From moves to the end of its topic: what lies below is
+// superseded, and a value that is unknown is never filled from there (I5).
+//
+//	      OK or Stopped          Copying                  Copying, owed        OK
+//	──────────────────────┬──────────────────────────┬──────────────────────┬───────
+//	 older rows           │ chunks, and the stream   │ tombstones: keys with │ stream
+//	                   begin, From                  done  no record from From on
+//
+// The state turns OK in the commit that holds the last tombstone, and not before: a
+// reader that goes from its last cut to the next one finds in between a record for
+// every key that changed, so it keeps what it has, and the copy is one step for it. The
+// generation stays, unlike in a TRUNCATE. After a crash, Copying is a copy that the
+// source goes on with, and Copying with Owed one that is being paid for.
+//
+// The place of a chunk's row lies behind all rows of the transaction before it, as that
+// of an owed tombstone does, and both grow from commit to commit.
+//
+// While the chunk of a row was not read, a change of it that has unknown values, and
+// whose row the source has no more, is left out: the delete follows before the copy is
+// done. A change of key is not: its new key may lie in a chunk that was read before.
+//
+// Why a table stopped is in its state, and for which errors it was copied again by
+// itself, so that the same one does not have it copied for ever; a copy that people
+// asked for clears that. A schema that the registry or the topic refuses is refused
+// again where the copy would begin, and the table stays as it is.
+//
 // # Rows that are too large
 //
 // A record above the limit of its topic, or a value above the limit of values,

@@ -36,6 +36,8 @@ func (s *Sink) change(ctx context.Context, c *pipeline.Change) error {
 	switch {
 	case s.isStopped(tab.topic):
 		return nil
+	case c.Op == pipeline.Truncate && tab.keepRows:
+		return s.halt(tab.topic, tab.Table, s.truncated(tab))
 	case c.Op == pipeline.Truncate:
 		return s.truncate(ctx, tab)
 	case c.Op == pipeline.Delete:
@@ -44,7 +46,7 @@ func (s *Sink) change(ctx context.Context, c *pipeline.Change) error {
 		return s.move(ctx, tab, c)
 	}
 	after, headers, err := s.whole(ctx, tab, c)
-	if s.isBuried(tab, err) {
+	if s.isBuried(tab, err) || s.isAwaited(tab, err) {
 		return nil
 	}
 	if err != nil {
@@ -137,7 +139,10 @@ func (s *Sink) event(tab *table, c *pipeline.Change, op pipeline.Op) *avro.Event
 		Postgres: avro.Postgres{TxID: c.Tx.ID, CommitLSN: c.Tx.Commit, LSN: c.Offset},
 		MySQL:    avro.MySQL{Server: c.Tx.Server, GTID: c.Tx.Name, File: c.Tx.File, Pos: c.Offset, Row: c.Row},
 	}
-	if c.Op == pipeline.Read {
+	switch {
+	case isChunked(c):
+		o.Snapshot = avro.SnapshotIncremental
+	case c.Op == pipeline.Read:
 		o.Snapshot = avro.Snapshotted
 	}
 	s.scratch.event = avro.Event{Op: op.String()[0], Origin: o, At: s.at}
@@ -182,11 +187,35 @@ func (s *Sink) add(tab *table, c *pipeline.Change, key, value []byte, headers []
 // from its second part on: the first part does not know yet that it is one.
 func (s *Sink) headers(c *pipeline.Change, more []log.Header) []log.Header {
 	pos := log.Pos{Incarnation: s.incarnation, Seq: c.Tx.Position.Seq, Row: uint64(c.Row)}
-	if c.Op == pipeline.Read {
+	switch {
+	case isChunked(c):
+		pos.Row = s.placeBehind()
+	case c.Op == pipeline.Read:
 		pos.Seq, pos.Row = 0, s.read
 		s.read++
 	}
 	return s.placed(pos, more)
+}
+
+// isChunked reports whether a change is a row of a copy that runs while its source
+// streams.
+func isChunked(c *pipeline.Change) bool { return c.Op == pipeline.Read && c.Tx.Position.Seq > 0 }
+
+// behindBits is room for the rows of one commit, of which max_commit_rows allows
+// fewer.
+const behindBits = 27
+
+// placeBehind gives the place of a row within a transaction that lies behind all of
+// its rows, and behind those that earlier commits placed so:
+//
+//	1<<62 + the number of the last frontier record << 27 + count within the commit
+//
+// The number grows with every commit between transactions, over restarts too, so
+// that the places of chunks and of owed tombstones only grow.
+func (s *Sink) placeBehind() uint64 {
+	place := 1<<62 + s.committed.Number<<behindBits + s.behind
+	s.behind++
+	return place
 }
 
 func (s *Sink) placed(pos log.Pos, more []log.Header) []log.Header {

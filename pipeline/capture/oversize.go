@@ -224,11 +224,10 @@ func sumOf(b []byte) string {
 
 // stop ends the table of a row that no record takes.
 func (s *Sink) stop(o *outgoing, size int) error {
-	s.halt(o.tab.topic, o.tab.Table, &pipeline.Refusal{
+	return s.halt(o.tab.topic, o.tab.Table, &pipeline.Refusal{
 		Code:  codeTooLarge,
 		Where: fmt.Sprintf("table %s, key hash %08x", o.tab, crc32.ChecksumIEEE(o.key)),
 		What:  fmt.Sprintf("a row of %d bytes is above the %d that its topic takes, so the table has stopped", size, s.limit(o.tab)),
-		Mend:  "make the row smaller, raise limits.record_bytes and limits.value_bytes, or set on_oversize: truncate, offload or dead_letter for the table; then\nevert reset " + s.Source + " --resnapshot --yes",
+		Mend:  "make the row smaller, raise limits.record_bytes and limits.value_bytes, or set on_oversize: truncate, offload or dead_letter for the table; then\n" + s.copyCommand(o.tab.Table),
 	})
-	return nil
 }

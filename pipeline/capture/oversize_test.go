@@ -217,7 +217,7 @@ func checkStopped(t *testing.T, s *large, _ string) {
 	if _, row := s.last(peopleTopic); row[0].Int() != 1 {
 		t.Errorf("a stopped table was written: %v", row)
 	}
-	if code := s.stopped[len(s.stopped)-1].Code; code != "TABLE_STOPPED" {
+	if code := s.stopped[len(s.stopped)-1].Code; code != "RECORD_TOO_LARGE" {
 		t.Errorf("after a restart it is told as %s", code)
 	}
 }

@@ -8,6 +8,11 @@ const (
 	codeStopped  pipeline.Code = "TABLE_STOPPED"
 	codeUnknown  pipeline.Code = "UNKNOWN_VALUE"
 
+	codeTruncated pipeline.Code = "TABLE_TRUNCATED"
+
 	codeIncompatible pipeline.Code = "SCHEMA_INCOMPATIBLE"
 	codeKeyChanged   pipeline.Code = "KEY_CHANGED"
 )
+
+// CodePaused is the reason of a table that stopped because somebody commanded it.
+const CodePaused pipeline.Code = "TABLE_PAUSED"

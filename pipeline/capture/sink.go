@@ -42,6 +42,8 @@ type Topic struct {
 	Settings   map[string]string
 	MaxBytes   int    // the largest record that the topic has to take; 0 is the log's default
 	OnOversize Policy // what happens to a row that is too large
+	StopSource bool   // what would stop the table alone is an error of Write instead
+	KeepRows   bool   // a TRUNCATE stops the table, and its rows stay
 }
 
 // Events are told what happens to single values and tables; any may be nil.
@@ -54,6 +56,9 @@ type Events struct {
 	// Stopped: a table has stopped, alone. One that had is told of at Open, when
 	// only its topic is known, and again with the table when that is announced.
 	Stopped func(topic string, t *schema.Table, why *pipeline.Refusal)
+	// Table tells what the frontier says of a table: when it is announced, and behind
+	// each commit that changed its state. t is nil if only its topic is known.
+	Table func(topic string, t *schema.Table, state log.TableState)
 }
 
 // A Sink writes the changes of one source into the log. See pipeline.Sink for
@@ -77,6 +82,9 @@ type Sink struct {
 	specs    []log.TopicSpec // of the topics, as they were at start
 	verified time.Time       // when they were last compared
 	debts    []*debt         // topics that owe tombstones
+	behind   uint64          // rows of the open commit whose place is behind all of their transaction
+	beyond   log.Offsets     // ends of stopped tables: rows there that no cut has
+	changed  map[string]bool // tables whose state is not committed yet
 	part     int             // parts of the open source transaction committed so far
 	read     uint64          // rows of the snapshot so far
 	at       time.Time       // when the present batch came: the clock is not asked for each row
@@ -101,7 +109,7 @@ func New(c Config) *Sink {
 	setDefault(&c.RecordBytes, DefaultRecordBytes)
 	setDefault(&c.ValueBytes, DefaultRecordBytes)
 	plant(&c) // wrong orders of commit, in test builds
-	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, sides: map[string]int{}, codecs: map[int]*avro.Codec{}}
+	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, sides: map[string]int{}, beyond: log.Offsets{}, changed: map[string]bool{}, codecs: map[int]*avro.Codec{}}
 }
 
 func setDefault[T comparable](v *T, to T) {
@@ -127,8 +135,13 @@ func (s *Sink) Open(ctx context.Context) (pipeline.Resume, error) {
 func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
 	s.recycle()
 	s.at = s.Now()
-	s.giveUp(b.Stopped)
 	if err := s.announce(ctx, b.Tables); err != nil {
+		return err
+	}
+	if err := s.giveUp(b.Stopped); err != nil {
+		return err
+	}
+	if err := s.copies(ctx, b.Copies); err != nil {
 		return err
 	}
 	for i := range b.Changes {
@@ -172,6 +185,7 @@ func (s *Sink) commitWhole(ctx context.Context, at pipeline.Resume) error {
 		return err
 	}
 	s.committed, s.fresh, s.part = s.next.Clone(), false, 0
+	s.tellTables()
 	return nil
 }
 
@@ -201,7 +215,9 @@ func (s *Sink) reach(ctx context.Context, at pipeline.Resume) error {
 		return fmt.Errorf("flush: %w", err)
 	}
 	for tp, next := range touched {
-		if !s.isStopped(tp.Topic) {
+		if s.isStopped(tp.Topic) {
+			s.beyond[tp] = next
+		} else {
 			s.next.Offsets[tp] = next
 		}
 	}
@@ -220,6 +236,7 @@ func (s *Sink) commit(ctx context.Context, key, value []byte) error {
 	if err := s.writer.Append(ctx, log.Record{TopicPartition: tp, Key: key, Value: value}); err != nil {
 		return fmt.Errorf("append to %s: %w", tp, err)
 	}
+	s.behind = 0
 	return s.writer.Commit(ctx, nil)
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -14,14 +15,43 @@ import (
 // halt ends a table, and nothing else (I8): none of its changes is written from
 // here on, and the frontier stays where it was for it, so that our readers see
 // no part of this transaction in it.
-func (s *Sink) halt(topic string, t *schema.Table, err error) {
+//
+// One that had stopped keeps its reason. Where the source is to stop with it, the
+// error is given back.
+func (s *Sink) halt(topic string, t *schema.Table, err error) error {
+	if t != nil && s.wanted(t).StopSource {
+		return err
+	}
 	state := s.next.Tables[topic]
-	state.State = log.Stopped
-	s.next.Tables[topic] = state
-	s.records = withoutTopic(s.records, topic)
+	if state.State == log.Stopped {
+		return nil
+	}
 	why := &pipeline.Refusal{Code: codeStopped, Where: "topic " + topic, What: "its table has stopped", Err: err}
 	errors.As(err, &why)
+	state.State, state.Why = log.Stopped, log.Stop{Code: why.Code, Text: short(why), At: s.at.UTC().Truncate(time.Microsecond)}
+	s.set(topic, state)
+	s.records = withoutTopic(s.records, topic)
 	s.stopped(topic, t, why)
+	return nil
+}
+
+// reasonBytes bounds what the frontier keeps of a reason.
+const reasonBytes = 400
+
+// short is a reason without code and mend, in one line.
+func short(why *pipeline.Refusal) string {
+	text := why.What
+	if why.Where != "" {
+		text = why.Where + ": " + text
+	}
+	if why.Err != nil {
+		text += ": " + why.Err.Error()
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > reasonBytes {
+		text = strings.ToValidUTF8(text[:reasonBytes], "") + "…"
+	}
+	return text
 }
 
 // orHalt ends the table of a row that cannot be made whole (I5), and gives every
@@ -30,27 +60,38 @@ func (s *Sink) orHalt(t *schema.Table, err error) error {
 	if pipeline.CodeOf(err) != codeUnknown {
 		return err
 	}
-	s.halt(s.tables[t].topic, t, err)
-	return nil
+	return s.halt(s.tables[t].topic, t, err)
 }
 
-// giveUp stops tables that a transform has given up, also one whose topic was
-// never made: rows of it are missing from here on. So are rows of topics that only
-// an earlier run knew.
-func (s *Sink) giveUp(tables []pipeline.TableStop) {
+// giveUp stops tables that a transform or the source has given up, also one whose
+// topic was never made: rows of it are missing from here on. So are rows of topics
+// that only an earlier run knew.
+func (s *Sink) giveUp(tables []pipeline.TableStop) error {
 	for _, t := range tables {
-		s.halt(s.wanted(t.Table).Name, t.Table, t.Why)
-		if t.Also == nil {
-			continue
+		if err := s.halt(s.wanted(t.Table).Name, t.Table, t.Why); err != nil {
+			return err
 		}
-		for _, topic := range slices.Sorted(maps.Keys(s.next.Tables)) {
-			rest, _ := strings.CutPrefix(topic, s.Prefix+".")
-			space, name, ok := strings.Cut(rest, ".")
-			if ok && !s.isStopped(topic) && t.Also(space, name) {
-				s.halt(topic, nil, t.Why)
+		for _, topic := range s.also(t.Also) {
+			if err := s.halt(topic, nil, t.Why); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// also gives the topics of the tables that fn reports; none if it is nil.
+func (s *Sink) also(fn func(space, name string) bool) (topics []string) {
+	if fn == nil {
+		return nil
+	}
+	for _, topic := range slices.Sorted(maps.Keys(s.next.Tables)) {
+		rest, _ := strings.CutPrefix(topic, s.Prefix+".")
+		if space, name, ok := strings.Cut(rest, "."); ok && fn(space, name) {
+			topics = append(topics, topic)
+		}
+	}
+	return topics
 }
 
 func withoutTopic(records []log.Record, topic string) []log.Record {
@@ -72,10 +113,19 @@ func (s *Sink) stopped(topic string, t *schema.Table, why *pipeline.Refusal) {
 // isStopped reports whether a table is not written any more.
 func (s *Sink) isStopped(topic string) bool { return s.next.Tables[topic].State == log.Stopped }
 
-// stoppedBefore says that a table stopped in an earlier run, which knew why.
+// stoppedBefore says that a table stopped in an earlier run, and why. Releases
+// before 2 of the frontier record did not keep the reason.
 func (s *Sink) stoppedBefore(topic string, t *schema.Table) {
-	s.stopped(topic, t, &pipeline.Refusal{
-		Code: codeStopped, Where: "topic " + topic, What: "its table stopped earlier, and its changes since then were not written",
-		Mend: "evert reset " + s.Source + " --resnapshot --yes",
-	})
+	why := &pipeline.Refusal{Code: codeStopped, Where: "topic " + topic, Mend: s.copyCommand(t),
+		What: "its table stopped earlier, and its changes since then were not written"}
+	if stop := s.next.Tables[topic].Why; stop.Code != "" {
+		why.Code = stop.Code
+		why.What = "its table stopped at " + stop.At.Format(time.RFC3339) + ", and its changes since then were not written: " + stop.Text
+	}
+	s.stopped(topic, t, why)
+}
+
+// copyCommand is the command that copies a table again.
+func (s *Sink) copyCommand(*schema.Table) string {
+	return "evert reset " + s.Source + " --resnapshot --yes"
 }

@@ -124,7 +124,7 @@ func TestGivenUp(t *testing.T) {
 		}
 		s.write(create(people, person(3, "Cy", "c")), create(orders, order(3, 3)))
 		s.commit()
-		if n := len(told); n < 2 || told[0] != peopleTopic+" TRANSFORM_VALUE" || told[1] != peopleTopic+" TABLE_STOPPED" {
+		if n := len(told); n < 2 || told[0] != peopleTopic+" TRANSFORM_VALUE" || told[1] != peopleTopic+" TRANSFORM_VALUE" {
 			t.Errorf("told of %v", told)
 		}
 		if got := s.topic(peopleTopic); strings.Contains(got, "Cy") || strings.Contains(got, "Ada") != written {

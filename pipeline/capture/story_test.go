@@ -88,6 +88,9 @@ func (s *story) write(changes ...pipeline.Change) {
 func (s *story) tryWrite(changes ...pipeline.Change) error {
 	for i := range changes {
 		changes[i].Tx, changes[i].Row = s.tx, s.row
+		if changes[i].Op == pipeline.Read && s.seq == 0 {
+			changes[i].Tx = &pipeline.Tx{} // of the snapshot
+		}
 		s.row++
 	}
 	return s.sink.Write(context.Background(), pipeline.Batch{Changes: changes})

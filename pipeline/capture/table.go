@@ -21,7 +21,10 @@ type table struct {
 	maxBytes   int // of a record
 	policy     Policy
 	codec      *avro.Codec
-	keyID      int // schema ids of the registry
+	stopSource bool
+	keepRows   bool
+	refused    error // why its schema is refused for good; nil: it is not
+	keyID      int   // schema ids of the registry
 	valueID    int
 }
 
@@ -52,13 +55,13 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 	if _, taken := s.sides[want.Name]; taken {
 		return nil, s.collision(want.Name, t, t)
 	}
-	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1), policy: want.OnOversize}
+	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1), policy: want.OnOversize, stopSource: want.StopSource, keepRows: want.KeepRows}
 	if err := s.own(ctx, tab.topic); err != nil {
 		return nil, err
 	}
-	why := s.register(ctx, tab)
-	if why != nil && !stopsTable(why) {
-		return nil, why
+	tab.refused = s.register(ctx, tab)
+	if tab.refused != nil && !stopsTable(tab.refused) {
+		return nil, tab.refused
 	}
 	if older != nil {
 		tab.maxBytes = older.maxBytes
@@ -66,11 +69,12 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 		return nil, err
 	}
 	switch {
-	case !s.isStopped(tab.topic) && why != nil:
-		s.halt(tab.topic, t, why)
+	case !s.isStopped(tab.topic) && tab.refused != nil:
+		return tab, s.halt(tab.topic, t, tab.refused)
 	case s.isStopped(tab.topic) && older == nil:
 		s.stoppedBefore(tab.topic, t)
 	}
+	s.tellTable(tab.topic, t)
 	return tab, nil
 }
 
@@ -122,7 +126,7 @@ func (s *Sink) notRegistered(tab *table, part string, err error) error {
 		return fmt.Errorf("register the %s schema: %w", part, err)
 	}
 	return &pipeline.Refusal{Code: codeIncompatible, Where: "topic " + tab.topic, What: "the registry does not take its new " + part + " schema", Err: err,
-		Mend: "evert reset " + s.Source + " --yes   # begins its topics and their schemas anew; or lower the subject's compatibility level, then: evert reset " + s.Source + " --resnapshot --yes"}
+		Mend: "evert reset " + s.Source + " --yes   # begins its topics and their schemas anew; or lower the subject's compatibility level, then: " + s.copyCommand(tab.Table)}
 }
 
 // checkKey refuses another key schema than the topic has: it would move keys to
@@ -145,7 +149,7 @@ func (s *Sink) checkKey(ctx context.Context, tab *table) error {
 	}
 	return &pipeline.Refusal{Code: codeKeyChanged, Where: "topic " + tab.topic,
 		What: "the columns of the table's key, or their types, changed; the key schema of a topic never changes",
-		Mend: "evert reset " + s.Source + " --yes   # begins its topics anew; or restore the key, then: evert reset " + s.Source + " --resnapshot --yes"}
+		Mend: "evert reset " + s.Source + " --yes   # begins its topics anew; or restore the key, then: " + s.copyCommand(tab.Table)}
 }
 
 // ensure makes or verifies the topic and notes from where its rows count.
@@ -157,14 +161,18 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 	}
 	tab.maxBytes = infos[0].MaxBytes
 	s.ensured(spec, infos[0])
-	if _, known := s.next.Tables[tab.topic]; known {
+	had, known := s.next.Tables[tab.topic]
+	if known && had.ID != "" {
 		return nil
 	}
 	for p, ends := range infos[0].Ends {
 		s.next.Offsets[log.TopicPartition{Topic: tab.topic, Partition: int32(p)}] = ends.Stable
 	}
 	state := s.newState(infos[0])
-	s.next.Tables[tab.topic] = state
+	if known { // it was given up before it had a topic
+		state.State, state.Why, state.Tried, state.Asked = had.State, had.Why, had.Tried, had.Asked
+	}
+	s.set(tab.topic, state)
 	if state.Owed {
 		s.owe(tab.topic)
 	}

@@ -22,15 +22,26 @@ func (s *Sink) truncate(ctx context.Context, tab *table) error {
 	}
 	state := s.next.Tables[tab.topic]
 	state.Generation++
-	state.Owed = true
 	state.From = make([]int64, tab.partitions)
 	for p := range state.From {
 		tp := log.TopicPartition{Topic: tab.topic, Partition: int32(p)}
 		state.From[p] = max(touched[tp], s.next.Offsets[tp])
 	}
-	s.next.Tables[tab.topic] = state
+	if state.State == log.Copying && !state.Owed {
+		s.set(tab.topic, state) // the copy goes on, and pays for all when it is done
+		return nil
+	}
+	state.Owed = true
+	s.set(tab.topic, state)
 	s.owe(tab.topic)
 	return nil
+}
+
+// truncated says that a table stopped because its rows are to stay.
+func (s *Sink) truncated(tab *table) error {
+	return &pipeline.Refusal{Code: codeTruncated, Where: "table " + tab.String(),
+		What: "it was truncated, and on_truncate is stop_table: the topic keeps the rows from before, and takes no new ones",
+		Mend: s.copyCommand(tab.Table)}
 }
 
 // A debt is a topic that owes tombstones, and how far they are paid.
@@ -40,9 +51,14 @@ type debt struct {
 	after     []byte // keys up to this one are paid
 }
 
+// forgive drops what a topic owes.
+func (s *Sink) forgive(topic string) {
+	s.debts = slices.DeleteFunc(s.debts, func(d *debt) bool { return d.topic == topic })
+}
+
 // owe notes that a topic owes tombstones, from its first key on.
 func (s *Sink) owe(topic string) {
-	s.debts = slices.DeleteFunc(s.debts, func(d *debt) bool { return d.topic == topic })
+	s.forgive(topic)
 	s.debts = append(s.debts, &debt{topic: topic})
 }
 
@@ -70,11 +86,15 @@ func (s *Sink) payOwed(ctx context.Context, at pipeline.Resume) error {
 	return nil
 }
 
-// settle notes that a topic owes nothing more.
+// settle notes that a topic owes nothing more. Behind the last tombstone, and in one
+// commit with it, a copy is whole.
 func (s *Sink) settle(d *debt) {
 	state := s.next.Tables[d.topic]
 	state.Owed = false
-	s.next.Tables[d.topic] = state
+	if state.State == log.Copying {
+		state.State = log.OK
+	}
+	s.set(d.topic, state)
 	s.debts = s.debts[1:]
 }
 
@@ -86,8 +106,8 @@ func (s *Sink) pay(ctx context.Context, d *debt, at pipeline.Resume) error {
 	if err != nil {
 		return err
 	}
-	for n, key := range keys {
-		s.records = append(s.records, s.tombstone(tp, key, at, n))
+	for _, key := range keys {
+		s.records = append(s.records, s.tombstone(tp, key, at))
 	}
 	if len(keys) < voidBatch {
 		d.partition, d.after = d.partition+1, nil
@@ -100,13 +120,12 @@ func (s *Sink) pay(ctx context.Context, d *debt, at pipeline.Resume) error {
 	return s.flushRecords(ctx)
 }
 
-// tombstone is the n-th of a commit that is owed. Its place lies behind all rows
-// of the transaction it is written at and behind the tombstones of earlier
-// commits, and before the rows of the next transaction.
-func (s *Sink) tombstone(tp log.TopicPartition, key []byte, at pipeline.Resume, n int) log.Record {
+// tombstone is one that is owed. Its place lies behind all rows of the transaction
+// it is written at, and before the rows of the next one.
+func (s *Sink) tombstone(tp log.TopicPartition, key []byte, at pipeline.Resume) log.Record {
 	from := len(s.arena)
 	s.arena = append(s.arena, key...)
 	key = s.arena[from:len(s.arena):len(s.arena)]
-	pos := log.Pos{Incarnation: s.incarnation, Seq: at.At.Seq, Row: 1<<62 + s.committed.Number<<24 + uint64(n)}
+	pos := log.Pos{Incarnation: s.incarnation, Seq: at.At.Seq, Row: s.placeBehind()}
 	return log.Record{TopicPartition: tp, Key: key, Headers: s.placed(pos, nil)}
 }

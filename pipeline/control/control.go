@@ -1,17 +1,19 @@
-// Package control keeps what people command of a deployment: that a sink rests, or
-// goes on without a record. A command is a record of the control topic, so that it
-// outlives processes and reaches whoever owns what it is about.
+// Package control keeps what people command of a deployment: that a sink or a table
+// rests, that a sink goes on without a record, that a table is copied again. A command
+// is a record of the control topic, so that it outlives processes and reaches whoever
+// owns what it is about.
 //
 //	evert pause hook ─► Change ─► __evert.<deployment>.control ─► Follow ─► the owner
 //
-// The topic is compacted. Under sink/<name> lies what holds for a sink now; under
-// the time of each command lies that it was given, for whoever looks later.
+// The topic is compacted. Under sink/<name> and table/<source>.<schema>.<table> lies
+// what holds now; under journal/<n> lie the last commands, for whoever looks later.
 package control
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -56,91 +58,207 @@ func (s *Sink) IsSkipped(place string) bool {
 // isZero reports whether nothing holds.
 func (s *Sink) isZero() bool { return s.Paused == nil && len(s.Skips) == 0 }
 
+// A Table is what was commanded of one table. The zero Table follows its source.
+type Table struct {
+	Paused *Given   `json:"paused,omitempty"` // nil: it is not
+	Copy   *Request `json:"copy,omitempty"`   // the last one; nil: none
+}
+
+// A Request is that a table is copied again.
+type Request struct {
+	ID string `json:"id"` // tells it from every other request
+	Given
+}
+
+func (t *Table) isZero() bool { return t.Paused == nil && t.Copy == nil }
+
 // An Entry of the journal says what was commanded.
 type Entry struct {
-	Command string `json:"command"` // pause, resume, skip, replay
-	Sink    string `json:"sink"`
+	Command string `json:"command"`         // pause, resume, skip, replay, snapshot
+	Sink    string `json:"sink,omitempty"`  // one of these two
+	Table   string `json:"table,omitempty"` // source.schema.table
 	Place   string `json:"place,omitempty"`
 	At      string `json:"at"`
 	By      string `json:"by"`
+	Number  uint64 `json:"number"` // counts the commands of the deployment
 }
 
-const sinkPrefix = "sink/"
+// The keys of the topic. Those of the journal end in the entry's number modulo
+// journalEntries, which bounds it.
+const (
+	sinkPrefix     = "sink/"
+	tablePrefix    = "table/"
+	journalPrefix  = "journal/"
+	journalEntries = 1000
+)
+
+// JournalKey is the key of an entry.
+func JournalKey(number uint64) string { return fmt.Sprint(journalPrefix, number%journalEntries) }
 
 // Change changes what holds for a sink, and journals the command, in one step. It
 // returns when every Read sees it, and gives what holds from then on. fn may be
 // called again, and leaves the Sink alone with an error.
 func Change(ctx context.Context, l log.Log, deployment string, e Entry, fn func(*Sink) error) (Sink, error) {
+	var before, sink Sink
+	err := change(ctx, l, deployment, e, sinkPrefix+e.Sink, func(all *holding) (any, error) {
+		before = all.sinks[e.Sink]
+		sink = before
+		sink.Skips = slices.Clone(before.Skips)
+		if err := fn(&sink); err != nil || sink.isZero() {
+			return nil, err
+		}
+		return sink, nil
+	})
+	if err != nil {
+		return before, err
+	}
+	return sink, nil
+}
+
+// ChangeTable does for a table what Change does for a sink.
+func ChangeTable(ctx context.Context, l log.Log, deployment string, e Entry, fn func(*Table) error) (Table, error) {
+	var before, table Table
+	err := change(ctx, l, deployment, e, tablePrefix+e.Table, func(all *holding) (any, error) {
+		before = all.tables[e.Table]
+		table = before
+		if err := fn(&table); err != nil || table.isZero() {
+			return nil, err
+		}
+		return table, nil
+	})
+	if err != nil {
+		return before, err
+	}
+	return table, nil
+}
+
+// change writes what fn makes of what holds, and the entry. A nil state is that of
+// whom nothing holds for.
+func change(ctx context.Context, l log.Log, deployment string, e Entry, key string, fn func(*holding) (any, error)) error {
 	store := &log.Store{Log: l, Topic: log.ControlTopic(deployment)}
 	defer store.Close()
 	if err := store.Take(ctx); err != nil {
-		return Sink{}, err
+		return err
 	}
 	all, _, err := read(ctx, store, "", nil)
 	if err != nil {
-		return Sink{}, err
+		return err
 	}
-	sink := all[e.Sink]
-	if err := fn(&sink); err != nil {
-		return all[e.Sink], err
+	state, err := fn(all)
+	if err != nil {
+		return err
+	}
+	pairs, err := all.records(e, key, state)
+	if err != nil {
+		return err
+	}
+	_, err = store.Append(ctx, pairs...)
+	return err
+}
+
+type pair = struct{ Key, Value []byte }
+
+// records are those of a command: what holds, its entry, and tombstones for entries
+// of releases whose journal had no bound.
+func (h *holding) records(e Entry, key string, state any) (pairs []pair, err error) {
+	var value []byte
+	if state != nil {
+		if value, err = json.Marshal(state); err != nil {
+			return nil, err
+		}
 	}
 	if e.At == "" {
 		e.At = time.Now().UTC().Format(time.RFC3339Nano)
 	}
+	e.Number = h.next
 	note, err := json.Marshal(e)
 	if err != nil {
-		return Sink{}, err
+		return nil, err
 	}
-	var state []byte
-	if !sink.isZero() {
-		if state, err = json.Marshal(sink); err != nil {
-			return Sink{}, err
-		}
+	pairs = []pair{{[]byte(key), value}, {[]byte(JournalKey(e.Number)), note}}
+	for old := range h.unbounded {
+		pairs = append(pairs, pair{Key: []byte(old)})
 	}
-	_, err = store.Append(ctx, struct{ Key, Value []byte }{[]byte(sinkPrefix + e.Sink), state}, struct{ Key, Value []byte }{[]byte(e.At), note})
-	return sink, err
+	return pairs, nil
+}
+
+// holding is what holds for everybody, by name.
+type holding struct {
+	sinks     map[string]Sink
+	tables    map[string]Table
+	next      uint64          // number of the next entry
+	unbounded map[string]bool // keys of entries by time, as earlier releases wrote them
+}
+
+func (h *holding) clone() *holding {
+	if h == nil {
+		return &holding{sinks: map[string]Sink{}, tables: map[string]Table{}, unbounded: map[string]bool{}}
+	}
+	return &holding{sinks: maps.Clone(h.sinks), tables: maps.Clone(h.tables), next: h.next, unbounded: maps.Clone(h.unbounded)}
 }
 
 // read takes in what was written since a mark.
-func read(ctx context.Context, store *log.Store, from string, all map[string]Sink) (map[string]Sink, string, error) {
-	fresh := map[string]Sink{}
-	gone := map[string]bool{}
+func read(ctx context.Context, store *log.Store, from string, had *holding) (*holding, string, error) {
+	since, whole := had.clone(), (*holding)(nil).clone()
 	to, anew, err := store.Read(ctx, from, func(key, value []byte) error {
-		name, ok := strings.CutPrefix(string(key), sinkPrefix)
-		if !ok {
-			return nil
+		if err := whole.take(string(key), value); err != nil {
+			return fmt.Errorf("%s: the record %s is no command: %w", store.Topic, key, err)
 		}
-		var s Sink
-		if value != nil {
-			if err := json.Unmarshal(value, &s); err != nil {
-				return fmt.Errorf("%s: the record of sink %s is no command: %w", store.Topic, name, err)
-			}
-		}
-		fresh[name], gone[name] = s, s.isZero()
-		return nil
+		return since.take(string(key), value)
 	})
 	if err != nil {
-		return all, from, err
+		return had, from, err
 	}
-	if anew || all == nil {
-		all = map[string]Sink{}
+	if anew {
+		return whole, to, nil
 	}
-	for name, s := range fresh {
-		if all[name] = s; gone[name] {
-			delete(all, name)
-		}
-	}
-	return all, to, nil
+	return since, to, nil
 }
 
-// A Follower knows what holds for the sinks of a deployment. Its methods may be
+// take takes in one record.
+func (h *holding) take(key string, value []byte) error {
+	if name, ok := strings.CutPrefix(key, sinkPrefix); ok {
+		return takeInto(h.sinks, name, value, func(s Sink) bool { return s.isZero() })
+	}
+	if name, ok := strings.CutPrefix(key, tablePrefix); ok {
+		return takeInto(h.tables, name, value, func(t Table) bool { return t.isZero() })
+	}
+	switch {
+	case !strings.HasPrefix(key, journalPrefix) && value != nil:
+		h.unbounded[key] = true
+	case !strings.HasPrefix(key, journalPrefix):
+		delete(h.unbounded, key)
+	case value != nil:
+		var e Entry
+		if err := json.Unmarshal(value, &e); err != nil {
+			return err
+		}
+		h.next = max(h.next, e.Number+1)
+	}
+	return nil
+}
+
+func takeInto[T any](all map[string]T, name string, value []byte, isZero func(T) bool) error {
+	var state T
+	if value != nil {
+		if err := json.Unmarshal(value, &state); err != nil {
+			return err
+		}
+	}
+	if all[name] = state; isZero(state) {
+		delete(all, name)
+	}
+	return nil
+}
+
+// A Follower knows what holds for the sinks and tables of a deployment. Its methods may be
 // called from any goroutine.
 type Follower struct {
 	Log        log.Log
 	Deployment string
 
 	mu    sync.Mutex
-	all   map[string]Sink // nil until it was read
+	all   *holding // nil until it was read
 	mark  string
 	moved chan struct{}
 }
@@ -168,10 +286,27 @@ func (f *Follower) Look(ctx context.Context) error {
 func (f *Follower) Sink(name string) (s Sink, known bool, moved <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.all != nil {
+		s = f.all.sinks[name]
+	}
+	return s, f.all != nil, f.awaited()
+}
+
+// Table does for a table, named as source.schema.table, what Sink does for a sink.
+func (f *Follower) Table(name string) (t Table, known bool, moved <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.all != nil {
+		t = f.all.tables[name]
+	}
+	return t, f.all != nil, f.awaited()
+}
+
+func (f *Follower) awaited() <-chan struct{} {
 	if f.moved == nil {
 		f.moved = make(chan struct{})
 	}
-	return f.all[name], f.all != nil, f.moved
+	return f.moved
 }
 
 // Run looks again and again until ctx ends. trouble is told of errors, which pass.

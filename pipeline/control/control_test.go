@@ -3,6 +3,7 @@ package control_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,5 +109,86 @@ func look(t *testing.T, f *control.Follower) {
 	t.Helper()
 	if err := f.Look(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTables commands tables, and sees it, apart from sinks of the same name.
+func TestTables(t *testing.T) {
+	l := open(t, t.TempDir())
+	given := control.Given{At: time.Unix(1e9, 0).UTC(), By: "ann@box"}
+	f := &control.Follower{Log: l, Deployment: "shop"}
+	look(t, f)
+	_, _, moved := f.Table("shop.public.orders")
+	command := func(fn func(*control.Table) error) {
+		t.Helper()
+		if _, err := control.ChangeTable(t.Context(), l, "shop", control.Entry{Command: "snapshot", Table: "shop.public.orders", By: given.By}, fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(func(t *control.Table) error { t.Paused = &given; return nil })
+	command(func(t *control.Table) error {
+		t.Paused, t.Copy = nil, &control.Request{ID: "r1", Given: given}
+		return nil
+	})
+	look(t, f)
+	select {
+	case <-moved:
+	default:
+		t.Error("nobody was told")
+	}
+	got, known, _ := f.Table("shop.public.orders")
+	if !known || got.Paused != nil || got.Copy == nil || *got.Copy != (control.Request{ID: "r1", Given: given}) {
+		t.Errorf("it holds %+v", got)
+	}
+	if s, _, _ := f.Sink("shop.public.orders"); s.Paused != nil {
+		t.Error("a sink rests")
+	}
+	no := errors.New("no")
+	had, err := control.ChangeTable(t.Context(), l, "shop", control.Entry{Table: "shop.public.orders"}, func(t *control.Table) error {
+		t.Copy = nil
+		return no
+	})
+	if !errors.Is(err, no) || had.Copy == nil {
+		t.Errorf("refused: %+v, %v", had, err)
+	}
+}
+
+// TestJournalIsBounded counts the keys of the control topic after more commands than
+// its journal has room for (I9). Entries that an earlier release wrote, one key each,
+// are buried.
+func TestJournalIsBounded(t *testing.T) {
+	l := open(t, t.TempDir())
+	store := &log.Store{Log: l, Topic: log.ControlTopic("shop")}
+	if err := store.Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if _, err := store.Append(t.Context(), struct{ Key, Value []byte }{fmt.Appendf(nil, "2025-01-0%dT00:00:00Z", i+1), []byte(`{"command":"pause"}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store.Close()
+	for i := range 3 {
+		change(t, l, control.Entry{Command: "pause", Sink: "hook"}, func(s *control.Sink) error { s.Skip(fmt.Sprint("t/0/", i), control.Given{}); return nil })
+	}
+	keys := map[string]string{}
+	if _, _, err := store.Read(t.Context(), "", func(key, value []byte) error {
+		if keys[string(key)] = string(value); value == nil {
+			delete(keys, string(key))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		if entry := keys[fmt.Sprint("journal/", n)]; !strings.Contains(entry, fmt.Sprintf(`"number":%d`, n)) {
+			t.Errorf("entry %d is %q", n, entry)
+		}
+	}
+	if len(keys) != 4 {
+		t.Errorf("the topic holds %d keys: %v", len(keys), keys)
+	}
+	if got := control.JournalKey(1_000_002); got != "journal/2" {
+		t.Errorf("entry 1,000,002 has key %s", got)
 	}
 }

@@ -3,17 +3,15 @@ package intake
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/evertdb/evert/pipeline/log"
 )
 
 // IsVoid reports whether rows of a table that were read became void: it was
-// truncated, or made anew.
-func IsVoid(had, has log.TableState) bool {
-	return had.Generation != has.Generation || !slices.Equal(had.From, has.From)
-}
+// truncated, or made anew. Those of a table that was copied again are not: each of
+// their keys has a newer record between the cuts, and older ones need not be read.
+func IsVoid(had, has log.TableState) bool { return had.Generation != has.Generation }
 
 // Succeeds checks that cut may follow one that was read, of what people call of
 // (source shop): another incarnation or

@@ -8,11 +8,12 @@ import "github.com/evertdb/evert/pipeline/log"
 type Places struct {
 	Incarnation uint64            // of the topic: rows of another are never new
 	Since       uint64            // the transaction that was read up to, of this incarnation; 0: none
-	Last        map[int32]log.Pos // of the newest streamed row, by partition; not nil
+	Last        map[int32]log.Pos // of the newest row that is not of a snapshot, by partition; not nil
 }
 
 // streamedRows is above every row of a transaction: places beyond it belong to
-// tombstones that are owed.
+// chunks of a table that is copied again and to tombstones that are owed, which may
+// follow the transaction for as long as it is the last one.
 const streamedRows = 1 << 62
 
 // IsRepeated reports whether the record's row was there before, and notes its
@@ -26,11 +27,11 @@ func (p *Places) IsRepeated(r *log.Record) bool {
 	if pos.Incarnation != p.Incarnation {
 		return true
 	}
-	if pos.Seq == 0 || pos.Row >= streamedRows {
+	if pos.Seq == 0 {
 		return false
 	}
 	last := p.Last[r.Partition]
-	if pos.Seq <= p.Since || pos.Seq < last.Seq || pos.Seq == last.Seq && pos.Row < last.Row {
+	if pos.Seq < p.Since || pos.Seq == p.Since && pos.Row < streamedRows || pos.Seq < last.Seq || pos.Seq == last.Seq && pos.Row < last.Row {
 		return true
 	}
 	p.Last[r.Partition] = pos

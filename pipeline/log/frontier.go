@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -34,13 +35,31 @@ type TableState struct {
 	Offloaded  bool    // a record may have values in the side topic
 	Buried     bool    // a record may lie in the dead-letter topic
 	ID         string  // the topic's identity when it was first written (K13)
+	Why        Stop    // why it stopped; zero while it has not
+	Tried      string  // codes of stops, with spaces between, for which it was copied again by itself since people last asked
+	Asked      string  // the ID of the last copy that people asked for and that has begun
+}
+
+// HasTried reports whether a table was copied again by itself for a code already.
+func (s TableState) HasTried(code pipeline.Code) bool {
+	return slices.Contains(strings.Fields(s.Tried), string(code))
+}
+
+// A Stop says why and when a table stopped.
+type Stop struct {
+	Code pipeline.Code
+	Text string    // where and what, without a mend; no value of a row
+	At   time.Time // by our clock, in microseconds
 }
 
 // A Condition is what a table is in.
 type Condition uint8
 
-// A table is being copied; follows its source; or has stopped, and views hold
-// its last cut.
+// A table is being copied; follows its source; or has stopped. Views hold its last
+// cut while it is copied and while it has stopped.
+//
+//	OK ──► Stopped ──► Copying ──► Copying, owed ──► OK
+//	 └───────────────────┴── begin        └ done      └ the last tombstone
 const (
 	Copying Condition = iota + 1
 	OK
@@ -75,12 +94,16 @@ func (f *Frontier) IsFull() bool { return f.Number%slots == 0 }
 // The record of a frontier, all integers uvarint, strings and bytes with their
 // length before them:
 //
-//	version:byte(1) flags:byte(1 = full) number incarnation:8 bytes
+//	version:byte(1 or 2) flags:byte(1 = full) number incarnation:8 bytes
 //	seq native rows state time(zigzag µs, 0 = unknown)
 //	count { topic partition offset }            changed offsets, or all
-//	count { topic state|marks:byte generation id count { from } }   changed tables, or all
+//	count { topic state|marks:byte generation id count { from } story }   changed tables, or all
 //
-// The marks are bits: 16 owed, 32 cut, 64 offloaded, 128 buried.
+//	story                                       of version 1: nothing
+//	code text at(zigzag µs) tried asked         of version 2
+//
+// The marks are bits: 16 owed, 32 cut, 64 offloaded, 128 buried. A record of whose
+// tables none has a story is of version 1, which older releases read too.
 //
 // AppendRecord writes f behind dst; with since, only what differs from it.
 func (f *Frontier) AppendRecord(dst []byte, since *Frontier) []byte {
@@ -88,13 +111,31 @@ func (f *Frontier) AppendRecord(dst []byte, since *Frontier) []byte {
 	if full {
 		since = &Frontier{}
 	}
-	dst = append(dst, 1, flag(full))
+	changed := changedTables(f.Tables, since.Tables)
+	version := versionFor(f.Tables, changed)
+	dst = append(dst, version, flag(full))
 	dst = binary.AppendUvarint(dst, f.Number)
 	dst = binary.BigEndian.AppendUint64(dst, f.Incarnation)
 	dst = appendResume(dst, f.Resume)
 	dst = binary.AppendVarint(dst, micros(f.Time))
 	dst = appendOffsets(dst, f.Offsets, since.Offsets)
-	return appendTables(dst, f.Tables, since.Tables)
+	return appendTables(dst, f.Tables, changed, version)
+}
+
+// The versions of a record: without and with the stories of tables.
+const (
+	plainVersion = 1
+	storyVersion = 2
+)
+
+// versionFor gives the oldest version that says everything of some tables.
+func versionFor(all map[string]TableState, topics []string) byte {
+	for _, t := range topics {
+		if s := all[t]; s.Why != (Stop{}) || s.Tried != "" || s.Asked != "" {
+			return storyVersion
+		}
+	}
+	return plainVersion
 }
 
 func flag(full bool) byte {
@@ -160,24 +201,40 @@ func comparePartitions(a, b TopicPartition) int {
 	return int(a.Partition) - int(b.Partition)
 }
 
-func appendTables(dst []byte, now, since map[string]TableState) []byte {
+// changedTables gives the topics whose state differs from since, in order.
+func changedTables(now, since map[string]TableState) []string {
 	changed := slices.Sorted(maps.Keys(now))
-	changed = slices.DeleteFunc(changed, func(t string) bool {
+	return slices.DeleteFunc(changed, func(t string) bool {
 		old, ok := since[t]
 		return ok && old.equal(now[t])
 	})
-	dst = binary.AppendUvarint(dst, uint64(len(changed)))
-	for _, t := range changed {
+}
+
+func appendTables(dst []byte, all map[string]TableState, topics []string, version byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(topics)))
+	for _, t := range topics {
+		s := all[t]
 		dst = appendBytes(dst, []byte(t))
-		dst = append(dst, now[t].marked())
-		dst = binary.AppendUvarint(dst, uint64(now[t].Generation))
-		dst = appendBytes(dst, []byte(now[t].ID))
-		dst = binary.AppendUvarint(dst, uint64(len(now[t].From)))
-		for _, from := range now[t].From {
+		dst = append(dst, s.marked())
+		dst = binary.AppendUvarint(dst, uint64(s.Generation))
+		dst = appendBytes(dst, []byte(s.ID))
+		dst = binary.AppendUvarint(dst, uint64(len(s.From)))
+		for _, from := range s.From {
 			dst = binary.AppendUvarint(dst, uint64(from))
+		}
+		if version == storyVersion {
+			dst = s.appendStory(dst)
 		}
 	}
 	return dst
+}
+
+func (s TableState) appendStory(dst []byte) []byte {
+	dst = appendBytes(dst, []byte(s.Why.Code))
+	dst = appendBytes(dst, []byte(s.Why.Text))
+	dst = binary.AppendVarint(dst, micros(s.Why.At))
+	dst = appendBytes(dst, []byte(s.Tried))
+	return appendBytes(dst, []byte(s.Asked))
 }
 
 // marked is a table's state and its marks in one byte.
@@ -190,7 +247,8 @@ func unmarked(b byte) TableState {
 }
 
 func (s TableState) equal(o TableState) bool {
-	return s.marked() == o.marked() && s.Generation == o.Generation && s.ID == o.ID && slices.Equal(s.From, o.From)
+	return s.marked() == o.marked() && s.Generation == o.Generation && s.ID == o.ID && slices.Equal(s.From, o.From) &&
+		s.Why == o.Why && s.Tried == o.Tried && s.Asked == o.Asked
 }
 
 // Clone gives a copy that shares nothing that changes.
@@ -256,12 +314,10 @@ func parseFrontier(b []byte) (f Frontier, full bool, err error) {
 	full = d.byte() == 1
 	f.Number, f.Incarnation = d.uint(), d.fixed()
 	f.Resume = d.resume()
-	if us := d.int(); us != 0 {
-		f.Time = time.UnixMicro(us).UTC()
-	}
+	f.Time = d.time()
 	d.offsets(f.Offsets)
-	d.tables(f.Tables)
-	if d.failed || version != 1 || len(d.b) != 0 {
+	d.tables(f.Tables, version)
+	if d.failed || version != plainVersion && version != storyVersion || len(d.b) != 0 {
 		return f, full, errFrontier
 	}
 	return f, full, nil
@@ -374,13 +430,24 @@ func (d *decoder) offsets(into Offsets) {
 	}
 }
 
-func (d *decoder) tables(into map[string]TableState) {
+func (d *decoder) time() time.Time {
+	if us := d.int(); us != 0 {
+		return time.UnixMicro(us).UTC()
+	}
+	return time.Time{}
+}
+
+func (d *decoder) tables(into map[string]TableState, version byte) {
 	for n := d.uint(); n > 0 && !d.failed; n-- {
 		topic := string(d.bytes())
 		s := unmarked(d.byte())
 		s.Generation, s.ID = uint32(d.uint()), string(d.bytes())
 		for m := d.uint(); m > 0 && !d.failed; m-- {
 			s.From = append(s.From, int64(d.uint()))
+		}
+		if version == storyVersion {
+			s.Why = Stop{Code: pipeline.Code(d.bytes()), Text: string(d.bytes()), At: d.time()}
+			s.Tried, s.Asked = string(d.bytes()), string(d.bytes())
 		}
 		into[topic] = s
 	}

@@ -80,6 +80,12 @@ func step(t *rapid.T, f *log.Frontier) {
 	f.Offsets[log.TopicPartition{Topic: topic, Partition: int32(rapid.IntRange(0, 2).Draw(t, "partition"))}] += 3
 	if rapid.IntRange(0, 20).Draw(t, "state") == 0 {
 		f.Tables[topic] = log.TableState{State: log.OK, Generation: uint32(f.Number), From: []int64{1, int64(f.Number)}, ID: "id", Owed: f.Number%2 == 0}
+		if rapid.Bool().Draw(t, "stopped") {
+			s := f.Tables[topic]
+			s.State, s.Why = log.Stopped, log.Stop{Code: "UNKNOWN_VALUE", Text: "a text", At: time.UnixMicro(int64(f.Number) + 5).UTC()}
+			s.Tried, s.Asked = "UNKNOWN_VALUE OTHER", fmt.Sprint("ask", f.Number)
+			f.Tables[topic] = s
+		}
 	}
 }
 
@@ -99,10 +105,33 @@ func compact(t *rapid.T, records []log.Record) []log.Record {
 	return left
 }
 
+// TestFrontierRecord writes records as they are on the wire, and reads them back: one
+// without the story of a table is as releases before it wrote and read it.
+func TestFrontierRecord(t *testing.T) {
+	at := time.UnixMicro(1_000_000).UTC()
+	f := log.Frontier{Number: 3, Incarnation: 9, Resume: pipeline.Resume{At: pipeline.Position{Seq: 7, Native: "0/7"}, State: []byte{}}, Offsets: log.Offsets{{Topic: "a", Partition: 1}: 70},
+		Tables: map[string]log.TableState{"a": {State: log.OK, Generation: 2, From: []int64{4, 5}, ID: "id", Owed: true}}}
+	const plain = "0101030000000000000009" + "0703302f37" + "0000" + "00" + "0101610146" + "010161" + "12" + "02" + "026964" + "020405"
+	check := func(want string) {
+		t.Helper()
+		b := f.AppendRecord(nil, nil)
+		if got := fmt.Sprintf("%x", b); got != want {
+			t.Errorf("the record is\n%s\nwant\n%s", got, want)
+		}
+		if back, err := log.ParseFrontier(b); err != nil || !reflect.DeepEqual(back, f) {
+			t.Errorf("it is read as\n%+v, %v\nwant\n%+v", back, err, f)
+		}
+	}
+	check(plain)
+	f.Tables["b"] = log.TableState{State: log.Stopped, From: []int64{1}, Why: log.Stop{Code: "X", Text: "y", At: at}, Tried: "X Z", Asked: "r"}
+	check("0201" + "030000000000000009" + "0703302f37" + "0000" + "00" + "0101610146" + "020161" + "12" + "02" + "026964" + "020405" + "0000000000" +
+		"0162" + "03" + "00" + "00" + "0101" + "0158" + "0179" + "80897a" + "0358205a" + "0172")
+}
+
 // TestFrontierGarbage tells that damaged records are errors, whatever is cut off
 // or changed.
 func TestFrontierGarbage(t *testing.T) {
-	f := log.Frontier{Number: 3, Incarnation: 9, Offsets: log.Offsets{{Topic: "a", Partition: 1}: 70}, Tables: map[string]log.TableState{"a": {State: log.OK, From: []int64{4}}}}
+	f := log.Frontier{Number: 3, Incarnation: 9, Offsets: log.Offsets{{Topic: "a", Partition: 1}: 70}, Tables: map[string]log.TableState{"a": {State: log.OK, From: []int64{4}, Why: log.Stop{Code: "X"}}}}
 	whole := f.AppendRecord(nil, nil)
 	for n := range whole {
 		if err := new(log.Fold).Apply(&log.Record{Key: f.Key(), Value: whole[:n]}); err == nil {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +23,8 @@ import (
 // early is refused and does not quietly skip. Safe for concurrent use.
 type Database struct {
 	Name      string
-	BatchRows int // rows in a batch; 64 if zero
+	BatchRows int // rows in a batch, and in a chunk of a copy; 64 if zero
+	Window    int // transactions that may come between the reading of a chunk and its rows
 
 	mu     sync.Mutex
 	rows   map[int64]string
@@ -57,9 +60,14 @@ func (d *Database) Commit(_ testing.TB, ops ...Op) string {
 		d.apply(op)
 	}
 	d.log = append(d.log, ops)
+	d.stir()
+	return native(len(d.log))
+}
+
+// stir wakes the sources that wait.
+func (d *Database) stir() {
 	close(d.moved)
 	d.moved = make(chan struct{})
-	return native(len(d.log))
 }
 
 func (d *Database) apply(op Op) {
@@ -112,20 +120,22 @@ type Fake struct {
 	place     int // entries of the log before this one are read
 	rows      int // changes of the entry at place that are read
 	tx        *pipeline.Tx
+	copy      copying
 }
 
-var _ pipeline.Source = (*Fake)(nil)
+var _ pipeline.Copier = (*Fake)(nil)
 
 // Open checks identity and gap, or takes the snapshot.
 func (f *Fake) Open(_ context.Context, from pipeline.Resume) error {
 	d := f.database
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !from.IsZero() && !bytes.Equal(from.State, []byte(d.Name)) {
+	name, progress, _ := bytes.Cut(from.State, []byte("\n"))
+	if !from.IsZero() && !bytes.Equal(name, []byte(d.Name)) {
 		return &pipeline.Refusal{Code: "FAKE_OTHER_DATABASE", What: "the place is of another database"}
 	}
 	if from.At.IsZero() {
-		f.snapshot, f.place = d.copy(), len(d.log)
+		f.snapshot, f.place = d.all(), len(d.log)
 		return nil
 	}
 	place, err := parseNative(from.At.Native)
@@ -136,13 +146,19 @@ func (f *Fake) Open(_ context.Context, from pipeline.Resume) error {
 		return &pipeline.Refusal{Code: "FAKE_GAP", What: fmt.Sprintf("the log begins at %d, behind %d", d.pruned, place)}
 	}
 	f.at, f.place, f.rows = from.At, place, int(from.Rows)
-	return nil
+	return f.copy.parse(progress)
 }
 
-func (d *Database) copy() []schema.Row {
+// all gives every row.
+func (d *Database) all() []schema.Row { return d.chunk(math.MinInt64, len(d.rows)) }
+
+// chunk gives up to n rows behind an id, in order.
+func (d *Database) chunk(after int64, n int) []schema.Row {
 	out := []schema.Row{}
-	for id, v := range d.rows {
-		out = append(out, schema.Row{schema.Int(id), schema.Text([]byte(v))})
+	for _, id := range slices.Sorted(maps.Keys(d.rows)) {
+		if id > after && len(out) < n {
+			out = append(out, schema.Row{schema.Int(id), schema.Text([]byte(d.rows[id]))})
+		}
 	}
 	return out
 }
@@ -185,6 +201,8 @@ func (f *Fake) step() (pipeline.Batch, <-chan struct{}) {
 		return pipeline.Batch{}, nil
 	case f.snapshot != nil:
 		return f.copySome(), nil
+	case f.rows == 0 && f.copies():
+		return f.copyStep(), nil
 	case f.place == len(f.database.log):
 		return pipeline.Batch{}, f.database.moved
 	}
@@ -209,7 +227,7 @@ func (f *Fake) copySome() pipeline.Batch {
 }
 
 func (f *Fake) resume() *pipeline.Resume {
-	return &pipeline.Resume{At: f.at, Rows: uint64(f.rows), State: []byte(f.database.Name)}
+	return &pipeline.Resume{At: f.at, Rows: uint64(f.rows), State: f.copy.append([]byte(f.database.Name))}
 }
 
 // read gives one transaction, or the next part of it.
@@ -228,6 +246,7 @@ func (f *Fake) read(ops []Op) pipeline.Batch {
 		if len(ops) > 0 {
 			f.at.Seq++
 		}
+		f.copy.pass(ops)
 		f.at.Native, f.rows, f.tx = native(f.place), 0, nil
 	}
 	b.End = f.resume()

@@ -11,6 +11,16 @@ func TestFake(t *testing.T) {
 	sourcetest.Run(t, func(*testing.T) sourcetest.Backend { return sourcetest.NewDatabase("shop") })
 }
 
+// TestFakeWindow holds a source to the clauses whose chunks come some transactions
+// after they were read (P12).
+func TestFakeWindow(t *testing.T) {
+	sourcetest.Run(t, func(*testing.T) sourcetest.Backend {
+		d := sourcetest.NewDatabase("shop")
+		d.Window = 3
+		return d
+	})
+}
+
 func TestFakeForgetsWhatWasAcknowledged(t *testing.T) {
 	d := sourcetest.NewDatabase("shop")
 	place := d.Commit(t, sourcetest.Op{Do: pipeline.Create, ID: 1})

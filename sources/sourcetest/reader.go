@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
 )
 
 const patience = 20 * time.Second
@@ -16,6 +17,7 @@ type reader struct {
 	source pipeline.Source
 	ack    bool // acknowledge each end at once
 	place  pipeline.Resume
+	table  *schema.Table
 	seen   int   // changes since the snapshot, or since Open
 	ends   []end // of the stream
 	txs    map[uint64]map[*pipeline.Tx]bool
@@ -62,6 +64,9 @@ func (r *reader) next() pipeline.Batch {
 
 func (r *reader) note(b pipeline.Batch) {
 	r.t.Helper()
+	if len(b.Tables) > 0 {
+		r.table = b.Tables[0]
+	}
 	for _, c := range b.Changes {
 		if c.Op == pipeline.Read {
 			continue

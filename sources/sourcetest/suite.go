@@ -18,6 +18,13 @@
 //	12 reached      native positions compare; malformed ones are an error
 //	13 identity     a place of another database is refused
 //	14 close        Close ends a waiting Next, and may be called again
+//
+// And those of pipeline.Copier, for a source that is one:
+//
+//	15 copy again   while writes go on; by key, the last of what comes between begin and done is the table there
+//	16 its rows     are reads at the position of the last whole transaction, in batches of their own
+//	17 its middle   reopened there, a copy goes on with the chunk that is missing
+//	18 requests     one that was begun or done changes nothing, another one begins again; no table, no copy
 package sourcetest
 
 import (
@@ -57,7 +64,7 @@ func (op Op) SQL() string {
 // A Backend is one database with the table items, empty at first.
 type Backend interface {
 	// New gives a source over the database, not opened; batches should be small,
-	// so that 200 rows do not fit into one.
+	// so that 200 rows do not fit into one, nor into one chunk of a copy.
 	New(t testing.TB) pipeline.Source
 	// Commit runs one transaction and gives a native position at or behind its end.
 	Commit(t testing.TB, ops ...Op) string
@@ -83,6 +90,9 @@ func Run(t *testing.T, newBackend func(t *testing.T) Backend) {
 		{"11 and 12 idle and reached", idle},
 		{"13 identity", identity},
 		{"14 close", closing},
+		{"15 and 16 a copy while writes go on", copies},
+		{"17 a copy is resumed", copyResumed},
+		{"18 requests of a copy", copyRequests},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newBackend(t)) })
 	}

@@ -1,0 +1,190 @@
+package capture
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+)
+
+// errorID begins the ID of a copy that an error asked for, and nobody else.
+const errorID = "error/"
+
+// ErrorID is the ID of the copy that mends a stop by itself: the same over restarts,
+// and another one for every stop.
+func ErrorID(why log.Stop) string {
+	return errorID + string(why.Code) + "/" + strconv.FormatInt(why.At.UnixMicro(), 10)
+}
+
+// Mends reports whether a copy can mend a stop for this reason. A schema that is
+// refused is refused again, and what a person decided is a person's to undo.
+func Mends(code pipeline.Code) bool {
+	switch code {
+	case codeIncompatible, codeKeyChanged, codeTruncated, CodePaused:
+		return false
+	}
+	return true
+}
+
+// copies takes in which tables' copies begin, or are done.
+func (s *Sink) copies(ctx context.Context, copies []pipeline.TableCopy) error {
+	for i := range copies {
+		c := &copies[i]
+		topics := append([]string{s.wanted(c.Table).Name}, s.also(c.Also)...)
+		if !c.Done {
+			refused, err := s.refit(ctx, c.Table)
+			if err != nil {
+				return err
+			}
+			if refused {
+				continue
+			}
+		}
+		for _, topic := range topics {
+			if c.Done {
+				s.copied(topic)
+			} else if err := s.copyAgain(ctx, topic, c.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refit makes the table of a copy known. One whose schema is refused stays where it
+// stopped, and says why.
+func (s *Sink) refit(ctx context.Context, t *schema.Table) (refused bool, err error) {
+	tab, err := s.table(ctx, t)
+	if err != nil || tab.refused == nil {
+		return false, err
+	}
+	why := s.register(ctx, tab)
+	if why != nil && !stopsTable(why) {
+		return false, why
+	}
+	if tab.refused = why; why == nil {
+		return false, nil
+	}
+	state := s.next.Tables[tab.topic]
+	state.State = 0 // so that it stops for this reason, whatever it was before
+	s.next.Tables[tab.topic] = state
+	return true, s.halt(tab.topic, t, why)
+}
+
+// copyAgain makes everything that a topic holds superseded: before the table is OK
+// again, each of its keys gets a newer record, of the copy or a tombstone. The
+// generation stays, so that readers keep the older rows until then.
+func (s *Sink) copyAgain(ctx context.Context, topic, id string) error {
+	ends, err := s.ends(ctx, topic)
+	if err != nil {
+		return err
+	}
+	state := s.next.Tables[topic]
+	state.State, state.From, state.Owed, state.Why = log.Copying, ends, false, log.Stop{}
+	state.Cut, state.Buried = false, false
+	if s.index == nil {
+		state.Generation++ // nobody finds the keys that vanish: the rows are void
+	}
+	noteCopy(&state, id)
+	for p, from := range ends {
+		s.next.Offsets[log.TopicPartition{Topic: topic, Partition: int32(p)}] = from
+	}
+	s.forgive(topic)
+	s.set(topic, state)
+	return nil
+}
+
+// noteCopy keeps for what a table was copied: for an error once, until people ask.
+func noteCopy(state *log.TableState, id string) {
+	code, isError := strings.CutPrefix(id, errorID)
+	code, _, _ = strings.Cut(code, "/")
+	switch {
+	case id == "":
+	case !isError:
+		state.Asked, state.Tried = id, ""
+	case !state.HasTried(pipeline.Code(code)):
+		state.Tried = strings.TrimSpace(state.Tried + " " + code)
+	}
+}
+
+// ends gives the end of every partition of a topic, behind all that was ever
+// written: also behind the rows of a transaction in which its table stopped, which
+// the frontier leaves out.
+func (s *Sink) ends(ctx context.Context, topic string) ([]int64, error) {
+	if err := s.flushRecords(ctx); err != nil {
+		return nil, err
+	}
+	touched, err := s.writer.Flush(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Holding(ctx, topic); err != nil {
+		return nil, err
+	}
+	infos, err := s.Log.Admin().Topics(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	if len(infos) == 0 {
+		return nil, s.topicGone(topic, false)
+	}
+	ends := make([]int64, len(infos[0].Ends))
+	for p := range ends {
+		tp := log.TopicPartition{Topic: topic, Partition: int32(p)}
+		ends[p] = max(infos[0].Ends[p].Stable, touched[tp], s.next.Offsets[tp], s.beyond[tp])
+	}
+	return ends, nil
+}
+
+// copied notes that the rows of a copy are all here. Keys without one are gone from
+// the source; the table is OK behind the last of their tombstones.
+func (s *Sink) copied(topic string) {
+	state := s.next.Tables[topic]
+	if state.State != log.Copying {
+		return // it stopped meanwhile
+	}
+	if state.Owed = true; s.index == nil || okBeforeTombstones() {
+		state.State = log.OK
+	}
+	s.set(topic, state)
+	s.owe(topic)
+}
+
+// isAwaited reports whether a row that cannot be filled is one that the copy brings.
+// The key has no record of the copy yet, so its chunk was not read; and the source
+// has the row no more, so what took it away follows before the copy is done.
+func (s *Sink) isAwaited(tab *table, err error) bool {
+	state := s.next.Tables[tab.topic]
+	return state.State == log.Copying && !state.Owed && pipeline.CodeOf(err) == codeUnknown
+}
+
+// set changes the state of a table; whoever watches is told when it is committed.
+func (s *Sink) set(topic string, state log.TableState) {
+	s.next.Tables[topic] = state
+	s.changed[topic] = true
+}
+
+// tellTables tells of the tables whose state was committed.
+func (s *Sink) tellTables() {
+	for _, topic := range slices.Sorted(maps.Keys(s.changed)) {
+		var t *schema.Table
+		if tab := s.topics[topic]; tab != nil {
+			t = tab.Table
+		}
+		s.tellTable(topic, t)
+	}
+	clear(s.changed)
+}
+
+// tellTable tells of a table as it is committed. t is nil where only its topic is
+// known.
+func (s *Sink) tellTable(topic string, t *schema.Table) {
+	if state, ok := s.committed.Tables[topic]; ok && s.Events.Table != nil {
+		s.Events.Table(topic, t, state)
+	}
+}
