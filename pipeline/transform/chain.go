@@ -89,12 +89,14 @@ func (ch *Chain) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, e
 			return pipeline.Batch{}, err
 		}
 	}
+	ch.give(b.Stopped)
+	b.Copies = ch.copies(b.Copies)
 	for i := range b.Changes {
 		if err := ch.one(ctx, &b.Changes[i]); err != nil {
 			return pipeline.Batch{}, err
 		}
 	}
-	b.Tables, b.Changes, b.Stopped = ch.news, ch.changes, append(ch.stopped, b.Stopped...)
+	b.Tables, b.Changes, b.Stopped = ch.news, ch.changes, ch.stopped
 	return b, nil
 }
 

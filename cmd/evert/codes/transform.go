@@ -44,6 +44,11 @@ func ofTransforms() []Entry {
 			Mend: "Write on_update: skip below outbox to leave such updates out; or insert events, and never update them. Then copy the table again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
+			Code: "TRANSFORM_COPY",
+			Text: "The table cannot be copied again by itself: its rows go to a topic where rows of other tables go too, and those would be taken for rows that are gone.",
+			Mend: "Route the tables to topics of their own, or copy all tables of the source again.",
+		},
+		{
 			Code: "TRANSFORM_MERGED",
 			Text: "Steps give two tables the name of one, and their columns or keys differ. One topic has one schema.",
 			Mend: "Project the same columns of both, in one order, with one key; or route one of them elsewhere.",

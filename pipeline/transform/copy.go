@@ -1,0 +1,111 @@
+package transform
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+)
+
+// codeCopy says that a table cannot be copied again by itself.
+const codeCopy pipeline.Code = "TRANSFORM_COPY"
+
+// Copied gives the tables that a copy of a table of the source is one of: all that
+// its rows go to, which are its own. also says of others whether an earlier run may
+// have sent rows of it there. It is refused where rows of other tables go there too:
+// those would be taken for rows that are gone. Every table of the source has to be
+// known, by Apply.
+func (ch *Chain) Copied(t *schema.Table) (all []*schema.Table, also func(schema, table string) bool, err error) {
+	to := ch.of(t)
+	all, also = ch.became(to), ch.mayReach(t)
+	for _, other := range ch.others(t) {
+		if name, meets := ch.meets(all, also, other); meets {
+			return nil, nil, &pipeline.Refusal{Code: codeCopy, Where: "table " + t.String(),
+				What: "its rows go to " + name + ", where rows of table " + other.String() + " go too: a copy of one of them would take the other's rows for gone",
+				Mend: "route them to tables of their own; or copy all tables of the source: " + ch.config.Again}
+		}
+	}
+	return all, also, nil
+}
+
+// others are the other tables of the source, one version of each.
+func (ch *Chain) others(t *schema.Table) (all []*schema.Table) {
+	seen := map[string]bool{t.String(): true}
+	for other := range ch.tables {
+		if !seen[other.String()] {
+			seen[other.String()] = true
+			all = append(all, other)
+		}
+	}
+	slices.SortFunc(all, func(a, b *schema.Table) int { return strings.Compare(a.String(), b.String()) })
+	return all
+}
+
+// meets reports whether rows of another table may go to one of these, or to one that
+// also names.
+func (ch *Chain) meets(all []*schema.Table, also func(schema, table string) bool, other *schema.Table) (where string, meets bool) {
+	theirs, theirAlso := ch.became(ch.tables[other]), ch.mayReach(other)
+	for _, t := range all {
+		if slices.ContainsFunc(theirs, func(o *schema.Table) bool { return o.String() == t.String() }) || theirAlso != nil && theirAlso(t.Schema, t.Name) {
+			return "table " + t.String(), true
+		}
+	}
+	for _, o := range theirs {
+		if also != nil && also(o.Schema, o.Name) {
+			return "table " + o.String(), true
+		}
+	}
+	return "tables that rows name", also != nil && theirAlso != nil
+}
+
+// copies passes on which tables' copies begin or are done. One that may not be
+// copied by itself goes on as it was.
+func (ch *Chain) copies(copies []pipeline.TableCopy) (passed []pipeline.TableCopy) {
+	for _, c := range copies {
+		all, also, err := ch.Copied(c.Table)
+		if err != nil {
+			continue
+		}
+		if !c.Done {
+			ch.revive(c.Table)
+			if ch.gone[c.Table.String()] {
+				continue
+			}
+			all, also, _ = ch.Copied(c.Table)
+		}
+		for _, t := range all {
+			passed = append(passed, pipeline.TableCopy{Table: t, ID: c.ID, Done: c.Done, Also: also})
+			also = nil
+		}
+	}
+	return passed
+}
+
+// revive binds the steps anew for a table that was given up. It may be given up
+// again.
+func (ch *Chain) revive(t *schema.Table) {
+	if !ch.gone[t.String()] {
+		return
+	}
+	delete(ch.gone, t.String())
+	for known := range ch.tables {
+		if known.String() == t.String() {
+			delete(ch.tables, known)
+		}
+	}
+	for _, p := range ch.passes {
+		p.last, p.is = nil, nil
+	}
+	ch.last, ch.coming = nil, nil
+	ch.of(t)
+}
+
+// give gives up tables that the source has given up, with all that they became.
+func (ch *Chain) give(stops []pipeline.TableStop) {
+	for _, s := range stops {
+		if to := ch.of(s.Table); !to.stopped {
+			ch.stop(to, s.Why)
+		}
+	}
+}
