@@ -53,20 +53,18 @@ func TestEverySection(t *testing.T) {
 		"SHOP_URL": "postgres://evert:hunter2@db/shop", "BILLING_URL": "mysql://evert:hunter2@db/billing",
 	}))
 	var list Errors
-	if !errors.As(err, &list) {
+	if err != nil && !errors.As(err, &list) {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, p := range list {
 		got = append(got, string(p.Code)+" "+strings.SplitN(p.What, " is not built", 2)[0])
 	}
-	want := []string{
-		"NOT_BUILT sources.shop.overrides.public.customers.on_table_error: resnapshot",
-	}
+	var want []string
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("errors differ (-want +got):\n%s", diff)
 	}
-	if strings.Contains(err.Error(), "hunter2") {
+	if err != nil && strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("X14 the errors hold a secret: %v", err)
 	}
 }

@@ -18,10 +18,6 @@ func unbuiltKeys() []unbuilt {
 	return []unbuilt{
 		{"sources.*.mysql.snapshot.chunks_above", nil, "tables are copied in chunks only when they are copied again yet"},
 		{"sources.*.overrides.*.topic.cleanup", []string{"compact"}, "append-only topics are not written yet"},
-		{"sources.*.on_table_error", []string{StopTable}, "a stopped table is not copied again by itself yet"},
-		{"sources.*.overrides.*.on_table_error", []string{StopTable}, "a stopped table is not copied again by itself yet"},
-		{"sources.*.on_truncate", []string{Apply}, "a TRUNCATE can only be applied yet"},
-		{"sources.*.overrides.*.on_truncate", []string{Apply}, "a TRUNCATE can only be applied yet"},
 		{"sources.*.postgres.snapshot.mode", []string{"initial"}, "tables are always copied first yet"},
 	}
 }

@@ -23,6 +23,7 @@ const (
 // Policies of a table.
 const (
 	StopTable  = "stop_table"
+	StopSource = "stop_source"
 	Resnapshot = "resnapshot"
 	Truncate   = "truncate"
 	Offload    = "offload"
@@ -53,11 +54,11 @@ type Source struct {
 	Envelope Envelope `yaml:"envelope" enum:"debezium,row" default:"debezium"`
 	// How keys choose partitions: wire is what a Java producer does (the default), canonical leaves the schema id out.
 	Partitioner Partitioner `yaml:"partitioner" enum:"wire,canonical" default:"wire"`
-	// What happens to a table that cannot go on: it stops, or it is copied again.
-	OnTableError string `yaml:"on_table_error" enum:"stop_table,resnapshot" default:"stop_table"`
+	// What happens when a table cannot go on. resnapshot: it is copied again while the others go on, once for each error code, and stops when the same error returns, until `evert snapshot TABLE`; stop_table: it stops at once; stop_source: the whole source stops, and nothing of it goes on.
+	OnTableError string `yaml:"on_table_error" enum:"resnapshot,stop_table,stop_source" default:"resnapshot"`
 	// What happens to a row above limits.value_bytes or limits.record_bytes. stop_table: the table stops, and nothing else; truncate: its texts and byte strings are cut to fit; offload: they go into <topic>.offload; dead_letter: the row goes into <topic>.dlq. Headers say what and where.
 	OnOversize string `yaml:"on_oversize" enum:"stop_table,truncate,offload,dead_letter" default:"stop_table"`
-	// What a TRUNCATE does: apply voids the rows at once for Evert's readers, with tombstones behind; stop_table stops the table.
+	// What a TRUNCATE does: apply voids the rows at once for Evert's readers, with tombstones behind; stop_table stops the table, whose topic keeps them, until `evert snapshot TABLE`.
 	OnTruncate string `yaml:"on_truncate" enum:"apply,stop_table" default:"apply"`
 
 	// Under load a commit follows at most this often; an idle source commits at once.
@@ -168,7 +169,7 @@ type Override struct {
 	// As handling.arrays of the source.
 	Arrays string `yaml:"arrays" enum:"array,text"`
 	// As for the source.
-	OnTableError string `yaml:"on_table_error" enum:"stop_table,resnapshot"`
+	OnTableError string `yaml:"on_table_error" enum:"resnapshot,stop_table,stop_source"`
 	// As for the source.
 	OnOversize string `yaml:"on_oversize" enum:"stop_table,truncate,offload,dead_letter"`
 	// As for the source.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,12 +36,13 @@ type capturing struct {
 	log       *slog.Logger
 	cancel    context.CancelFunc
 	jobs      chan job
-	finished  chan struct{}       // closed when nothing of it runs any more
-	stopped   []*pipeline.Refusal // tables of this stage that have stopped; owned by the component
-	commits   uint64              // when it last failed; owned by the component
-	target    string              // where to stop, with --until-caught-up; owned by the component
-	probes    beat                // of the prober
-	gate      *gate               // by which a comparison stops the source at a place
+	finished  chan struct{}                // closed when nothing of it runs any more
+	stopped   map[string]*pipeline.Refusal // by topic, tables of this stage that have stopped; owned by the component
+	commits   uint64                       // when it last failed; owned by the component
+	tables    *tabling                     // of the stage that runs; guarded by mu
+	target    string                       // where to stop, with --until-caught-up; owned by the component
+	probes    beat                         // of the prober
+	gate      *gate                        // by which a comparison stops the source at a place
 
 	mu      sync.Mutex
 	present source // of the stage that runs; nil between two
@@ -189,28 +191,38 @@ func ownership(c *configs.Config, source string) (group, frontier string) {
 // stage makes a stage and runs it until it fails, ctx ends, or it has caught up.
 func (c *capturing) stage(ctx context.Context) error {
 	c.monitor.Owning()
-	c.stopped = nil
+	c.stopped = map[string]*pipeline.Refusal{}
 	if err := c.aim(ctx); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	src := c.behindGate(c.database.Source())
+	bare := c.database.Source()
+	src := c.behindGate(bare)
 	c.put(src)
 	defer c.put(nil)
 	chain, err := sourceChain(c.daemon.config, c.name)
 	if err != nil {
 		return err
 	}
-	stage := &pipeline.Stage{
-		Source: refusing{src}, Sink: capture.New(c.sink(rereader(src, chain), stop)), Limits: c.limits(), Events: c.events(src, stop),
+	tables, err := c.newTabling(bare)
+	if err != nil {
+		return err
 	}
+	if c.target != "" {
+		tables.settled = func() { c.rearrive(src, stop) }
+	}
+	defer c.tabled(ctx, tables)()
+	stage := &pipeline.Stage{
+		Source: refusing{src}, Sink: capture.New(c.sink(rereader(src, chain), tables, stop)), Limits: c.limits(), Events: c.events(src, stop),
+	}
+	stage.Transforms = []pipeline.Transform{tables}
 	if chain != nil {
-		stage.Transforms = []pipeline.Transform{chain}
+		stage.Transforms = append(stage.Transforms, chain)
 	}
 	err = stage.Run(ctx)
 	if errors.Is(err, errCaughtUp) && len(c.stopped) > 0 {
-		return c.stopped[0]
+		return c.stopped[slices.Sorted(maps.Keys(c.stopped))[0]]
 	}
 	if errors.Is(err, errCaughtUp) {
 		c.monitor.Done()
@@ -253,12 +265,12 @@ func mark(err error) error {
 	return environment(err)
 }
 
-func (c *capturing) sink(reread func(context.Context, *pipeline.Change) (schema.Row, error), stop context.CancelCauseFunc) capture.Config {
+func (c *capturing) sink(reread func(context.Context, *pipeline.Change) (schema.Row, error), tables *tabling, stop context.CancelCauseFunc) capture.Config {
 	s := c.daemon.config.Sources[c.name]
 	return capture.Config{
 		Deployment: c.daemon.config.Name, Source: c.name, Connector: c.kind.names, Prefix: s.TopicPrefix, Version: c.daemon.build.Version,
 		Log: c.daemon.topics, Registry: c.daemon.registry, Envelope: envelope(s.Envelope), Handling: handling(s.Handling), Canonical: s.Partitioner == configs.PartitionerCanonical,
-		Topic: c.topic, Holding: c.daemon.topics.holding, Reread: reread,
+		Topic: c.topic, Holding: c.daemon.topics.holding, Reread: reread, Copies: tables.copier != nil,
 		RecordBytes: int(c.daemon.config.Limits.RecordBytes), ValueBytes: int(c.daemon.config.Limits.ValueBytes),
 		Events: capture.Events{
 			Filled: func(t *schema.Table, from string, n int) {
@@ -273,6 +285,7 @@ func (c *capturing) sink(reread func(context.Context, *pipeline.Change) (schema.
 					stop(why)
 				}
 			},
+			Table: c.tableIs,
 			Part: func(at pipeline.Resume, part int) {
 				c.log.Info("committed a part of a large transaction", "position", at.At.String(), "rows", at.Rows, "part", part)
 			},
@@ -323,8 +336,8 @@ func (c *capturing) tableStopped(topic string, t *schema.Table, why *pipeline.Re
 	if t != nil {
 		c.monitor.TableStopped(t.String(), p)
 	}
-	if known := slices.ContainsFunc(c.stopped, func(r *pipeline.Refusal) bool { return r.Error() == why.Error() }); !known {
-		c.stopped = append(c.stopped, why)
+	if known := c.stopped[topic]; known == nil || known.Error() != why.Error() {
+		c.stopped[topic] = why
 		c.log.Error("a table has stopped; the others go on", "topic", topic, "error", p.Text, "code", string(p.Code), "mend", p.Mend)
 	}
 }
@@ -337,7 +350,8 @@ func (c *capturing) topic(t *schema.Table) capture.Topic {
 func tableTopicOf(config *configs.Config, source string, t tableName) capture.Topic {
 	settings := config.Sources[source].For(t.schema, t.name)
 	own := settings.Topic
-	topic := capture.Topic{Partitions: own.Partitions, Settings: own.Config, OnOversize: oversizePolicy(settings.OnOversize)}
+	topic := capture.Topic{Partitions: own.Partitions, Settings: own.Config, OnOversize: oversizePolicy(settings.OnOversize),
+		StopSource: settings.OnTableError == configs.StopSource, KeepRows: settings.OnTruncate == configs.StopTable}
 	if n := int(config.Limits.RecordBytes); n > capture.DefaultRecordBytes {
 		topic.MaxBytes = n
 	}
@@ -370,9 +384,14 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 		c.gate.begin(from)
 		copied = !from.At.IsZero()
 		c.opened(from)
-		if c.target != "" && from.Whole() {
+		if c.target != "" && from.Whole() && len(c.stopped) == 0 {
 			c.arrive(src, from, stop) // nothing may have happened since
 		}
+	}
+	written, tables := e.Written, c.commanded()
+	e.Written = func(b pipeline.Batch) {
+		written(b)
+		tables.wrote(b)
 	}
 	e.Committed = func(done pipeline.Committed) {
 		committed(done)
@@ -399,10 +418,20 @@ func (c *capturing) opened(from pipeline.Resume) {
 // arrive ends the stage once its target is reached.
 func (c *capturing) arrive(src source, at pipeline.Resume, stop context.CancelCauseFunc) {
 	reached, err := src.Reached(at.At.Native, c.target)
+	if reached && c.commanded().isBusy() {
+		return // a table is copied again
+	}
 	if err != nil {
 		stop(err)
 	} else if reached {
 		stop(errCaughtUp)
+	}
+}
+
+// rearrive ends the stage where it stands, when that is its target.
+func (c *capturing) rearrive(src source, stop context.CancelCauseFunc) {
+	if at := c.monitor.Position(); at.Whole() {
+		c.arrive(src, at, stop)
 	}
 }
 

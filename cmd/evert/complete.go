@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log"
 )
@@ -27,6 +28,15 @@ func first(names func() []string) completion {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		fits := slices.DeleteFunc(names(), func(name string) bool { return !strings.HasPrefix(name, begun) })
+		slices.Sort(fits)
+		return slices.Compact(fits), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// each completes every argument of a verb from what names gives.
+func each(names func() []string) completion {
+	return func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		fits := slices.DeleteFunc(names(), func(name string) bool { return !strings.HasPrefix(name, begun) || slices.Contains(args, name) })
 		slices.Sort(fits)
 		return slices.Compact(fits), cobra.ShellCompDirectiveNoFileComp
 	}
@@ -58,22 +68,27 @@ func (a *app) topicNames() (names []string) {
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeout(a.ctx, 2*time.Second)
-	defer cancel()
-	client, err := api.Dial(ctx, datadir.SocketPath(c.DataDir))
-	if err != nil {
-		return names
-	}
-	st, err := client.Status(ctx)
-	if err != nil {
-		return names
-	}
-	for i := range st.Sources {
-		for _, t := range st.Sources[i].Tables {
+	for _, s := range a.sourcesOfDaemon(c) {
+		for _, t := range s.Tables {
 			names = append(names, t.Table, t.Topic)
 		}
 	}
 	return names
+}
+
+// sourcesOfDaemon are those of the daemon that runs, if one does and answers.
+func (a *app) sourcesOfDaemon(c *configs.Config) []monitor.SourceStatus {
+	ctx, cancel := context.WithTimeout(a.ctx, 2*time.Second)
+	defer cancel()
+	client, err := api.Dial(ctx, datadir.SocketPath(c.DataDir))
+	if err != nil {
+		return nil
+	}
+	st, err := client.Status(ctx)
+	if err != nil {
+		return nil
+	}
+	return st.Sources
 }
 
 // helpNames are the codes.

@@ -123,7 +123,12 @@ func (r *resting) source(ctx context.Context, name string) (monitor.SourceStatus
 		s.LagSeconds, s.Since = &lag, f.Time
 	}
 	for _, topic := range slices.Sorted(maps.Keys(f.Tables)) {
-		s.Tables = append(s.Tables, monitor.TableStatus{Topic: topic, Table: topic, State: f.Tables[topic].State.String(), Rows: rowsBelow(f, topic)})
+		state := f.Tables[topic]
+		table := monitor.TableStatus{Topic: topic, Table: topic, State: state.State.String(), Rows: rowsBelow(f, topic)}
+		if why := state.Why; why.Code != "" {
+			table.Problem = &monitor.Problem{Code: why.Code, Text: why.Text + " [" + string(why.Code) + "]", Mend: "evert help " + string(why.Code), At: why.At}
+		}
+		s.Tables = append(s.Tables, table)
 	}
 	return s, nil
 }

@@ -92,7 +92,7 @@ type daemon struct {
 	comparing    sync.Mutex        // held by verify
 	views        *viewing          // the same; nil: there are none
 	sinks        *sinking          // nil: there are none
-	control      *control.Follower // what people commanded of sinks
+	control      *control.Follower // what people commanded of sinks and tables
 	servers      []server
 	kafka        *listener.Server // serve.kafka; nil if it is off
 	listen       []api.Address
@@ -331,7 +331,7 @@ func (d *daemon) handlers() api.Handlers {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests,
-		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams, Commands: d.sinkCommands()}
+		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams, Commands: d.sinkCommands(), Tables: tableCommands{d}}
 }
 
 func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Handler, certificate *configs.ServeTLS) error {

@@ -23,16 +23,22 @@ import (
 
 func (a *app) pauseVerb() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "pause SINK",
-		Short: "Let a sink rest until it is resumed",
+		Use:   "pause SINK|TABLE",
+		Short: "Let a sink, or a table, rest until it is resumed",
 		Long: `Let a sink rest: it ends after a last commit, and delivers nothing until evert resume.
+Capture, views and other sinks go on. evert status says since when it rests, and who told
+it to.
+A table, named as SOURCE.SCHEMA.TABLE, rests too: its changes are not written, and its views
+and sinks hold what they have. They are not kept for later, so evert resume copies the table
+again.
 The command lies in the log, so it outlives restarts and reaches the daemon that owns the
-sink wherever that runs. Capture, views and other sinks go on. evert status says since
-when it rests, and who told it to. A table is not paused: what is not captured would be
-missing in its topic, and only a new copy brings it back.`,
+sink, or the source, wherever that runs.`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.sinkNames),
+		ValidArgsFunction: first(a.sinkOrTableNames),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if isTable(args[0]) {
+				return a.commandTable(args[0], "pause", false)
+			}
 			return a.commandSink(args[0], api.SinkCommand{Command: "pause"})
 		},
 	}
@@ -42,11 +48,14 @@ missing in its topic, and only a new copy brings it back.`,
 
 func (a *app) resumeVerb() *cobra.Command {
 	c := &cobra.Command{
-		Use:               "resume SINK",
-		Short:             "Let a sink go on that was paused",
+		Use:               "resume SINK|TABLE",
+		Short:             "Let a sink go on that was paused, or copy a table again that was",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.sinkNames),
+		ValidArgsFunction: first(a.sinkOrTableNames),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if isTable(args[0]) {
+				return a.commandTable(args[0], "resume", false)
+			}
 			return a.commandSink(args[0], api.SinkCommand{Command: "resume"})
 		},
 	}
@@ -65,7 +74,12 @@ dlq replay SINK delivers it after all. --place names another record, as topic/pa
 without a running daemon it has to be named.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(a.sinkNames),
-		RunE:              func(_ *cobra.Command, args []string) error { return a.commandSink(args[0], command) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if isTable(args[0]) {
+				return notSkipped(args[0])
+			}
+			return a.commandSink(args[0], command)
+		},
 	}
 	c.Flags().StringVar(&command.Place, "place", "", "the record, as topic/partition/offset")
 	a.outputFlag(c)

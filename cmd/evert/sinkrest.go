@@ -247,17 +247,11 @@ func (s *delivering) whileResting(ctx context.Context, do func(ctx context.Conte
 
 // watchControl follows the control topic.
 func (d *daemon) watchControl(ctx context.Context) {
-	if d.sinks == nil {
-		return
-	}
 	d.control.Run(ctx, controlPeriod, func(err error) { d.log.Warn("the control topic cannot be read; it is tried again", "error", err) })
 }
 
 // openControl reads what was commanded before.
 func (d *daemon) openControl(ctx context.Context) error {
 	d.control = &control.Follower{Log: d.topics, Deployment: d.config.Name}
-	if len(d.config.Sinks) == 0 {
-		return nil
-	}
 	return d.control.Look(ctx)
 }

@@ -243,7 +243,11 @@ func writeSource(w io.Writer, s terminal.Style, src *monitor.SourceStatus) error
 	fmt.Fprintln(w)
 	t := terminal.Table{Indent: "  ", Style: s, Header: []string{"TOPIC", ">" + counted(src.State), "STATE"}}
 	for _, table := range src.Tables {
-		t.Add(table.Topic, terminal.Count(int64(table.Rows)), table.State)
+		state := table.State
+		if table.Copied != nil {
+			state += ", " + copiedText(*table.Copied, table.CopyTotal)
+		}
+		t.Add(table.Topic, terminal.Count(int64(table.Rows)), state)
 	}
 	return t.Write(w)
 }

@@ -311,6 +311,7 @@ func TestStopReason(t *testing.T) {
 	var told []*pipeline.Refusal
 	s.config.Events.Stopped = func(_ string, _ *schema.Table, why *pipeline.Refusal) { told = append(told, why) }
 	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{KeepRows: true} }
+	s.config.Copies = true
 	s.open()
 	s.write(create(people, person(1, "Ada", "a")))
 	s.commit()
@@ -325,7 +326,7 @@ func TestStopReason(t *testing.T) {
 		t.Fatalf("after a restart: %v", told)
 	}
 	s.announce(people)
-	if len(told) != 2 || told[1].Mend != "evert reset shop --resnapshot --yes" {
+	if len(told) != 2 || told[1].Mend != "evert snapshot shop.public.people" {
 		t.Fatalf("with its name: %v", told)
 	}
 	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{StopSource: true} }

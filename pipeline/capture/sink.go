@@ -27,6 +27,7 @@ type Config struct {
 	Topic       func(t *schema.Table) Topic                                 // per table; nil: all defaults
 	Reread      func(context.Context, *pipeline.Change) (schema.Row, error) // the row of this change, as it is now; may be nil
 	Holding     func(ctx context.Context, topic string) error               // who else holds the stable end of a topic, as a refusal that passes; nil: nobody
+	Copies      bool                                                        // the source is a Copier: mends name the copy of one table
 	Events      Events
 	Now         func() time.Time // time.Now if nil
 	RecordBytes int              // the largest record; a topic may take less; DefaultRecordBytes if 0

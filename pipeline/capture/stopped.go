@@ -125,7 +125,11 @@ func (s *Sink) stoppedBefore(topic string, t *schema.Table) {
 	s.stopped(topic, t, why)
 }
 
-// copyCommand is the command that copies a table again.
-func (s *Sink) copyCommand(*schema.Table) string {
-	return "evert reset " + s.Source + " --resnapshot --yes"
+// copyCommand is the command that copies a table again; all tables, where its name is
+// not known or the source cannot copy one.
+func (s *Sink) copyCommand(t *schema.Table) string {
+	if t == nil || !s.Copies {
+		return "evert reset " + s.Source + " --resnapshot --yes"
+	}
+	return "evert snapshot " + s.Source + "." + t.String()
 }

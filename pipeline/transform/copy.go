@@ -11,6 +11,10 @@ import (
 // codeCopy says that a table cannot be copied again by itself.
 const codeCopy pipeline.Code = "TRANSFORM_COPY"
 
+// Becomes gives the tables that rows of a table of the source go to, as far as they
+// are known.
+func (ch *Chain) Becomes(t *schema.Table) []*schema.Table { return ch.became(ch.of(t)) }
+
 // Copied gives the tables that a copy of a table of the source is one of: all that
 // its rows go to, which are its own. also says of others whether an earlier run may
 // have sent rows of it there. It is refused where rows of other tables go there too:

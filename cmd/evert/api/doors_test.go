@@ -44,6 +44,7 @@ func rules() map[string]rule {
 		"GET /v1/dead-letters/{name}":        {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/sinks/{sink}/control":      {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/sinks/{sink}/replay":       {http: [3]int{401, 401, 0}, socket: 200},
+		"POST /v1/tables/{table}/control":    {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/control":                   {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/verify":                    {http: [3]int{401, 401, 0}, socket: 200},
 	}
@@ -54,6 +55,7 @@ func TestWhoMayWhat(t *testing.T) {
 	h.Views, h.Reads, h.Streams = someViews(t), query.NewReader(query.Config{}), 1
 	h.Indexes = someIndexes(t)
 	h.Commands = &someSinks{}
+	h.Tables = &someTables{}
 	h.Token = func() (string, error) { return "secret", nil }
 	h.Daemon.(*fake).status.Sources = both()
 	all := rules()
@@ -86,7 +88,7 @@ func bodyOf(path string) string {
 	switch {
 	case strings.Contains(path, "verify"):
 		return `{"name": "t"}`
-	case strings.HasPrefix(path, "/v1/sinks"):
+	case strings.HasPrefix(path, "/v1/sinks"), strings.HasPrefix(path, "/v1/tables"):
 		return `{"by": "ann@box"}`
 	}
 	return `{"source": "s"}`

@@ -43,6 +43,7 @@ type Handlers struct {
 	Streams int           // of changes open at one time, on each face
 
 	Commands SinkCommands // to sinks; nil: there are none
+	Tables   TableCommands
 
 	streams chan struct{} // places for streams
 }

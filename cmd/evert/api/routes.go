@@ -40,6 +40,7 @@ func (h Handlers) routes() []route {
 		{"GET /v1/dead-letters/{name}", onSocket, h.deadLetters},
 		{"POST /v1/sinks/{sink}/control", onSocket, h.sinkCommand},
 		{"POST /v1/sinks/{sink}/replay", onSocket, h.replay},
+		{"POST /v1/tables/{table}/control", onSocket, h.tableCommand},
 		{"POST /v1/control", onSocket, h.control},
 		{"POST /v1/verify", onSocket, h.verify},
 	}

@@ -140,6 +140,11 @@ func (h Handlers) takes(w http.ResponseWriter, r *http.Request, into any) bool {
 		WriteProblem(w, noSinks())
 		return false
 	}
+	return reads(w, r, into)
+}
+
+// reads reads the body of a request.
+func reads(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {

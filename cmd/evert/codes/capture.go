@@ -31,17 +31,37 @@ func ofCapture() []Entry {
 		{
 			Code: "RECORD_TOO_LARGE",
 			Text: "A row is larger than limits.record_bytes (16 MiB) or its topic's max.message.bytes allow, or one of its values larger than limits.value_bytes. With on_oversize: stop_table the table stops before it and its later changes are not written; the source's other tables go on. The other policies are truncate, offload and dead_letter.",
-			Mend: "Make the row smaller in the database, raise the limits, or choose another on_oversize for the table; then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+			Mend: "Make the row smaller in the database, raise the limits, or choose another on_oversize for the table; then copy the table again: `evert snapshot SOURCE.SCHEMA.TABLE`.",
+		},
+		{
+			Code: "TABLE_NOT_COPIED",
+			Text: "The source does not copy single tables while it streams, so a table that has stopped goes on only when all of its tables are copied again.",
+			Mend: "Copy them all: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TABLE_NOT_SKIPPED",
+			Text: "A row of a table is not skipped: a topic is what its table is, and every view and sink would be without the row, and nobody would know.",
+			Mend: "For rows that are too large set `on_oversize: dead_letter`, which leaves a tombstone and keeps the row beside. Whatever else stopped the table, copy it again: `evert snapshot SOURCE.SCHEMA.TABLE`.",
+		},
+		{
+			Code: "TABLE_PAUSED",
+			Text: "Somebody had the table rest: its changes are not written meanwhile, and its views and sinks hold their last cut.",
+			Mend: "Let it go on, which copies it again: `evert resume SOURCE.SCHEMA.TABLE`.",
 		},
 		{
 			Code: "TABLE_STOPPED",
-			Text: "The table stopped before this daemon started, and its changes since then were not written. The daemon that stopped it logged why.",
-			Mend: "Mend the cause, then copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
+			Text: "The table stopped before this daemon started, in a release that did not keep why, and its changes since then were not written. The daemon that stopped it logged the reason.",
+			Mend: "Mend the cause, then copy the table again: `evert snapshot SOURCE.SCHEMA.TABLE`; or all of the source: `evert reset SOURCE --resnapshot --yes`.",
+		},
+		{
+			Code: "TABLE_TRUNCATED",
+			Text: "The table was truncated, and on_truncate is stop_table for it: the topic keeps the rows from before, and takes no new ones.",
+			Mend: "When the rows are not wanted any more, copy the table again: `evert snapshot SOURCE.SCHEMA.TABLE`. With `on_truncate: apply` a TRUNCATE empties the topic.",
 		},
 		{
 			Code: "UNKNOWN_VALUE",
 			Text: "The source did not send a value (an unchanged large column), and neither the old row, nor the log, nor the database has it any more. A record in a compacted topic is a whole row, so it is not written with a gap (I5): the table stops.",
-			Mend: "Set REPLICA IDENTITY FULL for the table, then copy it again: `evert reset SOURCE --resnapshot --yes`.",
+			Mend: "Set REPLICA IDENTITY FULL for the table, then copy it again: `evert snapshot SOURCE.SCHEMA.TABLE`.",
 		},
 	}
 }

@@ -5,6 +5,11 @@ package codes
 func ofDaemon() []Entry {
 	return []Entry{
 		{
+			Code: "NO_SUCH_TABLE",
+			Text: "The file has no source of that name, or the source captures no such table.",
+			Mend: "Name it as SOURCE.SCHEMA.TABLE; `evert status` lists what is captured.",
+		},
+		{
 			Code: "DATA_DIR_TAKEN",
 			Text: "Another process works in this data directory. Two daemons in one would write the same topics, so the second one waits ten seconds for the first to end and then gives up, with exit code 3. Reading verbs take the directory too when no daemon runs, for as long as they read.",
 			Mend: "Stop the process that the message names, or give this deployment a data_dir of its own.",

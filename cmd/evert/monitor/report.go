@@ -86,6 +86,9 @@ func (s *Source) describeTables(st *SourceStatus, copies []TableCopy) {
 		if s.state == Snapshot {
 			st.Tables[i].State = "copying"
 		}
+		if c, ok := s.copies[e.Table]; ok && s.state != Snapshot {
+			st.Tables[i].State, st.Tables[i].Copied, st.Tables[i].CopyTotal = "copying", &c.Rows, estimated(copies, c)
+		}
 		if why := s.halted[e.Table]; why != nil {
 			st.Tables[i].State, st.Tables[i].Problem = "stopped", why
 		}
@@ -93,6 +96,17 @@ func (s *Source) describeTables(st *SourceStatus, copies []TableCopy) {
 	if s.state == Snapshot {
 		st.Snapshot = s.copyProgress(copies)
 	}
+}
+
+// estimated gives the rows that a table is thought to have, if the source has an
+// estimate for its copy.
+func estimated(copies []TableCopy, c TableCopy) int64 {
+	for i := range copies {
+		if copies[i].Table == c.Table && copies[i].Estimate > 0 {
+			return max(copies[i].Estimate, c.Rows)
+		}
+	}
+	return c.Estimate
 }
 
 // copyProgress sums up the tables. A table that holds more rows than estimated

@@ -45,7 +45,8 @@ type Source struct {
 	order    []*TableStatus
 	last     *schema.Table // of the change before, most often also of this one
 	lastRow  *TableStatus
-	halted   map[string]*Problem // tables that have stopped
+	halted   map[string]*Problem  // tables that have stopped
+	copies   map[string]TableCopy // tables that are copied while the source streams
 	server   *ServerStatus
 	ahead    bool  // the server's end lies ahead of what is committed
 	limit    trend // of what the server may still write
@@ -106,7 +107,7 @@ func (s *Source) Starting(attempt int) {
 		s.restarts++
 	}
 	s.pending, s.handed = 0, 0
-	s.halted = nil                                           // the sink tells again
+	s.halted, s.copies = nil, nil                            // the sink and the source tell again
 	s.tables, s.last = map[*schema.Table]*TableStatus{}, nil // a new source makes new versions (I9)
 	if s.problem == nil {                                    // else it is still what was wrong, until the source opens
 		s.turn(Starting)
@@ -218,6 +219,35 @@ func (s *Source) TableStopped(table string, why *Problem) {
 	}
 	s.halted[table] = why
 	s.entry(table)
+}
+
+// TableIs notes the state of a table: copying, ok or stopped.
+func (s *Source) TableIs(table, state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state != "stopped" {
+		delete(s.halted, table)
+	}
+	if state != "copying" {
+		delete(s.copies, table)
+	} else if _, known := s.copies[table]; !known {
+		s.copy(TableCopy{Table: table})
+	}
+	s.entry(table)
+}
+
+// Copying notes how far the copy of a table is, while the source streams.
+func (s *Source) Copying(c TableCopy) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.copy(c)
+}
+
+func (s *Source) copy(c TableCopy) {
+	if s.copies == nil {
+		s.copies = map[string]TableCopy{}
+	}
+	s.copies[c.Table] = c
 }
 
 // Oversize counts a row that was too large for its topic.

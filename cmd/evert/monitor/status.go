@@ -80,6 +80,9 @@ type TableStatus struct {
 
 	Oversized uint64   `json:"oversized,omitempty"` // rows too large for their topic since then
 	Problem   *Problem `json:"problem,omitempty"`   // why it has stopped
+
+	Copied    *int64 `json:"copied_rows,omitempty"`          // rows of its copy so far, while the source streams
+	CopyTotal int64  `json:"copied_rows_estimate,omitempty"` // of all rows of the copy
 }
 
 // CopyProgress is how far the copy of the tables is.

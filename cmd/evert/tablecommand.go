@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/terminal"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/control"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// codeSkipTable says that a row of a table is not skipped.
+const codeSkipTable pipeline.Code = "TABLE_NOT_SKIPPED"
+
+func (a *app) snapshotVerb() *cobra.Command {
+	wait := false
+	c := &cobra.Command{
+		Use:   "snapshot TABLE...",
+		Short: "Copy tables again while their source streams",
+		Long: `Copy tables again, named as SOURCE.SCHEMA.TABLE, while their source streams: all rows
+are read anew in chunks, between the changes that come meanwhile, and rows that are gone get
+tombstones. Views and sinks hold what they have until a copy is whole, and then see it as one
+step. A table that has stopped goes on with its copy.
+The command lies in the log, so it outlives restarts and reaches the daemon that owns the
+source wherever that runs. It ends when the source has taken the copies on; with --wait, when
+they are whole.`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: each(a.tableNames),
+		RunE: func(_ *cobra.Command, args []string) error {
+			for _, table := range args {
+				if err := a.commandTable(table, "snapshot", wait); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&wait, "wait", false, "wait until the copies are whole, and say how far they are")
+	a.outputFlag(c)
+	return c
+}
+
+// isTable tells the name of a table, source.schema.table, from that of a sink.
+func isTable(name string) bool { return strings.Contains(name, ".") }
+
+// tableNames are the tables of the file's sources, and those that a running daemon
+// captures, for completion.
+func (a *app) tableNames() (names []string) {
+	c, err := configs.Load(a.file, a.env)
+	if err != nil {
+		return nil
+	}
+	for name, s := range c.Sources {
+		_, tables, _ := s.Patterns()
+		for _, p := range tables {
+			if _, _, ok := p.Exact(); ok {
+				names = append(names, name+"."+p.String())
+			}
+		}
+	}
+	for _, s := range a.sourcesOfDaemon(c) {
+		for _, t := range s.Tables {
+			names = append(names, s.Name+"."+t.Table)
+		}
+	}
+	return names
+}
+
+func (a *app) sinkOrTableNames() []string { return append(a.sinkNames(), a.tableNames()...) }
+
+// commandTable gives a command to the daemon, or without one writes it where the
+// next one, or the one that runs elsewhere, finds it.
+func (a *app) commandTable(table, verb string, wait bool) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	client, rest, err := a.daemonOr(a.ctx, config, verb, true)
+	if err != nil {
+		return err
+	}
+	command := api.TableCommand{Command: verb, By: whoAmI()}
+	var answer api.TableAnswer
+	if client != nil {
+		answer, err = client.TableCommand(a.ctx, table, command)
+	} else {
+		defer rest.close()
+		answer, err = writeTableCommand(a.ctx, config, rest.topics, table, command)
+	}
+	if err != nil {
+		return err
+	}
+	if wait && client == nil {
+		return noDaemon(config, api.ErrNoDaemon)
+	}
+	if wait {
+		if answer, err = a.awaitCopy(client, answer); err != nil {
+			return err
+		}
+	}
+	return a.reportTable(verb, wait, &answer)
+}
+
+func (a *app) reportTable(verb string, waited bool, answer *api.TableAnswer) error {
+	if a.json() {
+		return a.printJSON(answer)
+	}
+	text := map[string][2]string{
+		"pause":    {"was paused already", "rests; its views and sinks hold what they have; go on with: evert resume " + answer.Table},
+		"resume":   {"was not paused", "goes on, and is copied again; evert status shows how far it is"},
+		"snapshot": {"", "is to be copied again, by the daemon that owns its source, once it runs"},
+	}[verb]
+	line := text[1]
+	switch {
+	case !answer.Changed:
+		line = text[0]
+	case waited:
+		line = "is copied, and goes on"
+	case verb == "snapshot" && answer.Taken:
+		line = "is copied again; evert status shows how far it is"
+	}
+	_, err := fmt.Fprintf(a.out, "table %s %s\n", answer.Table, line)
+	return err
+}
+
+// How often is asked how far a copy is, and how often that is said.
+const (
+	copyPoll = 250 * time.Millisecond
+	copySay  = 5 * time.Second
+)
+
+// awaitCopy waits until the copy is whole.
+func (a *app) awaitCopy(client *api.Client, asked api.TableAnswer) (api.TableAnswer, error) {
+	tick := time.NewTicker(copyPoll)
+	defer tick.Stop()
+	for said := time.Now(); ; {
+		now, err := client.TableCommand(a.ctx, asked.Table, api.TableCommand{})
+		switch {
+		case err != nil:
+			return now, err
+		case now.Copy == nil || asked.Copy == nil || now.Copy.ID != asked.Copy.ID:
+			return now, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "table " + asked.Table, What: "somebody has commanded something else meanwhile", Mend: "evert status"}
+		case now.Begun && now.State == log.OK.String():
+			now.Changed = true
+			return now, nil
+		case now.Begun && now.State == log.Stopped.String():
+			return now, stoppedAgain(&now)
+		}
+		if time.Since(said) > copySay && now.Rows != nil {
+			said = time.Now()
+			a.say("table %s: %s", asked.Table, copiedText(*now.Rows, now.Total))
+		}
+		select {
+		case <-a.ctx.Done():
+			return now, context.Cause(a.ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// copiedText says how far a copy is.
+func copiedText(rows, total int64) string {
+	if total > 0 {
+		return fmt.Sprintf("%s of about %s rows copied", terminal.Count(rows), terminal.Count(total))
+	}
+	return terminal.Count(rows) + " rows copied"
+}
+
+func stoppedAgain(now *api.TableAnswer) error {
+	r := &pipeline.Refusal{Code: "TABLE_STOPPED", Where: "table " + now.Table, What: "it has stopped while it was copied", Mend: "evert status   # why, and what mends it"}
+	if p := now.Problem; p != nil && p.Code != "" {
+		r.Code, r.What = p.Code, "it has stopped while it was copied: "+p.Text
+	}
+	return r
+}
+
+// tablePlace is a table of a source.
+type tablePlace struct {
+	source, table string // schema.table
+}
+
+func (p tablePlace) String() string { return p.source + "." + p.table }
+
+// tableAt finds the table of a name in the file.
+func tableAt(c *configs.Config, name string) (tablePlace, error) {
+	source, rest, _ := strings.Cut(name, ".")
+	s := c.Sources[source]
+	if s == nil {
+		return tablePlace{}, &pipeline.Refusal{Code: codeNoTable, Where: name, What: fmt.Sprintf("there is no source %q", source),
+			Mend: fmt.Sprintf("name a table as SOURCE.SCHEMA.TABLE, of one of %v", slices.Sorted(maps.Keys(c.Sources)))}
+	}
+	p, err := configs.ParseTable(rest)
+	if err != nil {
+		return tablePlace{}, &pipeline.Refusal{Code: codeNoTable, Where: name, What: "it is no name of a table", Err: err, Mend: "name it as SOURCE.SCHEMA.TABLE"}
+	}
+	schema, table, exact := p.Exact()
+	if !exact || !s.Writes(schema, table) {
+		return tablePlace{}, &pipeline.Refusal{Code: codeNoTable, Where: "source " + source, What: "it captures no table " + p.String(),
+			Mend: "evert status   # which tables it captures"}
+	}
+	return tablePlace{source, p.String()}, nil
+}
+
+// writeTableCommand writes a command into the control topic.
+func writeTableCommand(ctx context.Context, c *configs.Config, l log.Log, name string, command api.TableCommand) (api.TableAnswer, error) {
+	at, err := tableAt(c, name)
+	if err != nil {
+		return api.TableAnswer{}, err
+	}
+	given := control.Given{At: time.Now().UTC().Truncate(time.Millisecond), By: command.By}
+	holds, err := control.ChangeTable(ctx, l, c.Name, control.Entry{Command: command.Command, Table: at.String(), By: command.By}, func(t *control.Table) error {
+		return applyTableCommand(t, at, command.Command, given)
+	})
+	answer := api.TableAnswer{Table: at.String(), Paused: holds.Paused, Copy: holds.Copy, Changed: err == nil}
+	if errors.Is(err, errSame) {
+		err = nil
+	}
+	return answer, err
+}
+
+func applyTableCommand(t *control.Table, at tablePlace, command string, given control.Given) error {
+	again := &control.Request{ID: rand.Text(), Given: given}
+	switch command {
+	case "pause":
+		if t.Paused != nil {
+			return errSame
+		}
+		t.Paused = &given
+	case "resume":
+		if t.Paused == nil {
+			return errSame
+		}
+		t.Paused, t.Copy = nil, again
+	case "snapshot":
+		if t.Paused != nil {
+			return &pipeline.Refusal{Code: capture.CodePaused, Where: "table " + at.String(), What: "it was paused by " + t.Paused.By + ", so it is not copied",
+				Mend: "evert resume " + at.String() + "   # copies it again"}
+		}
+		t.Copy = again
+	default:
+		return &pipeline.Refusal{Code: api.CodeBadRequest, What: "there is no such command to a table", Mend: "use the `evert` of the same version as the daemon"}
+	}
+	return nil
+}
+
+// notSkipped says why a row of a table is not skipped.
+func notSkipped(name string) error {
+	return &pipeline.Refusal{Code: codeSkipTable, Where: "table " + name,
+		What: "a topic is what its table is, so no row of it is left out: every view and sink would be without it, and nobody would know",
+		Mend: "on_oversize: dead_letter   # below the source's overrides, for rows that are too large; whatever else stopped it: evert snapshot " + name}
+}
+
+// tableCommands are what people may do with the tables of a daemon.
+type tableCommands struct{ daemon *daemon }
+
+// takePatience is how long a source is waited for that is to take a copy on.
+const takePatience = 20 * time.Second
+
+// TableCommand implements api.TableCommands.
+func (c tableCommands) TableCommand(ctx context.Context, name string, command api.TableCommand) (api.TableAnswer, error) {
+	at, err := tableAt(c.daemon.config, name)
+	if err != nil {
+		return api.TableAnswer{}, err
+	}
+	here := c.daemon.capture(at.source).commanded()
+	if at.table, err = here.origin(at.table); err != nil {
+		return api.TableAnswer{}, err
+	}
+	if command.Command == "" {
+		return c.how(ctx, at, here), nil
+	}
+	if command.Command != "pause" && here != nil {
+		if err := here.copyable(at.table); err != nil {
+			return api.TableAnswer{}, err
+		}
+	}
+	answer, err := writeTableCommand(ctx, c.daemon.config, c.daemon.topics, at.String(), command)
+	if err == nil {
+		err = c.daemon.control.Look(ctx)
+	}
+	if err == nil && here != nil {
+		here.wants(at.table) // so that it rests from the next batch on
+	}
+	if err != nil || here == nil || command.Command == "pause" || answer.Copy == nil {
+		return answer, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, takePatience)
+	defer cancel()
+	err = here.taken(waiting, at.table, answer.Copy.ID)
+	answer.Taken = err == nil
+	if errors.Is(err, errNotTaken) {
+		err = nil // the command stands
+	}
+	return answer, err
+}
+
+// how says how a table is.
+func (c tableCommands) how(ctx context.Context, at tablePlace, here *tabling) api.TableAnswer {
+	_ = c.daemon.control.Look(ctx) // what is known is said otherwise
+	holds, _, _ := c.daemon.control.Table(at.String())
+	answer := api.TableAnswer{Table: at.String(), Paused: holds.Paused, Copy: holds.Copy}
+	if here == nil {
+		return answer
+	}
+	here.mu.Lock()
+	defer here.mu.Unlock()
+	written := here.written(at.table)
+	answer.Begun = answer.Copy != nil && begun(written, answer.Copy.ID)
+	for _, s := range written {
+		if answer.State == "" || s.State != log.OK {
+			answer.State = s.State.String()
+		}
+		if s.Why.Code != "" {
+			answer.Problem = &monitor.Problem{Code: s.Why.Code, Text: s.Why.Text, At: s.Why.At}
+		}
+	}
+	if n := here.counts[at.table]; n != nil {
+		answer.Rows = &n.Rows
+	}
+	return answer
+}
+
+// capture gives the capture of a source of the file.
+func (d *daemon) capture(source string) *capturing {
+	return d.captures[slices.IndexFunc(d.captures, func(c *capturing) bool { return c.name == source })]
+}

@@ -1,0 +1,408 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/control"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/transform"
+	"github.com/evertdb/evert/schema"
+)
+
+// Why a table cannot be copied again by itself, beside what its source says.
+const (
+	codeNoCopier pipeline.Code = "TABLE_NOT_COPIED"
+	codeNoTable  pipeline.Code = "NO_SUCH_TABLE"
+)
+
+// tabling has the tables of one stage copied again, and lets them rest: because people
+// command it, or because a table stopped and on_table_error says so.
+//
+//	control topic ─► run ─► Copier.Copy ─► the source announces it ─► capture ─► state
+//	                  ▲ └─► Apply: a table that is paused is given up              │
+//	                  └────────────────────────────────────────────────────────────┘
+//
+// It is the first transform of its stage, which calls Apply; run is a goroutine of its
+// own, and state may be called by any.
+type tabling struct {
+	deployment *configs.Config
+	source     string
+	commands   *control.Follower
+	copier     pipeline.Copier  // nil: the source is none
+	chain      *transform.Chain // as the stage's, to ask where rows go; nil: they keep their table. Guarded by mu
+	log        *slog.Logger
+	monitor    *monitor.Source
+
+	mu        sync.Mutex
+	tables    map[string]*schema.Table  // of the source, the newest version of each
+	states    map[string]log.TableState // of the tables that are written, as committed
+	asked     map[string]copyAsked      // by table: what was asked of the source last
+	resting   map[string]bool           // tables of the source that are to be given up
+	counts    map[string]*monitor.TableCopy
+	settled   func()        // nothing is to be copied, as far as is known; may be nil
+	announced bool          // the sink knows the tables
+	moved     chan struct{} // closed, and made anew, when something of this changed
+}
+
+// copyAsked is a request that the source was given.
+type copyAsked struct {
+	id  string
+	err error // it does not take it
+}
+
+func (c *capturing) newTabling(s pipeline.Source) (*tabling, error) {
+	chain, err := sourceChain(c.daemon.config, c.name)
+	t := &tabling{deployment: c.daemon.config, source: c.name, commands: c.daemon.control, chain: chain, log: c.log, monitor: c.monitor,
+		tables: map[string]*schema.Table{}, states: map[string]log.TableState{}, asked: map[string]copyAsked{}, resting: map[string]bool{},
+		counts: map[string]*monitor.TableCopy{}, moved: make(chan struct{})}
+	t.copier, _ = s.(pipeline.Copier)
+	return t, err
+}
+
+// tabled lets the tables of a stage be commanded, until the function that it gives is
+// called.
+func (c *capturing) tabled(ctx context.Context, t *tabling) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	c.set(t)
+	var runs sync.WaitGroup
+	runs.Go(func() { t.run(ctx) })
+	return func() {
+		cancel()
+		runs.Wait()
+		c.set(nil)
+	}
+}
+
+func (c *capturing) set(t *tabling) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tables = t
+}
+
+// commanded gives what commands the tables of the stage that runs; nil if none does.
+func (c *capturing) commanded() *tabling {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tables
+}
+
+// tableIs takes down the state of a table. One that goes on has nothing to be told of
+// any more.
+func (c *capturing) tableIs(topic string, t *schema.Table, state log.TableState) {
+	c.commanded().state(topic, t, state)
+	if state.State == log.OK {
+		delete(c.stopped, topic)
+	}
+}
+
+// change changes what is known; fn is called with mu held.
+func (t *tabling) change(fn func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fn()
+	close(t.moved)
+	t.moved = make(chan struct{})
+}
+
+// Apply implements pipeline.Transform: it takes down what the source announces, and
+// gives up tables that are to rest.
+func (t *tabling) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, error) {
+	if len(b.Tables) > 0 {
+		var err error
+		t.change(func() { err = t.know(ctx, b.Tables) })
+		if err != nil {
+			return b, err
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b.Stopped = t.rest(b.Stopped)
+	t.count(&b)
+	return b, nil
+}
+
+func (t *tabling) know(ctx context.Context, tables []*schema.Table) error {
+	for _, table := range tables {
+		t.tables[table.String()] = table
+	}
+	if t.chain == nil {
+		return nil
+	}
+	_, err := t.chain.Apply(ctx, pipeline.Batch{Tables: tables})
+	return err
+}
+
+// rest adds the tables that are to be given up to those that are.
+func (t *tabling) rest(stopped []pipeline.TableStop) []pipeline.TableStop {
+	for _, name := range slices.Sorted(maps.Keys(t.resting)) {
+		stopped = append(stopped, pipeline.TableStop{Table: t.tables[name], Why: t.paused(name)})
+	}
+	clear(t.resting)
+	return stopped
+}
+
+func (t *tabling) paused(name string) *pipeline.Refusal {
+	by := ""
+	if c := t.command(name); c.Paused != nil {
+		by = " by " + c.Paused.By
+	}
+	return &pipeline.Refusal{Code: capture.CodePaused, Where: "table " + name, What: "it was paused" + by, Mend: "evert resume " + t.source + "." + name}
+}
+
+// count counts the rows of copies, for people.
+func (t *tabling) count(b *pipeline.Batch) {
+	for _, c := range b.Copies {
+		delete(t.counts, c.Table.String())
+		if !c.Done {
+			t.counts[c.Table.String()] = &monitor.TableCopy{Table: c.Table.String()}
+		}
+		t.log.Info(map[bool]string{false: "a table is copied again", true: "every row of the table was read again"}[c.Done], "table", c.Table.String(), "request", c.ID)
+	}
+	if len(t.counts) == 0 {
+		return
+	}
+	for i := range b.Changes {
+		if c := &b.Changes[i]; c.Op == pipeline.Read {
+			if n := t.counts[c.Table.String()]; n != nil {
+				n.Rows++
+			}
+		}
+	}
+	for _, n := range t.counts {
+		t.monitor.Copying(*n)
+	}
+}
+
+// state takes down what the frontier says of a table that is written.
+func (t *tabling) state(_ string, table *schema.Table, state log.TableState) {
+	if table == nil {
+		return // it is told again when it is announced
+	}
+	t.monitor.TableIs(table.String(), state.State.String())
+	t.change(func() { t.states[table.String()] = state })
+}
+
+// run asks for copies, and lets tables rest, until ctx ends.
+func (t *tabling) run(ctx context.Context) {
+	for {
+		_, known, commanded := t.commands.Table("")
+		t.mu.Lock()
+		moved := t.moved
+		names := slices.Sorted(maps.Keys(t.tables))
+		t.mu.Unlock()
+		for _, name := range names {
+			if known {
+				t.look(ctx, name)
+			}
+		}
+		if t.isSettled() {
+			t.settled()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-commanded:
+		case <-moved:
+		}
+	}
+}
+
+// isSettled reports whether somebody waits for nothing to be copied, and nothing is.
+func (t *tabling) isSettled() bool {
+	t.mu.Lock()
+	known := t.announced && t.settled != nil
+	t.mu.Unlock()
+	return known && !t.isBusy()
+}
+
+// wrote notes that the sink has taken a batch.
+func (t *tabling) wrote(b pipeline.Batch) {
+	if len(b.Tables) > 0 {
+		t.change(func() { t.announced = true })
+	}
+}
+
+// look does what is to be done for one table of the source.
+func (t *tabling) look(ctx context.Context, name string) {
+	id := t.wants(name)
+	if id == "" {
+		return
+	}
+	err := t.copyable(name)
+	if err == nil {
+		err = t.copier.Copy(ctx, pipeline.CopyRequest{ID: id, Table: name})
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		p := monitor.ProblemOf(err, t.monitor.Now())
+		t.log.Warn("a table cannot be copied again", "table", name, "error", p.Text, "code", string(p.Code), "mend", p.Mend)
+	}
+	t.change(func() { t.asked[name] = copyAsked{id, err} })
+}
+
+// wants gives the ID of the copy that a table is to have and that was not asked for;
+// empty: none. A table that people let rest is given up by the next batch.
+func (t *tabling) wants(name string) (id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if written := t.written(name); t.command(name).Paused != nil && len(written) > 0 && !stoppedAll(written) {
+		t.resting[name] = true
+	}
+	if id = t.due(name); t.asked[name].id == id {
+		return ""
+	}
+	return id
+}
+
+// due gives the ID of the copy that a table is to have and that has not begun.
+func (t *tabling) due(name string) (id string) {
+	command, written := t.command(name), t.written(name)
+	switch {
+	case len(written) == 0 || command.Paused != nil:
+		return ""
+	case command.Copy != nil && !begun(written, command.Copy.ID):
+		return command.Copy.ID
+	}
+	return t.mends(name, written)
+}
+
+func stoppedAll(states []log.TableState) bool {
+	return !slices.ContainsFunc(states, func(s log.TableState) bool { return s.State != log.Stopped })
+}
+
+func begun(states []log.TableState, id string) bool {
+	return len(states) > 0 && !slices.ContainsFunc(states, func(s log.TableState) bool { return s.Asked != id })
+}
+
+// mends gives the ID of the copy by which a stop is mended without people, once.
+func (t *tabling) mends(name string, written []log.TableState) string {
+	table := t.tables[name]
+	if t.deployment.Sources[t.source].For(table.Schema, table.Name).OnTableError != configs.Resnapshot {
+		return ""
+	}
+	for _, s := range written {
+		if s.State == log.Stopped && capture.Mends(s.Why.Code) && !s.HasTried(s.Why.Code) {
+			return capture.ErrorID(s.Why)
+		}
+	}
+	return ""
+}
+
+// command is what people commanded of a table.
+func (t *tabling) command(name string) control.Table {
+	c, _, _ := t.commands.Table(t.source + "." + name)
+	return c
+}
+
+// written gives the states of the tables that the rows of one go to, as far as they
+// are known.
+func (t *tabling) written(name string) (states []log.TableState) {
+	all := []*schema.Table{t.tables[name]}
+	if all[0] == nil {
+		return nil
+	}
+	if t.chain != nil {
+		all = t.chain.Becomes(t.tables[name])
+	}
+	for _, table := range all {
+		if s, ok := t.states[table.String()]; ok {
+			states = append(states, s)
+		}
+	}
+	return states
+}
+
+// origin gives the table of the source whose rows alone go to a table: most often the
+// same. Without a stage that runs the name is taken as it is.
+func (t *tabling) origin(name string) (string, error) {
+	if t == nil {
+		return name, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tables[name] != nil || t.chain == nil || len(t.tables) == 0 {
+		return name, nil
+	}
+	var origins []string
+	for origin, table := range t.tables {
+		if slices.ContainsFunc(t.chain.Becomes(table), func(to *schema.Table) bool { return to.String() == name }) {
+			origins = append(origins, origin)
+		}
+	}
+	if len(origins) == 1 {
+		return origins[0], nil
+	}
+	slices.Sort(origins)
+	return "", &pipeline.Refusal{Code: codeNoTable, Where: "source " + t.source, What: "table " + name + " is made by transforms of several tables, or of none that is known",
+		Mend: fmt.Sprintf("name a table of the database: one of %v", origins)}
+}
+
+// copyable says why a table cannot be copied by itself.
+func (t *tabling) copyable(name string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	table := t.tables[name]
+	switch {
+	case len(t.tables) == 0:
+		return nil // they are about to be announced
+	case table == nil:
+		return &pipeline.Refusal{Code: codeNoTable, Where: "source " + t.source, What: "it captures no table " + name, Mend: "evert status   # which tables it captures"}
+	case t.copier == nil:
+		return &pipeline.Refusal{Code: codeNoCopier, Where: "table " + name, What: "its source does not copy single tables while it streams",
+			Mend: "evert reset " + t.source + " --resnapshot --yes   # copies all tables of the source"}
+	case t.chain != nil:
+		_, _, err := t.chain.Copied(table)
+		return err
+	}
+	return nil
+}
+
+// isBusy reports whether a copy is due, or not whole yet.
+func (t *tabling) isBusy() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name := range t.tables {
+		if id := t.due(name); id != "" && (t.asked[name].id != id || t.asked[name].err == nil) {
+			return true
+		}
+	}
+	for _, s := range t.states {
+		if s.State == log.Copying {
+			return true
+		}
+	}
+	return false
+}
+
+// taken waits until the source has taken on a request for a table, or has refused it.
+func (t *tabling) taken(ctx context.Context, name, id string) error {
+	for {
+		t.mu.Lock()
+		asked, moved := t.asked[name], t.moved
+		begun := begun(t.written(name), id)
+		t.mu.Unlock()
+		if asked.id == id || begun {
+			return asked.err
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return errors.Join(errNotTaken, context.Cause(ctx))
+		}
+	}
+}
+
+// errNotTaken says that nobody took a request on yet.
+var errNotTaken = errors.New("nobody has taken it on yet")

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/control"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/registry/registrytest"
+	"github.com/evertdb/evert/sources/sourcetest"
+)
+
+// A tableStory is a daemon of one source, whose database needs no server.
+type tableStory struct {
+	*testing.T
+	database *sourcetest.Database
+	daemon   *daemon
+	source   *capturing
+	end      func()
+}
+
+// tellOfTables runs a source; more is what the file says of it besides.
+func tellOfTables(t *testing.T, more string) *tableStory {
+	config, err := configs.Parse("evert.yaml", []byte("name: tables\nsources:\n  shop:\n    postgres: {url: 'postgres://x@localhost/x', tables: [public.*]}\n"+more), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := embedded.Open(embedded.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	if _, err := l.Admin().Ensure(t.Context(), log.TopicSpec{Name: log.FrontierTopic("tables", "shop"), Partitions: 1, Compact: true}); err != nil {
+		t.Fatal(err)
+	}
+	s := &tableStory{T: t, database: sourcetest.NewDatabase("shop")}
+	s.daemon = &daemon{config: config, topics: &topicLog{Log: l}, control: &control.Follower{Log: l, Deployment: config.Name}, registry: &registrytest.InMemory{}}
+	s.source = &capturing{daemon: s.daemon, name: "shop", log: slog.New(slog.DiscardHandler), gate: newGate(), monitor: monitor.NewSource(monitor.Config{Name: "shop"})}
+	s.daemon.captures = []*capturing{s.source}
+	s.run()
+	t.Cleanup(func() { s.end() })
+	return s
+}
+
+// run runs a stage until end is called.
+func (s *tableStory) run() {
+	s.Helper()
+	if err := s.daemon.control.Look(s.Context()); err != nil {
+		s.Fatal(err)
+	}
+	bare := s.database.New(s)
+	tables, err := s.source.newTabling(bare)
+	if err != nil {
+		s.Fatal(err)
+	}
+	chain, err := sourceChain(s.daemon.config, "shop")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.source.stopped = map[string]*pipeline.Refusal{}
+	tabled := s.source.tabled(s.Context(), tables)
+	sink := capture.Config{Deployment: "tables", Source: "shop", Connector: "postgresql", Prefix: "shop", Log: s.daemon.topics, Registry: s.daemon.registry,
+		Topic: s.source.topic, Copies: true, RecordBytes: 1000, Events: capture.Events{Table: s.source.tableIs, Stopped: s.source.tableStopped}}
+	stage := &pipeline.Stage{Source: bare, Transforms: []pipeline.Transform{tables}, Sink: capture.New(sink), Limits: pipeline.DefaultLimits(), Events: s.source.monitor.Events()}
+	if chain != nil {
+		stage.Transforms = append(stage.Transforms, chain)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- stage.Run(ctx) }()
+	s.end = func() {
+		cancel()
+		<-ended
+		tabled()
+		s.end = func() {}
+	}
+}
+
+func (s *tableStory) commit(ops ...sourcetest.Op) { s.database.Commit(s, ops...) }
+
+// command gives a command, as the verb does.
+func (s *tableStory) command(table, command string) (api.TableAnswer, error) {
+	return tableCommands{s.daemon}.TableCommand(s.Context(), table, api.TableCommand{Command: command, By: "ann@box"})
+}
+
+func (s *tableStory) must(table, command string) api.TableAnswer {
+	s.Helper()
+	answer, err := s.command(table, command)
+	if err != nil {
+		s.Fatalf("%s %s: %v", command, table, err)
+	}
+	return answer
+}
+
+// until waits until the frontier says something of a table's topic.
+func (s *tableStory) until(topic string, fits func(log.TableState) bool) log.TableState {
+	s.Helper()
+	r, err := s.daemon.topics.Reader(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Assign(log.Offsets{{Topic: log.FrontierTopic("tables", "shop")}: 0}); err != nil {
+		s.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	var fold log.Fold
+	for {
+		got, err := r.Next(ctx, 1000)
+		if err != nil {
+			f, _ := fold.Frontier()
+			s.Fatalf("%v: topic %s is %+v", err, topic, f.Tables[topic])
+		}
+		for i := range got.Records {
+			if err := fold.Apply(&got.Records[i]); err != nil {
+				s.Fatal(err)
+			}
+		}
+		if f, ok := fold.Frontier(); ok && got.Next == got.Stable && fits(f.Tables[topic]) {
+			return f.Tables[topic]
+		}
+	}
+}
+
+// known waits until the stage knows something of a table.
+func (s *tableStory) known(table string, fits func(log.TableState) bool) {
+	s.Helper()
+	t, limit := s.source.commanded(), time.After(time.Minute)
+	for {
+		t.mu.Lock()
+		state, moved := t.states[table], t.moved
+		t.mu.Unlock()
+		if fits(state) {
+			return
+		}
+		select {
+		case <-moved:
+		case <-limit:
+			s.Fatalf("table %s is %+v", table, state)
+		}
+	}
+}
+
+func isOK(s log.TableState) bool { return s.State == log.OK }
+
+// row is a statement that writes a row, or deletes it.
+func row(do pipeline.Op, id int64, v string) sourcetest.Op {
+	return sourcetest.Op{Do: do, ID: id, V: v}
+}
+
+const itemsTopic = "shop.public.items"
+
+// TestTableIsMendedOnce tells of a table that stops (O15): it is copied again by
+// itself, and stops for good when the same error returns; evert snapshot mends it.
+func TestTableIsMendedOnce(t *testing.T) {
+	s := tellOfTables(t, "")
+	s.commit(row(pipeline.Create, 1, "small"))
+	s.until(itemsTopic, isOK)
+	s.commit(row(pipeline.Create, 2, strings.Repeat("large", 1000)))
+	stopped := s.until(itemsTopic, func(s log.TableState) bool { return s.State == log.Stopped && s.HasTried("RECORD_TOO_LARGE") })
+	if stopped.Why.Code != "RECORD_TOO_LARGE" {
+		t.Errorf("it has stopped for %+v", stopped.Why)
+	}
+	s.known("public.items", func(s log.TableState) bool { return s.State == log.Stopped })
+	if how := s.must("shop.public.items", ""); how.State != "stopped" || how.Problem == nil || how.Problem.Code != "RECORD_TOO_LARGE" {
+		t.Errorf("it is %+v", how)
+	}
+	s.end()
+	s.run() // in another run it is not tried again either
+	s.commit(row(pipeline.Delete, 2, ""), row(pipeline.Create, 3, "small"))
+	if answer := s.must("shop.public.items", "snapshot"); !answer.Taken || !answer.Changed {
+		t.Errorf("answered %+v", answer)
+	}
+	mended := s.until(itemsTopic, isOK)
+	if mended.Tried != "" || mended.Asked == "" {
+		t.Errorf("it is %+v", mended)
+	}
+	s.known("public.items", isOK)
+	if st := s.source.monitor.Status(); st.Tables[0].State != "ok" || st.Tables[0].Problem != nil {
+		t.Errorf("the status is %+v", st.Tables[0])
+	}
+	s.end()
+	s.run() // the request is done, and is not taken for a new one
+	s.commit(row(pipeline.Create, 4, "small"))
+	if again := s.must("shop.public.items", ""); again.Copy.ID != mended.Asked {
+		t.Errorf("it is %+v", again)
+	}
+	f := s.until(itemsTopic, func(s log.TableState) bool { return true })
+	if f.Asked != mended.Asked || f.State != log.OK {
+		t.Errorf("after a restart it is %+v", f)
+	}
+}
+
+// TestTablePolicies tells what people decide instead: that a table stops at once.
+func TestTablePolicies(t *testing.T) {
+	s := tellOfTables(t, "    on_table_error: stop_table\n")
+	s.commit(row(pipeline.Create, 2, strings.Repeat("large", 1000)))
+	s.until(itemsTopic, func(s log.TableState) bool { return s.State == log.Stopped })
+	if id := s.source.commanded().wants("public.items"); id != "" {
+		t.Errorf("it wants %s", id)
+	}
+	p := configs.Config{Sources: map[string]*configs.Source{"shop": {OnTableError: configs.StopSource, OnTruncate: configs.StopTable}}}
+	if topic := tableTopicOf(&p, "shop", tableName{"public", "items"}); !topic.StopSource || !topic.KeepRows {
+		t.Errorf("the topic is %+v", topic)
+	}
+}
+
+// TestTableRests tells of a table that is paused, over a restart, and resumed.
+func TestTableRests(t *testing.T) {
+	s := tellOfTables(t, "")
+	s.commit(row(pipeline.Create, 1, "before"))
+	s.until(itemsTopic, isOK)
+	if a := s.must("shop.public.items", "pause"); !a.Changed || a.Paused.By != "ann@box" {
+		t.Errorf("answered %+v", a)
+	}
+	s.commit(row(pipeline.Create, 2, "meanwhile"))
+	paused := s.until(itemsTopic, func(s log.TableState) bool { return s.State == log.Stopped })
+	if paused.Why.Code != "TABLE_PAUSED" || !strings.Contains(paused.Why.Text, "ann@box") {
+		t.Errorf("it has stopped for %+v", paused.Why)
+	}
+	if a := s.must("shop.public.items", "pause"); a.Changed {
+		t.Errorf("paused twice: %+v", a)
+	}
+	if _, err := s.command("shop.public.items", "snapshot"); pipeline.CodeOf(err) != "TABLE_PAUSED" {
+		t.Errorf("a paused table is copied: %v", err)
+	}
+	s.end()
+	s.run()
+	s.commit(row(pipeline.Create, 3, "after a restart"))
+	if a := s.must("shop.public.items", "resume"); !a.Changed || !a.Taken || a.Paused != nil {
+		t.Errorf("answered %+v", a)
+	}
+	s.until(itemsTopic, isOK)
+	if a := s.must("shop.public.items", "resume"); a.Changed {
+		t.Errorf("resumed twice: %+v", a)
+	}
+}
+
+// TestTableIsNotCopied tells what is refused, and where the mend is.
+func TestTableIsNotCopied(t *testing.T) {
+	s := tellOfTables(t, "    transforms: [{route: {to: \"'things'\", topics: [public.things]}}]\n")
+	s.commit(row(pipeline.Create, 1, "a"))
+	s.until("shop.public.things", isOK)
+	for name, code := range map[string]pipeline.Code{
+		"nowhere.public.items": "NO_SUCH_TABLE", "shop.other.items": "NO_SUCH_TABLE", "shop.items": "NO_SUCH_TABLE", "shop.public.nothing": "NO_SUCH_TABLE", "shop.public.*": "NO_SUCH_TABLE",
+	} {
+		if _, err := s.command(name, "snapshot"); pipeline.CodeOf(err) != code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := s.command("shop.public.items", "skip"); pipeline.CodeOf(err) != api.CodeBadRequest {
+		t.Errorf("skip: %v", err)
+	}
+	a := s.must("shop.public.things", "snapshot") // by the name of what its rows become
+	if a.Table != "shop.public.items" || !a.Taken {
+		t.Errorf("answered %+v", a)
+	}
+	s.until("shop.public.things", func(s log.TableState) bool { return s.State == log.OK && s.Asked == a.Copy.ID })
+	tables := s.source.commanded()
+	tables.copier = nil
+	if err := tables.copyable("public.items"); pipeline.CodeOf(err) != "TABLE_NOT_COPIED" {
+		t.Errorf("a source that does not copy: %v", err)
+	}
+	other := &schema.Table{Schema: "public", Name: "others", Columns: tables.tables["public.items"].Columns, Key: []int{0}}
+	if err := tables.know(t.Context(), []*schema.Table{other}); err != nil {
+		t.Fatal(err)
+	}
+	tables.copier = s.database.New(t).(pipeline.Copier)
+	if err := tables.copyable("public.items"); pipeline.CodeOf(err) != "TRANSFORM_COPY" {
+		t.Errorf("a table that is merged: %v", err)
+	}
+	if err := notSkipped("shop.public.items"); !strings.Contains(err.Error(), "evert snapshot shop.public.items") || !strings.Contains(err.Error(), "on_oversize: dead_letter") {
+		t.Errorf("skipped: %v", err)
+	}
+}
