@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -45,6 +46,9 @@ func (d *mysqlDatabase) settings() mysql.Config {
 		},
 		Keys:            func(database, table string) []string { return d.source().For(database, table).Key },
 		SnapshotWorkers: d.my.Snapshot.Workers,
+		ChunkAbove:      int64(d.my.Snapshot.ChunksAbove),
+		SpillDir:        datadir.SpillPath(d.config.DataDir, d.name),
+		SpillMost:       int64(d.config.Limits.SpillBytes),
 		NoSnapshot:      d.my.Snapshot.Mode == configs.Never,
 		MaxRate:         int64(d.my.Snapshot.MaxRate),
 		QueueBytes:      int64(d.config.Limits.QueueBytes),

@@ -35,7 +35,7 @@ type Config struct {
 	SnapshotWorkers int   // connections that copy at the same time; 2
 	MaxRate         int64 // bytes per second of the snapshot over all workers; 0: unlimited
 	PieceRows       int64 // a table of more rows is copied in pieces of about so many; 500,000
-	LargeTable      int64 // a table of more bytes is copied while its changes are streamed, and goes on after a restart; 1 GiB
+	ChunkAbove      int64 // a table of more bytes is copied while its changes are streamed, and goes on after a restart; 1 GiB
 	NoSnapshot      bool  // tables are not copied when they are first captured: only what changes from then on is
 
 	ChunkRows  int // a table that is copied while its changes are streamed comes in chunks of at most so many rows; 8192
@@ -49,7 +49,10 @@ type Config struct {
 	QueueBytes   int64 // or this many bytes of them; 16 MiB
 	EventsAhead  int   // events of the log read ahead; 512
 	EventBytes   int64 // or this many bytes of them; 8 MiB
-	XABytes      int64 // what prepared XA transactions may occupy in memory; one that needs more stops the source; 64 MiB
+	XABytes      int64 // what prepared XA transactions may occupy in memory before they go to disk; 64 MiB
+
+	SpillDir  string // for those; this source's own, made and emptied by Open; empty: one that needs more memory ends the source
+	SpillMost int64  // what they may occupy there; one that needs more ends the source; 64 GiB
 
 	ConnectTimeout time.Duration // 10 s
 	IdleInterval   time.Duration // how often an idle source moves on; 1 s (250 ms after Hasten)
@@ -66,9 +69,9 @@ type Config struct {
 // DefaultConfig has every default.
 func DefaultConfig() Config {
 	return Config{
-		Name: "mysql", SnapshotWorkers: 2, PieceRows: 500_000, LargeTable: 1 << 30,
+		Name: "mysql", SnapshotWorkers: 2, PieceRows: 500_000, ChunkAbove: 1 << 30,
 		ChunkRows: 8192, ChunkBytes: 4 << 20, WindowKeys: 1 << 16, CopyTries: 10,
-		BatchRows: 2048, BatchBytes: 512 << 10, QueueBatches: 8, QueueBytes: 16 << 20, EventsAhead: 512, EventBytes: 8 << 20, XABytes: 64 << 20,
+		BatchRows: 2048, BatchBytes: 512 << 10, QueueBatches: 8, QueueBytes: 16 << 20, EventsAhead: 512, EventBytes: 8 << 20, XABytes: 64 << 20, SpillMost: 64 << 30,
 		ConnectTimeout: 10 * time.Second, IdleInterval: time.Second, DeadAfter: 30 * time.Second, ServerIDWait: time.Minute, BackoffMax: 30 * time.Second,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
@@ -80,7 +83,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Name, d.Name)
 	or(&c.SnapshotWorkers, d.SnapshotWorkers)
 	or(&c.PieceRows, d.PieceRows)
-	or(&c.LargeTable, d.LargeTable)
+	or(&c.ChunkAbove, d.ChunkAbove)
 	or(&c.ChunkRows, d.ChunkRows)
 	or(&c.ChunkBytes, d.ChunkBytes)
 	or(&c.WindowKeys, d.WindowKeys)
@@ -92,6 +95,7 @@ func (c Config) withDefaults() Config {
 	or(&c.EventsAhead, d.EventsAhead)
 	or(&c.EventBytes, d.EventBytes)
 	or(&c.XABytes, d.XABytes)
+	or(&c.SpillMost, d.SpillMost)
 	or(&c.ConnectTimeout, d.ConnectTimeout)
 	or(&c.IdleInterval, d.IdleInterval)
 	or(&c.DeadAfter, d.DeadAfter)

@@ -118,14 +118,14 @@ func TestCopyUnderTraffic(t *testing.T) {
 
 // Large tables of the first snapshot come in chunks behind its first place, and go on
 // where they were when the source is made anew; small ones do not wait for them.
-func TestLargeTables(t *testing.T) {
+func TestChunkAboves(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.fill()
 	end := d.traffic(12, 1)
 	defer end()
 	c := d.config("a")
-	c.LargeTable, c.ChunkRows, c.BatchRows = 1, 50, 30
+	c.ChunkAbove, c.ChunkRows, c.BatchRows = 1, 50, 30
 	r := d.open(c, pipeline.Resume{}).copied()
 	for r.reads["a"] < 1000 {
 		if err := r.next(); err != nil {
@@ -148,7 +148,7 @@ func TestChunkWaitsForTheStream(t *testing.T) {
 	d := newDB(t)
 	d.fill()
 	c := d.config("a")
-	c.LargeTable, c.SnapshotWorkers, c.QueueBatches, c.BatchRows = 1, 1, 1, 1
+	c.ChunkAbove, c.SnapshotWorkers, c.QueueBatches, c.BatchRows = 1, 1, 1, 1
 	read, calls := make(chan struct{}), atomic.Int32{}
 	url := c.URL
 	c.URL = func(ctx context.Context) (string, error) {
@@ -195,7 +195,7 @@ func TestDefinitionsInAWindow(t *testing.T) {
 			d := newDB(t)
 			d.fill()
 			cfg := d.config("a")
-			cfg.LargeTable, cfg.SnapshotWorkers, cfg.ChunkRows, cfg.QueueBatches = 1, 1, 100, 1
+			cfg.ChunkAbove, cfg.SnapshotWorkers, cfg.ChunkRows, cfg.QueueBatches = 1, 1, 100, 1
 			r := d.open(cfg, pipeline.Resume{}).copied()
 			for r.reads["a"] < 300 { // the queue is full then, and chunks lie between
 				if err := r.next(); err != nil {

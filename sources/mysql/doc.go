@@ -56,7 +56,7 @@
 //
 // # What is weaker than it should be
 //
-// XA rows that wait are kept in memory alone. Changes by triggers under
+// Changes by triggers under
 // binlog_format=STATEMENT in another database than the statement's are not seen. A server
 // whose transactions have no GTIDs is refused: MySQL with gtid_mode=OFF.
 package mysql

@@ -17,6 +17,7 @@ import (
 //	snapshot ─┴─► stream ──────────────────────────────────┘
 //	    └─ error ──┴─ refusal ──► ended
 func (s *Source) own() {
+	defer s.a.xa.drop()
 	err := s.begin()
 	for err == nil && s.life.Ended.Err() == nil {
 		err = s.reconnect(s.session())
@@ -64,7 +65,7 @@ func (s *Source) session() error {
 		}
 		from = p
 	}
-	s.a.xa = prepared{}
+	s.a.xa.drop()
 	st, err := s.startStream(ctx, from)
 	if err != nil {
 		return err

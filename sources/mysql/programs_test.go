@@ -66,7 +66,7 @@ func (p *program) run(steps int) {
 	c.Match = func(database, table string) bool { return database == p.name && table[0] == 't' }
 	c.ChunkRows, c.BatchRows = 7, 5
 	if p.random.IntN(2) == 0 {
-		c.LargeTable = 1
+		c.ChunkAbove = 1
 	}
 	p.r = p.open(c, pipeline.Resume{})
 	p.r.also = p.fold.take

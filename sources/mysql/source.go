@@ -65,6 +65,9 @@ func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
 	if err := s.assemble(from, was); err != nil {
 		return err
 	}
+	if err := emptySpill(s.config.SpillDir); err != nil {
+		return err
+	}
 	s.life.Go(s.own)
 	return nil
 }
@@ -206,7 +209,7 @@ func (s *Source) assembleFresh() error {
 		if err := s.relate(keptTable{t.TableName, key, t.columns}); err != nil {
 			return err
 		}
-		if t.bytes > s.config.LargeTable && chunkable(t, key) == nil && !s.config.NoSnapshot {
+		if t.bytes > s.config.ChunkAbove && chunkable(t, key) == nil && !s.config.NoSnapshot {
 			s.copies.start(s.tables.find(t.TableName), keptCopy{Begun: true})
 		}
 	}

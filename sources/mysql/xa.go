@@ -17,32 +17,41 @@ import (
 //	GTID 6  another transaction
 //	GTID 7  XA COMMIT x                                    its rows, as transaction 7
 //
-// Rows that wait lie in memory, up to XABytes. They are not in a state: a start reads
-// the log again from before the oldest prepared transaction and leaves out all that was
-// handed over, save these rows.
+// Rows that wait lie in memory, up to XABytes, and beyond that in files. They are not in
+// a state: a start reads the log again from before the oldest prepared transaction and
+// leaves out all that was handed over, save these rows.
 type prepared struct {
-	current heldTx
-	open    []heldTx // in the order in which they were prepared
-	bytes   int64    // of all of them
-}
-
-// A heldTx is one prepared transaction.
-type heldTx struct {
-	name   string // as XA statements write it
-	before string // the native position before it
-	events []heldEvent
-	bytes  int64
-	ids    []uint64 // of the tables whose rows are kept
-}
-
-type heldEvent struct {
-	kind  replication.EventType
-	body  []byte
-	place uint64
+	current *heldTx
+	open    []*heldTx // in the order in which they were prepared
 }
 
 // begin makes ready for a transaction that may be one of XA.
-func (p *prepared) begin() { p.current = heldTx{} }
+func (p *prepared) begin() {
+	if p.current != nil {
+		p.current.drop()
+	}
+	p.current = &heldTx{}
+}
+
+// occupy says how much the transactions have in memory and in files.
+func (p *prepared) occupy() (memory, disk int64) {
+	memory, disk = p.current.bytes, p.current.size
+	for _, t := range p.open {
+		memory, disk = memory+t.bytes, disk+t.size
+	}
+	return memory, disk
+}
+
+// drop lets all of them go.
+func (p *prepared) drop() {
+	for _, t := range p.open {
+		t.drop()
+	}
+	if p.current != nil {
+		p.current.drop()
+	}
+	*p = prepared{}
+}
 
 // hold keeps an event of a captured table until its transaction commits.
 func (a *assembler) hold(e *replication.BinlogEvent) error {
@@ -54,12 +63,17 @@ func (a *assembler) hold(e *replication.BinlogEvent) error {
 	if a.xa.current.before == "" {
 		a.xa.current.before = a.set.String()
 	}
-	a.xa.current.events = append(a.xa.current.events, heldEvent{e.Header.EventType, body, uint64(e.Header.LogPos)})
-	a.xa.current.bytes += int64(len(body))
-	if a.xa.bytes+a.xa.current.bytes > a.config.XABytes {
+	if err := a.xa.current.add(heldEvent{e.Header.EventType, body, uint64(e.Header.LogPos)}); err != nil {
+		return err
+	}
+	memory, disk := a.xa.occupy()
+	switch {
+	case memory > a.config.XABytes && a.config.SpillDir != "":
+		return a.xa.current.spill(a.config.SpillDir)
+	case memory > a.config.XABytes || disk > a.config.SpillMost:
 		return &pipeline.Refusal{
-			Code: CodeXALarge, Where: a.where(), What: fmt.Sprintf("prepared XA transactions need more than %d bytes", a.config.XABytes),
-			Mend: "limits: {transaction_bytes: 1GiB}\nor XA COMMIT or XA ROLLBACK of what XA RECOVER lists",
+			Code: CodeXALarge, Where: a.where(), What: fmt.Sprintf("prepared XA transactions need more than %d bytes of memory and %d of disk", a.config.XABytes, a.config.SpillMost),
+			Mend: "limits: {spill_bytes: 256GiB}\nor XA COMMIT or XA ROLLBACK of what XA RECOVER lists",
 		}
 	}
 	return nil
@@ -94,7 +108,7 @@ func (a *assembler) prepare(body []byte) error {
 		tx.before = a.set.String()
 	}
 	a.open = false
-	a.xa.open, a.xa.bytes = append(a.xa.open, tx), a.xa.bytes+tx.bytes
+	a.xa.open, a.xa.current = append(a.xa.open, tx), nil
 	if a.skip {
 		return nil
 	}
@@ -106,7 +120,7 @@ func (a *assembler) prepare(body []byte) error {
 
 // settle takes XA COMMIT and XA ROLLBACK.
 func (a *assembler) settle(s statement) error {
-	i := slices.IndexFunc(a.xa.open, func(t heldTx) bool { return t.name == s.rest })
+	i := slices.IndexFunc(a.xa.open, func(t *heldTx) bool { return t.name == s.rest })
 	switch {
 	case i < 0 && !a.skip && s.kind == stXACommit:
 		return &pipeline.Refusal{
@@ -116,8 +130,8 @@ func (a *assembler) settle(s statement) error {
 		return a.end()
 	}
 	tx := a.xa.open[i]
+	defer tx.drop()
 	a.xa.open = slices.Delete(a.xa.open, i, i+1)
-	a.xa.bytes -= tx.bytes
 	if !a.skip {
 		a.mark()
 	}
@@ -128,20 +142,18 @@ func (a *assembler) settle(s statement) error {
 }
 
 // replay gives the rows of a transaction that commits now.
-func (a *assembler) replay(tx heldTx) error {
-	for _, e := range tx.events {
-		if a.skip {
-			break
+func (a *assembler) replay(tx *heldTx) error {
+	err := tx.each(func(e heldEvent) error {
+		switch {
+		case a.skip:
+			return nil
+		case e.kind == replication.TABLE_MAP_EVENT:
+			return a.mapTable(e.body)
 		}
-		var err error
-		if e.kind == replication.TABLE_MAP_EVENT {
-			err = a.mapTable(e.body)
-		} else {
-			err = a.rowsEvent(e.kind, e.place, e.body)
-		}
-		if err != nil {
-			return err
-		}
+		return a.rowsEvent(e.kind, e.place, e.body)
+	})
+	if err != nil {
+		return err
 	}
 	return a.end()
 }
