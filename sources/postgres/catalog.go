@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type tableInfo struct {
 
 	published bool
 	attnames  []string // column list of the publication; nil: all
+	exact     bool     // it lists generated columns, too
 	filter    string   // row filter of the publication
 }
 
@@ -202,35 +204,56 @@ func loadTypes(ctx context.Context, s *side, oids []uint32) (map[uint32]*typeInf
 	return out, nil
 }
 
+// publishedSQL waits for nobody who changes a table, but for one with a row filter. It
+// reads the catalog as JSON where its columns differ between versions.
 const publishedSQL = `
-SELECT p.schemaname, p.tablename, to_jsonb(p) -> 'attnames', to_jsonb(p) ->> 'rowfilter'
-FROM pg_publication_tables p WHERE p.pubname = $1`
+SELECT c.oid,
+       CASE WHEN to_jsonb(pr) ->> 'prattrs' IS NOT NULL OR to_jsonb(p) ->> 'pubgencols' = 's' THEN
+         (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          AND coalesce(a.attnum::text = ANY (regexp_split_to_array(to_jsonb(pr) ->> 'prattrs', '[^0-9]+')), a.attgenerated IN ('', 's'))) END,
+       %s,
+       current_setting('server_version_num')::int >= 180000
+FROM pg_publication p CROSS JOIN pg_class c
+LEFT JOIN pg_publication_rel pr ON pr.prpubid = p.oid AND pr.prrelid = c.oid AND NOT p.puballtables
+WHERE p.pubname = $1 AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND %s`
 
-// markPublished fills in what the publication sends of each table. It reads the
-// view as JSON because its columns differ between versions.
-func markPublished(ctx context.Context, s *side, publication string, tables []*tableInfo) error {
-	rs, err := s.query(ctx, publishedSQL, publication)
+// inPublication says in SQL whether publication p sends changes of table c, under
+// whatever name.
+func inPublication(version int) string {
+	const up = "(SELECT a.relid FROM pg_partition_ancestors(c.oid) a)"
+	sql := "(p.puballtables OR EXISTS (SELECT FROM pg_publication_rel u WHERE u.prpubid = p.oid AND (u.prrelid = c.oid OR u.prrelid IN " + up + "))"
+	if version >= 150000 {
+		sql += " OR EXISTS (SELECT FROM pg_publication_namespace u WHERE u.pnpubid = p.oid AND (u.pnnspid = c.relnamespace OR u.pnnspid IN (SELECT r.relnamespace FROM pg_class r WHERE r.oid IN " + up + ")))"
+	}
+	return sql + ")"
+}
+
+// markPublished fills in what the publication sends of each table.
+func markPublished(ctx context.Context, s *side, version int, publication string, tables []*tableInfo) error {
+	filter := "NULL"
+	if version >= 150000 {
+		filter = "CASE WHEN pr.prqual IS NOT NULL THEN pg_get_expr(pr.prqual, c.oid) END"
+	}
+	rs, err := s.query(ctx, fmt.Sprintf(publishedSQL, filter, inPublication(version)), publication)
 	if err != nil {
 		return err
 	}
-	byName := map[TableName]*tableInfo{}
+	byOID := map[uint32]*tableInfo{}
 	for _, t := range tables {
-		t.published, t.attnames, t.filter = false, nil, ""
-		byName[t.TableName] = t
+		t.published, t.attnames, t.filter, t.exact = false, nil, "", false
+		byOID[t.oid] = t
 	}
 	for _, cols := range rs {
 		r := record{cols: cols}
-		t := byName[TableName{r.text(), r.text()}]
-		if t == nil {
-			continue
+		if t := byOID[r.oid()]; t != nil {
+			t.published, t.attnames, t.filter = true, jsonStrings(r.text()), r.text()
+			t.exact = r.bool() && t.attnames != nil
 		}
-		t.published, t.attnames, t.filter = true, jsonStrings(r.text()), r.text()
 	}
 	return nil
 }
 
-// columnNames names the columns that the publication sends: generated columns
-// are not among them (P25).
+// columnNames names the columns that the publication sends.
 func (t *tableInfo) columnNames() []string {
 	var names []string
 	for _, c := range t.sent() {
@@ -239,16 +262,23 @@ func (t *tableInfo) columnNames() []string {
 	return names
 }
 
-// sent lists the columns that the publication sends, in the order of attnum.
+// sent lists the columns that the publication sends, in the order of attnum. Stored
+// generated columns are among them from version 18 on, if it says so (P25).
 func (t *tableInfo) sent() []columnInfo {
 	var out []columnInfo
 	for _, c := range t.columns {
 		listed := t.attnames == nil || slices.Contains(t.attnames, c.name)
-		if !c.generated && listed {
+		if (!c.generated || t.exact) && listed {
 			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// sendsGenerated reports whether a generated column is sent; COPY takes none but in a
+// query.
+func (t *tableInfo) sendsGenerated() bool {
+	return slices.ContainsFunc(t.sent(), func(c columnInfo) bool { return c.generated })
 }
 
 func (t *tableInfo) column(num int) *columnInfo {

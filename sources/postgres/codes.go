@@ -112,7 +112,7 @@ func Codes() map[pipeline.Code]string {
 		CodePinWaits:         "A comparison needs a snapshot of the database at a known place, and transactions that write did not end in time.",
 		CodeCatalogAge:       "The slot was not read for so long that the system catalogs cannot be vacuumed.",
 		CodeOrphanSlot:       "Nobody reads from a slot of this database. It holds back the log of the whole server, up to a full disk.",
-		CodeGenerated:        "Postgres does not put generated columns into the log, so they are left out of the topic, in copy and stream alike.",
+		CodeGenerated:        "Generated columns are not in the log, so they are left out of the topic, in copy and stream alike. From version 18 on a publication may send those that are stored; then they come along.",
 		CodePublishedPart:    "The publication sends some rows or columns of a table only.",
 		CodeNotInLog:         "Something that matches is never decoded: materialized views, foreign tables, contents of large objects.",
 		CodePlatform:         "Who runs the server does something to slots that their reader should know.",

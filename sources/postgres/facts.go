@@ -79,7 +79,7 @@ func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 	if f.tables, err = loadTables(ctx, s, true); err != nil {
 		return nil, err
 	}
-	return f, markPublished(ctx, s, c.Publication, f.tables)
+	return f, markPublished(ctx, s, f.version, c.Publication, f.tables)
 }
 
 // viaRoot reports whether changes of partitions arrive under their root's name. A

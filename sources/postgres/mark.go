@@ -12,6 +12,7 @@ import (
 // It is made of the catalog's rows, and lies in Resume.State.
 type mark struct {
 	columns uint32   // of the descriptions of its columns, each with the transaction that wrote it
+	key     uint32   // of its replica identity, and of the indexes that could be its key
 	sent    uint32   // of the rows and columns that the publication sends
 	files   []uint32 // of each relation with rows of its own: the relation, its file, how it became a partition; ascending
 }
@@ -26,7 +27,7 @@ func sum(words ...string) uint32 {
 }
 
 func (m mark) equal(o mark) bool {
-	return m.columns == o.columns && m.sent == o.sent && slices.Equal(m.files, o.files)
+	return m.columns == o.columns && m.key == o.key && m.sent == o.sent && slices.Equal(m.files, o.files)
 }
 
 // missing gives the files of m that o does not have.
@@ -53,13 +54,14 @@ func (ms marks) with(oid uint32, m mark) marks {
 
 // pack writes ms, tables by OID:
 //
-//	{ oid uvarint · columns 4 · sent 4 · n uvarint · n × 4 }
+//	{ oid uvarint · columns 4 · key 4 · sent 4 · n uvarint · n × 4 }
 func (ms marks) pack() []byte {
 	var b []byte
 	for _, oid := range slices.Sorted(maps.Keys(ms)) {
 		m := ms[oid]
 		b = binary.AppendUvarint(b, uint64(oid))
 		b = binary.BigEndian.AppendUint32(b, m.columns)
+		b = binary.BigEndian.AppendUint32(b, m.key)
 		b = binary.BigEndian.AppendUint32(b, m.sent)
 		b = binary.AppendUvarint(b, uint64(len(m.files)))
 		for _, f := range m.files {
@@ -80,7 +82,7 @@ func unpackMarks(packed []byte) (marks, error) {
 	out := marks{}
 	for len(r.b) > 0 {
 		oid := uint32(r.uint())
-		m := mark{columns: r.word(), sent: r.word()}
+		m := mark{columns: r.word(), key: r.word(), sent: r.word()}
 		for n := r.uint(); n > 0 && !r.bad; n-- {
 			m.files = append(m.files, r.word())
 		}

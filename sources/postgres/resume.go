@@ -235,7 +235,7 @@ func (s *Source) publish(ctx context.Context) error {
 	}
 	s.config.Log.Info("publication is ready", "publication", s.config.Publication, "tables", len(s.chosen.tables))
 	// What the new publication sends of each table is known only now.
-	return markPublished(ctx, s.side, s.config.Publication, s.facts.tables)
+	return markPublished(ctx, s.side, s.version, s.config.Publication, s.facts.tables)
 }
 
 // explain turns what the server says while it streams into a refusal, if a

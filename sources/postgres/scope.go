@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
@@ -38,16 +39,17 @@ func (s *Source) scopeWarnings(o *outlook) (all []pipeline.Finding) {
 // leftOut says what of a captured table does not come along.
 func (t *tableInfo) leftOut(publication string) (all []*pipeline.Refusal) {
 	var generated []string
+	sent := t.columnNames()
 	for _, c := range t.columns {
-		if c.generated {
+		if c.generated && !slices.Contains(sent, c.name) {
 			generated = append(generated, c.name)
 		}
 	}
 	if generated != nil { // P25
 		all = append(all, t.refuse(CodeGenerated, "generated columns are not in the log, and left out of the topic: "+strings.Join(generated, ", "),
-			"compute them where they are read, or fill ordinary columns by a trigger"))
+			"compute them where they are read, or fill ordinary columns by a trigger; from version 18 on a publication made WITH (publish_generated_columns = stored) sends those that are stored"))
 	}
-	if t.attnames != nil && len(t.sent())+len(generated) < len(t.columns) { // P24
+	if t.attnames != nil && len(sent)+len(generated) < len(t.columns) { // P24
 		all = append(all, t.refuse(CodePublishedPart, fmt.Sprintf("the publication sends the columns %s alone", strings.Join(t.attnames, ", ")),
 			"ALTER PUBLICATION "+QuoteIdent(publication)+" DROP TABLE "+t.sql()+"; ALTER PUBLICATION "+QuoteIdent(publication)+" ADD TABLE "+t.sql()+"; -- unless that is meant"))
 	}

@@ -322,6 +322,7 @@ type catalog struct {
 	config   *Config
 	side     *side
 	versions map[uint32]uint32
+	version  int // of the server
 }
 
 func (cat *catalog) nextVersion(oid uint32) uint32 {

@@ -306,7 +306,7 @@ func (s *Source) copies(sh *shape, t *tableInfo, l leaf) []string {
 		return query + " WHERE " + strings.Join(conds, " AND ") + options
 	}
 	if s.version < 140000 || s.config.SnapshotWorkers == 1 || l.blocks < 2*chunkBlocks {
-		if t.filter == "" {
+		if t.filter == "" && !t.sendsGenerated() {
 			return []string{"COPY " + l.sql() + " (" + list + options}
 		}
 		return []string{where()}

@@ -67,7 +67,7 @@ func New(c Config) *Source {
 		config: c, stats: &stats{now: c.Now}, life: handover.NewLifecycle(),
 		acked: make(chan struct{}, 1), planned: make(chan struct{}),
 	}
-	s.watch = &watch{source: s, keys: map[uint32]string{}}
+	s.watch = &watch{source: s}
 	s.side = &side{config: &s.config}
 	s.copying = copying{source: s, pace: handover.Pace{Rate: c.MaxRate}}
 	s.catalog = &catalog{config: &s.config, side: s.side, versions: map[uint32]uint32{}}
@@ -118,6 +118,7 @@ func (s *Source) look(ctx context.Context) (err error) {
 		return err
 	}
 	s.version, s.viaRoot = s.facts.version, s.facts.viaRoot()
+	s.catalog.version = s.version
 	s.config.platform = s.facts.platform
 	s.senderTimeout = time.Duration(s.facts.senderTimeoutMS) * time.Millisecond
 	s.chosen, err = choose(ctx, &s.config, s.side, s.facts)

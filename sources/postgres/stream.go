@@ -310,6 +310,9 @@ func (st *stream) frame(data []byte) error {
 	if f.kind == 'k' {
 		return st.keepalive(f)
 	}
+	if len(f.payload) == 0 {
+		return nil // in place of an origin that is gone, before version 15
+	}
 	if err := st.notices(); err != nil {
 		return err
 	}

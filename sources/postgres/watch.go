@@ -35,7 +35,6 @@ type standing struct {
 	kind      string // pg_class.relkind
 	partition bool   // of another table
 	root      string // of a partition, as SQL
-	keys      string // the indexes that could be its key
 	published bool
 	mark      mark
 	files     []fileFacts
@@ -55,17 +54,11 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, CASE WHEN c.rel
        (SELECT string_agg(concat_ws(' ', a.attnum, a.xmin), ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
        concat(c.relreplident, (SELECT string_agg(concat_ws(' ', i.indkey, i.indisprimary, i.indisreplident), ',' ORDER BY i.indexrelid)
          FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident))),
-       EXISTS (SELECT FROM pg_publication p WHERE p.pubname = $2 AND (p.puballtables
-         OR EXISTS (SELECT FROM pg_publication_rel pr WHERE pr.prpubid = p.oid AND (pr.prrelid = c.oid OR pr.prrelid IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) a)))%s)),
-       (SELECT concat_ws(' ', p.oid, pr.oid, pr.xmin, to_jsonb(pr) -> 'prattrs', to_jsonb(pr) ->> 'prqual')
+       EXISTS (SELECT FROM pg_publication p WHERE p.pubname = $2 AND %s),
+       (SELECT concat_ws(' ', to_jsonb(p) - 'pubname' - 'pubowner', pr.oid, pr.xmin, to_jsonb(pr) -> 'prattrs', to_jsonb(pr) ->> 'prqual')
          FROM pg_publication p LEFT JOIN pg_publication_rel pr ON pr.prpubid = p.oid AND pr.prrelid = c.oid WHERE p.pubname = $2)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY($1::oid[])`
-
-// inSchemaSQL are the tables of a publication for schemas, from version 15 on.
-const inSchemaSQL = `
-         OR EXISTS (SELECT FROM pg_publication_namespace pn WHERE pn.pnpubid = p.oid AND (pn.pnnspid = c.relnamespace
-           OR pn.pnnspid IN (SELECT r.relnamespace FROM pg_partition_ancestors(c.oid) a JOIN pg_class r ON r.oid = a.relid)))`
 
 const filesSQL = `
 WITH RECURSIVE tree(root, relid, path) AS (
@@ -79,11 +72,7 @@ FROM tree JOIN pg_class c ON c.oid = tree.relid JOIN pg_namespace n ON n.oid = c
 // standings reads what the catalog says of tables, by OID. Those that are gone are
 // not among them. It waits for nobody who changes a table.
 func (c *Config) standings(ctx context.Context, from *side, version int, oids []uint32) (map[uint32]*standing, error) {
-	inSchema := ""
-	if version >= 150000 {
-		inSchema = inSchemaSQL
-	}
-	rs, err := from.query(ctx, fmt.Sprintf(standingsSQL, inSchema), oidList(oids), c.Publication)
+	rs, err := from.query(ctx, fmt.Sprintf(standingsSQL, inPublication(version)), oidList(oids), c.Publication)
 	if err != nil {
 		return nil, fmt.Errorf("look at the tables: %w", err)
 	}
@@ -91,7 +80,7 @@ func (c *Config) standings(ctx context.Context, from *side, version int, oids []
 	for _, cols := range rs {
 		r := record{cols: cols}
 		st := &standing{oid: r.oid(), name: TableName{r.text(), r.text()}, kind: r.text(), partition: r.bool(), root: r.text()}
-		st.mark.columns, st.keys = sum(r.text()), r.text()
+		st.mark.columns, st.mark.key = sum(r.text()), sum(r.text())
 		st.published, st.mark.sent = r.bool(), sum(r.text())
 		out[st.oid] = st
 	}
@@ -136,10 +125,7 @@ func (s *Source) takeMarks(ctx context.Context, at *side) error {
 }
 
 // A watch compares tables with what they were. Owned by Open, then by the poller.
-type watch struct {
-	source *Source
-	keys   map[uint32]string // indexes that could be keys, as last seen in this run
-}
+type watch struct{ source *Source }
 
 // diverged says what happened to a table unseen; nil if nothing that its earlier
 // rows do not follow.
@@ -306,20 +292,15 @@ func (w *watch) tell(ctx context.Context, all []notice) error {
 func (w *watch) compare(ctx context.Context, seen *state, oid uint32, st *standing) (*notice, error) {
 	name, was := seen.names[oid], seen.marks[oid]
 	why, err := w.moved(ctx, name, st)
-	keys, known := w.keys[oid]
-	if err == nil && why == nil && (was.columns != st.mark.columns || known && keys != st.keys) {
+	if err == nil && why == nil && (was.columns != st.mark.columns || was.key != st.mark.key) {
 		why, err = w.described(ctx, seen, oid, name)
 	}
 	if err == nil && why == nil && was.files != nil {
 		why, err = w.diverged(ctx, was, st)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if st != nil {
-		w.keys[oid] = st.keys
-	}
 	switch {
+	case err != nil:
+		return nil, err
 	case why != nil:
 		return &notice{oid: oid, name: name, was: was, why: why}, nil
 	case !was.equal(st.mark):
@@ -372,7 +353,7 @@ func (cat *catalog) shapeNow(ctx context.Context, oid uint32) (*tableInfo, *shap
 	if err := describe(ctx, cat.side, []*tableInfo{info}); err != nil {
 		return nil, nil, err
 	}
-	if err := markPublished(ctx, cat.side, cat.config.Publication, []*tableInfo{info}); err != nil {
+	if err := markPublished(ctx, cat.side, cat.version, cat.config.Publication, []*tableInfo{info}); err != nil {
 		return nil, nil, err
 	}
 	key, refusal := info.capturable(cat.config)
