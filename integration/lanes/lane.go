@@ -22,7 +22,7 @@ func lanes() []lane {
 		{name: "build", does: "go build, every package", run: command("go", "build", "./...")},
 		{name: "vet", does: "go vet", run: command("go", "vet", "./...")},
 		{name: "house", does: "imports, lengths, documents", run: goTest(in(houseFolders...))},
-		{name: "unit", does: "tests beside the code", run: goTest(notIn("integration"))},
+		{name: "unit", does: "tests beside the code", run: goTest(notIn("integration"), atOnce)},
 		{name: "integration", does: "the real binary against real servers", run: integration},
 		{name: "versions", does: "the source and the road on the oldest and the newest Postgres", run: versions},
 		{name: "race", does: "race detector on what runs concurrently; -short lowers counts", run: race},
@@ -40,6 +40,10 @@ func integrationOnly(folder string) bool {
 	return in("integration")(folder) && !in(houseFolders...)(folder)
 }
 
+// atOnce is how many tests of one package run side by side: more than there are cores
+// where tests wait for servers, elections and sessions most of the time.
+const atOnce = "-parallel=4"
+
 // integration builds the program once, for all packages that run it.
 func integration(ctx context.Context, r *report) (tally, error) {
 	dir, err := os.MkdirTemp("", "evert-bin-")
@@ -53,7 +57,7 @@ func integration(ctx context.Context, r *report) (tally, error) {
 		return sum, err
 	}
 	r.env = append(r.env, "EVERT_BIN="+path)
-	t, err := goTest(integrationOnly, "-count=1")(ctx, r)
+	t, err := goTest(integrationOnly, "-count=1", atOnce)(ctx, r)
 	sum.add(t)
 	return sum, err
 }
@@ -85,12 +89,12 @@ func verifyModules(ctx context.Context, r *report) (tally, error) {
 	return sum, err
 }
 
-// cross builds, without linking, for the platforms that are released.
+// cross compiles, without linking, for the platforms that are released.
 func cross(ctx context.Context, r *report) (tally, error) {
 	var sum tally
 	for _, platform := range [][2]string{{"darwin", "arm64"}, {"windows", "amd64"}} {
 		env := []string{"CGO_ENABLED=0", "GOOS=" + platform[0], "GOARCH=" + platform[1]}
-		t, err := r.step(ctx, platform[0]+"/"+platform[1], env, "go", "build", "./...")
+		t, err := r.step(ctx, platform[0]+"/"+platform[1], env, "go", "list", "-export", `-f={{""}}`, "./...") // go build would link five programs
 		sum.add(t)
 		if err != nil {
 			return sum, err
