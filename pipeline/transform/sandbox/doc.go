@@ -16,9 +16,8 @@
 // replacing would be, and adds what was made to the bytes. Nothing is given back
 // within one call. Whether a script is stopped depends on script and row alone.
 //
-// Not counted is what comparing and hashing do below the outermost level: a value
-// that was put into itself many times over can be made to take long on purpose.
-// Scripts are the operator's own, as all of the file is.
+// Comparing and hashing count a value with all that it refers to, as often as it does:
+// one that was put into itself many times over is stopped before it is looked at.
 //
 // # Names of columns
 //

@@ -33,6 +33,7 @@ func (m *meter) builtins() starlark.StringDict {
 		guardBinary: starlark.NewBuiltin(guardBinary, m.binary),
 		guardAdd:    starlark.NewBuiltin(guardAdd, m.add),
 		guardSlice:  starlark.NewBuiltin(guardSlice, m.slice),
+		guardKey:    starlark.NewBuiltin(guardKey, m.key),
 		"json":      json.Module,
 		"print":     starlark.None,
 	}
@@ -66,6 +67,20 @@ func (m *meter) work(t *starlark.Thread, list ...starlark.Value) error {
 	return nil
 }
 
+// through counts what an operation goes through that compares or hashes values with
+// all that they refer to.
+func (m *meter) through(t *starlark.Thread, times int, list ...starlark.Value) error {
+	for _, v := range list {
+		left := int64(m.limits.Steps-min(m.limits.Steps, t.Steps)) * slot
+		t.Steps += uint64(times) * uint64(deep(v, left)/slot)
+		if t.Steps > m.limits.Steps {
+			m.long = true
+			return errStopped
+		}
+	}
+	return nil
+}
+
 // size is roughly what a value takes itself, without what it refers to.
 func size(v starlark.Value) int64 {
 	switch v := v.(type) {
@@ -93,6 +108,14 @@ func deep(v starlark.Value, most int64) int64 {
 	if d, ok := v.(*starlark.Dict); ok {
 		for _, item := range d.Items() {
 			if n += deep(item[0], most-n) + deep(item[1], most-n); n > most {
+				return n
+			}
+		}
+		return n
+	}
+	if s, ok := v.(*starlark.Set); ok {
+		for _, e := range elementsOf(s) {
+			if n += deep(e, most-n); n > most {
 				return n
 			}
 		}
@@ -143,6 +166,9 @@ func (m *meter) builtin(t *starlark.Thread, b *starlark.Builtin, args starlark.T
 			return m.refuse("a built-in function is given to another here: write lambda x: f(x)")
 		}
 	}
+	if err := m.compared(t, b, args); err != nil {
+		return err
+	}
 	left := m.limits.Bytes - m.made
 	switch b.Name() {
 	case "range":
@@ -167,6 +193,33 @@ func (m *meter) builtin(t *starlark.Thread, b *starlark.Builtin, args starlark.T
 		}
 	}
 	return nil
+}
+
+// compared counts the values that a built-in function compares or hashes: for
+// sorting each several times.
+func (m *meter) compared(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple) error {
+	switch b.Name() {
+	case "sorted":
+		return m.through(t, sortingRounds, args...)
+	case "min", "max", "dict", "set", "hash", "update", "add", "discard", "get", "pop", "setdefault", "union", "intersection", "difference",
+		"symmetric_difference", "issubset", "issuperset":
+		return m.through(t, 1, args...)
+	case "index", "remove", "count":
+		return m.through(t, 1, append(starlark.Tuple{b.Receiver()}, args...)...)
+	}
+	return nil
+}
+
+// sortingRounds is more often than an element of as many as a script may have is
+// compared.
+const sortingRounds = 32
+
+// key counts a value that is looked for in a dict, or put there.
+func (m *meter) key(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+	if _, nested := args[0].(starlark.Tuple); nested {
+		return args[0], m.through(t, 1, args[0])
+	}
+	return args[0], nil
 }
 
 func (m *meter) ranged(args starlark.Tuple) error {
@@ -215,6 +268,9 @@ func (m *meter) binary(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tu
 	}
 	switch op {
 	case syntax.EQL, syntax.NEQ, syntax.LT, syntax.LE, syntax.GT, syntax.GE:
+		if err := m.through(t, 1, x, y); err != nil {
+			return nil, err
+		}
 		ok, err := starlark.Compare(op, x, y)
 		return starlark.Bool(ok), err
 	case syntax.STAR:
@@ -230,7 +286,14 @@ func (m *meter) binary(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tu
 		if n, err := starlark.AsInt32(y); err != nil || n > 4096 {
 			return nil, m.refuse("a shift of more than 4096 bits")
 		}
+	case syntax.IN, syntax.PIPE, syntax.AMP, syntax.CIRCUMFLEX, syntax.MINUS:
+		if err := m.through(t, 1, x, y); err != nil {
+			return nil, err
+		}
 	case syntax.NOT_IN:
+		if err := m.through(t, 1, x, y); err != nil {
+			return nil, err
+		}
 		v, err := starlark.Binary(syntax.IN, x, y)
 		if err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ const (
 	guardBinary = "<binary>"
 	guardAdd    = "<add>"
 	guardSlice  = "<slice>"
+	guardKey    = "<key>"
 )
 
 // A rewriter puts guards into a syntax tree, in place.
@@ -143,13 +144,15 @@ func (r *rewriter) rest(x syntax.Expr) {
 	case *syntax.UnaryExpr:
 		r.parts(&x.X)
 	case *syntax.IndexExpr:
-		r.parts(&x.X, &x.Y)
+		r.parts(&x.X)
+		x.Y = r.key(x.Y, x.Lbrack)
 	case *syntax.CondExpr:
 		r.parts(&x.Cond, &x.True, &x.False)
 	case *syntax.DictExpr:
 		r.expressions(x.List)
 	case *syntax.DictEntry:
-		r.parts(&x.Key, &x.Value)
+		x.Key = r.key(x.Key, x.Colon)
+		r.parts(&x.Value)
 	case *syntax.ListExpr:
 		r.expressions(x.List)
 	case *syntax.TupleExpr:
@@ -158,6 +161,15 @@ func (r *rewriter) rest(x syntax.Expr) {
 		r.expressions(x.Params)
 		x.Body = r.expr(x.Body)
 	}
+}
+
+// key guards what a dict may hash. A name or number that stands there is no work.
+func (r *rewriter) key(x syntax.Expr, at syntax.Position) syntax.Expr {
+	x = r.expr(x)
+	if _, plain := x.(*syntax.Literal); plain {
+		return x
+	}
+	return r.guarded(guardKey, at, x)
 }
 
 func (r *rewriter) parts(list ...*syntax.Expr) {

@@ -95,6 +95,12 @@ return row`), `7 ADA S3CR3T13 24 1.51 f 0.25 \x01020102 {a!,b!,NULL} 2026-01-01`
 		{"an addition in a place", body("row.n += 1\nreturn row"), "2:11: write x = x + y here; += is for names alone"},
 
 		{"too many steps", body("for i in range(1000):\n    for j in range(1000):\n        pass\nreturn row"), "the script takes more than 20000 steps for a row"},
+		{"compared to the bottom", body("x, y = [0] * 9, [0] * 9\nfor i in range(8):\n    x, y = [x] * 9, [y] * 9\nreturn row if x == y else None"), "the script takes more than 20000 steps for a row"},
+		{"looked for to the bottom", body("x, y = [0] * 9, [0] * 9\nfor i in range(8):\n    x, y = [x] * 9, [y] * 9\nreturn row if x in [y] else None"), "the script takes more than 20000 steps for a row"},
+		{"hashed to the bottom", body("t = (1,)\nfor i in range(60):\n    t = (t, t)\nreturn {t: row}[t]"), "the script takes more than 20000 steps for a row"},
+		{"put by a hash to the bottom", body("t, d = (1,), {}\nfor i in range(60):\n    t = (t, t)\nd[t] = 1\nreturn row"), "the script takes more than 20000 steps for a row"},
+		{"got by a hash to the bottom", body("t = (1,)\nfor i in range(60):\n    t = (t, t)\nreturn {}.get(t)"), "the script takes more than 20000 steps for a row"},
+		{"sorted to the bottom", body("x, y = [0] * 9, [0] * 9\nfor i in range(8):\n    x, y = [x] * 9, [y] * 9\nreturn sorted([x, y])"), "the script takes more than 20000 steps for a row"},
 		{"a range without an end", body("return max(range(1000000000))"), "the script takes more than 20000 steps for a row"},
 		{"a text that doubles", body("s = row.text\nfor i in range(100):\n    s = s + s\nreturn row"), "the script makes more than 65536 bytes for a row"},
 		{"in place", body("s = row.text\nfor i in range(100):\n    s += s\nreturn row"), "the script makes more than 65536 bytes for a row"},
