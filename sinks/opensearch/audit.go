@@ -24,6 +24,7 @@ import (
 type Auditor struct {
 	o     Options
 	c     *client
+	at    *register // as it was when the documents were read; nil before
 	shape *shape
 
 	id, text []byte
@@ -87,6 +88,10 @@ const (
 
 // Contents implements deliver.Auditor.
 func (a *Auditor) Contents(ctx context.Context, emit func(id, form []byte) error) error {
+	a.at = newRegister(a.c)
+	if _, err := a.at.read(ctx); err != nil {
+		return err
+	}
 	if err := a.c.refresh(ctx, a.o.Index); err != nil {
 		return err
 	}
@@ -278,8 +283,29 @@ func (a *Auditor) judge(o *op, it *item) error {
 	return a.o.unknown(it)
 }
 
-// remove deletes a document that the topic has never known.
+// isStill is deliver.ErrMoved once somebody has written the position since the
+// documents were read: the sink goes on elsewhere, and the topic may know by now what
+// it did not.
+func (a *Auditor) isStill(ctx context.Context) error {
+	if a.at == nil {
+		return nil
+	}
+	now := newRegister(a.c)
+	if _, err := now.read(ctx); err != nil {
+		return err
+	}
+	if now.seq != a.at.seq || now.term != a.at.term {
+		return deliver.ErrMoved
+	}
+	return nil
+}
+
+// remove deletes a document that the topic has never known. It has no version that
+// a later record would outrank, so it is done at rest alone.
 func (a *Auditor) remove(ctx context.Context, id []byte) error {
+	if err := a.isStill(ctx); err != nil {
+		return err
+	}
 	line := append(document.AppendString([]byte(`{"delete":{"_id":`), id), "}}\n"...)
 	it, err := a.one(ctx, line)
 	if err != nil {

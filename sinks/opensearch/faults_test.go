@@ -701,3 +701,29 @@ func TestPartialSearch(t *testing.T) {
 		})
 	}
 }
+
+// TestRepairAfterTakeover: K05 a document that the topic did not know at the cut is not
+// deleted once another process delivers: it may know it by now.
+func TestRepairAfterTakeover(t *testing.T) {
+	s, o, _ := scripted(t)
+	topic := []record{{id: 1, v: "a"}}
+	if err := carry(t, opensearch.New(o), topic, func() int { return 1 }); err != nil {
+		t.Fatal(err)
+	}
+	a, err := opensearch.NewAuditor(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	_ = a.Contents(t.Context(), func(_, _ []byte) error { return nil }) // the server answers no search
+	topic = append(topic, record{id: 2, v: "b"})
+	if err := carry(t, opensearch.New(o), topic, func() int { return 2 }); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Repair(t.Context(), []deliver.Fix{{ID: []byte("2")}}); !errors.Is(err, deliver.ErrMoved) {
+		t.Errorf("it ended with %v", err)
+	}
+	if diff := cmp.Diff(wantOf(topic), s.Documents("items")); diff != "" {
+		t.Error(diff)
+	}
+}
