@@ -28,7 +28,8 @@ import (
 // load, while the daemon is killed at random moments. Whoever searches sees
 // documents that are whole, and never goes back; at rest every document is the
 // view's row, none is missing and none left over: S09 R16 I7 I10. So it is after the
-// data directory was lost, and after bytes of the index were changed.
+// data directory was lost, and after bytes of the index were changed. A second index
+// has a document for each line of the histories, by unnest.
 func TestBleveKill(t *testing.T) {
 	t.Parallel()
 	b := newBleveShop(t)
@@ -95,6 +96,7 @@ func newBleveShop(t *testing.T) *bleveShop {
       %s
 sinks:
   people_index: {from: documents, commit_interval: 10ms, bleve: {}}
+  lines_index: {from: documents, commit_interval: 10ms, transforms: [{unnest: {column: history, as: line, ordinal: place}}], bleve: {}}
 `, fmt.Sprintf(documentsSQL, "db.public."))
 	return b
 }
@@ -166,7 +168,11 @@ type found struct {
 
 // search asks the daemon over its socket; status is 0 if there is none.
 func (b *bleveShop) search(door *harness.Door, params url.Values) (f found, status int) {
-	answer, err := door.Get(context.Background(), "/v1/indexes/people_index/search?"+params.Encode())
+	return b.searchIn(door, "people_index", params)
+}
+
+func (b *bleveShop) searchIn(door *harness.Door, index string, params url.Values) (f found, status int) {
+	answer, err := door.Get(context.Background(), "/v1/indexes/"+index+"/search?"+params.Encode())
 	if err != nil {
 		return f, 0
 	}
@@ -306,6 +312,34 @@ func (b *bleveShop) equal(d *harness.Daemon, when string) {
 		if want[id] == nil {
 			b.Errorf("seed %d, %s: document %s is left over", b.seed, when, id)
 		}
+	}
+	b.lines(d, door, at, when)
+}
+
+// lines compares the documents of the lines with those that Postgres takes apart, at
+// a position.
+func (b *bleveShop) lines(d *harness.Daemon, door *harness.Door, at, when string) {
+	b.Helper()
+	var f found
+	b.await("the index of lines answers "+when, d, func() bool {
+		var status int
+		f, status = b.searchIn(door, "lines_index", url.Values{"limit": {"10000"}, "wait_for": {at}, "timeout": {"30s"}})
+		return status == 200
+	})
+	var got []string
+	for _, hit := range f.Hits {
+		var line struct {
+			ID, Place json.Number
+			Line      struct{ ID json.Number }
+		}
+		if err := json.Unmarshal(hit.Document, &line); err != nil {
+			b.Fatalf("seed %d, %s: %s: %v", b.seed, when, hit.Document, err)
+		}
+		got = append(got, fmt.Sprint(line.ID, "/", line.Place, " ", line.Line.ID))
+	}
+	want := all(b.dial(), "SELECT id || '/' || n || ' ' || (line->>'id') FROM ("+fmt.Sprintf(documentsSQL, "")+") AS d, jsonb_array_elements(history) WITH ORDINALITY AS l(line, n)")
+	if missing, surplus := except(want, got), except(got, want); len(missing)+len(surplus) > 0 || len(want) == 0 || len(got) != len(want) {
+		b.Errorf("seed %d, %s: %d lines of %d; missing %q, left over %q", b.seed, when, len(got), len(want), missing, surplus)
 	}
 }
 

@@ -122,7 +122,11 @@ func (r *replay) lookIn(ctx context.Context, tp log.TopicPartition, offsets []in
 	slices.Sort(offsets)
 	bounds.Start = max(bounds.Start, offsets[0])
 	newest := map[string]wanted{} // of the keys that were asked for
+	places := intake.Places{Incarnation: r.at.cut.Incarnation, Last: map[int32]log.Pos{}}
 	err = log.Scan(ctx, r.Log, tp, bounds, func(rec *log.Record) error {
+		if places.IsRepeated(rec) { // by a writer that was cut off: it is no newer one
+			return nil
+		}
 		_, asked := slices.BinarySearch(offsets, rec.Offset)
 		had, known := newest[string(rec.Key)]
 		switch {

@@ -190,6 +190,39 @@ func TestSkip(t *testing.T) {
 	})
 }
 
+// TestReplayWrittenTwice tells that a row which a writer that was cut off has written
+// again is no newer one: the letter behind which it lies is delivered (I2).
+func TestReplayWrittenTwice(t *testing.T) {
+	w := newWorld(t)
+	p := w.pick(deadletter.Config{Keep: true})
+	w.source.Begin()
+	w.source.Commit(put(1, "old"))
+	first := w.record(0)
+	w.start()
+	w.check()
+	p.mu.Lock()
+	p.puts = map[int64]bool{1: true}
+	p.mu.Unlock()
+	w.source.Commit(put(1, "new"))
+	w.sneak(first)
+	w.caughtUp()
+	w.want(rows{1: "old", 9: "behind it"})
+	w.cancel()
+	<-w.done
+	letters := w.letters()
+	if len(letters) != 1 {
+		t.Fatalf("letters %+v", letters)
+	}
+	p.mend()
+	got, err := w.delivery.Replay(t.Context(), []deliver.Place{letters[0].Place}, false)
+	if err != nil || got[letters[0].Place] != deliver.Delivered {
+		t.Errorf("the letter is %v: %v", got, err)
+	}
+	w.want(w.now())
+	w.again()
+	w.check()
+}
+
 // TestReplayWhileFilling is refused: every row is on its way.
 func TestReplayWhileFilling(t *testing.T) {
 	w := newWorld(t)
