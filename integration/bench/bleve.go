@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // bleve runs the benchmark beside the index: documents from rows in memory, by the
@@ -36,6 +37,11 @@ func (l *lab) bleve(ctx context.Context, res *results) error {
 	res.add("bleve, documents", ours, "docs/s", fmt.Sprintf("%d documents, a commit each thousand", documents))
 	res.add("bleve, the library alone", limit, "docs/s", "the same documents, its default mapping, batches of a thousand")
 	res.atLeast(0.8, "bleve, documents ÷ the library alone", ours/limit, "", "")
+	whole, err := l.path(ctx, "indexed", documents, func(int) string { return "bleve: {}" })
+	if err != nil {
+		return err
+	}
+	res.rates("topic into Bleve, by the binary", documents, whole, "the library alone", time.Duration(float64(documents)/limit*float64(time.Second)), 0.5)
 	return nil
 }
 

@@ -54,6 +54,11 @@ func (l *lab) opensearch(ctx context.Context, res *results) error {
 		ours = append(ours, took)
 	}
 	res.rates("documents into OpenSearch", s.rows, median(ours), "a bare bulk loader", median(bare), 0.6)
+	whole, err := l.path(ctx, "searched", s.rows, func(i int) string { return fmt.Sprintf("opensearch: {url: %q, index: path%d}", s.url, i) })
+	if err != nil {
+		return err
+	}
+	res.rates("topic into OpenSearch, by the binary", s.rows, whole, "a bare bulk loader", median(bare), 0.4)
 	return nil
 }
 

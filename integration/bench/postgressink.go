@@ -38,6 +38,13 @@ func (l *lab) postgresSink(ctx context.Context, res *results) error {
 		}
 		limits, fills, inserts, updates = append(limits, limit), append(fills, t.fill), append(inserts, t.insert), append(updates, t.update)
 	}
+	whole, err := l.path(ctx, "sunken", l.rows, func(i int) string {
+		return fmt.Sprintf("postgres: {url: %q, table: public.path%d}", l.postgres.URL("sunk"), i)
+	})
+	if err != nil {
+		return err
+	}
+	res.rates("topic into Postgres, by the binary", l.rows, whole, "COPY", median(limits), 0.25)
 	limit := median(limits).Seconds() / float64(l.rows)
 	res.rates("postgres sink, fill", l.rows, median(fills), "COPY", median(limits), 0.4)
 	for _, s := range []struct {
