@@ -96,6 +96,8 @@ type Postgres struct {
 	Snapshot Snapshot `yaml:"snapshot"`
 	// The replication slot; evert_<deployment>_<source> by default.
 	Slot string `yaml:"slot" format:"slot"`
+	// From version 17 on: make a slot that standbys with sync_replication_slots keep up to date, so that capture goes on when one is promoted.
+	Failover bool `yaml:"failover" default:"true"`
 	// The publication; evert_<deployment>_<source> by default.
 	Publication string `yaml:"publication" format:"identifier"`
 	// What a text that is not UTF-8 becomes, in a database of encoding SQL_ASCII: stop refuses such a database, latin1 reads the whole text as ISO 8859-1, replace puts U+FFFD for each byte that fits nothing.

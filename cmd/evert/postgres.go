@@ -51,6 +51,7 @@ func (d *postgresDatabase) settings() postgres.Config {
 		},
 		Keys:            func(schema, table string) []string { return d.source().For(schema, table).Key },
 		TextArrays:      func(schema, table string) bool { return d.source().For(schema, table).Arrays == "text" },
+		NoFailover:      !d.pg.Failover,
 		InvalidText:     map[string]pgvalue.Invalid{"latin1": pgvalue.Latin1, "replace": pgvalue.Replace}[d.pg.InvalidText],
 		SnapshotWorkers: d.pg.Snapshot.Workers,
 		MaxRate:         int64(d.pg.Snapshot.MaxRate),

@@ -32,6 +32,7 @@ type Config struct {
 
 	ask bool // for tests: have binary values printed by the server that are not read here
 
+	NoFailover  bool   // make a slot that standbys do not keep up to date; before version 17 none is
 	Slot        string // replication slot, [a-z0-9_]{1,63}
 	Publication string
 

@@ -57,7 +57,7 @@ func corpus() []corpusType {
 		{typ: "timestamp(0) with time zone", value: zonedStamp(0)},
 		{typ: "timestamp(3) with time zone", value: zonedStamp(3)},
 		{typ: "interval", value: interval},
-		{typ: "interval(3)", value: interval},
+		{typ: "interval(3)", value: edges("0", "1 year 2 mons -3 days 04:05:06.789", "-0.5 sec", "99:59:59.9996", "1 mon", "-1 day")}, // the ends of the range do not round,
 		{typ: "interval year to month", value: interval},
 		{typ: "interval", since: 17, value: either(interval, edges("infinity", "-infinity"))},
 		{typ: "uuid", value: uuid},

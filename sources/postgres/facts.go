@@ -139,7 +139,8 @@ type system struct {
 	id       string
 	timeline int
 	database string
-	end      lsn // of the flushed log
+	end      lsn       // of the flushed log
+	history  []forking // of its timeline
 }
 
 func identify(ctx context.Context, conn *pgconn.PgConn) (system, error) {
@@ -153,5 +154,8 @@ func identify(ctx context.Context, conn *pgconn.PgConn) (system, error) {
 	s := system{id: r.text(), timeline: int(r.int())}
 	s.end, err = parseLSN(r.text())
 	s.database = r.text()
+	if err == nil {
+		s.history, err = historyOf(ctx, conn, s.timeline)
+	}
 	return s, err
 }

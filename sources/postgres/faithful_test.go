@@ -49,6 +49,9 @@ func corpusRun(t *testing.T) (seed uint64, count int) {
 	if s, err := strconv.ParseUint(os.Getenv("EVERT_SEED"), 10, 64); err == nil {
 		seed = s
 	}
+	if testing.Short() {
+		count = 10
+	}
 	if os.Getenv("EVERT_CRASH_RUNS") != "" {
 		count = 1000
 	}

@@ -14,12 +14,28 @@ import (
 // What makes a stored position valid: the same server and history (P39), the same
 // slot, not moved past it (P02, P03), and tables whose earlier rows were copied.
 
+// sameServer compares the server of a new connection with that of the last. A
+// standby that was promoted meanwhile is the same, if it has all that was read.
 func (s *Source) sameServer(sys system) error {
-	return errors.Join(s.otherServer(sys, state{System: s.system.id, Timeline: s.system.timeline, Database: s.system.database})...)
+	place := ""
+	if s.a != nil {
+		place = lsn(s.a.atLSN).String()
+	}
+	was := state{System: s.system.id, Timeline: s.system.timeline, Database: s.system.database}
+	if err := errors.Join(s.otherServer(sys, was, place)...); err != nil || s.a == nil {
+		return err
+	}
+	if sys.timeline != s.system.timeline {
+		s.config.Log.Warn("the server was promoted; going on behind it", "timeline", sys.timeline, "position", place)
+		now := s.a.state
+		now.Timeline = sys.timeline
+		s.a.keep(now)
+	}
+	return nil
 }
 
-func (s *Source) identityRefusals(was state) []error {
-	out := s.otherServer(s.system, was)
+func (s *Source) identityRefusals(was state, at string) []error {
+	out := s.otherServer(s.system, was, at)
 	if was.Slot != s.config.Slot {
 		out = append(out, &pipeline.Refusal{
 			Code: CodeOtherServer, Where: "slot " + s.config.Slot,
@@ -29,22 +45,27 @@ func (s *Source) identityRefusals(was state) []error {
 	return out
 }
 
-func (s *Source) otherServer(is system, was state) []error {
-	say := func(what string) []error {
-		return []error{&pipeline.Refusal{
-			Code: CodeOtherServer, Where: is.database, What: "the stored position is of " + what,
-			Mend: "url: that of the server captured so far\nor " + s.config.ResetCommand,
-		}}
-	}
+// otherServer tells why a position, with what was stored beside it, is none of a
+// server.
+func (s *Source) otherServer(is system, was state, at string) []error {
 	switch {
 	case was.System != is.id:
-		return say(fmt.Sprintf("server %s and this is server %s", was.System, is.id))
-	case was.Timeline != is.timeline:
-		return say(fmt.Sprintf("timeline %d and the server is on timeline %d: it was promoted or restored", was.Timeline, is.timeline))
+		return []error{s.config.otherServer(&is, fmt.Sprintf("server %s and this is server %s", was.System, is.id))}
 	case was.Database != is.database:
-		return say("database " + was.Database)
+		return []error{s.config.otherServer(&is, "database "+was.Database)}
+	case was.Timeline != is.timeline:
+		if err := is.follows(was.Timeline, at, &s.config); err != nil {
+			return []error{err}
+		}
 	}
 	return nil
+}
+
+func (c *Config) otherServer(is *system, what string) error {
+	return &pipeline.Refusal{
+		Code: CodeOtherServer, Where: is.database, What: "the stored position is of " + what,
+		Mend: "url: that of the server captured so far\nor " + c.ResetCommand,
+	}
 }
 
 // slotRefusals compares the slot with the place to go on from. A slot that was

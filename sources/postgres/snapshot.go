@@ -115,6 +115,19 @@ func (s *Source) dropLeftover(ctx context.Context, conn *replConn) error {
 	return nil
 }
 
+// createSlotSQL asks, where the server knows how, for a slot that standbys keep up
+// to date, so that one that is promoted has it.
+func (s *Source) createSlotSQL() string {
+	create := "CREATE_REPLICATION_SLOT " + QuoteIdent(s.config.Slot) + " LOGICAL pgoutput "
+	if s.version < failoverVersion || s.config.NoFailover {
+		return create + "EXPORT_SNAPSHOT"
+	}
+	return create + "(SNAPSHOT 'export', FAILOVER true)"
+}
+
+// failoverVersion is the first with slots that are synchronized to standbys.
+const failoverVersion = 170000
+
 // createSlot makes the slot. The server waits for every transaction that writes;
 // meanwhile the log and the statistics say for whom (P08).
 func (s *Source) createSlot(ctx context.Context, conn *replConn) (pglogrepl.CreateReplicationSlotResult, error) {
@@ -124,8 +137,7 @@ func (s *Source) createSlot(ctx context.Context, conn *replConn) (pglogrepl.Crea
 	}
 	done := make(chan answer, 1)
 	go func() {
-		slot, err := pglogrepl.CreateReplicationSlot(ctx, conn.PgConn, QuoteIdent(s.config.Slot), "pgoutput",
-			pglogrepl.CreateReplicationSlotOptions{Mode: pglogrepl.LogicalReplication, SnapshotAction: "EXPORT_SNAPSHOT"})
+		slot, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, s.createSlotSQL()))
 		done <- answer{slot, err}
 	}()
 	ticker := time.NewTicker(s.config.WaitNotice)

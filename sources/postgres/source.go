@@ -147,10 +147,10 @@ func (s *Source) dial(ctx context.Context) (*replConn, error) {
 func (s *Source) problems(from pipeline.Resume, was state) []error {
 	var problems []error
 	if !from.IsZero() {
-		if other := s.otherServer(s.system, was); len(other) > 0 {
+		if other := s.otherServer(s.system, was, from.At.Native); len(other) > 0 {
 			return other // what another server has says nothing of the position (K12)
 		}
-		problems = s.identityRefusals(was)
+		problems = s.identityRefusals(was, from.At.Native)
 	}
 	if isFresh(from) {
 		return slices.Concat(s.unready(), problems, s.leftover(was))
@@ -218,6 +218,7 @@ func (s *Source) assemble(from pipeline.Resume, was state, found []notice) error
 		s.a.keep(s.initial)
 		return nil
 	}
+	was.Timeline = s.system.timeline // it follows from that of the position
 	s.initial = was
 	was = s.compare(was, found)
 	at, err := parseLSN(from.At.Native)

@@ -110,24 +110,6 @@ func daysFromCivil(year, month, day int64) int64 {
 	return era*146097 + ofEra*365 + ofEra/4 - ofEra/100 + ofYear - 719468
 }
 
-// civilFromDays is the inverse of daysFromCivil.
-func civilFromDays(days int64) (year, month, day int64) {
-	days += 719468
-	era := floorDiv(days, 146097)
-	ofEra := days - era*146097
-	yearOfEra := (ofEra - ofEra/1460 + ofEra/36524 - ofEra/146096) / 365
-	ofYear := ofEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
-	mp := (5*ofYear + 2) / 153
-	day = ofYear - (153*mp+2)/5 + 1
-	month = mp + 3
-	year = yearOfEra + era*400
-	if month > 12 {
-		month -= 12
-		year++
-	}
-	return year, month, day
-}
-
 func floorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {
