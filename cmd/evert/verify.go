@@ -31,8 +31,11 @@ query that leaves it open may differ there. MySQL and MariaDB do not speak the S
 there a view is compared with what its operators make of the database's rows, all at once.
 
 A sink's system is compared with the topic that it is filled from, at a cut at which the
-sink rests meanwhile. With --repair what is missing, left over or different there is put
-right, and nothing else is touched. Write sinks.NAME where a view has the sink's name.
+sink rests meanwhile. Write sinks.NAME where a view has the sink's name.
+
+With --repair what is missing, left over or different is put right: in a sink's system these
+rows and nothing else; a table is copied again while its source streams, and views and sinks
+see that as one step. A view is repaired by its tables.
 
 The exit code is 0 if all rows are equal, and 4 if not.`,
 		Args:              cobra.ExactArgs(1),
@@ -41,7 +44,7 @@ The exit code is 0 if all rows are equal, and 4 if not.`,
 			return a.verify(api.VerifyRequest{Name: args[0], Repair: repair})
 		},
 	}
-	c.Flags().BoolVar(&repair, "repair", false, "put right what differs in a sink's system")
+	c.Flags().BoolVar(&repair, "repair", false, "put right what differs: in a sink's system, or by copying the table again")
 	a.outputFlag(c)
 	return c
 }
@@ -62,6 +65,9 @@ func (a *app) verify(req api.VerifyRequest) error {
 		}
 		a.say("%s", p.Step)
 	})
+	if err == nil && req.Repair && found.Kind == "table" && !found.Same() {
+		err = a.copyToRepair(client, found)
+	}
 	if err != nil {
 		return err
 	}
@@ -76,6 +82,21 @@ func (a *app) verify(req api.VerifyRequest) error {
 		err = &exitError{exitDiffers, errSaid}
 	}
 	return err
+}
+
+// copyToRepair copies a table again, and waits until that is whole.
+func (a *app) copyToRepair(client *api.Client, found *api.Verified) error {
+	differ := found.Missing + found.Surplus + found.Differing + found.Twice
+	a.say("%s rows differ: the table is copied again", terminal.Count(differ))
+	asked, err := client.TableCommand(a.ctx, found.Table, api.TableCommand{Command: "snapshot", By: whoAmI()})
+	if err != nil {
+		return err
+	}
+	if _, err := a.awaitCopy(client, asked); err != nil {
+		return err
+	}
+	found.Repaired = differ
+	return nil
 }
 
 func writeVerified(a *app, v *api.Verified) error {

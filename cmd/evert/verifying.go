@@ -69,15 +69,14 @@ func (v *verifying) run(ctx context.Context, repair bool) error {
 	if s := v.sinkNamed(v.name); s != nil {
 		return v.sink(ctx, s, repair)
 	}
-	if repair {
-		return &pipeline.Refusal{Code: codeVerify, Where: v.name, What: "only sinks are repaired", Mend: "evert verify " + v.name}
-	}
 	if v.shown != nil {
-		if shown, ok := v.shown.View(v.name); ok {
+		if shown, ok := v.shown.View(v.name); ok && repair {
+			return &pipeline.Refusal{Code: codeVerify, Where: "view " + v.name, What: "a view follows its tables, and is not repaired by itself", Mend: "evert verify TABLE --repair   # of each of its tables"}
+		} else if ok {
 			return v.view(ctx, shown)
 		}
 	}
-	return v.table(ctx)
+	return v.table(ctx) // whoever asked repairs it: that takes as long as a copy, and others may compare meanwhile
 }
 
 // table compares a topic's rows with those of its table.
@@ -142,10 +141,12 @@ func (v *verifying) tableOf(ctx context.Context, topic string) (table *schema.Ta
 		v.report.Kind, v.report.Source = "table", c.name
 		switch {
 		case steps == nil:
+			v.report.Table = c.name + "." + tables[at].String()
 			return tables[at], nil, nil
 		case steps.chain.Varies():
 			return nil, nil, v.refuse("its transforms make of a row what depends on how it came, so that the rows of the database say nothing of it", "evert verify SCHEMA.TABLE   # of a table without metadata, outbox, and expressions of change")
 		}
+		v.report.Table = c.name + "." + steps.table.String()
 		return steps.table, steps, nil
 	}
 	return nil, nil, &pipeline.Refusal{Code: codeVerify, Where: topic, What: "it is not the topic of a table that a source of this file captures now", Mend: "evert verify SCHEMA.TABLE   # as `evert status` lists them"}

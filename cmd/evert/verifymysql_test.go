@@ -146,6 +146,13 @@ func TestVerifyMySQL(t *testing.T) {
 			t.Errorf("the view: %+v", found)
 		}
 		s.verify("search", 0) // it is what its topic says
+		out, said, code := ran(t.Context(), "verify", "-c", s.file(), "shop.account", "--repair")
+		if code != 0 || !strings.Contains(out, "3 were put right") {
+			t.Fatalf("repair: exit %d: %s%s", code, out, said)
+		}
+		for _, name := range []string{"shop.account", "balances", "search"} {
+			s.verify(name, 0)
+		}
 	})
 	t.Run("M12 MY_ENGINE a table of no one moment", func(t *testing.T) {
 		s := &mysqlShop{t, s.server, s.dir}

@@ -30,12 +30,13 @@ type Verified struct {
 	Name     string `json:"name"`
 	Kind     string `json:"kind"` // table, view or sink
 	Source   string `json:"source"`
-	Position string `json:"position"` // of the cut that was compared
-	Snapshot string `json:"snapshot"` // the place of the database's snapshot: the cut holds what was committed before it
+	Table    string `json:"table,omitempty"` // of a table: SOURCE.SCHEMA.TABLE, by which it is copied again
+	Position string `json:"position"`        // of the cut that was compared
+	Snapshot string `json:"snapshot"`        // the place of the database's snapshot: the cut holds what was committed before it
 	Exact    bool   `json:"exact"`
 	compare.Report
 	Refused  int64   `json:"refused,omitempty"`  // of a sink: changes that its system does not take, and that were not compared
-	Repaired int64   `json:"repaired,omitempty"` // of a sink: differences that were put right
+	Repaired int64   `json:"repaired,omitempty"` // differences that were put right, of a table by copying it again
 	Seconds  float64 `json:"seconds"`
 }
 
