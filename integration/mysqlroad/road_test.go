@@ -61,7 +61,7 @@ func newBank(t *testing.T, server *mysqlserver.Server) *bank {
 		rows = append(rows, fmt.Sprintf("(%d, %d, 0, repeat('n', %d))", i+1, i%branches+1, i%200))
 	}
 	b.sql("bank", "INSERT INTO accounts VALUES "+strings.Join(rows, ","))
-	text := fmt.Sprintf("name: road\ndata_dir: %s\nlogging: {format: json}\nsources:\n  db:\n    mysql:\n      url: mysql://capture:%s@%s/bank?tls=disable\n      tables: [bank.*]\nserve: {http: none}\n",
+	text := fmt.Sprintf("name: road\ndata_dir: %s\nlogging: {format: json}\nsources:\n  db:\n    mysql:\n      url: mysql://capture:%s@%s/bank?tls=disable\n      tables: [bank.*]\n      snapshot: {chunks_above: 1KiB}\nserve: {http: none}\n",
 		filepath.Join(dir, "data"), password, server.Address())
 	if err := os.WriteFile(b.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -194,7 +194,7 @@ func (a *assembler) partial(body []byte) error {
 	}
 	return a.stop(m.rel, &pipeline.Refusal{
 		Code: CodePartialJSON, Where: m.rel.String(), What: "an update holds parts of a JSON document, which a session asked for with binlog_row_value_options",
-		Mend: a.config.again("SET GLOBAL binlog_row_value_options = '';"),
+		Mend: a.config.again(m.rel.TableName, "SET GLOBAL binlog_row_value_options = '';"),
 	})
 }
 

@@ -296,13 +296,13 @@ func (s *shape) keySQL(row schema.Row) ([]string, error) {
 }
 
 // chunkable says why a table cannot be read in the order of its key, or nil.
-func chunkable(t *tableInfo, key []string) *pipeline.Refusal {
+func (c *Config) chunkable(t *tableInfo, key []string) *pipeline.Refusal {
 	for _, name := range key {
-		switch c := find(t.columns, name); c.Type {
+		switch find(t.columns, name).Type {
 		case binlogvalue.Bit, binlogvalue.Set, binlogvalue.Float, binlogvalue.Double:
 			return &pipeline.Refusal{
 				Code: CodeBadKey, Where: t.String(), What: "a table with key column " + name + " of its type is copied with the others alone, not by itself",
-				Mend: "evert reset SOURCE --resnapshot --yes",
+				Mend: c.reset(),
 			}
 		}
 	}

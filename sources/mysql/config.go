@@ -60,6 +60,7 @@ type Config struct {
 	ServerIDWait   time.Duration // how long a server_id held by another reader is waited for; 1 min
 	BackoffMax     time.Duration // longest pause between connects; 30 s
 
+	CopyCommand  string // copies one table again, for messages, which put its name behind it: evert snapshot NAME.
 	ResetCommand string // copies the source again, for messages: evert reset NAME --resnapshot
 
 	Now func() time.Time // time.Now
@@ -102,6 +103,7 @@ func (c Config) withDefaults() Config {
 	or(&c.ServerIDWait, d.ServerIDWait)
 	or(&c.BackoffMax, d.BackoffMax)
 	or(&c.ServerID, serverIDOf(c.Name))
+	or(&c.CopyCommand, "evert snapshot "+c.Name+".")
 	or(&c.ResetCommand, "evert reset "+c.Name+" --resnapshot --yes")
 	or(&c.Log, d.Log)
 	if c.Now == nil {
@@ -148,4 +150,6 @@ func (c *Config) reset(first ...string) string {
 }
 
 // again is the mend of what a new copy of one table repairs.
-func (c *Config) again(first ...string) string { return c.reset(first...) }
+func (c *Config) again(t TableName, first ...string) string {
+	return strings.Join(append(first, c.CopyCommand+t.String()), "\n")
+}

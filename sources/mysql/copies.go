@@ -270,7 +270,7 @@ func (c *copies) begin(t *copying, k *chunk) error {
 		return c.giveUp(t, why)
 	}
 	key, _ := k.info.keyed(s.config.keyOf(t.TableName))
-	if why := chunkable(k.info, key); why != nil && !t.Empty {
+	if why := s.config.chunkable(k.info, key); why != nil && !t.Empty {
 		return c.giveUp(t, why)
 	}
 	if err := s.ask(func(ctx context.Context, side *session) error { return s.collations.need(ctx, side, k.info.columns) }); err != nil {
@@ -368,7 +368,7 @@ func (c *copies) failed(t *copying, err error) error {
 	if t.tries < c.source.config.CopyTries {
 		return nil
 	}
-	return c.giveUp(t, &pipeline.Refusal{Code: CodeCopy, Where: t.rel.String(), What: "its rows cannot be read", Err: err, Mend: c.source.config.again("GRANT SELECT ON " + t.sql() + " TO the user\nor correct what the server says")})
+	return c.giveUp(t, &pipeline.Refusal{Code: CodeCopy, Where: t.rel.String(), What: "its rows cannot be read", Err: err, Mend: c.source.config.again(t.TableName, "GRANT SELECT ON "+t.sql()+" TO the user\nor correct what the server says")})
 }
 
 func nothing(*handover.Batch) {}

@@ -9,9 +9,9 @@ import (
 
 // valueRefused tells of a value that cannot be kept, by its column and never by itself.
 func valueRefused(c *Config, rel TableName, where string, err error) error {
-	r := &pipeline.Refusal{Code: CodeValue, Where: rel.String(), What: "a row of " + where + " cannot be read", Err: err, Mend: "exclude_tables: [" + rel.String() + "]"}
+	r := &pipeline.Refusal{Code: CodeValue, Where: rel.String(), What: "a row of " + where + " cannot be read", Err: err, Mend: c.again(rel, "correct the row, or exclude_tables: ["+rel.String()+"]")}
 	if errors.Is(err, binlogvalue.ErrZeroDate) {
-		r.Code, r.Mend = CodeZeroDate, "zero_dates: epoch"
+		r.Code, r.Mend = CodeZeroDate, c.again(rel, "zero_dates: epoch")
 	}
 	return r
 }

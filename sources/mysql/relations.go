@@ -108,7 +108,7 @@ func (s *Source) describes(m *tableMap) (*shape, error) {
 		if rel.stale || !rel.shape.sameImage(m) {
 			return nil, &pipeline.Refusal{
 				Code: CodeRowMetadata, Where: rel.String(), What: "it was altered, and the log does not name its columns (binlog_row_metadata)",
-				Mend: s.config.again("SET GLOBAL binlog_row_metadata = 'FULL';"),
+				Mend: s.config.again(rel.TableName, "SET GLOBAL binlog_row_metadata = 'FULL';"),
 			}
 		}
 		return rel.shape, nil
@@ -265,7 +265,7 @@ func (s *Source) unknown(database, text string) error {
 		if !mentions(text, rel.isCalled) {
 			return nil
 		}
-		return &pipeline.Refusal{Code: CodeEvent, Where: rel.String(), What: s.a.where() + " has a statement that is not known and names it", Mend: s.config.again()}
+		return &pipeline.Refusal{Code: CodeEvent, Where: rel.String(), What: s.a.where() + " has a statement that is not known and names it", Mend: s.config.again(rel.TableName)}
 	})
 }
 
@@ -299,7 +299,7 @@ func (s *Source) stopAll(why func(*relation) *pipeline.Refusal) error {
 func (s *Source) cascades(name TableName) error {
 	why := &pipeline.Refusal{
 		Code: CodeCascade, Where: name.String(), What: "a foreign key was added that changes its rows by itself, and such changes are not in the log",
-		Mend: s.config.again("make it ON UPDATE RESTRICT ON DELETE RESTRICT, or set fk_cascades: accept if its parents' keys are never changed or deleted"),
+		Mend: s.config.again(name, "make it ON UPDATE RESTRICT ON DELETE RESTRICT, or set fk_cascades: accept if its parents' keys are never changed or deleted"),
 	}
 	rel := s.tables.find(name)
 	if rel != nil && rel.shape != nil {
@@ -376,7 +376,7 @@ func (s *Source) rowsAsText(database, text string) error {
 		}
 		return &pipeline.Refusal{
 			Code: CodeStatement, Where: rel.String(), What: s.a.where() + " changed rows with binlog_format=STATEMENT or MIXED, so that they are not in the log",
-			Mend: s.config.again("SET GLOBAL binlog_format = 'ROW';"),
+			Mend: s.config.again(rel.TableName, "SET GLOBAL binlog_format = 'ROW';"),
 		}
 	})
 }

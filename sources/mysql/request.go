@@ -44,7 +44,7 @@ func (s *Source) copyable(ctx context.Context, name TableName) error {
 		return why
 	}
 	key, _ := info.keyed(s.config.keyOf(name))
-	if why := chunkable(info, key); why != nil {
+	if why := s.config.chunkable(info, key); why != nil {
 		return why
 	}
 	return nil

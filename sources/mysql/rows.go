@@ -36,7 +36,7 @@ func (a *assembler) mapTable(body []byte) error {
 func (a *assembler) described(rel *relation, body []byte) (*relation, error) {
 	m, err := parseTableMap(body, a.tables.collations)
 	if err != nil {
-		err = &pipeline.Refusal{Code: CodeEvent, Where: rel.String(), What: "its description in the log cannot be read", Err: err, Mend: a.config.again()}
+		err = &pipeline.Refusal{Code: CodeEvent, Where: rel.String(), What: "its description in the log cannot be read", Err: err, Mend: a.config.again(rel.TableName)}
 	}
 	var sh *shape
 	wasStale := rel.stale
@@ -89,7 +89,7 @@ func (a *assembler) rowsEvent(t replication.EventType, place uint64, body []byte
 		return err
 	}
 	if a.row.columns != len(m.rel.shape.columns) {
-		why := &pipeline.Refusal{Code: CodeEvent, Where: m.rel.String(), What: "a row event has another number of columns than the table's description", Mend: a.config.again()}
+		why := &pipeline.Refusal{Code: CodeEvent, Where: m.rel.String(), What: "a row event has another number of columns than the table's description", Mend: a.config.again(m.rel.TableName)}
 		return a.stopAt(m.rel, why, part{GTID: a.gtid.String(), Events: a.events - 1})
 	}
 	return a.eachRow(m.rel, place)

@@ -70,7 +70,7 @@ func (s *shape) selects(where string) string {
 }
 
 func (s *Source) changed(name TableName, what string) *pipeline.Refusal {
-	return &pipeline.Refusal{Code: CodeTableChanged, Where: name.String(), What: what, Mend: s.config.again()}
+	return &pipeline.Refusal{Code: CodeTableChanged, Where: name.String(), What: what, Mend: s.config.again(name)}
 }
 
 // follows says why earlier rows of a table do not follow from an old shape to a new

@@ -209,7 +209,7 @@ func (s *Source) assembleFresh() error {
 		if err := s.relate(keptTable{t.TableName, key, t.columns}); err != nil {
 			return err
 		}
-		if t.bytes > s.config.ChunkAbove && chunkable(t, key) == nil && !s.config.NoSnapshot {
+		if t.bytes > s.config.ChunkAbove && s.config.chunkable(t, key) == nil && !s.config.NoSnapshot {
 			s.copies.start(s.tables.find(t.TableName), keptCopy{Begun: true})
 		}
 	}
