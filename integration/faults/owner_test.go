@@ -40,10 +40,7 @@ func TestThreeDaemonsOfOneFile(t *testing.T) {
 			daemons[0].AwaitStatus("the stream", harness.Flowing(5))
 			continue
 		}
-		daemons[n].AwaitStatus("standing by", standingBy)
-		if st, err := daemons[n].Status(); err != nil || !st.Ready {
-			t.Errorf("daemon %d stands by and is not ready: %+v, %v", n, st, err)
-		}
+		daemons[n].AwaitStatus("standing by, and ready", standingBy)
 	}
 
 	owner, rest := daemons[0], daemons[1:]
@@ -72,7 +69,7 @@ func TestThreeDaemonsOfOneFile(t *testing.T) {
 	s.MustEnd(owner)
 }
 
-func standingBy(st harness.Status) bool { return st.State == "standby" }
+func standingBy(st harness.Status) bool { return st.State == "standby" && st.Ready }
 
 // node starts one of several daemons of the scene's file.
 func node(s *scene.Scene, n int) *harness.Daemon {

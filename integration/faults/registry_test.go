@@ -118,10 +118,7 @@ func TestRegistryAway(t *testing.T) {
 	t.Log("with DDL")
 	k.away(t, d, func() { changeWhileAway(t, s, d) })
 	goesOn(s, d)
-	st, err := d.Status()
-	if err != nil || st.Says("REGISTRY_UNREACHABLE") {
-		t.Errorf("after the registry came back: %+v, %v", st.Reasons, err)
-	}
+	d.AwaitStatus("no word of the registry", func(st harness.Status) bool { return !st.Says("REGISTRY_UNREACHABLE") })
 	checkMemory(t, d)
 	stop()
 	s.MustEnd(d)
