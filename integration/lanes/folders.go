@@ -17,6 +17,9 @@ var raceFolders = []string{
 // as the tests on the shared one.
 const notRaced = "^(TestBrokerKilled|TestThreeBrokers|TestPowerCut|TestTransactionVersion1)$"
 
+// notVersioned is the road into Kafka: what a Postgres sends is told apart before it.
+const notVersioned = "^TestBankOnKafka$"
+
 // crashFolders have tests that repeat with EVERT_CRASH_RUNS, or more faults and
 // longer ones with EVERT_FULL=1.
 var crashFolders = []string{
