@@ -24,7 +24,7 @@ const notVersioned = "^TestBankOnKafka$"
 // longer ones with EVERT_FULL=1.
 var crashFolders = []string{
 	"integration/crash", "integration/ddl", "integration/deliver", "integration/views", "integration/faults", "integration/road",
-	"pipeline/log/kafka", "sinks/bleve", "sinks/opensearch", "sinks/postgres", "sources/mysql",
+	"pipeline/log/kafka", "sinks/bleve", "sinks/opensearch", "sinks/postgres", "sources/mysql", "sources/postgres",
 }
 
 // longest are the packages that take longest, in this order. go test begins packages

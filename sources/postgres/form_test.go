@@ -47,6 +47,16 @@ func TestFormOfTheStream(t *testing.T) {
 			t.Errorf("the stream ended in form %d, want text", got)
 		}
 	})
+	t.Run("P49 arrays of any shape, as text", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY, a int[]); INSERT INTO t VALUES (1, '[0:1]={1,NULL}'), (2, '{{1,2},{3,4}}'), (3, '{}')")
+		c := d.config()
+		c.TextArrays = func(_, table string) bool { return table == "t" }
+		r := open(t, c, pipeline.Resume{})
+		wantLines(t, r.snapshot(), "r t 1|[0:1]={1,NULL}", "r t 2|{{1,2},{3,4}}", "r t 3|{}")
+		d.do("UPDATE t SET id = id")
+		wantLines(t, r.sync(d), "u t 1|[0:1]={1,NULL}", "u t 2|{{1,2},{3,4}}", "u t 3|{}")
+	})
 	t.Run("an array of a type without a send function", func(t *testing.T) {
 		d := newDB(t)
 		if d.get("SELECT count(*) FROM pg_available_extensions WHERE name = 'isn'") == "0" {
