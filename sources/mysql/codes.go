@@ -35,6 +35,7 @@ const (
 	CodeValue        pipeline.Code = "MY_VALUE"
 	CodeZeroDate     pipeline.Code = "MY_ZERO_DATE"
 	CodeEvent        pipeline.Code = "MY_EVENT"
+	CodePinWaits     pipeline.Code = "MY_SNAPSHOT_WAITS"
 	CodeXALarge      pipeline.Code = "MY_XA_LARGE"
 	CodeCopy         pipeline.Code = "MY_COPY"
 

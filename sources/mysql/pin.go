@@ -48,7 +48,7 @@ func (p *Pin) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.worker = &copier{session: own, source: p.source}
-	if err := p.worker.open(ctx); err != nil {
+	if err := p.worker.openExact(ctx); err != nil {
 		return err
 	}
 	_, err = own.query(ctx, "SET character_set_results = NULL") // as they lie in the table

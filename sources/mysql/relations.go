@@ -388,7 +388,7 @@ const actorsSQL = `SELECT (SELECT count(*) FROM information_schema.TRIGGERS WHER
 // the database has no triggers, views and routines. Who may see them is another matter
 // than who may read tables, so that it is only known to a user with all rights.
 func (s *Source) actAlone(database string) (alone bool, err error) {
-	if !s.facts.grants.all() {
+	if !s.facts.grants.seesActors() {
 		return false, nil
 	}
 	err = s.ask(func(ctx context.Context, side *session) error {

@@ -46,6 +46,20 @@ func (g *grants) statement(right, on string) string {
 // all reports whether the user may do everything.
 func (g *grants) all() bool { return strings.Contains(g.list, "ALL PRIVILEGES ON *.*") }
 
+// seesActors reports whether the server shows the user every trigger, view and routine.
+// MySQL lists the rights of whoever may do everything one by one.
+func (g *grants) seesActors() bool {
+	if g.all() {
+		return true
+	}
+	for line := range strings.Lines(g.list) {
+		if strings.Contains(line, " ON *.* ") && strings.Contains(line, "TRIGGER") && strings.Contains(line, "SHOW VIEW") {
+			return strings.Contains(g.list, "SHOW_ROUTINE")
+		}
+	}
+	return false
+}
+
 // monitors is the right to ask where the log ends, as each server prints it.
 func monitors(mariaDB bool) string {
 	if mariaDB {

@@ -43,6 +43,11 @@ func (s *Source) snapshot(ctx context.Context) error {
 	for _, w := range workers[1:] {
 		first, last = first.meet(w.at), last.join(w.at)
 	}
+	shown, err := workers[len(workers)-1].settled(ctx)
+	if err != nil {
+		return err
+	}
+	last = last.join(shown)
 	s.config.Log.Info("snapshot begins", "from", first.String(), "to", last.String(), "tables", len(s.facts.chosen), "workers", len(workers))
 	s.stats.copying(s.facts.chosen)
 	if !s.config.NoSnapshot {
@@ -89,8 +94,8 @@ func (s *Source) openWorkers(ctx context.Context) ([]*copier, error) {
 }
 
 // open begins a consistent snapshot and finds its place. MariaDB says it; on MySQL
-// nothing must have been committed between two looks around it, and nothing be about to:
-// a transaction can be seen a moment before its GTID is executed, and is owned then.
+// nothing must have been committed between two looks around it. It may show more: see
+// settled.
 func (w *copier) open(ctx context.Context) error {
 	const begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 	if w.mariaDB {
@@ -110,15 +115,11 @@ func (w *copier) open(ctx context.Context) error {
 		if _, err := w.query(ctx, begin); err != nil {
 			return err
 		}
-		owned, err := w.query(ctx, "SELECT @@GLOBAL.gtid_owned")
-		if err != nil {
-			return err
-		}
 		after, err := w.query(ctx, "SELECT @@GLOBAL.gtid_executed")
 		if err != nil {
 			return err
 		}
-		if owned.text(0, 0) == "" && before.text(0, 0) == after.text(0, 0) {
+		if before.text(0, 0) == after.text(0, 0) {
 			w.at, err = parsePlace(after.text(0, 0))
 			return err
 		}
