@@ -4,44 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/metrics"
+	"slices"
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/demo"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/terminal"
-	"github.com/evertdb/evert/sources/postgres/pgserver"
+	"github.com/evertdb/evert/schema"
 )
 
 // demoFlags are how the demo is run.
 type demoFlags struct {
-	keep string
-	span time.Duration
-	rate float64
-	seed uint64
-	yes  bool
+	source string
+	keep   string
+	span   time.Duration
+	rate   float64
+	seed   uint64
+	yes    bool
 }
 
 func (a *app) demoVerb() *cobra.Command {
 	var f demoFlags
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Show Evert on a throw-away Postgres with a shop under traffic",
+		Short: "Show Evert on a throw-away Postgres or MariaDB with a shop under traffic",
 		Long: `Start a throw-away Postgres, fill it with a small shop, let people order, pay and cancel in
 it, capture it all, and keep views of it current. A client reads what it has just written.
 At the end every topic is folded by key and compared with its table, every view with its SQL
 in Postgres, and the search index with its view; if they differ, the exit code is 1.
 A Postgres that is installed here is used; else one question is asked before a pinned
-bundle is fetched into your cache. Nothing is installed, root is not needed, and everything
+bundle is fetched into your cache. With --source mariadb it is a MariaDB that is installed
+here, and views are compared with what their operators make of its rows. Nothing is installed, root is not needed, and everything
 is removed at the end, also after Ctrl-C, unless --keep names a directory for it.`,
 		RunE: func(*cobra.Command, []string) error { return a.demo(f) },
 	}
+	c.Flags().StringVar(&f.source, "source", "postgres", "the database: postgres or mariadb")
 	c.Flags().StringVar(&f.keep, "keep", "", "directory for file, topics and database; they stay, and the next demo goes on with them")
 	c.Flags().DurationVar(&f.span, "for", 0, "end after so long; without it Ctrl-C ends the demo")
 	c.Flags().Float64Var(&f.rate, "rate", 80, "transactions per second in the shop")
@@ -55,7 +59,8 @@ type show struct {
 	*app
 	demoFlags
 	dir      string
-	server   *pgserver.Server
+	server   io.Closer
+	shop     demo.Shop
 	url      string
 	daemon   *daemon
 	log      *os.File
@@ -75,11 +80,17 @@ func (a *app) demo(f demoFlags) (err error) {
 	if f.span < 0 {
 		return usage(fmt.Errorf("--for %s: it is 0, for no end, or more", f.span))
 	}
+	if f.source != "postgres" && f.source != "mariadb" {
+		return usage(fmt.Errorf("--source %s: it is postgres or mariadb", f.source))
+	}
+	if f.source == "mariadb" && f.keep != "" {
+		return usage(errors.New("--keep: a MariaDB is not kept; leave it out, or take --source postgres"))
+	}
 	ctx, stop := signal.NotifyContext(a.ctx, syscall.SIGPIPE) // nobody reads on: clean up as after Ctrl-C
 	defer stop()
 	s := &show{app: a, demoFlags: f, live: terminal.IsTerminal(a.out)}
 	defer func() { err = errors.Join(err, s.cleanUp()) }()
-	steps := []func(context.Context) error{s.place, s.startPostgres, s.openShop, s.writeURL, s.startDaemon, s.openOwnWrites}
+	steps := []func(context.Context) error{s.place, s.startServer, s.openShop, s.writeURL, s.startDaemon, s.openOwnWrites}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			if ctx.Err() != nil {
@@ -100,7 +111,7 @@ func (s *show) run(ctx context.Context) error {
 	}
 	defer cancel()
 	began := time.Now()
-	s.traffic = &demo.Traffic{URL: s.url, Seed: s.seed, Rate: s.rate}
+	s.traffic = &demo.Traffic{Shop: s.shop, Seed: s.seed, Rate: s.rate}
 	ended := make(chan error, 2)
 	for _, run := range []func(context.Context) error{s.traffic.Run, s.own.Run} {
 		go func() {
@@ -146,13 +157,11 @@ func (s *show) compare(ctx context.Context, took time.Duration) error {
 
 // compareTopics folds every topic and compares it with its table.
 func (s *show) compareTopics(ctx context.Context) (all []demo.Result, err error) {
-	c, err := pgx.Connect(ctx, s.url)
-	if err != nil {
-		return nil, err
+	comparison := demo.Comparison{Shop: s.shop, Log: s.daemon.topics, Registry: s.daemon.registry, Prefix: "shop"}
+	if s.source == "mariadb" {
+		comparison.Rows = s.sourceRows
 	}
-	defer c.Close(ctx)
-	comparison := demo.Comparison{Conn: c, Log: s.daemon.topics, Registry: s.daemon.registry, Prefix: "shop"}
-	for _, table := range demo.Tables() {
+	for _, table := range s.shop.Tables() {
 		r, err := comparison.Table(ctx, table)
 		if err != nil {
 			return nil, err
@@ -162,9 +171,38 @@ func (s *show) compareTopics(ctx context.Context) (all []demo.Result, err error)
 	return all, nil
 }
 
+// sourceRows gives a table's rows with the texts of the values that the source reads:
+// MariaDB prints some otherwise than records do, such as times with a zone.
+func (s *show) sourceRows(ctx context.Context, name string, each func(values [][]byte) error) error {
+	source := s.capturer.database.(pinner)
+	tables, err := source.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(tables, func(t *schema.Table) bool { return t.Schema+"."+t.Name == name })
+	if at < 0 {
+		return fmt.Errorf("%s is not captured", name)
+	}
+	p, err := source.Pin(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	texts := make([][]byte, len(tables[at].Columns))
+	return p.Rows(ctx, tables[at], func(r tableRow) error {
+		for i, v := range r.values {
+			texts[i] = nil
+			if !v.IsNull() {
+				texts[i] = tables[at].Columns[i].Type.AppendText([]byte{}, v)
+			}
+		}
+		return each(texts)
+	})
+}
+
 // summary is what is known without looking into the topics.
 func (s *show) summary(took time.Duration) demo.Summary {
-	sum := demo.Summary{Style: s.style(s.out), Head: s.head, Took: took, Source: s.capturer.monitor.Status(),
+	sum := demo.Summary{Style: s.style(s.out), Head: s.head, Product: s.shop.Product, Took: took, Source: s.capturer.monitor.Status(),
 		Rates: s.rates[max(0, len(s.rates)-40):], Memory: heldMemory(), Own: s.own.Count()}
 	if s.live {
 		sum.Columns = terminal.Columns(s.out)

@@ -17,10 +17,11 @@ import (
 	"github.com/evertdb/evert/cmd/evert/demo"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/mysql/mysqlserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 )
 
-// Where a demo lives: its directory, its Postgres with the shop, its file, and
+// Where a demo lives: its directory, its server with the shop, its file, and
 // the daemon over all of it.
 
 // place makes the directory and the file, by which the next demo knows it.
@@ -58,6 +59,14 @@ func (s *show) ours() error {
 		Mend: "evert demo --keep DIR   # one that is empty, or not there yet"}
 }
 
+// startServer starts a database server of the kind that was asked for.
+func (s *show) startServer(ctx context.Context) error {
+	if s.source == "mariadb" {
+		return s.startMariaDB(ctx)
+	}
+	return s.startPostgres(ctx)
+}
+
 func (s *show) startPostgres(ctx context.Context) error {
 	binaries, err := pgserver.Find()
 	if errors.Is(err, pgserver.ErrNotFound) {
@@ -71,12 +80,37 @@ func (s *show) startPostgres(ctx context.Context) error {
 	if s.keep != "" {
 		options.Dir = filepath.Join(s.dir, "postgres")
 	}
-	if s.server, err = pgserver.Start(ctx, binaries, options); err != nil {
+	server, err := pgserver.Start(ctx, binaries, options)
+	if err != nil {
 		return environment(fmt.Errorf("start Postgres: %w", err))
 	}
-	s.url = s.server.URL("shop")
-	s.head = fmt.Sprintf("Postgres %s on port %d · embedded log · seed %d", binaries.Version, s.server.Port(), s.seed)
-	return nil
+	s.server, s.url = server, server.URL("shop")
+	s.shop = demo.InPostgres(s.url)
+	s.head = fmt.Sprintf("Postgres %s on port %d · embedded log · seed %d", binaries.Version, server.Port(), s.seed)
+	return makePostgresDatabase(ctx, server.URL("postgres"))
+}
+
+// startMariaDB starts one that is installed here: none is fetched.
+func (s *show) startMariaDB(ctx context.Context) error {
+	binaries, err := mysqlserver.Find()
+	if err != nil {
+		return environment(noMariaDB(err))
+	}
+	s.tell("starting MariaDB %s", binaries.Version)
+	server, err := mysqlserver.Start(ctx, binaries, mysqlserver.Options{Settings: map[string]string{"innodb-flush-log-at-trx-commit": "0"}})
+	if err != nil {
+		return environment(fmt.Errorf("start MariaDB: %w", err))
+	}
+	s.server, s.url = server, server.URL(demo.MariaDBName)
+	s.shop = demo.InMariaDB(server)
+	s.head = fmt.Sprintf("MariaDB %s on %s · embedded log · seed %d", binaries.Version, server.Address(), s.seed)
+	_, err = server.Exec(ctx, "", "CREATE DATABASE "+demo.MariaDBName)
+	return err
+}
+
+// noMariaDB says which one command installs what the demo needs.
+func noMariaDB(err error) error {
+	return &pipeline.Refusal{Code: codeNoServer, What: "the demo needs a MariaDB, and there is " + err.Error(), Mend: mysqlserver.InstallHint}
 }
 
 // confirm asks a question on the terminal.
@@ -90,24 +124,16 @@ func (s *show) confirm(question string) bool {
 	return answer == "y" || answer == "yes"
 }
 
-func (s *show) openShop(ctx context.Context) error {
-	if err := s.makeDatabase(ctx); err != nil {
-		return err
-	}
-	c, err := pgx.Connect(ctx, s.url)
-	if err != nil {
-		return err
-	}
-	defer c.Close(context.WithoutCancel(ctx))
-	if s.filled, err = demo.Filled(ctx, c); err != nil || s.filled {
+func (s *show) openShop(ctx context.Context) (err error) {
+	if s.filled, err = s.shop.Filled(ctx); err != nil || s.filled {
 		return err
 	}
 	s.tell("filling the shop")
-	return demo.Fill(ctx, c, demo.DefaultSizes())
+	return s.shop.Fill(ctx, demo.DefaultSizes())
 }
 
-func (s *show) makeDatabase(ctx context.Context) error {
-	c, err := pgx.Connect(ctx, s.server.URL("postgres"))
+func makePostgresDatabase(ctx context.Context, url string) error {
+	c, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
@@ -129,23 +155,28 @@ logging: {level: info, format: text}
 
 sources:
   shop:
-    postgres:
+    %s:
       url: "${file:%s}"
-      tables: [public.*]
+      tables: [%s.*]
 
 serve: {http: "127.0.0.1:0", registry: "127.0.0.1:0", kafka: "127.0.0.1:0"}
 
-` + demo.Views + demo.Sinks
+`
 
 func (s *show) file(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *show) writeFile() error {
-	return os.WriteFile(s.file("evert.yaml"), []byte(fmt.Sprintf(demoFile, s.file("data"), s.file("postgres-url"))), 0o644)
+	section, shop := "postgres", demo.InPostgres("")
+	if s.source == "mariadb" {
+		section, shop = "mysql", demo.InMariaDB(nil)
+	}
+	text := fmt.Sprintf(demoFile, s.file("data"), section, s.file("database-url"), shop.Schema) + shop.Views()
+	return os.WriteFile(s.file("evert.yaml"), []byte(text), 0o644)
 }
 
-// writeURL writes where the Postgres is now, which is elsewhere each time.
+// writeURL writes where the server is now, which is elsewhere each time.
 func (s *show) writeURL(context.Context) error {
-	return os.WriteFile(s.file("postgres-url"), []byte(s.url+"\n"), 0o600)
+	return os.WriteFile(s.file("database-url"), []byte(s.url+"\n"), 0o600)
 }
 
 func (s *show) startDaemon(ctx context.Context) error {

@@ -61,19 +61,19 @@ func (s *show) suggest() {
 	}
 	fmt.Fprintf(s.out, "\n%s\n  %s\n", st.Bold("Try in another terminal:"), enter)
 	s.list(append([][2]string{
-		{"evert tail public.orders", "changes, as they come"},
-		{"evert tail public.customers --until-end -o json", "a topic, decoded"},
+		{"evert tail " + s.shop.Schema + ".orders", "changes, as they come"},
+		{"evert tail " + s.shop.Schema + ".customers --until-end -o json", "a topic, decoded"},
 		{"evert get customer_orders " + demo.OwnCustomer, "a row of a view, as it is now"},
 		{`evert search customers_local "berlin history.status:new"`, "a full-text search in a view"},
 		{"evert explain customer_orders", "how it is kept current"},
-		{"evert verify customer_orders", "compared with its SQL, under traffic"},
+		{"evert verify customer_orders", "compared with the database, under traffic"},
 		{"evert status", "how far everything is"},
 	}, s.doors()...))
 	stop := "Ctrl-C ends the demo"
 	if s.span > 0 {
 		stop = "It ends after " + terminal.Duration(s.span)
 	}
-	fmt.Fprintf(s.out, "%s\n\n", st.Dim(stop+", compares every topic with its table and every view with its SQL, and cleans up."))
+	fmt.Fprintf(s.out, "%s\n\n", st.Dim(stop+", compares every topic and every view with the database, and cleans up."))
 }
 
 // onPath finds a program as a shell does; empty if it does not.
@@ -98,7 +98,7 @@ func (s *show) doors() (out [][2]string) {
 		case "registry":
 			out = append(out, [2]string{"curl " + bare + "/subjects", "the schemas, as a registry"})
 		case "kafka":
-			out = append(out, [2]string{"kcat -b " + bare + " -t shop.public.orders -C -e", "the topics, as a Kafka broker"})
+			out = append(out, [2]string{"kcat -b " + bare + " -t shop." + s.shop.Schema + ".orders -C -e", "the topics, as a Kafka broker"})
 		}
 	}
 	return out
@@ -123,11 +123,11 @@ func (s *show) sayGoodbye() {
 	st := s.style(s.out)
 	if s.keep != "" {
 		fmt.Fprintf(s.out, "\n%s cd %s\n", st.Bold("Kept, and goes on with the next demo:"), s.dir)
-		s.list([][2]string{{"evert status", "without a daemon"}, {"evert get customer_orders " + demo.OwnCustomer, "as it was last"}, {"evert tail shop.public.orders --until-end", "the topics lie in data"}})
+		s.list([][2]string{{"evert status", "without a daemon"}, {"evert get customer_orders " + demo.OwnCustomer, "as it was last"}, {"evert tail shop." + s.shop.Schema + ".orders --until-end", "the topics lie in data"}})
 	}
 	fmt.Fprintf(s.out, "\n%s\n", st.Bold("Now your own database:"))
 	s.list([][2]string{
-		{"evert init postgres://user:password@host/name", "looks at it, and writes evert.yaml"},
+		{"evert init " + strings.ReplaceAll(s.source, "mariadb", "mysql") + "://user:password@host/name", "looks at it, and writes evert.yaml"},
 		{"evert check --connect", "what the server still needs, as SQL"},
 		{"evert run", "copies the tables, follows every change"},
 	})

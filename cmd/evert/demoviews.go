@@ -25,7 +25,7 @@ func (s *show) openOwnWrites(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask the demo's own daemon: %w", err)
 	}
-	s.own = &demo.OwnWrites{URL: s.url, Every: ownEvery,
+	s.own = &demo.OwnWrites{Shop: s.shop, Every: ownEvery,
 		Read: func(ctx context.Context, customer, position string) (json.RawMessage, error) {
 			row, err := client.Row(ctx, "customer_orders", []string{customer}, url.Values{"wait_for": {position}, "timeout": {"10s"}})
 			if err != nil {
@@ -56,9 +56,9 @@ func (s *show) look(views demo.Look) demo.Look {
 	return views
 }
 
-// compareViews compares every view with what Postgres answers to its SQL.
+// compareViews compares every view as `evert verify` does.
 func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err error) {
-	s.tell("comparing every view with its SQL in Postgres")
+	s.tell("comparing every view with the rows of %s", s.shop.Product)
 	s.daemon.views.caughtUp(ctx)
 	s.daemon.comparing.Lock() // after a person's `evert verify`
 	defer s.daemon.comparing.Unlock()

@@ -26,7 +26,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		t.Errorf("the README's file: %v", err)
 	}
 	view := regexp.MustCompile("(?s)```yaml\nviews:\n(.*?)```").FindSubmatch(text)
-	if view == nil || !strings.Contains(demo.Views, regexp.MustCompile(` +# .*`).ReplaceAllString(string(view[1]), "")) {
+	if view == nil || !strings.Contains(demo.InPostgres("").Views(), regexp.MustCompile(` +# .*`).ReplaceAllString(string(view[1]), "")) {
 		t.Error("the README's view is not one of the demo's")
 	}
 	root := (&app{ctx: t.Context(), in: strings.NewReader(""), out: t.Output(), err: t.Output(), env: env}).root()

@@ -10,6 +10,7 @@ const (
 	codeOwned      pipeline.Code = "SOURCE_OWNED"
 	codeLogFull    pipeline.Code = "LOG_FULL"
 	codeFileExists pipeline.Code = "FILE_EXISTS"
+	codeNoServer   pipeline.Code = "DEMO_NO_SERVER"
 	codeUnanswered pipeline.Code = "SOURCE_UNANSWERED"
 	codeNoDaemon   pipeline.Code = "NO_DAEMON"
 	codeVerify     pipeline.Code = "VERIFY_IMPOSSIBLE"

@@ -175,6 +175,11 @@ func ofDaemon() []Entry {
 			Mend: "See that the server takes connections, then run `evert check --connect` again.",
 		},
 		{
+			Code: "DEMO_NO_SERVER",
+			Text: "`evert demo --source mariadb` runs a MariaDB that is installed on this machine, from PATH or where distributions put it, and fetches none.",
+			Mend: "Run the command that the message shows. It installs programs alone, and starts no service.",
+		},
+		{
 			Code: "FILE_EXISTS",
 			Text: "`evert init` does not replace a file: what stands in it may be in use.",
 			Mend: "Name another with --out FILE, or remove the old one.",

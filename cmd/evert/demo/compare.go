@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
@@ -27,10 +25,14 @@ type Result struct {
 
 // Comparison compares topics with tables.
 type Comparison struct {
-	Conn     *pgx.Conn // to the database; its session settings are changed
+	Shop     Shop
 	Log      log.Log
 	Registry registry.Registry
 	Prefix   string // of the topics
+
+	// Rows gives the rows of a table as records print them; nil: the server prints
+	// just that.
+	Rows func(ctx context.Context, table string, each func(values [][]byte) error) error
 }
 
 // sum stands for a row's text: 16 bytes a row bound the memory of a comparison.
@@ -144,26 +146,37 @@ func sumOf(fields [][]byte) (s sum) {
 	return s
 }
 
-// session makes the server print values as schema.Type.AppendText does.
-const session = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET IntervalStyle = 'postgres'; `
-
 // compare reads the table and takes what agrees out of f.
 func (c *Comparison) compare(ctx context.Context, f *folded, r *Result) error {
-	sql := session + "SELECT " + columns(f.table) + " FROM " + quoted(r.Table)
-	results := c.Conn.PgConn().Exec(ctx, sql)
-	defer results.Close()
-	for results.NextResult() {
-		rows := results.ResultReader()
-		for rows.NextRow() {
-			r.Rows++
-			f.take(rows.Values(), r)
-		}
-		if _, err := rows.Close(); err != nil {
-			return fmt.Errorf("read %s: %w", r.Table, err)
+	read := c.Rows
+	if read == nil {
+		read = func(ctx context.Context, table string, each func(values [][]byte) error) error {
+			return c.printed(ctx, f.table, table, each)
 		}
 	}
+	err := read(ctx, r.Table, func(values [][]byte) error {
+		r.Rows++
+		f.take(values, r)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", r.Table, err)
+	}
 	r.Differ += int64(len(f.rows))
-	return results.Close()
+	return nil
+}
+
+// printed gives a table's rows as the server prints them.
+func (c *Comparison) printed(ctx context.Context, t *schema.Table, table string, each func(values [][]byte) error) error {
+	db, err := c.Shop.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if _, err := db.exec(ctx, c.Shop.words.session); err != nil {
+		return err
+	}
+	return db.rows(ctx, "SELECT "+c.columns(t)+" FROM "+c.quoted(table), each)
 }
 
 func (f *folded) take(values [][]byte, r *Result) {
@@ -182,19 +195,19 @@ func (f *folded) take(values [][]byte, r *Result) {
 	delete(f.rows, text)
 }
 
-func columns(t *schema.Table) string {
+func (c *Comparison) columns(t *schema.Table) string {
 	if t == nil {
 		return "1"
 	}
 	names := make([]string, len(t.Columns))
 	for i := range t.Columns {
-		names[i] = pgx.Identifier{t.Columns[i].Name}.Sanitize()
+		names[i] = c.Shop.words.quote(t.Columns[i].Name)
 	}
 	return strings.Join(names, ", ")
 }
 
 // quoted writes a table's name, as configuration writes it, for the server.
-func quoted(table string) string {
+func (c *Comparison) quoted(table string) string {
 	schema, name, _ := strings.Cut(table, ".")
-	return pgx.Identifier{schema, name}.Sanitize()
+	return c.Shop.words.quote(schema) + "." + c.Shop.words.quote(name)
 }

@@ -20,18 +20,19 @@ func TestTrafficUsesTheWholeShop(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	url := pg.Database(t)
+	shop := InPostgres(url)
 	c, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close(ctx)
-	if err := Fill(ctx, c, Sizes{Customers: 100, Products: 20, Orders: 50}); err != nil {
+	if err := shop.Fill(ctx, Sizes{Customers: 100, Products: 20, Orders: 50}); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := Filled(ctx, c); err != nil || !ok {
+	if ok, err := shop.Filled(ctx); err != nil || !ok {
 		t.Fatalf("filled: %v %v", ok, err)
 	}
-	w := &Traffic{URL: url, Seed: 1, Rate: 100_000, Workers: 1}
+	w := &Traffic{Shop: shop, Seed: 1, Rate: 100_000, Workers: 1}
 	run, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- w.Run(run) }()

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/view/query"
 )
@@ -16,9 +14,9 @@ import (
 // OwnWrites is a client that reads what it has just written: it commits an order,
 // takes the position behind the commit, and reads the customer's document with it.
 //
-//	commit ─► pg_current_wal_insert_lsn() ─► read with wait_for ─► is the order in it?
+//	commit ─► the position behind it ─► read with wait_for ─► is the order in it?
 type OwnWrites struct {
-	URL   string
+	Shop  Shop
 	Every time.Duration
 	// Read gives the row of customer_orders as it is behind a position.
 	Read func(ctx context.Context, customer, position string) (json.RawMessage, error)
@@ -58,11 +56,11 @@ func (o *OwnWrites) Count() Reads {
 
 // Run writes and reads until ctx ends (nil) or something fails.
 func (o *OwnWrites) Run(ctx context.Context) error {
-	c, err := pgx.Connect(ctx, o.URL)
+	c, err := o.Shop.open(ctx)
 	if err != nil {
 		return ended(ctx, err)
 	}
-	defer c.Close(context.WithoutCancel(ctx))
+	defer c.close()
 	tick := time.NewTicker(o.Every)
 	defer tick.Stop()
 	for before := int64(0); ; {
@@ -79,33 +77,37 @@ func (o *OwnWrites) Run(ctx context.Context) error {
 
 // Once writes and reads once.
 func (o *OwnWrites) Once(ctx context.Context) error {
-	c, err := pgx.Connect(ctx, o.URL)
+	c, err := o.Shop.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer c.Close(context.WithoutCancel(ctx))
+	defer c.close()
 	_, err = o.round(ctx, c, 0)
 	return err
 }
 
 // round replaces the order of the round before by another, and reads.
-func (o *OwnWrites) round(ctx context.Context, c *pgx.Conn, before int64) (id int64, err error) {
+func (o *OwnWrites) round(ctx context.Context, c conn, before int64) (id int64, err error) {
 	changed := int64(1)
-	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "DELETE FROM orders WHERE id = $1", before)
+	err = within(ctx, c, func() error {
+		gone, err := c.exec(ctx, o.Shop.words.ownDelete, before)
 		if err != nil {
 			return err
 		}
-		changed += tag.RowsAffected()
-		return tx.QueryRow(ctx, "INSERT INTO orders (customer_id, total) VALUES ($1::text::bigint, 4.20) RETURNING id", OwnCustomer).Scan(&id)
+		changed += gone
+		id, err = number(ctx, c, o.Shop.words.ownInsert, OwnCustomer)
+		return err
 	})
+	if deadlocked(err) {
+		return before, nil
+	}
 	if err != nil {
 		return id, err
 	}
 	committed := time.Now()
 	o.committed(changed)
-	var position string
-	if err := c.QueryRow(ctx, "SELECT 'shop:' || pg_current_wal_insert_lsn()").Scan(&position); err != nil {
+	position, err := text(ctx, c, o.Shop.words.position)
+	if err != nil {
 		return id, err
 	}
 	row, err := o.Read(ctx, OwnCustomer, position)

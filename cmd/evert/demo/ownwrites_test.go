@@ -59,17 +59,18 @@ func TestOwnWritesOnPostgres(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	url := pg.Database(t)
+	shop := InPostgres(url)
 	c, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close(context.WithoutCancel(ctx))
-	if err := Fill(ctx, c, Sizes{Customers: 20, Products: 5, Orders: 10}); err != nil {
+	if err := shop.Fill(ctx, Sizes{Customers: 20, Products: 5, Orders: 10}); err != nil {
 		t.Fatal(err)
 	}
 	run, stop := context.WithCancel(ctx)
 	var reads atomic.Int64
-	o := &OwnWrites{URL: url, Every: time.Millisecond, Read: func(ctx context.Context, customer, position string) (row json.RawMessage, err error) {
+	o := &OwnWrites{Shop: shop, Every: time.Millisecond, Read: func(ctx context.Context, customer, position string) (row json.RawMessage, err error) {
 		n := reads.Add(1)
 		if n == 10 {
 			defer stop()

@@ -14,6 +14,7 @@ type Summary struct {
 	Style        terminal.Style
 	Columns      int // of the terminal
 	Head         string
+	Product      string        // of the database: Postgres or MariaDB
 	Took         time.Duration // of the traffic
 	Transactions int64
 	Changes      int64
@@ -89,7 +90,7 @@ func (s *Summary) facts() []fact {
 		out = append(out, fact{"snapshot", fmt.Sprintf("%s rows in %s, %s", s.Style.Bold(terminal.Count(copied)), terminal.Duration(s.Copied),
 			terminal.Rate(float64(copied)/s.Copied.Seconds()))})
 	}
-	out = append(out, fact{"commit → topic", Latency(s.Style, s.Source.Latency)})
+	out = append(out, fact{"commit → topic", Latency(s.Style, s.Source.Latency) + s.clock()})
 	if s.Memory > 0 {
 		out = append(out, fact{"memory", terminal.Bytes(s.Memory) + s.Style.Dim(", one process, the log inside it")})
 	}
@@ -104,6 +105,14 @@ func (s *Summary) facts() []fact {
 		out = append(out, fact{"search = view", s.indexVerdict()})
 	}
 	return out
+}
+
+// clock says how exactly the time of a commit is known.
+func (s *Summary) clock() string {
+	if s.Product == "MariaDB" {
+		return s.Style.Dim(", by commit times in whole seconds")
+	}
+	return ""
 }
 
 func (s *Summary) copied() (n int64) {
@@ -145,7 +154,7 @@ func (s *Summary) markOf(differ int64) string {
 }
 
 func (s *Summary) table() []string {
-	t := terminal.Table{Header: []string{"TOPIC", ">RECORDS", ">ROWS IN POSTGRES", ""}, Style: s.Style}
+	t := terminal.Table{Header: []string{"TOPIC", ">RECORDS", ">ROWS IN " + strings.ToUpper(s.Product), ""}, Style: s.Style}
 	for _, r := range s.Results {
 		t.Add(s.Style.Bold(r.Topic), terminal.Count(r.Records), terminal.Count(r.Rows), s.mark(&r))
 	}

@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write golden files anew")
 
 func summary() Summary {
-	return Summary{Head: "Postgres 15.18 on port 24966 · embedded log · seed 1", Took: 8 * time.Second, Transactions: 638, Changes: 1584,
+	return Summary{Product: "Postgres", Head: "Postgres 15.18 on port 24966 · embedded log · seed 1", Took: 8 * time.Second, Transactions: 638, Changes: 1584,
 		Copied: 1300 * time.Millisecond, Rates: []float64{100, 200, 150, 230}, Memory: 64 << 20,
 		Source: monitor.SourceStatus{Latency: monitor.LatencySummary{DeliveryP50: 0.000886, DeliveryP99: 0.003, Samples: 500}},
 		Results: []Result{

@@ -9,13 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Traffic is people using the shop.
 type Traffic struct {
-	URL     string
+	Shop    Shop
 	Seed    uint64
 	Rate    float64 // transactions per second, all workers together
 	Workers int     // connections; 2 if 0
@@ -51,12 +49,12 @@ func (t *Traffic) Run(ctx context.Context) error {
 
 // work is one connection's traffic.
 func (t *Traffic) work(ctx context.Context, number int, rate float64) error {
-	c, err := pgx.Connect(ctx, t.URL)
+	c, err := t.Shop.open(ctx)
 	if err != nil {
 		return ended(ctx, err)
 	}
-	defer c.Close(context.WithoutCancel(ctx))
-	p := &person{conn: c, rand: rand.New(rand.NewPCG(t.Seed, uint64(number)))}
+	defer c.close()
+	p := &person{conn: c, words: &t.Shop.words, rand: rand.New(rand.NewPCG(t.Seed, uint64(number)))}
 	if err := p.look(ctx); err != nil {
 		return ended(ctx, err)
 	}
@@ -69,6 +67,9 @@ func (t *Traffic) work(ctx context.Context, number int, rate float64) error {
 		case <-tick.C:
 		}
 		changed, err := p.act(ctx)
+		if deadlocked(err) {
+			continue // as people do
+		}
 		if err != nil {
 			return ended(ctx, err)
 		}
@@ -88,29 +89,27 @@ func ended(ctx context.Context, err error) error {
 // A person uses one connection. What is random comes from the seed; what the
 // person looks up, from the database.
 type person struct {
-	conn      *pgx.Conn
+	conn      conn
+	words     *words
 	rand      *rand.Rand
-	customers int
-	products  int
+	customers int64
+	products  int64
 	orders    []int64 // placed by this person and not deleted: the newest 1000, the newest last
 }
 
-func (p *person) look(ctx context.Context) error {
-	return p.conn.QueryRow(ctx, "SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM products)").Scan(&p.customers, &p.products)
+func (p *person) look(ctx context.Context) (err error) {
+	if p.customers, err = number(ctx, p.conn, "SELECT count(*) FROM customers"); err != nil {
+		return err
+	}
+	p.products, err = number(ctx, p.conn, "SELECT count(*) FROM products")
+	return err
 }
 
 // act does one transaction and gives the number of rows that it changed.
 func (p *person) act(ctx context.Context) (changed int64, err error) {
-	do := p.choose()
-	err = pgx.BeginFunc(ctx, p.conn, func(tx pgx.Tx) error {
-		w := &work{person: p, tx: tx}
-		if err := do(w, ctx); err != nil {
-			return err
-		}
-		changed = w.changed
-		return nil
-	})
-	return changed, err
+	do, w := p.choose(), &work{person: p}
+	err = within(ctx, p.conn, func() error { return do(w, ctx) })
+	return w.changed, err
 }
 
 type action = func(w *work, ctx context.Context) error
@@ -136,31 +135,27 @@ func (p *person) choose() action {
 // work is one transaction of a person.
 type work struct {
 	*person
-	tx      pgx.Tx
 	changed int64
 }
 
 func (w *work) exec(ctx context.Context, sql string, args ...any) error {
-	tag, err := w.tx.Exec(ctx, sql, args...)
-	w.changed += tag.RowsAffected()
+	changed, err := w.conn.exec(ctx, sql, args...)
+	w.changed += changed
 	return err
 }
 
-func (w *work) customer() int64 { return int64(1 + w.rand.IntN(w.customers)) }
-func (w *work) sku() string     { return fmt.Sprintf("P%05d", 1+w.rand.IntN(w.products)) }
+func (w *work) customer() int64 { return 1 + w.rand.Int64N(w.customers) }
+func (w *work) sku() string     { return fmt.Sprintf("P%05d", 1+w.rand.Int64N(w.products)) }
 
 // place orders one to five things: a transaction over three tables.
 func (w *work) place(ctx context.Context) error {
-	var id int64
-	err := w.tx.QueryRow(ctx, "INSERT INTO orders (customer_id, deliver_on) VALUES ($1, current_date + $2::int) RETURNING id",
-		w.customer(), w.rand.IntN(10)).Scan(&id)
+	id, err := number(ctx, w.conn, w.words.place, w.customer(), w.rand.IntN(10))
 	if err != nil {
 		return err
 	}
 	w.changed++
 	for line := range 1 + w.rand.IntN(5) {
-		if err := w.exec(ctx, "INSERT INTO order_lines SELECT $1, $2, sku, $3, price FROM products WHERE sku = $4",
-			id, line+1, 1+w.rand.IntN(3), w.sku()); err != nil {
+		if err := w.exec(ctx, w.words.line, id, line+1, 1+w.rand.IntN(3), w.sku()); err != nil {
 			return err
 		}
 	}
@@ -168,7 +163,7 @@ func (w *work) place(ctx context.Context) error {
 	if over := len(w.orders) - 1000; over > 0 {
 		w.orders = w.orders[over:]
 	}
-	return w.exec(ctx, "UPDATE orders SET total = (SELECT coalesce(sum(quantity * price), 0) FROM order_lines WHERE order_id = $1) WHERE id = $1", id)
+	return w.exec(ctx, w.words.total, id, id)
 }
 
 // advance moves an order along.
@@ -177,21 +172,23 @@ func (w *work) advance(ctx context.Context) error {
 		return w.place(ctx)
 	}
 	status := []string{"paid", "packed", "shipped", "delivered"}[w.rand.IntN(4)]
-	return w.exec(ctx, "UPDATE orders SET status = $2::text::order_status WHERE id = $1", w.orders[w.rand.IntN(len(w.orders))], status)
+	return w.exec(ctx, w.words.advance, status, w.orders[w.rand.IntN(len(w.orders))])
 }
 
 // move changes a customer's city and leaves the long notes alone.
 func (w *work) move(ctx context.Context) error {
 	city := []string{"Oslo", "Wien", "Łódź", "Nantes", "Zürich", "東京"}[w.rand.IntN(6)]
-	return w.exec(ctx, "UPDATE customers SET city = $2, credit = credit + $3 WHERE id = $1", w.customer(), city, w.rand.IntN(50))
+	customer := w.customer()
+	return w.exec(ctx, w.words.move, city, w.rand.IntN(50), customer)
 }
 
 // note writes notes too long for their row, or none.
 func (w *work) note(ctx context.Context) error {
 	if w.rand.IntN(4) == 0 {
-		return w.exec(ctx, "UPDATE customers SET notes = NULL WHERE id = $1", w.customer())
+		return w.exec(ctx, w.words.forget, w.customer())
 	}
-	return w.exec(ctx, "UPDATE customers SET notes = $2, tags = tags || 'noted'::text WHERE id = $1 AND cardinality(tags) < 8", w.customer(), w.text(2500))
+	customer := w.customer()
+	return w.exec(ctx, w.words.note, w.text(2500), customer)
 }
 
 // text is so many letters that do not compress well.
@@ -204,8 +201,8 @@ func (w *work) text(n int) string {
 }
 
 func (w *work) reprice(ctx context.Context) error {
-	return w.exec(ctx, "UPDATE products SET price = round(price * $2::numeric, 2) + 0.01, changed_at = clock_timestamp() WHERE sku = $1",
-		w.sku(), []string{"0.9", "1.1"}[w.rand.IntN(2)])
+	sku := w.sku()
+	return w.exec(ctx, w.words.reprice, []string{"0.9", "1.1"}[w.rand.IntN(2)], sku)
 }
 
 // cancel deletes an order and with it its lines.
@@ -215,16 +212,15 @@ func (w *work) cancel(ctx context.Context) error {
 	}
 	id := w.orders[0]
 	w.orders = w.orders[1:]
-	if err := w.exec(ctx, "DELETE FROM order_lines WHERE order_id = $1", id); err != nil {
+	if err := w.exec(ctx, w.words.cancel[0], id); err != nil {
 		return err
 	}
-	return w.exec(ctx, "DELETE FROM orders WHERE id = $1", id)
+	return w.exec(ctx, w.words.cancel[1], id)
 }
 
 func (w *work) join(ctx context.Context) error {
 	name := fmt.Sprintf("Guest %x", w.rand.Uint32())
-	return w.exec(ctx, "INSERT INTO customers (name, email, city, preferences) VALUES ($1, $2, NULL, '{\"guest\": true}')",
-		name, strings.ReplaceAll(strings.ToLower(name), " ", ".")+"@example.com")
+	return w.exec(ctx, w.words.join, name, strings.ReplaceAll(strings.ToLower(name), " ", ".")+"@example.com")
 }
 
 // renumber gives a line another number: its key changes.
@@ -232,27 +228,22 @@ func (w *work) renumber(ctx context.Context) error {
 	if len(w.orders) == 0 {
 		return w.place(ctx)
 	}
-	return w.exec(ctx, "UPDATE order_lines SET line = line + 100 WHERE order_id = $1 AND line = 1", w.orders[w.rand.IntN(len(w.orders))])
+	return w.exec(ctx, w.words.renumber, w.orders[w.rand.IntN(len(w.orders))])
 }
 
 // hesitate takes back half of what it does.
 func (w *work) hesitate(ctx context.Context) error {
-	if err := w.exec(ctx, "UPDATE customers SET vip = NOT vip WHERE id = $1", w.customer()); err != nil {
+	if err := w.exec(ctx, w.words.vip, w.customer()); err != nil {
 		return err
 	}
 	before := w.changed
-	err := pgx.BeginFunc(ctx, w.tx, func(inner pgx.Tx) error {
-		half := &work{person: w.person, tx: inner}
-		if err := half.move(ctx); err != nil {
-			return err
-		}
-		return errSecondThoughts
-	})
-	w.changed = before
-	if errors.Is(err, errSecondThoughts) {
-		return nil
+	if _, err := w.conn.exec(ctx, "SAVEPOINT half"); err != nil {
+		return err
 	}
+	if err := w.move(ctx); err != nil {
+		return err
+	}
+	w.changed = before
+	_, err := w.conn.exec(ctx, "ROLLBACK TO SAVEPOINT half")
 	return err
 }
-
-var errSecondThoughts = errors.New("second thoughts")

@@ -15,7 +15,7 @@ func (s *Summary) Wrong() error {
 	}{
 		{s.Differ(), "rows differ between the topics and the tables"},
 		{s.Twice(), "records lie in their topics twice"},
-		{s.ViewsDiffer(), "rows differ between the views and their SQL in Postgres"},
+		{s.ViewsDiffer(), "rows differ between the views and " + s.oracle()},
 		{s.Index.Differ, "documents differ between the search index and its view"},
 		{s.Own.Missed, "reads did not contain the write that they waited for"},
 	} {
@@ -58,7 +58,7 @@ func (s *Summary) viewVerdict() string {
 	for _, v := range s.Views {
 		rows += v.Rows
 	}
-	return s.Style.Green("✓ all "+terminal.Count(rows)+" rows equal") + s.Style.Dim(", each to its SQL in Postgres")
+	return s.Style.Green("✓ all "+terminal.Count(rows)+" rows equal") + s.Style.Dim(", each to "+s.answer())
 }
 
 func (s *Summary) indexVerdict() string {
@@ -68,8 +68,27 @@ func (s *Summary) indexVerdict() string {
 	return s.Style.Green("✓ all "+terminal.Count(s.Index.Rows)+" documents equal") + s.Style.Dim(", of index "+s.Index.Name)
 }
 
+// speaksSQL reports whether the database answers the SQL of views itself.
+func (s *Summary) speaksSQL() bool { return s.Product == "Postgres" }
+
+// oracle is what the views are compared with.
+func (s *Summary) oracle() string {
+	if s.speaksSQL() {
+		return "their SQL in " + s.Product
+	}
+	return "what their operators make of the rows in " + s.Product
+}
+
+// answer is what one view is compared with.
+func (s *Summary) answer() string {
+	if s.speaksSQL() {
+		return "its SQL in " + s.Product
+	}
+	return "its operators over " + s.Product + "'s rows"
+}
+
 func (s *Summary) viewTable() []string {
-	t := terminal.Table{Header: []string{fmt.Sprintf("%-23s", "VIEW"), ">       ", ">ROWS BY POSTGRES", ""}, Style: s.Style}
+	t := terminal.Table{Header: []string{fmt.Sprintf("%-23s", "VIEW"), ">       ", ">ROWS BY " + strings.ToUpper(s.Product), ""}, Style: s.Style}
 	for _, v := range s.Views {
 		t.Add(s.Style.Bold(v.Name), "", terminal.Count(v.Rows), s.markOf(v.Differ))
 	}

@@ -2,9 +2,9 @@ package demo
 
 import "github.com/evertdb/evert/cmd/evert/monitor"
 
-// Views is the part of the demo's file with the shop's views: a document per
+// views is the part of the demo's file with the shop's views: a document per
 // customer, a few rows that always move, and a join whose order can be asked for.
-const Views = `views:
+const views = `views:
   customer_orders:
     key: [customer_id]
     indexes: [[spent]]
@@ -28,17 +28,17 @@ const Views = `views:
       GROUP BY p.sku, p.name
 `
 
-// Sinks is the part with the search index: the documents of a view.
-const Sinks = `sinks:
+// sinks is the part with the search index: the documents of a view.
+const sinks = `sinks:
   customers_local:
     from: customer_orders
     bleve: {}
 `
 
-// IndexName is that of the index in Sinks.
+// IndexName is that of the index.
 const IndexName = "customers_local"
 
-// ViewNames are those of Views, in the order in which they are shown.
+// ViewNames are those of the views, in the order in which they are shown.
 func ViewNames() []string { return []string{"customer_orders", "bestsellers", "revenue"} }
 
 // A Taking is a row of the view revenue.
@@ -58,6 +58,6 @@ type Look struct {
 // A ViewResult is what comparing one view with its SQL found.
 type ViewResult struct {
 	Name   string
-	Rows   int64 // that Postgres answers
+	Rows   int64 // that the database answers
 	Differ int64
 }
