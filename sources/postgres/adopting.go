@@ -91,8 +91,9 @@ func (s *Source) adopt(sh *shape, m mark) {
 	if pending != nil && !sh.matches(pending) {
 		r.pending = pending
 	}
-	s.shapes = append(slices.DeleteFunc(slices.Clone(s.shapes), func(o *shape) bool { return o.oid == sh.oid }), sh)
-	s.stopped = slices.DeleteFunc(slices.Clone(s.stopped), func(t stop) bool { return t.OID == sh.oid })
+	name := TableName{sh.table.Schema, sh.table.Name}
+	s.shapes = append(slices.DeleteFunc(slices.Clone(s.shapes), func(o *shape) bool { return o.oid == sh.oid || o.table.String() == sh.table.String() }), sh)
+	s.stopped = slices.DeleteFunc(slices.Clone(s.stopped), func(t stop) bool { return t.OID == sh.oid || t.name() == name })
 	watched := map[uint32][]string{}
 	for _, o := range s.shapes {
 		watched[o.oid] = o.keyNames()

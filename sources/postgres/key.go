@@ -135,3 +135,9 @@ func jsonStrings(text string) []string {
 	_ = json.Unmarshal([]byte(text), &out) // NULL and absent mean no list
 	return out
 }
+
+func jsonRows(text string) [][]string {
+	var out [][]string
+	_ = json.Unmarshal([]byte(text), &out) // NULL means none
+	return out
+}

@@ -32,7 +32,7 @@ func (s *Source) own(conn *replConn) {
 // begin announces the tables and copies them, or announces them alone.
 func (s *Source) begin(conn *replConn) error {
 	b := s.queue.Get()
-	b.Tables = s.tables()
+	b.Tables = append(s.tables(), s.resting...)
 	for _, t := range s.stopped {
 		b.Stopped = append(b.Stopped, t.told(s.system.database))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/schema"
 )
 
 // A Source captures one database. It implements pipeline.Source, and is used
@@ -36,11 +37,12 @@ type Source struct {
 	watch         *watch
 	notices       notices
 	viaRoot       bool
-	stopped       []stop // tables that had stopped where the source goes on, or do so there
-	form          form   // of the stream; owned by the owner goroutine once it runs
-	fellBack      bool   // to form, because the server could not send another
-	faults        faults // of the server's decoding; owned by the owner goroutine
-	passed        oidSet // tables that are not captured, and of which that was told if it is news
+	stopped       []stop          // tables that had stopped where the source goes on, or do so there
+	form          form            // of the stream; owned by the owner goroutine once it runs
+	fellBack      bool            // to form, because the server could not send another
+	faults        faults          // of the server's decoding; owned by the owner goroutine
+	resting       []*schema.Table // those of them that the catalog has, as it has them
+	passed        oidSet          // tables that are not captured, and of which that was told if it is news
 
 	a       *assembler // owned by the owner goroutine once it runs
 	copying copying
@@ -196,7 +198,10 @@ func (s *Source) prepare(ctx context.Context, from pipeline.Resume, was state) e
 			return err
 		}
 	}
-	return s.assemble(from, was, found)
+	if err := s.assemble(from, was, found); err != nil {
+		return err
+	}
+	return s.describeStopped(ctx)
 }
 
 // assemble sets up the assembler at the place to go on from.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -92,6 +93,27 @@ func (s *Source) compare(was state, found []notice) state {
 		}
 	}
 	return was
+}
+
+// describeStopped describes the tables that have stopped as the catalog has them, so
+// that they are known to whoever may have them copied again. One that is gone, or
+// cannot be captured as it is, is told of as stopped alone.
+func (s *Source) describeStopped(ctx context.Context) error {
+	for _, t := range s.stopped {
+		i := slices.IndexFunc(s.facts.tables, func(info *tableInfo) bool { return info.TableName == t.name() })
+		if i < 0 {
+			continue
+		}
+		info, sh, err := s.catalog.shapeNow(ctx, s.facts.tables[i].oid)
+		if err != nil && !errors.As(err, new(*pipeline.Refusal)) {
+			return err
+		}
+		if err == nil && info != nil {
+			sh.table.Version = s.catalog.nextVersion(sh.oid)
+			s.resting = append(s.resting, sh.table)
+		}
+	}
+	return nil
 }
 
 // holdsAs reports whether a table was copied, under this name if names are known.

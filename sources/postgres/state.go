@@ -115,16 +115,20 @@ func (s state) copy(t tableCopy) state {
 }
 
 // capture gives s with one more table that is captured, or with one that is read
-// anew from here on.
+// anew from here on. One that had its name before is forgotten: it was dropped or
+// renamed, and has stopped.
 func (s state) capture(sh *shape, m mark) state {
-	s.Stopped = slices.DeleteFunc(slices.Clone(s.Stopped), func(t stop) bool { return t.OID == sh.oid })
+	name := TableName{sh.table.Schema, sh.table.Name}
+	s.Stopped = slices.DeleteFunc(slices.Clone(s.Stopped), func(t stop) bool { return t.OID == sh.oid || t.name() == name })
+	s.Tables = slices.DeleteFunc(slices.Clone(s.Tables), func(oid uint32) bool { return oid != sh.oid && s.names[oid] == name })
 	if at, found := slices.BinarySearch(s.Tables, sh.oid); !found {
-		s.Tables = slices.Insert(slices.Clone(s.Tables), at, sh.oid)
+		s.Tables = slices.Insert(s.Tables, at, sh.oid)
 	}
 	called := maps.Clone(s.names)
 	if called == nil {
 		called = names{}
 	}
-	called[sh.oid] = TableName{sh.table.Schema, sh.table.Name}
+	maps.DeleteFunc(called, func(oid uint32, called TableName) bool { return called == name })
+	called[sh.oid] = name
 	return s.keep(s.kept.with(sh.oid, sh.columns)).call(called).marked(s.marks.with(sh.oid, m))
 }

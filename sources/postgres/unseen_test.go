@@ -80,3 +80,34 @@ func TestWhatTheLogDoesNotTell(t *testing.T) {
 		})
 	}
 }
+
+// P20: a table that was dropped and made anew, or renamed and another one made under
+// its name, is copied by its name, and goes on as the new one after a restart.
+func TestTableMadeAnewIsCopied(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE p (id int PRIMARY KEY, v text); INSERT INTO p VALUES (1, 'old')")
+	r := open(t, d.config(), pipeline.Resume{})
+	r.snapshot()
+	d.do("DROP TABLE p; CREATE TABLE p (id int PRIMARY KEY, n int, w text); INSERT INTO p VALUES (2, 22, 'new')")
+	r.stops("public.p")
+	wantLines(t, r.sync(d))
+	r = open(t, d.config(), r.close())
+	r.stops("public.p")
+	if last := r.tables[len(r.tables)-1]; last.Name != "p" || len(last.Columns) != 3 {
+		t.Errorf("the table that can be copied is not announced: %v", r.tables)
+	}
+	if err := r.source.Copy(t.Context(), pipeline.CopyRequest{ID: "again", Table: "public.p"}); err != nil {
+		t.Fatal(err)
+	}
+	lines := r.until(func(b pipeline.Batch) bool { return len(b.Copies) > 0 && b.Copies[0].Done })
+	wantLines(t, lines, "r p 2|22|new")
+	d.do("INSERT INTO p VALUES (3, 33, 'later')")
+	wantLines(t, r.sync(d), "c p 3|33|later")
+	r = open(t, d.config(), r.close())
+	d.do("INSERT INTO p VALUES (4, 44, 'last'); INSERT INTO t VALUES (1)")
+	wantLines(t, r.sync(d), "c p 4|44|last", "c t 1")
+	if stopped := r.source.a.seen.Load().Stopped; len(stopped) > 0 {
+		t.Errorf("stopped: %v", stopped)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -42,13 +41,12 @@ type standing struct {
 
 // A fileFacts is one relation with rows of its own.
 type fileFacts struct {
-	oid  uint32
+	oid  string
 	name TableName
-	file string
-	path string // the transactions that made it and those above it partitions
-	hash uint32
+	hash uint32 // of OID, file, and the transactions that made it and those above it partitions
 }
 
+// standingsSQL is one statement, so that all of it is of one moment.
 const standingsSQL = `
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::text END,
        (SELECT string_agg(concat_ws(' ', a.attnum, a.xmin), ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
@@ -56,18 +54,16 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, CASE WHEN c.rel
          FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident))),
        EXISTS (SELECT FROM pg_publication p WHERE p.pubname = $2 AND %s),
        (SELECT concat_ws(' ', to_jsonb(p) - 'pubname' - 'pubowner', pr.oid, pr.xmin, to_jsonb(pr) -> 'prattrs', to_jsonb(pr) ->> 'prqual')
-         FROM pg_publication p LEFT JOIN pg_publication_rel pr ON pr.prpubid = p.oid AND pr.prrelid = c.oid WHERE p.pubname = $2)
+         FROM pg_publication p LEFT JOIN pg_publication_rel pr ON pr.prpubid = p.oid AND pr.prrelid = c.oid WHERE p.pubname = $2),
+       (WITH RECURSIVE tree(relid, path) AS (
+          SELECT c.oid, ''
+          UNION ALL
+          SELECT i.inhrelid, concat(tree.path, ' ', i.xmin) FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid
+          JOIN pg_class k ON k.oid = i.inhrelid WHERE k.relispartition)
+        SELECT json_agg(json_build_array(f.oid::text, fn.nspname, f.relname, f.relfilenode::text, tree.path))
+        FROM tree JOIN pg_class f ON f.oid = tree.relid JOIN pg_namespace fn ON fn.oid = f.relnamespace WHERE f.relkind = 'r')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY($1::oid[])`
-
-const filesSQL = `
-WITH RECURSIVE tree(root, relid, path) AS (
-  SELECT t.root, t.root, '' FROM unnest($1::oid[]) t(root)
-  UNION ALL
-  SELECT tree.root, i.inhrelid, concat(tree.path, ' ', i.xmin) FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid
-  JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relispartition)
-SELECT tree.root, c.oid, n.nspname, c.relname, c.relfilenode, tree.path
-FROM tree JOIN pg_class c ON c.oid = tree.relid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'`
 
 // standings reads what the catalog says of tables, by OID. Those that are gone are
 // not among them. It waits for nobody who changes a table.
@@ -82,30 +78,21 @@ func (c *Config) standings(ctx context.Context, from *side, version int, oids []
 		st := &standing{oid: r.oid(), name: TableName{r.text(), r.text()}, kind: r.text(), partition: r.bool(), root: r.text()}
 		st.mark.columns, st.mark.key = sum(r.text()), sum(r.text())
 		st.published, st.mark.sent = r.bool(), sum(r.text())
+		for _, f := range jsonRows(r.text()) {
+			st.add(f)
+		}
+		slices.Sort(st.mark.files)
 		out[st.oid] = st
 	}
-	return out, loadFiles(ctx, from, oids, out)
+	return out, nil
 }
 
-func loadFiles(ctx context.Context, from *side, oids []uint32, out map[uint32]*standing) error {
-	rs, err := from.query(ctx, filesSQL, oidList(oids))
-	if err != nil {
-		return fmt.Errorf("look at the files of the tables: %w", err)
+// add takes in a relation with rows of its own: OID, schema, name, file, path.
+func (st *standing) add(words []string) {
+	if len(words) != 5 {
+		return
 	}
-	for _, cols := range rs {
-		r := record{cols: cols}
-		if st := out[r.oid()]; st != nil { // else it went between the two looks
-			st.add(fileFacts{oid: r.oid(), name: TableName{r.text(), r.text()}, file: r.text(), path: r.text()})
-		}
-	}
-	for _, st := range out {
-		slices.Sort(st.mark.files)
-	}
-	return nil
-}
-
-func (st *standing) add(f fileFacts) {
-	f.hash = sum(strconv.FormatUint(uint64(f.oid), 10), f.file, f.path)
+	f := fileFacts{oid: words[0], name: TableName{words[1], words[2]}, hash: sum(words[0], words[3], words[4])}
 	st.files = append(st.files, f)
 	st.mark.files = append(st.mark.files, f.hash)
 }
@@ -162,7 +149,7 @@ func (w *watch) diverged(ctx context.Context, was mark, st *standing) (*pipeline
 func (w *watch) filled(ctx context.Context, f fileFacts) (bool, error) {
 	rs, err := w.source.side.query(ctx, `SELECT EXISTS (SELECT FROM `+f.name.sql()+` l, (
 		SELECT i.xmin, i.cmin FROM pg_partition_ancestors($1::oid) a JOIN pg_inherits i ON i.inhrelid = a.relid ORDER BY age(i.xmin) LIMIT 1) i
-		WHERE age(l.xmin) > age(i.xmin) OR l.xmin = i.xmin AND l.cmin::text::bigint <= i.cmin::text::bigint)`, strconv.FormatUint(uint64(f.oid), 10))
+		WHERE age(l.xmin) > age(i.xmin) OR l.xmin = i.xmin AND l.cmin::text::bigint <= i.cmin::text::bigint)`, f.oid)
 	switch sqlState(err) {
 	case "":
 	case "42501", "42P01": // gone since: the next look tells
