@@ -11,6 +11,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/sources/postgres/pgoutput"
 )
 
 // copying copies tables while the source streams, one after the other, chunk by
@@ -31,11 +32,12 @@ type copying struct {
 
 	phase    copyPhase
 	window   window
-	shape    *shape    // of the table being copied; nil: not described since Open
-	filter   string    // of the publication
-	attnames []string  // likewise
-	table    tableCopy // being copied, as the state has it; OID 0: none
-	later    []*shape  // tables that the snapshot leaves to be copied in chunks
+	shape    *shape                    // of the table being copied; nil: not described since Open
+	older    *pgoutput.RelationMessage // told of another shape, when the table was last described; nil: none did
+	filter   string                    // of the publication
+	attnames []string                  // likewise
+	table    tableCopy                 // being copied, as the state has it; OID 0: none
+	later    []*shape                  // tables that the snapshot leaves to be copied in chunks
 	job      *chunkJob
 	facts    *describeJob
 	done     chan struct{} // of the job that runs
@@ -235,9 +237,23 @@ func (c *copying) flush() error {
 	return nil
 }
 
+// settled reports whether the stream reads the table with the shape that was described.
+// A message that told of another one and is the last still after the table was described
+// again is older than that: rows of what it is now come behind a message of their own.
+func (c *copying) settled(r *relation) bool {
+	if r == nil || r.shape != c.shape {
+		return false
+	}
+	if r.pending != nil && r.pending == c.older {
+		r.pending = nil
+	}
+	c.older = r.pending
+	return r.pending == nil
+}
+
 // read opens the window and lets a chunk be read.
 func (c *copying) read() error {
-	if r := c.source.a.rels[c.table.OID]; r == nil || r.shape != c.shape || r.pending != nil {
+	if !c.settled(c.source.a.rels[c.table.OID]) {
 		c.shape = nil // the stream has another one by now
 		return nil
 	}

@@ -111,3 +111,21 @@ func TestTableMadeAnewIsCopied(t *testing.T) {
 		t.Errorf("stopped: %v", stopped)
 	}
 }
+
+// P20: a table that is altered again, and has no row since, is copied as it is now.
+func TestTableAlteredTwiceIsCopied(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE p (id int PRIMARY KEY, v text); INSERT INTO p VALUES (1, 'a')")
+	r := open(t, d.config(), pipeline.Resume{})
+	r.snapshot()
+	d.do("ALTER TABLE p ADD COLUMN x int NOT NULL DEFAULT 1; INSERT INTO p VALUES (2, 'b', 2)")
+	r.stops("public.p")
+	d.do("ALTER TABLE p DROP COLUMN v")
+	if err := r.source.Copy(t.Context(), pipeline.CopyRequest{ID: "again", Table: "public.p"}); err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, r.until(func(b pipeline.Batch) bool { return len(b.Copies) > 0 && b.Copies[0].Done }), "r p 1|1", "r p 2|2")
+	d.do("INSERT INTO p VALUES (3, 3)")
+	wantLines(t, r.sync(d), "c p 3|3")
+}
