@@ -245,6 +245,7 @@ func (c *copies) close(t *copying, k *chunk) error {
 		return c.reshape(t, k)
 	}
 	n := k.rest()
+	t.rel.stale = false // the chunk has seen what it is
 	t.After, t.limit = k.last, k.next
 	t.Rows += int64(n)
 	c.pause(t, c.pace.Take(k.bytes, time.Now()))
@@ -301,6 +302,9 @@ func (c *copies) begin(t *copying, k *chunk) error {
 func (c *copies) done(t *copying) error {
 	s := c.source
 	c.forget(t.rel)
+	if t.rel.stale {
+		c.look(t.rel)
+	}
 	t.Done, t.After = true, nil
 	c.ended = append(c.ended, t.keptCopy)
 	s.stats.copiedRows(t.String(), 0, true)

@@ -56,7 +56,8 @@
 //
 // # What is weaker than it should be
 //
-// Changes by triggers under
-// binlog_format=STATEMENT in another database than the statement's are not seen. A server
-// whose transactions have no GTIDs is refused: MySQL with gtid_mode=OFF.
+// Changes by triggers under binlog_format=STATEMENT in another database than the
+// statement's are not seen. A server whose transactions have no GTIDs is refused: MySQL
+// with gtid_mode=OFF. While a table is copied in chunks, the key of the last row that was
+// given stands in Resume.State as it is, also if it is masked in the topic.
 package mysql

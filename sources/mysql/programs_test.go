@@ -115,7 +115,7 @@ func (p *program) finish() {
 		}
 		if slices.ContainsFunc(st.Copies, func(k keptCopy) bool { return !k.Done }) || slices.ContainsFunc(st.Altered, func(t TableName) bool { return !gone(t) }) {
 			if err := p.r.next(); err != nil {
-				p.Fatalf("waiting for %v: %v", st.Copies, err)
+				p.Fatalf("waiting for %+v and %v, stopped %+v: %v", st.Copies, st.Altered, st.Stopped, err)
 			}
 			continue
 		}
