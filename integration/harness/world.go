@@ -46,6 +46,7 @@ type Options struct {
 	Address  string               // host:port that the source connects to instead of Postgres
 	Tables   string               // a YAML list; [public.*] if empty
 	Source   string               // YAML of the source beside postgres, one `key: value` a line
+	OnError  string               // on_table_error of the source; stop_table if empty: a story tells of what stops
 	Postgres string               // YAML of the source's postgres section
 	Sources  string               // YAML of further sources, indented by two
 	More     string               // YAML at the top level
@@ -131,7 +132,8 @@ logging: {level: info, format: json}
     postgres:
       url: {{.URL}}
       tables: {{.Tables}}
-{{.Postgres}}{{.Source}}{{.Sources}}serve: {http: "{{.HTTP}}"}
+{{.Postgres}}    on_table_error: {{.OnError}}
+{{.Source}}{{.Sources}}serve: {http: "{{.HTTP}}"}
 {{.More}}`))
 
 // Write writes evert.yaml, in one step for a daemon that is just reading it, and
@@ -150,7 +152,7 @@ func (w *World) Write() string {
 		"Name": w.Deployment(), "Data": orElse(o.DataRef, w.Data()), "HTTP": orElse(o.HTTP, "none"), "Brokers": strings.Join(o.Brokers, ", "),
 		"Session": orElse(o.Session, "2s"), "Copies": strconv.Itoa(min(3, max(1, len(o.Brokers)))), "Kafka": o.Kafka,
 		"URL": w.urlAt(address), "Tables": orElse(o.Tables, `["public.*"]`),
-		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "Sources": o.Sources, "More": o.More,
+		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "OnError": orElse(o.OnError, "stop_table"), "Sources": o.Sources, "More": o.More,
 	})
 	if err == nil {
 		err = os.Rename(f.Name(), path)
