@@ -108,7 +108,7 @@ func (c *Change) KeyChanged() bool {
 // begins.
 //
 // Copies say which tables' copies begin or are done, see Copier. A batch that has any
-// has no changes, and Tables, Stopped and Copies count in this order.
+// has no changes, and Stopped, Tables and Copies count in this order.
 type Batch struct {
 	Tables  []*schema.Table
 	Stopped []TableStop

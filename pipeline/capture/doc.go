@@ -43,7 +43,9 @@
 //
 // The state turns OK in the commit that holds the last tombstone, and not before: a
 // reader that goes from its last cut to the next one finds in between a record for
-// every key that changed, so it keeps what it has, and the copy is one step for it. The
+// every key that changed, so it keeps what it has, and the copy is one step for it. It
+// reads what is superseded too, since a tombstone may lie there; who begins reads from
+// From on (intake.Counts). What is owed is paid when the sink opens, too. The
 // generation stays, unlike in a TRUNCATE. After a crash, Copying is a copy that the
 // source goes on with, and Copying with Owed one that is being paid for.
 //

@@ -129,17 +129,21 @@ func (s *Sink) Open(ctx context.Context) (pipeline.Resume, error) {
 	}
 	s.writer = w
 	s.index, _ = w.(log.Index)
-	return s.recover(ctx)
+	from, err := s.recover(ctx)
+	if err != nil || !from.Whole() {
+		return from, err
+	}
+	return from, s.payOwed(ctx, from) // an idle source may not commit for long
 }
 
 // Write encodes a batch and appends its records to the open commit.
 func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
 	s.recycle()
 	s.at = s.Now()
-	if err := s.announce(ctx, b.Tables); err != nil {
+	if err := s.giveUp(b.Stopped); err != nil {
 		return err
 	}
-	if err := s.giveUp(b.Stopped); err != nil {
+	if err := s.announce(ctx, b.Tables); err != nil {
 		return err
 	}
 	if err := s.copies(ctx, b.Copies); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/sinks/sinktest"
 )
 
 var runs = intaketest.NewRuns(100)
@@ -114,8 +115,29 @@ func (r *crashing) happen() {
 		r.parts()
 	case 5:
 		r.source.Commit()
+	case 6, 7:
+		r.recopy()
 	default:
 		r.source.Commit(r.changes()...)
+	}
+}
+
+// recopy has the table copied again, which may have stopped before, while its source
+// commits (O15).
+func (r *crashing) recopy() {
+	r.said.Tell("copied again")
+	if r.rng.IntN(2) == 0 {
+		r.source.GiveUp(sinktest.Items)
+		r.source.Commit(r.changes()...)
+	}
+	for c := r.source.Copy(sinktest.Items, fmt.Sprint("copy ", r.source.Seq)); ; {
+		if r.rng.IntN(2) == 0 {
+			r.source.Commit(r.changes()...)
+		}
+		if !c.Chunk(1 + r.rng.IntN(3)) {
+			c.Done()
+			return
+		}
 	}
 }
 

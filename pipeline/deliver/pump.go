@@ -262,7 +262,7 @@ const readBatch = 2000
 // read gives the rows below the newest cut.
 func (p *pump) read(ctx context.Context) error {
 	cut := &p.newest.Cut
-	from := cut.Tables[p.Topic].From
+	from := intake.Counts(p.at.cut.Tables[p.Topic], cut.Tables[p.Topic])
 	p.places = intake.Places{Incarnation: cut.Incarnation, Last: p.at.last}
 	if p.at.whole {
 		p.places.Since = p.at.cut.Resume.At.Seq

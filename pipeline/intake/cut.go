@@ -10,8 +10,19 @@ import (
 
 // IsVoid reports whether rows of a table that were read became void: it was
 // truncated, or made anew. Those of a table that was copied again are not: each of
-// their keys has a newer record between the cuts, and older ones need not be read.
+// their keys has a newer record between the cuts.
 func IsVoid(had, has log.TableState) bool { return had.Generation != has.Generation }
+
+// Counts gives from which offsets the rows of a table count for a reader that goes from
+// one cut to another; had is the zero state for one that has read nothing. Who goes on
+// reads what a copy superseded too: the tombstone of a row that it has may lie there,
+// and is not written again.
+func Counts(had, has log.TableState) []int64 {
+	if len(had.From) == len(has.From) && !IsVoid(had, has) {
+		return had.From
+	}
+	return has.From
+}
 
 // Succeeds checks that cut may follow one that was read, of what people call of
 // (source shop): another incarnation or

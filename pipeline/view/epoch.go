@@ -135,6 +135,7 @@ func (e *epoch) readTo(ctx context.Context, run Epoch, next Vector) error {
 		in.places.Incarnation, in.places.Since = next[in.Source].Incarnation, 0
 		if had := e.at[in.Source]; had.Incarnation == in.places.Incarnation {
 			in.places.Since = had.Resume.At.Seq
+			d.from = intake.Counts(had.Tables[in.topic], state)[f.Partition]
 		}
 		for i := range f.Records {
 			if err := d.take(ctx, &f.Records[i]); err != nil {

@@ -135,11 +135,35 @@ func (r *crashing) neverAhead(progress []byte) {
 
 // transaction commits random changes in one of the sources.
 func (r *crashing) transaction() {
+	if r.rng.IntN(5) == 0 {
+		r.recopy()
+		return
+	}
 	if r.rng.IntN(3) == 0 {
 		r.sources["billing"].Commit(r.changes(r.sources["billing"])...)
 		return
 	}
 	r.sources["shop"].Commit(r.changes(r.sources["shop"])...)
+}
+
+// recopy has a table copied again that may have stopped before, while its source
+// commits (O15).
+func (r *crashing) recopy() {
+	s := r.sources["shop"]
+	t := s.Tables[r.rng.IntN(len(s.Tables))]
+	if r.rng.IntN(2) == 0 {
+		s.GiveUp(t)
+		s.Commit(r.changes(s)...)
+	}
+	for c := s.Copy(t, fmt.Sprint("copy ", s.Seq)); ; {
+		if r.rng.IntN(2) == 0 {
+			s.Commit(r.changes(s)...)
+		}
+		if !c.Chunk(1 + r.rng.IntN(3)) {
+			c.Done()
+			return
+		}
+	}
 }
 
 func (r *crashing) changes(s *intaketest.Source) (all []pipeline.Change) {
