@@ -99,15 +99,15 @@ func insertPosition(ctx context.Context, db *pgx.Conn) (string, error) {
 func TestReadYourWrites(t *testing.T) {
 	url := pg.Database(t)
 	db := connection(t, url)
-	exec := func(sql string) {
+	exec := func(t *testing.T, sql string) {
 		t.Helper()
 		if _, err := db.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
 	}
-	exec(accounts)
+	exec(t, accounts)
 	c, file, end := running(t, url)
-	behind := func() owner {
+	behind := func(t *testing.T) owner {
 		t.Helper()
 		place, err := insertPosition(t.Context(), db)
 		if err != nil {
@@ -120,35 +120,35 @@ func TestReadYourWrites(t *testing.T) {
 		return o
 	}
 	t.Run("R21 on an idle server", func(t *testing.T) {
-		if o := behind(); o.Accounts != 20 || o.Total != "2000" {
+		if o := behind(t); o.Accounts != 20 || o.Total != "2000" {
 			t.Errorf("%+v", o)
 		}
 	})
 	t.Run("R21 behind a commit", func(t *testing.T) {
-		exec("UPDATE account SET balance = balance + 1 WHERE id = 1")
-		if o := behind(); o.Total != "2001" {
+		exec(t, "UPDATE account SET balance = balance + 1 WHERE id = 1")
+		if o := behind(t); o.Total != "2001" {
 			t.Errorf("%+v", o)
 		}
 	})
 	t.Run("R21 behind a commit that is not flushed yet", func(t *testing.T) {
-		exec("SET synchronous_commit = off")
+		exec(t, "SET synchronous_commit = off")
 		for i := range 20 {
-			exec(fmt.Sprintf("UPDATE account SET seen = %d WHERE id = 1", i+1))
-			if o := behind(); o.Seen != i+1 {
+			exec(t, fmt.Sprintf("UPDATE account SET seen = %d WHERE id = 1", i+1))
+			if o := behind(t); o.Seen != i+1 {
 				t.Fatalf("after %d: %+v", i+1, o)
 			}
 		}
-		exec("SET synchronous_commit = on")
+		exec(t, "SET synchronous_commit = on")
 	})
 	t.Run("R21 behind a commit to a table that is not captured", func(t *testing.T) {
 		for range 5 {
-			exec("INSERT INTO elsewhere DEFAULT VALUES")
-			behind()
+			exec(t, "INSERT INTO elsewhere DEFAULT VALUES")
+			behind(t)
 		}
 	})
 	t.Run("R21 behind the header of a segment", func(t *testing.T) {
-		exec("SELECT pg_switch_wal()")
-		behind()
+		exec(t, "SELECT pg_switch_wal()")
+		behind(t)
 	})
 	t.Run("a position that never comes", func(t *testing.T) {
 		_, err := c.Row(t.Context(), "owners", []string{"o1"}, map[string][]string{"wait_for": {"shop:FFFF/0"}, "timeout": {"300ms"}})
@@ -181,9 +181,9 @@ func TestReadYourWrites(t *testing.T) {
 		if out, said, code = ran(t.Context(), "tail", "-c", file, "owners", "--until-end", "-o", "json"); code != 0 || !strings.Contains(out, `"topic":"reading.views.owners"`) {
 			t.Errorf("exit %d: %s%s", code, out, said)
 		}
-		exec("ALTER PUBLICATION evert_reading_shop SET (publish = 'insert')") // so that the view misses something
-		exec("UPDATE account SET balance = balance + 7 WHERE id = 7")
-		exec("ALTER PUBLICATION evert_reading_shop SET (publish = 'insert, update, delete, truncate')")
+		exec(t, "ALTER PUBLICATION evert_reading_shop SET (publish = 'insert')") // so that the view misses something
+		exec(t, "UPDATE account SET balance = balance + 7 WHERE id = 7")
+		exec(t, "ALTER PUBLICATION evert_reading_shop SET (publish = 'insert, update, delete, truncate')")
 		out, said, code = ran(t.Context(), "verify", "-c", file, "owners")
 		if code != exitDiffers || !strings.Contains(out, `differing  {"owner":"o7"}`) || strings.Contains(out, "2007") {
 			t.Errorf("a view that differs: exit %d: %s%s", code, out, said)
