@@ -124,7 +124,13 @@ func (d *db) capture(table string) (changes []pipeline.Change) {
 			c.After = c.After.Clone()
 			changes = append(changes, c)
 		}
-		if b.End != nil && !b.End.At.IsZero() {
+		if b.End == nil {
+			continue
+		}
+		if err := s.Ack(ctx, b.End.At); err != nil { // the slot is made when its intent is durable
+			d.t.Fatal(err)
+		}
+		if !b.End.At.IsZero() {
 			return changes
 		}
 	}
