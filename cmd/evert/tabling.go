@@ -371,6 +371,9 @@ func (t *tabling) copyable(name string) error {
 
 // isBusy reports whether a copy is due, or not whole yet.
 func (t *tabling) isBusy() bool {
+	if c, ok := t.copier.(interface{ CopiesDue() bool }); ok && c.CopiesDue() { // that nobody commanded
+		return true
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name := range t.tables {

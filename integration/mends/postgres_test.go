@@ -88,7 +88,7 @@ func ofTables() []story {
 		{
 			code: "PG_TABLE_ADDED", what: "by name", tables: []string{"t", "late"}, options: harness.Options{Tables: "[public.t]"}, arrange: func(s *stage) {
 				s.caughtUp()
-				s.own("CREATE TABLE late (id int PRIMARY KEY)", "INSERT INTO late VALUES (1)")
+				s.admin("CREATE TABLE late (id int PRIMARY KEY)", "INSERT INTO late VALUES (1)", "GRANT SELECT ON late TO PUBLIC")
 				s.Options.Tables = "[public.t, public.late]"
 				s.Write()
 			},

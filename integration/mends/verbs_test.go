@@ -178,10 +178,11 @@ func noSuchSource(s *stage) {
 // tableAdded is told in the log, and stops nothing else (I8).
 func tableAdded(s *stage) {
 	s.caughtUp()
-	s.own("CREATE TABLE late (id int PRIMARY KEY)", "INSERT INTO late VALUES (1), (2)")
+	s.admin("CREATE TABLE late (id int PRIMARY KEY)", "INSERT INTO late VALUES (1), (2)", "GRANT SELECT ON late TO PUBLIC")
+	s.own("CREATE TABLE ours (id int PRIMARY KEY)", "INSERT INTO ours VALUES (1), (2)") // is copied by itself
 	s.obey(loggedMend(s, s.must("evert run --until-caught-up"), "PG_TABLE_ADDED"), false)
 	s.caughtUp()
-	s.compareTables("t", "late")
+	s.compareTables("t", "late", "ours")
 }
 
 // loggedMend gives the mend of the log line with this code.

@@ -48,6 +48,10 @@ func (c *copying) begin() error {
 		c.source.adopt(sh, c.facts.mark)
 		b.Tables = append(b.Tables, sh.table)
 	}
+	if !begun && c.table.ID == "" && c.source.config.NoSnapshot {
+		c.table, c.shape = tableCopy{}, nil // it is followed from here on
+		return c.hand(b)
+	}
 	if !begun {
 		c.table.At = progress{}
 		b.Copies = append(b.Copies, pipeline.TableCopy{Table: sh.table, ID: c.table.ID})

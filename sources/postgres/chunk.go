@@ -52,9 +52,11 @@ type chunkJob struct {
 	// What came of it.
 	err      error
 	shows    *visibility
-	changed  bool // the table has other columns than shape: nothing was read
-	finished bool // there is no leaf left
+	changed  bool   // the table has other columns than shape: nothing was read
+	finished bool   // there is no leaf left
+	paused   string // why nothing was read
 	batches  []*handover.Batch
+	reached  []progress     // by the end of each of them
 	rows     map[string]int // by key, in the order of the batches
 	count    int            // of rows
 	bytes    int64
@@ -70,13 +72,17 @@ type chunkJob struct {
 // run reads the chunk in a short transaction (P11). The locks come first: a
 // snapshot that is taken when they are held knows the file that it reads.
 func (j *chunkJob) run(ctx context.Context, conn *pgconn.PgConn) error {
+	paused, err := j.source.config.paused(ctx, conn)
+	if j.paused = paused; err != nil || paused != "" {
+		return err
+	}
 	if err := j.find(ctx, conn); err != nil || j.finished {
 		return err
 	}
 	if err := j.nameSuspects(ctx, conn); err != nil {
 		return err
 	}
-	err := j.begin(ctx, conn)
+	err = j.begin(ctx, conn)
 	if err == nil && j.showsSuspects() && !j.changed {
 		err = j.read(ctx, conn)
 	}
@@ -316,6 +322,7 @@ func (j *chunkJob) row(fields [][]byte) error {
 	j.key = appendKey(j.key[:0], j.shape.table, row)
 	j.rows[string(j.key)] = j.count
 	j.count++
+	j.reached[len(j.reached)-1] = j.to
 	for _, f := range fields {
 		j.bytes += int64(len(f))
 	}
@@ -348,6 +355,6 @@ func (j *chunkJob) batch() *handover.Batch {
 		return j.batches[n-1]
 	}
 	b := j.source.queue.Get()
-	j.batches = append(j.batches, b)
+	j.batches, j.reached = append(j.batches, b), append(j.reached, j.to)
 	return b
 }

@@ -45,6 +45,7 @@ const (
 	CodeTooLarge        pipeline.Code = "PG_TOO_LARGE"
 	CodeSpillFull       pipeline.Code = "PG_SPILL_FULL"
 	CodeRetention       pipeline.Code = "PG_RETENTION"
+	CodeSlotReleased    pipeline.Code = "PG_SLOT_RELEASED"
 	CodePartition       pipeline.Code = "PG_PARTITION"
 
 	// Warnings of Check.
@@ -95,7 +96,7 @@ func Codes() map[pipeline.Code]string {
 		CodeGap:              "The slot was moved past the stored position, or does not send the rest of the transaction that was committed in part; what lies between cannot be read any more.",
 		CodeOtherServer:      "The stored position is of another server, timeline or database.",
 		CodeState:            "The stored state of the source cannot be read.",
-		CodeTableAdded:       "A table came into the publication after the snapshot; its earlier rows were never copied.",
+		CodeTableAdded:       "A table came after the snapshot, and the user may not add it to the publication. Once it is there, it is copied while the others go on.",
 		CodeTableChanged:     "A table was changed in a way that its earlier rows do not follow.",
 		CodeTableRenamed:     "A captured table was renamed or moved to another schema, so that its rows would go on in another topic without the earlier ones.",
 		CodeTableDropped:     "A captured table was dropped; its topic stays as it was. One made under its name is another table, whose rows are copied into the topic when that is asked for.",
@@ -119,6 +120,7 @@ func Codes() map[pipeline.Code]string {
 		CodeNotInLog:         "Something that matches is never decoded: materialized views, foreign tables, contents of large objects.",
 		CodePlatform:         "Who runs the server does something to slots that their reader should know.",
 		CodePooler:           "A connection pooler lies between, so that the session may change under what relies on it.",
+		CodeSlotReleased:     "The slot held back more log than max_retained_wal, and was dropped so that the server's disk does not run full.",
 		CodeRetention:        "Nothing limits the log that the slot may hold back (max_slot_wal_keep_size).",
 	}
 }

@@ -21,7 +21,7 @@ func TestContract(t *testing.T) {
 		d := newDB(t)
 		d.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)")
 		c := d.config()
-		c.BatchRows, c.IdleInterval = 20, 20*time.Millisecond
+		c.BatchRows, c.ChunkRows, c.IdleInterval = 20, 50, 20*time.Millisecond
 		return &contract{d, c}
 	})
 }

@@ -186,6 +186,9 @@ func (c *copying) rest() error {
 		c.describe()
 		return nil
 	}
+	if !c.mayRead() {
+		return nil
+	}
 	return c.read()
 }
 

@@ -9,8 +9,9 @@ import (
 
 // A copyRequest asks for the copy of a table.
 type copyRequest struct {
-	oid uint32
-	id  string // empty: the table was never copied
+	oid  uint32
+	name TableName
+	id   string // empty: the table came later, and was never copied
 }
 
 // A tableCopy is how far the copy of a table is, as Resume.State has it.
@@ -23,12 +24,16 @@ type tableCopy struct {
 
 // Copy asks for a copy of a table. See pipeline.Copier.
 func (s *Source) Copy(ctx context.Context, r pipeline.CopyRequest) error {
-	oid, err := s.find(ctx, r.Table)
+	oid, name, err := s.find(ctx, r.Table)
 	if err == nil {
-		s.copying.request(copyRequest{oid: oid, id: r.ID})
+		s.copying.request(copyRequest{oid: oid, name: name, id: r.ID})
 	}
 	return err
 }
+
+// CopiesDue reports whether tables are being copied or are to be, also by itself because
+// they came later or are large. Any goroutine may call it, from Open on.
+func (s *Source) CopiesDue() bool { return s.copying.busy.Load() }
 
 // request queues a request. Any goroutine may call it.
 func (c *copying) request(r copyRequest) {
@@ -62,7 +67,7 @@ func (c *copying) next() bool {
 	for len(c.requests) > 0 {
 		r := c.requests[0]
 		c.requests = c.requests[1:]
-		if r.id == "" && !c.source.a.state.holds(r.oid) || r.id != "" && !c.source.a.state.copied(r.oid, r.id) {
+		if c.source.a.state.wants(r) {
 			c.table = tableCopy{OID: r.oid, ID: r.id}
 			return true
 		}

@@ -13,25 +13,25 @@ import (
 
 // find gives the OID of a table that is captured, or could be, by its name as
 // schema.table. The refusal says why it cannot be copied. Any goroutine may call it.
-func (s *Source) find(ctx context.Context, name string) (uint32, error) {
+func (s *Source) find(ctx context.Context, name string) (uint32, TableName, error) {
 	all, err := loadTables(ctx, s.side, false)
 	if err != nil {
-		return 0, err
+		return 0, TableName{}, err
 	}
 	i := slices.IndexFunc(all, func(t *tableInfo) bool { return t.Schema+"."+t.Name == name })
 	switch {
 	case i < 0:
-		return 0, &pipeline.Refusal{
+		return 0, TableName{}, &pipeline.Refusal{
 			Code: CodeTableMissing, Where: name, What: "the table does not exist in database " + s.system.database,
 			Mend: "correct its name, in the catalog's exact case, or create it",
 		}
 	case !s.config.captures(all[i].TableName):
-		return 0, all[i].refuse(CodeTableMissing, "the source does not capture it", "tables: ["+name+"]")
+		return 0, TableName{}, all[i].refuse(CodeTableMissing, "the source does not capture it", "tables: ["+name+"]")
 	case all[i].hidden(s.viaRoot):
-		return 0, all[i].otherName(&s.config)
+		return 0, TableName{}, all[i].otherName(&s.config)
 	}
 	_, _, err = s.catalog.shapeNow(ctx, all[i].oid)
-	return all[i].oid, err
+	return all[i].oid, all[i].TableName, err
 }
 
 // A describeJob describes a table that is to be copied, and publishes it if it is
@@ -117,9 +117,9 @@ func (s *Source) publishLate(ctx context.Context, t *tableInfo) error {
 	case "55P03":
 		return errors.Join(errBusy, err)
 	}
-	return &pipeline.Refusal{
-		Code: CodeUnpublished, Where: t.Schema + "." + t.Name, What: "it cannot be added to publication " + s.config.Publication, Err: err, Mend: add,
-	}
+	refused := s.tableAdded(t)
+	refused.Err = err
+	return refused
 }
 
 // publishPatience is how long writers may have to wait for a table to be published.

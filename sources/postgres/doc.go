@@ -79,6 +79,10 @@
 // before, at once, and is filled as every change is: from the log, or by reading the
 // row again. To fill it from the chunk the stream would have to wait for each chunk.
 //
+// A table that comes later is put into the publication and copied by itself. Chunks are
+// read at the times and on the conditions of SnapshotDaytimes and Pause; the exported
+// snapshot of smaller tables keeps to MaxRate alone.
+//
 // A copy waits until the transactions have ended that have written to the table and
 // were open when it began. It writes nothing; where no commit lets the server flush its
 // log, a transaction that has a number and nothing else does (copying.nudge).

@@ -167,6 +167,8 @@ func TestTableChangeIsNotForgotten(t *testing.T) {
 		r.sync(d)
 		from = r.close()
 		c.Named = []TableName{{"public", "u"}}
-		refusedWith(t, c, from, CodeTableAdded)
+		r = open(t, c, from)
+		lines := r.until(func(b pipeline.Batch) bool { return len(b.Copies) > 0 && b.Copies[0].Done })
+		wantLines(t, lines, "r u 1")
 	})
 }

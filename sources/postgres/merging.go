@@ -14,12 +14,16 @@ import (
 func (c *copying) takeChunk() error {
 	j := c.job
 	c.phase = resting
-	if j.err != nil || j.finished || j.changed {
+	if j.err != nil || j.finished || j.changed || j.paused != "" {
 		c.window.close()
 	}
 	switch {
 	case j.err != nil:
 		return c.retry(j.err)
+	case j.paused != "":
+		c.until = time.Now().Add(c.source.config.PollInterval)
+		c.waitFor("the copy of " + c.shape.table.String() + " pauses: " + j.paused)
+		return nil
 	case j.finished:
 		c.phase, j.place = merging, 0
 		return nil
@@ -61,51 +65,48 @@ func (c *copying) merge() error {
 		c.phase, c.shape = resting, nil // it has other columns by now
 		return nil
 	}
-	tx := &pipeline.Tx{Position: a.at, Commit: uint64(a.atLSN), At: j.at}
-	handed := c.keepWinners(tx)
-	c.stats.rows.Add(handed)
-	c.stats.bytes.Add(j.bytes)
-	c.table.At = j.to
-	c.table.At.Rows += handed
-	c.window.close()
 	c.phase = resting
 	c.pace.Take(int(j.bytes), time.Now())
 	c.until = time.Now().Add(c.pace.Take(0, time.Now()))
-	return c.handChunk(j.batches)
+	c.stats.bytes.Add(j.bytes)
+	c.handChunk(&pipeline.Tx{Position: a.at, Commit: uint64(a.atLSN), At: j.at})
+	c.window.close()
+	return c.flush()
 }
 
-// keepWinners takes the rows out that lost, and gives the others their transaction.
-func (c *copying) keepWinners(tx *pipeline.Tx) (handed int64) {
-	for _, b := range c.job.batches {
-		kept := b.Changes[:0]
-		for _, ch := range b.Changes {
-			if c.window.loses(int(ch.Row)) {
-				continue
-			}
-			ch.Tx, ch.Row = tx, uint32(handed)
-			kept = append(kept, ch)
-			handed++
-		}
-		b.Changes = kept
+// handChunk hands over the batches of the chunk, each with the place that the copy has
+// reached by it.
+func (c *copying) handChunk(tx *pipeline.Tx) {
+	j, rows := c.job, c.table.At.Rows
+	if len(j.batches) == 0 {
+		j.batches, j.reached = append(j.batches, c.source.queue.Get()), append(j.reached, j.to)
 	}
-	return handed
-}
-
-// handChunk hands over the batches of a chunk. The last has the place that the
-// copy has reached by them.
-func (c *copying) handChunk(batches []*handover.Batch) error {
-	a := c.source.a
-	if len(batches) == 0 {
-		batches = append(batches, c.source.queue.Get())
-	}
-	for i, b := range batches {
-		if i == len(batches)-1 {
-			c.keep()
-		}
-		b.EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, c.job.at)
+	j.reached[len(j.reached)-1] = j.to
+	number := uint32(0)
+	for i, b := range j.batches {
+		c.keepWinners(b, tx, &number)
+		c.table.At = j.reached[i]
+		c.table.At.Rows = rows + int64(number)
+		c.keep()
+		b.EndWhole(pipeline.Resume{At: c.source.a.at, State: c.source.a.encoded}, j.at)
 		c.out = append(c.out, b)
 	}
-	return c.flush()
+	c.stats.rows.Add(int64(number))
+}
+
+// keepWinners takes the rows out of a batch that lost, and gives the others their
+// transaction and number.
+func (c *copying) keepWinners(b *handover.Batch, tx *pipeline.Tx, number *uint32) {
+	kept := b.Changes[:0]
+	for _, ch := range b.Changes {
+		if c.window.loses(int(ch.Row)) {
+			continue
+		}
+		ch.Tx, ch.Row = tx, *number
+		kept = append(kept, ch)
+		*number++
+	}
+	b.Changes = kept
 }
 
 // finish says that the copy is done.
@@ -116,8 +117,9 @@ func (c *copying) finish() error {
 	c.stats.done.Store(c.stats.chunks.Load())
 	c.table.Done, c.table.At = true, progress{}
 	c.keep()
-	c.table, c.shape, c.phase = tableCopy{}, nil, resting
+	c.phase = resting
 	c.source.stats.copied()
+	c.next() // who learns that this one is done may ask whether others are due
 	return c.hand(b)
 }
 
@@ -157,7 +159,11 @@ func (c *copying) giveUp(err error) error {
 	c.table, c.shape = tableCopy{}, nil
 	if !begun {
 		c.source.leaveOut(r)
-		return nil
+		if r.Code == CodeTableAdded {
+			c.source.passed.forget(oid) // somebody else may publish it
+		}
+		c.next()
+		return c.hand(c.source.queue.Get()) // for who waits for nothing to be due
 	}
 	c.halted = append(c.halted, newStop(oid, a.state.names[oid], ofTable(err)))
 	return nil

@@ -125,9 +125,10 @@ func (s *Source) leftover(was state) []error {
 	}}
 }
 
-// keepCopied leaves out tables that were never copied: one that was named is
-// refused, one that a pattern matched is told and does not stop the others (I8). One
-// that was made under the name of a table that has stopped is told of by that.
+// keepCopied puts tables aside that were never copied: they are copied while the
+// others go on. Where the user may not publish one it is refused if it was named, and
+// told if a pattern matched, which does not stop the others (I8). One that was made
+// under the name of a table that has stopped is told of by that.
 func (s *Source) keepCopied(copied func(*tableInfo) bool) {
 	s.chosen.tables = slices.DeleteFunc(s.chosen.tables, func(t *tableInfo) bool {
 		if copied(t) {
@@ -136,7 +137,11 @@ func (s *Source) keepCopied(copied func(*tableInfo) bool) {
 		if slices.ContainsFunc(s.stopped, func(st stop) bool { return st.name() == t.TableName }) {
 			return true
 		}
-		r := s.tableAdded(t.TableName)
+		if t.published || t.owned && s.facts.publication != nil && s.facts.publication.owned {
+			s.copying.request(copyRequest{oid: t.oid, name: t.TableName})
+			return true
+		}
+		r := s.tableAdded(t)
 		if _, named := s.config.wants(t.TableName); named {
 			s.chosen.refusals = append(s.chosen.refusals, r)
 		} else {
@@ -174,12 +179,10 @@ func (s *Source) captured(was state) state {
 	return was.keep(k).call(called).marked(seen)
 }
 
-func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
-	return &pipeline.Refusal{
-		Code: CodeTableAdded, Where: name.Schema + "." + name.Name,
-		What: "it is to be captured, and its earlier rows were never copied",
-		Mend: s.config.ResetCommand + "\nor exclude the table",
-	}
+// tableAdded refuses a table that came later and that the user may not publish.
+func (s *Source) tableAdded(t *tableInfo) *pipeline.Refusal {
+	return t.refuse(CodeTableAdded, "it came later, and is copied once it is in publication "+s.config.Publication+", which user "+s.facts.user+" may not change",
+		addTablesSQL(&s.config, []*tableInfo{t})+"\nor exclude the table")
 }
 
 // lookUp answers the assembler: the shape of rows that a Relation message
@@ -189,7 +192,7 @@ func (s *Source) tableAdded(name TableName) *pipeline.Refusal {
 func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) {
 	name := TableName{string(m.Namespace), string(m.Name)}
 	if before == nil && !s.initial.holds(m.ID) {
-		s.passOver(m.ID, name)
+		s.follow(m.ID, name)
 		return nil, nil
 	}
 	if known, ok := s.initial.names[m.ID]; ok {

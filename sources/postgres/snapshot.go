@@ -198,7 +198,7 @@ func (s *Source) copyTables(ctx context.Context, snapshot string, point lsn, beg
 	}
 	defer closeConn(conn)
 	at := &side{config: &s.config, conn: conn, fixed: true}
-	if err := s.lookAgain(ctx, at); err != nil {
+	if err := s.lookAgain(ctx, at); err != nil || s.config.NoSnapshot {
 		return err
 	}
 	chunks, err := s.cut(ctx, at)

@@ -57,7 +57,8 @@ type Source struct {
 	separate  atomic.Bool
 	current   atomic.Pointer[stream]
 
-	retentionLevel int // owned by the poller: the percentage last warned of
+	retentionLevel int  // owned by the poller: the percentage last warned of
+	warnedOfMost   bool // likewise: of MaxRetainedWAL
 }
 
 var _ pipeline.Copier = (*Source)(nil)

@@ -65,28 +65,6 @@ func TestTablesAreChecked(t *testing.T) {
 		d.do("DELETE FROM bare")
 		wantLines(t, again.sync(d), "c bare 1|2", "d bare 1|? →")
 	})
-	t.Run("P35 a table made after the snapshot is told of, with what mends it", func(t *testing.T) {
-		d := newDB(t)
-		d.do("CREATE TABLE t (id int PRIMARY KEY)")
-		r := open(t, d.config(), pipeline.Resume{})
-		r.snapshot()
-		d.do("CREATE TABLE late (id int PRIMARY KEY); CREATE TEMP TABLE later (id int PRIMARY KEY)")
-		told := func(r *run) string { return strings.Join(r.source.Stats().NotCaptured, "\n") }
-		eventually(t, "the new table to be told of", func() bool { return told(r) != "" })
-		const want = "public.late: it is to be captured, and its earlier rows were never copied; mend: evert reset shop --resnapshot or exclude the table"
-		if told(r) != want {
-			t.Errorf("running: %s", told(r))
-		}
-		r = open(t, d.config(), r.close())
-		if told(r) != want {
-			t.Errorf("after a restart: %s", told(r))
-		}
-		d.do("ALTER PUBLICATION evert_pub ADD TABLE late; INSERT INTO late VALUES (1); INSERT INTO t VALUES (1)")
-		wantLines(t, r.sync(d), "c t 1")
-		if told(r) != want {
-			t.Errorf("when it has rows: %s", told(r))
-		}
-	})
 	t.Run("key from the configuration", func(t *testing.T) {
 		d := newDB(t)
 		d.do("CREATE TABLE t (a int NOT NULL, b int); ALTER TABLE t REPLICA IDENTITY FULL")

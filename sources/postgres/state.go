@@ -3,7 +3,6 @@ package postgres
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
@@ -93,6 +92,20 @@ func (s state) holds(oid uint32) bool {
 // copied reports whether a request for a table was begun or done.
 func (s state) copied(oid uint32, id string) bool {
 	return slices.ContainsFunc(s.Copies, func(t tableCopy) bool { return t.OID == oid && t.ID == id })
+}
+
+// wants reports whether a request is still to be begun. A table that came later, under
+// a name that another one has or had, is copied when that is asked for.
+func (s state) wants(r copyRequest) bool {
+	if r.id != "" {
+		return !s.copied(r.oid, r.id)
+	}
+	for _, name := range s.names {
+		if name == r.name {
+			return false
+		}
+	}
+	return !s.holds(r.oid)
 }
 
 // copying reports whether the copy that a request asked for was begun and is not

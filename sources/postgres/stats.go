@@ -239,6 +239,9 @@ func (s *Source) pollOnce(ctx context.Context) error {
 		end, _ := parseLSN(r.text())
 		s.stats.slot(status, retained, safe, end)
 		s.warnOfRetention(retained, safe)
+		if err := s.guard(retained); err != nil {
+			return err
+		}
 	}
 	if err := s.newTables(ctx); err != nil {
 		return err

@@ -39,7 +39,8 @@ func (s *Source) makeShapes(ctx context.Context, from *side) error {
 		s.leaveOut(r)
 	}
 	for _, t := range s.facts.tables {
-		if !slices.Contains(s.chosen.tables, t) {
+		mayCome := slices.ContainsFunc(s.chosen.skipped, func(r *pipeline.Refusal) bool { return r.Code == CodeTableAdded && r.Where == t.Schema+"."+t.Name })
+		if !slices.Contains(s.chosen.tables, t) && !mayCome {
 			s.passed.add(t.oid)
 		}
 	}
@@ -68,16 +69,16 @@ func (s *Source) leaveOut(r *pipeline.Refusal) {
 	}
 }
 
-// passOver tells of a table that came after the snapshot and matches. Any goroutine
-// may call it.
-func (s *Source) passOver(oid uint32, name TableName) {
+// follow lets a table be copied that came after the snapshot and matches. Any
+// goroutine may call it.
+func (s *Source) follow(oid uint32, name TableName) {
 	if wanted, _ := s.config.wants(name); wanted && s.passed.add(oid) {
-		s.leaveOut(s.tableAdded(name))
+		s.copying.request(copyRequest{oid: oid, name: name})
 	}
 }
 
-// newTables tells of tables that came after the snapshot: the log does not, as
-// long as they are not in the publication.
+// newTables looks for tables that came after the snapshot: the log does not tell of
+// them as long as they are not in the publication.
 func (s *Source) newTables(ctx context.Context) error {
 	rs, err := s.side.query(ctx, `
 		SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition
@@ -91,10 +92,17 @@ func (s *Source) newTables(ctx context.Context) error {
 		r := record{cols: cols}
 		oid, t := r.oid(), tableInfo{TableName: TableName{r.text(), r.text()}, kind: r.text(), partition: r.bool()}
 		if !t.hidden(s.viaRoot) {
-			s.passOver(oid, t.TableName)
+			s.follow(oid, t.TableName)
 		}
 	}
 	return nil
+}
+
+// forget takes an oid out again.
+func (o *oidSet) forget(oid uint32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.oids, oid)
 }
 
 // An oidSet may be used by several goroutines.
