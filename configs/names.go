@@ -30,6 +30,7 @@ func formats() map[string]format {
 	setting := `^[a-z][a-z0-9.]{0,99}$`
 	indexSetting := `^[a-z][a-z0-9._]{0,99}$`
 	header := `^[A-Za-z][A-Za-z0-9-]{0,99}$`
+	daytimes := `^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$`
 	host := `^[^\s:/@?#]{1,253}$`
 	return map[string]format{
 		"name":       {match(name), "a name is a lower-case letter and up to 40 of a-z 0-9 _ -", "choose such a name", name, badName},
@@ -41,6 +42,7 @@ func formats() map[string]format {
 		"os-setting": {match(indexSetting), "an index setting is words of a-z 0-9 _ with dots between", "write one of the cluster's index settings, such as number_of_shards", indexSetting, badName},
 		"setting":    {match(setting), "a topic setting is words of a-z 0-9 with dots between", "write one of Kafka's topic settings, such as retention.ms", setting, badName},
 		"header":     {match(header), "a header is letters, digits and -", "write the name of an HTTP header, such as Authorization", header, badName},
+		"daytimes":   {match(daytimes), "it is not a part of the day", "write it as 22:00-05:00", daytimes, badValue},
 		"host":       {match(host), "it is the name of a host, without port", "write a host's name, such as db.example.com", host, badAddress},
 		"broker":     {isBroker, "it is not host:port with a port from 1 to 65535", "write an address such as kafka-1:9092", "", badAddress},
 		"listen":     {isListen, "it is not host:port with a port from 0 to 65535, nor none", "write an address such as 127.0.0.1:8380, or none", "", badAddress},

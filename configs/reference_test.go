@@ -212,7 +212,7 @@ func exampleFor(t reflect.Type, tag reflect.StructTag, field string) string {
 		return first
 	}
 	return map[string]string{"name": "shop", "path": "/etc/evert/ca.pem", "topic": "shop", "host": "kafka.example.com", "broker": "kafka-1:9092",
-		"column": "id", "slot": "evert_shop", "identifier": "evert_shop", "text": "evert"}[tag.Get("format")]
+		"column": "id", "slot": "evert_shop", "daytimes": "22:00-05:00", "identifier": "evert_shop", "text": "evert"}[tag.Get("format")]
 }
 
 // chosenExamples are those that type and format do not give, by struct and field.
@@ -222,6 +222,7 @@ func chosenExamples() map[string]string {
 		"SASL.Mechanism": "scram-sha-512", "SASL.Password": `"${file:/run/secrets/kafka}"`, "SASL.Token": `"${KAFKA_TOKEN}"`,
 		"TLS.Cert": "/etc/evert/client.pem", "TLS.Key": "/etc/evert/client.key",
 		"Postgres.URL": `"${SHOP_URL}"`, "Postgres.Password": `"${file:/run/secrets/shop}"`,
+		"Pause.ReplicaLag": "30s", "Pause.RetainedWAL": "10GiB", "Pause.OldestXmin": "50000000", "Postgres.MaxRetainedWAL": "50GiB",
 		"Postgres.Tables": "[public.*]", "Postgres.ExcludeTables": "[public.audit_*]",
 		"MySQL.URL": `"${BILLING_URL}"`, "MySQL.Password": `"${file:/run/secrets/billing}"`, "MySQL.ServerID": "4711",
 		"MySQL.Tables": "[billing.*]", "MySQL.ExcludeTables": "[billing.audit_*]",

@@ -34,6 +34,9 @@ const (
 // Never is the mode of a snapshot that copies nothing.
 const Never = "never"
 
+// Release is the policy that gives up a slot which holds back too much.
+const Release = "release"
+
 // Policies of a MySQL source.
 const (
 	Accept    = "accept"
@@ -104,6 +107,10 @@ type Postgres struct {
 	InvalidText string `yaml:"invalid_text" enum:"stop,latin1,replace" default:"stop"`
 	// How long connecting may take.
 	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"10s" min:"100ms" max:"10m"`
+	// How much log the slot may hold back on the server; unlimited by default.
+	MaxRetainedWAL Size `yaml:"max_retained_wal" min:"0B" max:"1024TiB"`
+	// What happens beyond that. warn: it is told; release: the slot is dropped, so that the server's disk does not run full, and the source stops until it is copied again.
+	OnMaxRetainedWAL string `yaml:"on_max_retained_wal" enum:"warn,release" default:"warn"`
 	// How long a slot held by another process, such as our own dying predecessor, is waited for.
 	SlotWait time.Duration `yaml:"slot_wait" default:"1m" min:"0s" max:"1h"`
 }
@@ -142,6 +149,20 @@ type Snapshot struct {
 	MaxRate Rate `yaml:"max_rate" min:"1KiB/s" max:"1TiB/s"`
 	// Larger tables are copied in chunks while the source streams: a crash costs a chunk and not the copy, and no transaction on the server lasts long.
 	ChunksAbove Size `yaml:"chunks_above" default:"1GiB" min:"1B" max:"1024TiB"`
+	// The part of the day in which chunks are read, by the local clock; always by default.
+	Window string `yaml:"window" format:"daytimes"`
+	// When no chunks are read meanwhile, for the sake of others on the server.
+	Pause Pause `yaml:"pause"`
+}
+
+// A Pause says when copying in chunks waits.
+type Pause struct {
+	// While a standby replays its log later than this.
+	ReplicaLag time.Duration `yaml:"replica_lag" min:"0s" max:"24h"`
+	// While the slot holds back more log than this.
+	RetainedWAL Size `yaml:"retained_wal" min:"0B" max:"1024TiB"`
+	// While vacuum is held back by more transactions than this.
+	OldestXmin int `yaml:"oldest_xmin" min:"0" max:"2000000000"`
 }
 
 // Handling says how the values of some types are written.

@@ -56,6 +56,10 @@ func (d *postgresDatabase) settings() postgres.Config {
 		SnapshotWorkers: d.pg.Snapshot.Workers,
 		MaxRate:         int64(d.pg.Snapshot.MaxRate),
 		ChunkAbove:      int64(d.pg.Snapshot.ChunksAbove),
+		NoSnapshot:      d.pg.Snapshot.Mode == configs.Never,
+		MaxRetainedWAL:  int64(d.pg.MaxRetainedWAL),
+		ReleaseSlot:     d.pg.OnMaxRetainedWAL == configs.Release,
+		Pause:           postgres.Pause{ReplicaLag: d.pg.Snapshot.Pause.ReplicaLag, RetainedWAL: int64(d.pg.Snapshot.Pause.RetainedWAL), OldestXmin: int64(d.pg.Snapshot.Pause.OldestXmin)},
 		QueueBytes:      int64(d.config.Limits.QueueBytes),
 		BatchRows:       batchRows,
 		BatchBytes:      int(min(d.config.Limits.BatchBytes, d.source().MaxCommitBytes)),
@@ -68,6 +72,9 @@ func (d *postgresDatabase) settings() postgres.Config {
 		BackoffMax:      d.source().ReconnectMax,
 		ResetCommand:    "evert reset " + d.name + " --resnapshot --yes",
 		Log:             d.log,
+	}
+	if d.pg.Snapshot.Window != "" {
+		c.SnapshotDaytimes, _ = postgres.ParseDaytimes(d.pg.Snapshot.Window) // was checked when it was read
 	}
 	for _, p := range d.pg.Tables {
 		if schema, table, ok := p.Exact(); ok {

@@ -281,7 +281,7 @@ func (c *copying) read() error {
 }
 
 func (c *copying) waitFor(what string) {
-	if c.told == what {
+	if c.told == what && what == "" {
 		return
 	}
 	c.told = what

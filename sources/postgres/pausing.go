@@ -54,7 +54,7 @@ func (c *copying) mayRead() bool {
 	if left == 0 {
 		return true
 	}
-	c.until = time.Now().Add(min(left, time.Minute))
+	c.until = time.Now().Add(min(left, c.source.config.PollInterval))
 	c.waitFor("the copy of tables goes on at " + now.Add(left).Format("15:04"))
 	return false
 }

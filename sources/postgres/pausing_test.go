@@ -66,15 +66,17 @@ func TestCopiesPause(t *testing.T) {
 			d.do("INSERT INTO t SELECT max(id) + 1 FROM t")
 		}
 		r = open(t, c, from)
+		r.sync(d)
 		r.copyIt("b")
 		eventually(t, "the copy to pause", waits(r, "vacuum is held back by"))
 		old.do("COMMIT")
-		_ = r.source.Close()
+		from = r.close()
 
 		c.Pause = Pause{}
 		c.SnapshotDaytimes = Daytimes{From: 22 * time.Hour, To: 23 * time.Hour}
 		c.Now = func() time.Time { return time.Date(2026, 1, 1, 12, 0, 0, 0, time.Local) }
 		r = open(t, c, from)
+		r.sync(d)
 		r.copyIt("b")
 		eventually(t, "the copy to wait for its time", waits(r, "goes on at 22:00"))
 		from = r.close()

@@ -37,7 +37,7 @@ func ofPostgres() []Entry {
 		{Code: "PG_GAP", Mend: again},
 		{Code: "PG_OTHER_SERVER", Text: "A restored backup is another server in this sense: its log may have gone another way. A promoted standby is the same, if it has the slot (failover slots, from version 17 on) and all that was captured.", Mend: "Correct the url; or, if the server was replaced for good, copy the tables again: `evert reset SOURCE --resnapshot --yes`."},
 		{Code: "PG_STATE", Mend: again},
-		{Code: "PG_TABLE_ADDED", Mend: again},
+		{Code: "PG_TABLE_ADDED", Mend: "Run the statement that the message shows, as the owner of the table and the publication; the table is copied then, and the others go on meanwhile."},
 		{Code: "PG_TABLE_CHANGED", Mend: again},
 		{Code: "PG_TABLE_RENAMED", Text: "The table has stopped, and the others go on.", Mend: "Rename it back with the statement that the message shows, and copy the tables again: `evert reset SOURCE --resnapshot --yes`."},
 		{Code: "PG_TABLE_DROPPED", Text: "Nothing keeps the others from going on.", Mend: "Leave the table out with exclude_tables; or, if there is a new one of its name, copy the tables again: `evert reset SOURCE --resnapshot --yes`."},
@@ -59,6 +59,7 @@ func ofPostgres() []Entry {
 		{Code: "PG_GENERATED_COLUMN", Mend: "Compute them where they are read, or fill ordinary columns by a trigger."},
 		{Code: "PG_PUBLISHED_IN_PART", Text: "Rows that an update leads out of a filter arrive as deletes, those that it leads in as inserts; columns that are not listed are not in the topic.", Mend: "Leave it so if it is meant; else take the table out of the publication and add it again without filter and list."},
 		{Code: "PG_NOT_IN_LOG", Mend: "Capture the tables that it is made of, or leave it out with exclude_tables."},
+		{Code: "PG_SLOT_RELEASED", Text: "That is what on_max_retained_wal: release asks for. What was written since the last position is not captured; topics and views stay as they were.", Mend: again},
 		{Code: "PG_RETENTION", Text: "This is a warning: while Evert is down the server keeps its log for it, up to a full disk.", Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; then SELECT pg_reload_conf();"},
 	}
 }
