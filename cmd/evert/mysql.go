@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
@@ -35,6 +36,12 @@ func (d *mysqlDatabase) url(context.Context) (string, error) {
 	return u.Reveal()
 }
 
+// hides reports whether a value of a table is masked behind the source.
+func (d *mysqlDatabase) hides(database, table string) bool {
+	masks := func(t configs.Transform) bool { return t.Mask != nil }
+	return len(d.source().For(database, table).Columns) > 0 || slices.ContainsFunc(d.source().Transforms, masks)
+}
+
 // settings says the source's section of the file in the source's own words.
 func (d *mysqlDatabase) settings() mysql.Config {
 	// A batch is never more than a commit may take (I3).
@@ -44,6 +51,7 @@ func (d *mysqlDatabase) settings() mysql.Config {
 		Match: func(database, table string) bool {
 			return configs.Captures(d.my.Tables, d.my.ExcludeTables, database, table)
 		},
+		Hidden:          d.hides,
 		Keys:            func(database, table string) []string { return d.source().For(database, table).Key },
 		SnapshotWorkers: d.my.Snapshot.Workers,
 		ChunkAbove:      int64(d.my.Snapshot.ChunksAbove),

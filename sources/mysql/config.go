@@ -27,6 +27,10 @@ type Config struct {
 	Match func(database, table string) bool     // which tables are captured, save those that online schema changes work with; nil: those Named
 	Named []TableName                           // tables that must exist and be capturable; captured as well
 	Keys  func(database, table string) []string // key columns that override the primary key; nil or empty: none
+	// Hidden are tables of which no value may lie anywhere as the server has it, because
+	// something behind the source masks it. How far a copy of one is is not stored: after a
+	// restart it begins again. Nil: none.
+	Hidden func(database, table string) bool
 
 	ServerID       uint32                 // under which we replicate; 0: worked out from Name
 	ZeroDates      binlogvalue.ZeroPolicy // what becomes of a date that the calendar does not have
@@ -136,6 +140,8 @@ func (c *Config) wants(t TableName) (wanted, named bool) {
 	}
 	return c.Match != nil && !t.isHelper() && c.Match(t.Database, t.Table), false
 }
+
+func (c *Config) hides(t TableName) bool { return c.Hidden != nil && c.Hidden(t.Database, t.Table) }
 
 func (c *Config) keyOf(t TableName) []string {
 	if c.Keys == nil {

@@ -72,7 +72,11 @@ func (c *copies) kept() []keptCopy {
 	out := slices.Clone(c.ended)
 	for _, t := range c.tables {
 		t.Silent = t.rel.silent
-		out = append(out, t.keptCopy)
+		k := t.keptCopy
+		if c.source.config.hides(t.TableName) {
+			k.After, k.Rows = nil, 0 // a restart reads its rows again (X12)
+		}
+		out = append(out, k)
 	}
 	return out
 }

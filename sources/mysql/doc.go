@@ -58,6 +58,7 @@
 //
 // Changes by triggers under binlog_format=STATEMENT in another database than the
 // statement's are not seen. A server whose transactions have no GTIDs is refused: MySQL
-// with gtid_mode=OFF. While a table is copied in chunks, the key of the last row that was
-// given stands in Resume.State as it is, also if it is masked in the topic.
+// with gtid_mode=OFF. How far a copy in chunks is stands in Resume.State as the key of the
+// last row; of a table with masked columns it does not, so that such a copy begins again
+// after a restart.
 package mysql
