@@ -70,8 +70,21 @@ func (s *Source) spare(stopped []stop) {
 	s.chosen.skipped = slices.DeleteFunc(s.chosen.skipped, about)
 	s.chosen.refusals = slices.DeleteFunc(s.chosen.refusals, func(err error) bool {
 		var r *pipeline.Refusal
-		return errors.As(err, &r) && (about(r) || r.Code == CodeNoTables && len(stopped) > 0)
+		return errors.As(err, &r) && (about(r) || r.Code == CodeNoTables && len(stopped) > 0 || s.skips(r))
 	})
+}
+
+// skips leaves out a table that only a pattern matched and that was never copied: what
+// is wrong with it does not keep those from going on that were.
+func (s *Source) skips(r *pipeline.Refusal) bool {
+	for _, t := range s.facts.tables {
+		wanted, named := s.config.wants(t.TableName)
+		if wanted && !named && t.Schema+"."+t.Name == r.Where {
+			s.chosen.skipped = append(s.chosen.skipped, r)
+			return true
+		}
+	}
+	return false
 }
 
 // compare stops tables to which something happened since the stored place that their

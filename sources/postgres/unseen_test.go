@@ -129,3 +129,19 @@ func TestTableAlteredTwiceIsCopied(t *testing.T) {
 	d.do("INSERT INTO p VALUES (3, 3)")
 	wantLines(t, r.sync(d), "c p 3|3")
 }
+
+// I8: a table that came later and cannot be captured keeps no other from going on.
+func TestTableThatCameLaterIsLeftOut(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE t (id int PRIMARY KEY)")
+	r := open(t, d.config(), pipeline.Resume{})
+	r.snapshot()
+	from := r.close()
+	d.do("CREATE TABLE late (id int PRIMARY KEY); ALTER TABLE late REPLICA IDENTITY NOTHING; INSERT INTO t VALUES (1)")
+	r = open(t, d.config(), from)
+	wantLines(t, r.sync(d), "c t 1")
+	if left := strings.Join(r.source.Stats().NotCaptured, "\n"); !strings.Contains(left, "public.late: REPLICA IDENTITY NOTHING") {
+		t.Errorf("left out: %s", left)
+	}
+}
