@@ -391,7 +391,7 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 	written, tables := e.Written, c.commanded()
 	e.Written = func(b pipeline.Batch) {
 		written(b)
-		tables.wrote(b)
+		tables.wrote()
 	}
 	e.Committed = func(done pipeline.Committed) {
 		committed(done)

@@ -225,9 +225,13 @@ func (t *tabling) isSettled() bool {
 	return known && !t.isBusy()
 }
 
-// wrote notes that the sink has taken a batch.
-func (t *tabling) wrote(b pipeline.Batch) {
-	if len(b.Tables) > 0 {
+// wrote notes that the sink has taken a batch: the first one names every table that
+// goes on.
+func (t *tabling) wrote() {
+	t.mu.Lock()
+	first := !t.announced
+	t.mu.Unlock()
+	if first {
 		t.change(func() { t.announced = true })
 	}
 }

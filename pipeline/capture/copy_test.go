@@ -382,3 +382,25 @@ func TestOnePoisonedOfFifty(t *testing.T) {
 		t.Errorf("it is cut at %d", at)
 	}
 }
+
+// TestStopAndAnnounce tells of a table that its source gives up in the very batch that
+// names it: it stops for that reason, and is not said to be well meanwhile.
+func TestStopAndAnnounce(t *testing.T) {
+	s := newStory(t)
+	var said []string
+	s.config.Events.Stopped = func(_ string, _ *schema.Table, why *pipeline.Refusal) { said = append(said, string(why.Code)) }
+	s.config.Events.Table = func(_ string, _ *schema.Table, state log.TableState) { said = append(said, state.State.String()) }
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")))
+	s.commit()
+	s.open()
+	said = nil
+	why := &pipeline.Refusal{Code: "SOURCE_GIVES_UP", What: "it cannot be read"}
+	if err := s.sink.Write(context.Background(), pipeline.Batch{Tables: []*schema.Table{people}, Stopped: []pipeline.TableStop{{Table: people, Why: why}}}); err != nil {
+		t.Fatal(err)
+	}
+	s.stay()
+	if got := strings.Join(said, ", "); got != "SOURCE_GIVES_UP, stopped" {
+		t.Errorf("it is said: %s", got)
+	}
+}

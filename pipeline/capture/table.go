@@ -71,6 +71,8 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 	switch {
 	case !s.isStopped(tab.topic) && tab.refused != nil:
 		return tab, s.halt(tab.topic, t, tab.refused)
+	case s.changed[tab.topic]:
+		return tab, nil // it is told of when that is committed
 	case s.isStopped(tab.topic) && older == nil:
 		s.stoppedBefore(tab.topic, t)
 	}
