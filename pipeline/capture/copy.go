@@ -37,7 +37,7 @@ func (s *Sink) copies(ctx context.Context, copies []pipeline.TableCopy) error {
 		c := &copies[i]
 		topics := append([]string{s.wanted(c.Table).Name}, s.also(c.Also)...)
 		if !c.Done {
-			refused, err := s.refit(ctx, c.Table)
+			refused, err := s.refit(ctx, c.Table, c.ID)
 			if err != nil {
 				return err
 			}
@@ -57,8 +57,8 @@ func (s *Sink) copies(ctx context.Context, copies []pipeline.TableCopy) error {
 }
 
 // refit makes the table of a copy known. One whose schema is refused stays where it
-// stopped, and says why.
-func (s *Sink) refit(ctx context.Context, t *schema.Table) (refused bool, err error) {
+// stopped, and says why; its request is done with, so that nobody waits for it.
+func (s *Sink) refit(ctx context.Context, t *schema.Table, id string) (refused bool, err error) {
 	tab, err := s.table(ctx, t)
 	if err != nil || tab.refused == nil {
 		return false, err
@@ -72,7 +72,8 @@ func (s *Sink) refit(ctx context.Context, t *schema.Table) (refused bool, err er
 	}
 	state := s.next.Tables[tab.topic]
 	state.State = 0 // so that it stops for this reason, whatever it was before
-	s.next.Tables[tab.topic] = state
+	noteCopy(&state, id)
+	s.set(tab.topic, state)
 	return true, s.halt(tab.topic, t, why)
 }
 

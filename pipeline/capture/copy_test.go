@@ -270,7 +270,7 @@ func TestCopyStays(t *testing.T) {
 	s.chunk(&otherKey, person(1, "Ada", "a"))
 	s.done(&otherKey, "ask")
 	s.stay()
-	s.wantState(peopleTopic, "stopped, generation 0, from [0], for KEY_CHANGED")
+	s.wantState(peopleTopic, "stopped, generation 0, from [0], for KEY_CHANGED, asked ask")
 	back := *people
 	back.Version = 3
 	s.announce(&back)

@@ -73,6 +73,7 @@ type Config struct {
 
 	platform Platform // set by Open before anything else runs; OwnMachine until then
 
+	CopyCommand  string // copies one table again, for messages, which put its name behind it: evert snapshot NAME.
 	ResetCommand string // copies the source again, for messages: evert reset NAME --resnapshot
 
 	Now func() time.Time // time.Now
@@ -134,6 +135,7 @@ func (c Config) withDefaults() Config {
 	or(&c.BackoffMax, d.BackoffMax)
 	or(&c.OldTransaction, d.OldTransaction)
 	or(&c.OldCatalog, d.OldCatalog)
+	or(&c.CopyCommand, "evert snapshot "+c.Name+".")
 	or(&c.ResetCommand, "evert reset "+c.Name+" --resnapshot")
 	or(&c.Log, d.Log)
 	if c.Now == nil {

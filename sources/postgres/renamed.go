@@ -62,7 +62,7 @@ func (c *Config) captures(name TableName) bool {
 // renamed refuses a table that goes on under another name. It cannot be renamed
 // back if one of the tables has its name now.
 func (c *Config) renamed(before, now TableName, tables []*tableInfo) *pipeline.Refusal {
-	mend := renameBack(before, now) + "\n" + c.copyAgain(before) + "\nor " + c.copyAgain(now)
+	mend := renameBack(before, now) + "\n" + c.copyAgain(before) + "\nor " + c.ResetCommand
 	if slices.ContainsFunc(tables, func(t *tableInfo) bool { return t.TableName == before }) {
 		mend = c.copyAgain(before)
 	}

@@ -306,7 +306,9 @@ func (c *Config) keyChanged(name TableName, now *shape) *pipeline.Refusal {
 }
 
 // copyAgain copies a table again, for messages.
-func (c *Config) copyAgain(TableName) string { return c.ResetCommand }
+func (c *Config) copyAgain(t TableName) string {
+	return c.CopyCommand + schema.QuotePart(t.Schema) + "." + schema.QuotePart(t.Name)
+}
 
 func typeOIDs(m *pgoutput.RelationMessage) []uint32 {
 	var oids []uint32
