@@ -172,6 +172,24 @@ func TestCopyPlacesGrow(t *testing.T) {
 	}
 }
 
+// TestCopyPlacesGrowFromTheFirst tells that the places of chunks grow in a log without
+// a frontier record, too: its first commit is one of a chunk.
+func TestCopyPlacesGrowFromTheFirst(t *testing.T) {
+	s := newStory(t)
+	s.open()
+	s.seq = 7
+	s.beginCopy(people, "")
+	s.chunk(people, person(1, "Ada", "a"), person(2, "Bo", "b"))
+	s.stay()
+	s.chunk(people, person(3, "Cy", "c"), person(4, "Di", "d"))
+	s.done(people, "")
+	s.stay()
+	s.placesGrow(peopleTopic)
+	if got := s.topic(peopleTopic); strings.Count(got, "\n") != 3 {
+		t.Errorf("the topic holds\n%s", got)
+	}
+}
+
 // TestCopyOfStopped tells of a table that stopped inside a transaction: what it wrote
 // of that, and everything before, is superseded; a value that is not sent is not
 // taken from there (I5), but from the copy, else from the source.

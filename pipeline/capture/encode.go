@@ -208,12 +208,12 @@ const behindBits = 27
 // placeBehind gives the place of a row within a transaction that lies behind all of
 // its rows, and behind those that earlier commits placed so:
 //
-//	1<<62 + the number of the last frontier record << 27 + count within the commit
+//	1<<62 + the number of the next frontier record << 27 + count within the commit
 //
 // The number grows with every commit between transactions, over restarts too, so
 // that the places of chunks and of owed tombstones only grow.
 func (s *Sink) placeBehind() uint64 {
-	place := 1<<62 + s.committed.Number<<behindBits + s.behind
+	place := 1<<62 + s.number()<<behindBits + s.behind
 	s.behind++
 	return place
 }

@@ -227,11 +227,16 @@ func (s *Sink) reach(ctx context.Context, at pipeline.Resume) error {
 		}
 	}
 	s.next.Resume = at
-	s.next.Number = s.committed.Number
-	if !s.fresh {
-		s.next.Number++
-	}
+	s.next.Number = s.number()
 	return nil
+}
+
+// number is that of the frontier record that comes next.
+func (s *Sink) number() uint64 {
+	if s.fresh {
+		return s.committed.Number
+	}
+	return s.committed.Number + 1
 }
 
 // commit appends a record to the frontier topic and makes it visible together
