@@ -18,11 +18,7 @@ func TestPostgresCheck(t *testing.T) {
 	b := newPostgresBank(t)
 	b.checks("")
 	b.SQL(b.target, "CREATE TABLE accounts (id int, balance numeric, note text)", "ALTER TABLE accounts OWNER TO capture")
-	for range 3 {
-		mend := b.checks("PG_SINK_SHAPE", "PG_SINK_KEY")
-		if mend == "" {
-			break
-		}
+	for mend := b.checks("PG_SINK_SHAPE", "PG_SINK_KEY"); mend != ""; mend = b.checks("PG_SINK_SHAPE", "PG_SINK_KEY", "") {
 		b.SQL(b.target, mend)
 	}
 	b.SQL(b.target, "INSERT INTO accounts VALUES (1, 1, 'theirs')")

@@ -32,7 +32,7 @@ func TestTableIsRenamed(t *testing.T) {
 	} {
 		told := func(t *testing.T, r *pipeline.Refusal) {
 			t.Helper()
-			if r.Where != "public.other" || !strings.HasPrefix(r.What, "it was renamed to "+c.now+":") || r.Mend != c.mend+"\nevert reset shop --resnapshot\nor evert reset shop --resnapshot" {
+			if r.Where != "public.other" || !strings.HasPrefix(r.What, "it was renamed to "+c.now+":") || r.Mend != c.mend+"\nevert snapshot shop.public.other\nor evert reset shop --resnapshot" {
 				t.Errorf("says %s: %s; mend:\n%s", r.Where, r.What, r.Mend)
 			}
 		}
@@ -76,7 +76,7 @@ func TestTableIsRenamed(t *testing.T) {
 		for _, refusal := range []*pipeline.Refusal{
 			r.stops("public.other"), open(t, d.config(), r.close()).stops("public.other"),
 		} {
-			if wantCode(t, refusal, CodeTableRenamed); refusal.Mend != "evert reset shop --resnapshot" {
+			if wantCode(t, refusal, CodeTableRenamed); refusal.Mend != "evert snapshot shop.public.other" {
 				t.Errorf("mend: %s", refusal.Mend)
 			}
 		}

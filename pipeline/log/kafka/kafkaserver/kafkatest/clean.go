@@ -4,6 +4,7 @@ package kafkatest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -29,7 +30,7 @@ var EagerCleaner = map[string]string{
 // was committed in topics, young or not. It lowers what holds the cleaner back,
 // and puts it as it was.
 func Clean(ctx context.Context, c *kafkaserver.Cluster, topics ...string) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers()...), kgo.TransactionalID("cleaner"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers()...), kgo.TransactionalID("cleaner-"+rand.Text()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err
 	}
