@@ -38,6 +38,11 @@ type progress struct {
 
 func (p *progress) leafRead() bool { return p.Block >= p.Blocks }
 
+// before reports whether a ctid is still to be read.
+func (p *progress) before(block uint32, offset uint16) bool {
+	return block > p.Block || block == p.Block && offset > p.Offset
+}
+
 // A chunkJob reads one chunk on a connection of its own. Its fields are the job's
 // alone until done is closed.
 type chunkJob struct {
@@ -218,13 +223,20 @@ func (j *chunkJob) blocks() uint32 {
 	return copyBlocks
 }
 
+// inOrder leaves the planner one way to read a range of ctid, which is in their order:
+// a TID range scan, or before version 14 a TID scan, which sorts what it is given. An
+// index that a row filter fits is not in that order, nor is a scan of the whole table
+// that joins another one in its middle.
+const inOrder = `SET LOCAL enable_tidscan = on; SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off;
+SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL synchronize_seqscans = off; `
+
 // read reads rows until the range ends or the chunk is full.
 func (j *chunkJob) read(ctx context.Context, conn *pgconn.PgConn) error {
 	if j.to.leafRead() {
 		return nil
 	}
 	end := j.to.Block + min(j.blocks(), j.to.Blocks-j.to.Block)
-	if _, err := simpleQuery(ctx, conn, "DECLARE c NO SCROLL CURSOR FOR "+j.sql(end)); err != nil {
+	if _, err := simpleQuery(ctx, conn, inOrder+"DECLARE c NO SCROLL CURSOR FOR "+j.sql(end)); err != nil {
 		return fmt.Errorf("read %s: %w", j.shape.table, err)
 	}
 	for n := min(firstFetch, j.source.config.ChunkRows); ; n = j.fetch() {
@@ -311,7 +323,11 @@ func (j *chunkJob) row(fields [][]byte) error {
 	if len(fields) != len(j.shape.codecs)+1 || len(fields[0]) != 6 {
 		return fmt.Errorf("a row has %d columns instead of %d", len(fields), len(j.shape.codecs)+1)
 	}
-	j.to.Block, j.to.Offset = be.Uint32(fields[0]), be.Uint16(fields[0][4:])
+	block, offset := be.Uint32(fields[0]), be.Uint16(fields[0][4:])
+	if !j.to.before(block, offset) {
+		return fmt.Errorf("the server gives row (%d,%d) behind (%d,%d): rows may be left out", block, offset, j.to.Block, j.to.Offset)
+	}
+	j.to.Block, j.to.Offset = block, offset
 	b := j.batch()
 	row, err := j.values(b, fields[1:])
 	if err != nil {
