@@ -239,7 +239,7 @@ func (j *chunkJob) read(ctx context.Context, conn *pgconn.PgConn) error {
 	if _, err := simpleQuery(ctx, conn, inOrder+"DECLARE c NO SCROLL CURSOR FOR "+j.sql(end)); err != nil {
 		return fmt.Errorf("read %s: %w", j.shape.table, err)
 	}
-	for n := min(firstFetch, j.source.config.ChunkRows); ; n = j.fetch() {
+	for n := 1; ; n = j.fetch(n) {
 		more, err := j.fetched(ctx, conn, n)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", j.shape.table, err)
@@ -248,23 +248,25 @@ func (j *chunkJob) read(ctx context.Context, conn *pgconn.PgConn) error {
 			j.to.Block, j.to.Offset = end, 0
 			return nil
 		}
-		if j.count >= j.source.config.ChunkRows || j.bytes >= int64(j.source.config.ChunkBytes) {
+		if j.count >= j.source.config.ChunkRows || j.full() {
 			return nil
 		}
 	}
 }
 
-// Rows of one FETCH: few at first, until their size is known.
+// Rows of one FETCH: one at first, and then that many times those of the one before at
+// most, until their size is known. What a chunk has no room for is sent in vain.
 const (
-	firstFetch = 16
-	mostFetch  = 1024
+	moreFetch = 4
+	mostFetch = 1024
 )
 
-// fetch says how many rows come next, so that the chunk ends near its bounds.
-func (j *chunkJob) fetch() int {
+// fetch says how many rows come next after so many, so that the chunk ends near its
+// bounds.
+func (j *chunkJob) fetch(before int) int {
 	each := max(1, j.bytes/int64(max(1, j.count)))
 	room := (int64(j.source.config.ChunkBytes) - j.bytes) / each
-	return int(min(max(room, 1), mostFetch, int64(j.source.config.ChunkRows-j.count)))
+	return int(min(max(room, 1), int64(moreFetch*before), mostFetch, int64(j.source.config.ChunkRows-j.count)))
 }
 
 // sql selects the rows behind the place that was reached, in the order of ctid,
@@ -290,18 +292,22 @@ func (j *chunkJob) sql(end uint32) string {
 // pointer.
 const tupleBytes = 28
 
-// fetched reads the next n rows, and reports whether there may be more.
+// fetched reads the next n rows, and reports whether there may be more. Those that
+// come when the chunk is full are left for the next one.
 func (j *chunkJob) fetched(ctx context.Context, conn *pgconn.PgConn, n int) (more bool, err error) {
 	res := conn.ExecParams(ctx, "FETCH "+strconv.Itoa(n)+" FROM c", nil, nil, nil, j.formats())
 	for res.NextRow() {
-		if err == nil {
+		if more = j.full(); err == nil && !more {
 			err = j.row(res.Values())
 		}
 		n--
 	}
 	_, end := res.Close()
-	return n <= 0, errors.Join(err, end)
+	return more || n <= 0, errors.Join(err, end)
 }
+
+// full reports whether the chunk has all the bytes that it may have.
+func (j *chunkJob) full() bool { return j.bytes >= int64(j.source.config.ChunkBytes) }
 
 // formats asks for columns in binary form where that can be read.
 func (j *chunkJob) formats() []int16 {

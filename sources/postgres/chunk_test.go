@@ -45,3 +45,36 @@ func TestRowsOfAChunkRise(t *testing.T) {
 		t.Error("a row that was passed is read")
 	}
 }
+
+// Small rows say nothing of the size of those behind them (I9).
+func TestChunkEndsAtItsBytes(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	const large = 5000
+	d.do(`CREATE TABLE t (id int PRIMARY KEY, big text); INSERT INTO t SELECT g, repeat('x', CASE WHEN g > 100 THEN %d ELSE 1 END) FROM generate_series(1, 300) g`, large)
+	c := d.config()
+	c.ChunkBytes = 64 << 10
+	r := open(t, c, pipeline.Resume{})
+	f := newFold(t, r)
+	r.each("0/1", f.take)
+	r.copyIt("one")
+	chunks := map[*pipeline.Tx]int{}
+	for f.done == 0 {
+		b, err := r.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ch := range b.Changes {
+			if f.begun == 1 {
+				chunks[ch.Tx] += len(ch.After[1].Ref())
+			}
+		}
+		f.take(b)
+	}
+	for _, bytes := range chunks {
+		if bytes > c.ChunkBytes+large {
+			t.Errorf("a chunk has %d bytes, and %d are its bound", bytes, c.ChunkBytes)
+		}
+	}
+	f.is(d, f.table, "SELECT id || '|' || big FROM t")
+}
