@@ -57,7 +57,7 @@ type chunkJob struct {
 	// What came of it.
 	err      error
 	shows    *visibility
-	changed  bool   // the table has other columns than shape: nothing was read
+	changed  bool   // the table has other columns than shape, or was renamed: nothing was read
 	finished bool   // there is no leaf left
 	paused   string // why nothing was read
 	batches  []*handover.Batch
@@ -180,8 +180,9 @@ func (j *chunkJob) begin(ctx context.Context, conn *pgconn.PgConn) error {
 	if j.source.version < 130000 {
 		current = "txid_current_snapshot"
 	}
-	rs, err := query(ctx, conn, `SELECT `+current+`(), pg_relation_filenode($1::oid), pg_relation_size($1::oid) / current_setting('block_size')::int`,
-		strconv.FormatUint(uint64(j.to.Leaf), 10))
+	rs, err := query(ctx, conn, `SELECT `+current+`(), pg_relation_filenode($1::oid), pg_relation_size($1::oid) / current_setting('block_size')::int,
+		to_regclass($3)::oid IS DISTINCT FROM $1::oid OR to_regclass($4)::oid IS DISTINCT FROM $2::oid`,
+		strconv.FormatUint(uint64(j.to.Leaf), 10), j.root(), j.leaf.sql(), j.name().sql())
 	if err != nil {
 		return fmt.Errorf("take a snapshot: %w", err)
 	}
@@ -192,6 +193,9 @@ func (j *chunkJob) begin(ctx context.Context, conn *pgconn.PgConn) error {
 	j.at = j.source.config.Now()
 	if file, blocks := r.oid(), uint32(r.int()); file != j.to.File {
 		j.to = progress{Leaf: j.to.Leaf, File: file, Blocks: blocks, Rows: j.to.Rows}
+	}
+	if j.changed = r.bool(); j.changed {
+		return nil // another table was locked, and would be read
 	}
 	return j.compare(ctx, conn)
 }

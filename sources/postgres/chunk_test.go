@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
@@ -77,4 +78,40 @@ func TestChunkEndsAtItsBytes(t *testing.T) {
 		}
 	}
 	f.is(d, f.table, "SELECT id || '|' || big FROM t")
+}
+
+// A chunk is found by OID and read by name. Of what has taken the name in between,
+// nothing is read.
+func TestChunkOfATableThatIsRenamed(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do(`CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (7);
+		CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY LIST (id);
+		CREATE TABLE part PARTITION OF parts FOR VALUES IN (1); CREATE TABLE part2 PARTITION OF parts FOR VALUES IN (2)`)
+	r := open(t, d.config(), pipeline.Resume{})
+	r.snapshot()
+	exchange := func(a, b string) { d.do("ALTER TABLE %s RENAME TO was; ALTER TABLE %s RENAME TO %s", a, b, a) }
+	for root, renamed := range map[string][2]string{"t": {"t", "other"}, "parts": {"part", "part2"}} {
+		oid, err := strconv.ParseUint(d.get("SELECT '%s'::regclass::oid", root), 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, sh, err := r.source.catalog.shapeNow(t.Context(), uint32(oid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := &chunkJob{source: r.source, shape: sh}
+		if err := j.find(t.Context(), d.conn); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.begin(t.Context(), d.conn); err != nil || j.changed {
+			t.Fatalf("%s has changed: %v, %v", root, j.changed, err)
+		}
+		d.do("ROLLBACK")
+		exchange(renamed[0], renamed[1])
+		if err := j.begin(t.Context(), d.conn); err != nil || !j.changed {
+			t.Errorf("%s is read from another table (%v)", root, err)
+		}
+		d.do("ROLLBACK; ALTER TABLE was RENAME TO spare_%s", root)
+	}
 }
