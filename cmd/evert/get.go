@@ -37,7 +37,7 @@ written as Postgres prints it. \N is NULL; a text that is backslashes and then o
 takes one backslash more. The row comes from the daemon that runs for this file; without
 one, from the data directory, as the view showed it last; or from the daemon at --server,
 which takes the token from serve.token of the file, or from $EVERT_TOKEN. With --wait-for SOURCE:POSITION it contains what was committed before that:
-on Postgres, SELECT pg_current_wal_insert_lsn() behind the commit.`,
+on Postgres, SELECT pg_current_wal_flush_lsn() behind the commit.`,
 		Args:              cobra.MinimumNArgs(2),
 		ValidArgsFunction: first(a.viewNames),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.get(args[0], args[1:], &flags) },

@@ -42,7 +42,7 @@ spent:>10 and born:<"2000-01-01" for ranges. Several arguments are one query; no
 finds everything. The answer comes from the daemon that runs for this file, or from the one
 at --server, which takes the token from serve.token of the file, or from $EVERT_TOKEN.
 With --wait-for SOURCE:POSITION it contains what was committed before that: on Postgres,
-SELECT pg_current_wal_insert_lsn() behind the commit.`,
+SELECT pg_current_wal_flush_lsn() behind the commit.`,
 		Example: `  evert search customers_local "ann berlin"
   evert search customers_local --where city=eq.Berlin --facet status --order spent.desc`,
 		Args:              cobra.MinimumNArgs(1),

@@ -274,7 +274,7 @@ func (b *bleveShop) await(what string, d *harness.Daemon, is func() bool) {
 func (b *bleveShop) now() string {
 	b.Helper()
 	var lsn string
-	if err := b.dial().QueryRow(context.Background(), "SELECT pg_current_wal_insert_lsn()").Scan(&lsn); err != nil {
+	if err := b.dial().QueryRow(context.Background(), "SELECT pg_current_wal_flush_lsn()").Scan(&lsn); err != nil {
 		b.Fatal(err)
 	}
 	return "db:" + lsn

@@ -161,7 +161,7 @@ func (l *large) beyondFrontier(frontier, topic string) bool {
 // caughtUp waits until both views contain all transactions.
 func (l *large) caughtUp() {
 	l.Helper()
-	wait := "?timeout=30s&wait_for=db:" + url.QueryEscape(l.ask("SELECT pg_current_wal_insert_lsn()::text"))
+	wait := "?timeout=30s&wait_for=db:" + url.QueryEscape(l.ask("SELECT pg_current_wal_flush_lsn()::text"))
 	n, err := l.totals(l.await("/v1/views/totals/rows/1" + wait))
 	if err != nil || n != l.done {
 		l.Fatalf("the totals are of transaction %d, %v; there were %d", n, err, l.done)

@@ -31,7 +31,7 @@ func TestStateLimit(t *testing.T) {
 	}
 	s.limits = ""
 	s.start()
-	s.await("/v1/views/wide/rows/20000?timeout=30s&wait_for=db:" + s.ask("SELECT pg_current_wal_insert_lsn()::text"))
+	s.await("/v1/views/wide/rows/20000?timeout=30s&wait_for=db:" + s.ask("SELECT pg_current_wal_flush_lsn()::text"))
 	s.end() // which writes what is in memory
 	if n := s.diskOf("wide"); n < 3<<20 {
 		t.Errorf("the whole view occupies %d bytes, which proves nothing of a limit of a megabyte", n)

@@ -98,7 +98,7 @@ func (s *story) end() {
 func (s *story) same(view string) {
 	s.Helper()
 	s.streaming(view)
-	lsn := url.QueryEscape(s.ask("SELECT pg_current_wal_insert_lsn()::text"))
+	lsn := url.QueryEscape(s.ask("SELECT pg_current_wal_flush_lsn()::text"))
 	wait := "&wait_for=db:" + lsn
 	if s.waits != "" {
 		wait += "&wait_for=" + s.waits + ":" + lsn // of the same server

@@ -70,7 +70,7 @@ func InPostgres(url string) Shop {
 		vip:       "UPDATE customers SET vip = NOT vip WHERE id = $1",
 		ownDelete: "DELETE FROM orders WHERE id = $1",
 		ownInsert: "INSERT INTO orders (customer_id, total) VALUES ($1::text::bigint, 4.20) RETURNING id",
-		position:  "SELECT 'shop:' || pg_current_wal_insert_lsn()",
+		position:  "SELECT 'shop:' || pg_current_wal_flush_lsn()",
 	}}
 }
 

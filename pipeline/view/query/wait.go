@@ -113,7 +113,7 @@ func (r *Reader) wants(places []Place) (out []want, err error) {
 		}
 		if _, err := clock.Reached(p.Native, p.Native); err != nil {
 			return nil, badRequest("wait_for holds what is no position of source "+p.Source,
-				"write what the server gives: on Postgres pg_current_wal_insert_lsn(), behind the commit")
+				"write what the server gives: on Postgres pg_current_wal_flush_lsn(), behind the commit")
 		}
 		out = append(out, want{p, clock})
 	}
