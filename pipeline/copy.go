@@ -46,4 +46,9 @@ type TableCopy struct {
 	// Also says of other tables whether rows of it may have gone to them in an
 	// earlier run, as in TableStop; nil: none. A source leaves it out.
 	Also func(schema, table string) bool
+
+	// Adds says, where it begins, that rows of other tables lie beside its own:
+	// nothing is superseded, and keys without a row are not gone. A source leaves it
+	// out.
+	Adds bool
 }

@@ -35,25 +35,81 @@ func Mends(code pipeline.Code) bool {
 func (s *Sink) copies(ctx context.Context, copies []pipeline.TableCopy) error {
 	for i := range copies {
 		c := &copies[i]
-		topics := append([]string{s.wanted(c.Table).Name}, s.also(c.Also)...)
-		if !c.Done {
-			refused, err := s.refit(ctx, c.Table, c.ID)
-			if err != nil {
-				return err
-			}
-			if refused {
-				continue
-			}
+		if c.Done {
+			s.copyDone(c)
+		} else if err := s.copyBegins(ctx, c); err != nil {
+			return err
 		}
-		for _, topic := range topics {
-			if c.Done {
-				s.copied(topic)
-			} else if err := s.copyAgain(ctx, topic, c.ID); err != nil {
+	}
+	return nil
+}
+
+func (s *Sink) copyBegins(ctx context.Context, c *pipeline.TableCopy) error {
+	own := s.wanted(c.Table).Name
+	if refused, err := s.refit(ctx, c.Table, c.ID); err != nil || refused {
+		return err
+	}
+	delete(s.running, own)
+	if c.Also != nil {
+		s.running[own] = *c
+	}
+	for _, topic := range append([]string{own}, s.also(c.Also)...) {
+		delete(s.joined, topic)
+		switch {
+		case s.next.Tables[topic].ID == "":
+			s.joined[topic] = own // it has no topic: its first row makes one
+		case c.Adds:
+			s.copyBeside(topic)
+		default:
+			if err := s.copyAgain(ctx, topic, c.ID); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (s *Sink) copyDone(c *pipeline.TableCopy) {
+	own := s.wanted(c.Table).Name
+	delete(s.running, own)
+	for _, topic := range append([]string{own}, s.also(c.Also)...) {
+		if s.next.Tables[topic].ID != "" {
+			delete(s.joined, topic)
+			s.copied(topic)
+		}
+	}
+	for topic, by := range s.joined {
+		if by == own {
+			delete(s.joined, topic)
+			s.copied(topic)
+		}
+	}
+}
+
+// copyBeside is the begin of a copy whose rows come beside those that a topic holds:
+// it is OK again when they are all here.
+func (s *Sink) copyBeside(topic string) {
+	state := s.next.Tables[topic]
+	if state.State == log.Stopped {
+		return // rows of other tables are missing too
+	}
+	state.State, state.Owed = log.Copying, false // the end of the copy owes what is void
+	s.forgive(topic)
+	s.set(topic, state)
+}
+
+// joins begins a table that a row is the first of while it is copied: it is OK when
+// that copy is done.
+func (s *Sink) joins(tab *table, state *log.TableState) bool {
+	for _, own := range slices.Sorted(maps.Keys(s.running)) {
+		if c := s.running[own]; c.Also(tab.Schema, tab.Name) {
+			state.State, state.Owed = log.Copying, false
+			noteCopy(state, c.ID)
+			s.joined[tab.topic] = own
+			return true
+		}
+	}
+	return false
 }
 
 // refit makes the table of a copy known. One whose schema is refused stays where it
@@ -146,7 +202,12 @@ func (s *Sink) ends(ctx context.Context, topic string) ([]int64, error) {
 // the source; the table is OK behind the last of their tombstones.
 func (s *Sink) copied(topic string) {
 	state := s.next.Tables[topic]
-	if state.State != log.Copying {
+	switch {
+	case state.ID == "": // it was given up before it had a topic, and has no row
+		state.State, state.Why = log.OK, log.Stop{}
+		s.set(topic, state)
+		return
+	case state.State != log.Copying:
 		return // it stopped meanwhile
 	}
 	if state.Owed = true; s.index == nil || okBeforeTombstones() {

@@ -322,6 +322,62 @@ func TestCopyOfGivenUp(t *testing.T) {
 	s.wantState(ordersTopic, "ok, generation 0, from [1], asked ask")
 }
 
+// TestCopyNamesTables tells of tables that rows name first while a table is copied: one
+// that was given up before it had a topic, and a new one. Both are OK when the copy is
+// done; what was given up, and has no row, is so too.
+func TestCopyNamesTables(t *testing.T) {
+	s := newStory(t)
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")))
+	s.commit()
+	fresh, idle := *orders, *orders
+	fresh.Name, idle.Name = "fresh", "idle"
+	also := func(_, table string) bool { return table != people.Name }
+	why := &pipeline.Refusal{Code: "SOURCE_GIVES_UP", What: "it cannot be read"}
+	if err := s.sink.Write(context.Background(), pipeline.Batch{Stopped: []pipeline.TableStop{{Table: orders, Why: why}, {Table: &idle, Why: why}}}); err != nil {
+		t.Fatal(err)
+	}
+	s.commit()
+	s.open()
+	s.announceCopy(pipeline.TableCopy{Table: people, ID: "ask", Also: also})
+	s.chunk(orders, order(2, 2))
+	s.write(create(&fresh, order(3, 3)))
+	s.commit()
+	s.wantState(ordersTopic, "copying, generation 0, from [0], asked ask")
+	s.wantState("shop.public.fresh", "copying, generation 0, from [0], asked ask")
+	s.chunk(&fresh, order(4, 4))
+	s.announceCopy(pipeline.TableCopy{Table: people, ID: "ask", Also: also, Done: true})
+	s.stay()
+	s.wantState(ordersTopic, "ok, generation 0, from [0], asked ask")
+	s.wantState("shop.public.fresh", "ok, generation 0, from [0], asked ask")
+	s.wantState("shop.public.idle", "ok, generation 0, from []")
+	s.open()
+	s.write(create(&idle, order(5, 5)))
+	s.commit()
+	if got := s.topic("shop.public.idle"); !strings.Contains(got, "(5)") {
+		t.Errorf("its topic holds %q", got)
+	}
+}
+
+// TestCopyBeside tells of a copy whose rows come to a topic that has rows of other
+// tables: it is copying meanwhile, and nothing of the others goes.
+func TestCopyBeside(t *testing.T) {
+	s := newStory(t)
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")))
+	s.commit()
+	s.announceCopy(pipeline.TableCopy{Table: people, Adds: true})
+	s.chunk(people, person(2, "Bo", "b"))
+	s.stay()
+	s.wantState(peopleTopic, "copying, generation 0, from [0]")
+	s.done(people, "")
+	s.stay()
+	s.wantState(peopleTopic, "ok, generation 0, from [0]")
+	if got := s.topic(peopleTopic); strings.Contains(got, "tombstone") {
+		t.Errorf("the topic holds\n%s", got)
+	}
+}
+
 // TestStopReason tells why a table stopped, also after a restart, and of what a
 // person decided: to stop the source with it, or to keep the rows of a TRUNCATE.
 func TestStopReason(t *testing.T) {

@@ -49,6 +49,10 @@
 // generation stays, unlike in a TRUNCATE. After a crash, Copying is a copy that the
 // source goes on with, and Copying with Owed one that is being paid for.
 //
+// A topic that a row is the first of while a copy of this run may send rows there is
+// Copying too, until that one is done; a table that was given up before it had a topic
+// comes back so. A copy that adds to what other tables wrote supersedes nothing.
+//
 // The place of a chunk's row lies behind all rows of the transaction before it, as that
 // of an owed tombstone does, and both grow from commit to commit.
 //

@@ -84,7 +84,7 @@ func (s *Sink) checkTopics(ctx context.Context, f *log.Frontier) error {
 		found[info.Name] = info
 	}
 	for topic, state := range f.Tables {
-		if state.State == log.Stopped && state.ID == "" {
+		if state.ID == "" {
 			continue // it was given up before it had a topic
 		}
 		info, ok := found[topic]

@@ -80,15 +80,17 @@ type Sink struct {
 	sides    map[string]int    // side topics that are there, and their largest record
 	last     *table            // of the change before, most often also of this one
 	codecs   map[int]*avro.Codec
-	specs    []log.TopicSpec // of the topics, as they were at start
-	verified time.Time       // when they were last compared
-	debts    []*debt         // topics that owe tombstones
-	behind   uint64          // rows of the open commit whose place is behind all of their transaction
-	beyond   log.Offsets     // ends of stopped tables: rows there that no cut has
-	changed  map[string]bool // tables whose state is not committed yet
-	part     int             // parts of the open source transaction committed so far
-	read     uint64          // rows of the snapshot so far
-	at       time.Time       // when the present batch came: the clock is not asked for each row
+	specs    []log.TopicSpec               // of the topics, as they were at start
+	verified time.Time                     // when they were last compared
+	debts    []*debt                       // topics that owe tombstones
+	behind   uint64                        // rows of the open commit whose place is behind all of their transaction
+	beyond   log.Offsets                   // ends of stopped tables: rows there that no cut has
+	changed  map[string]bool               // tables whose state is not committed yet
+	running  map[string]pipeline.TableCopy // by topic: copies of this run whose rows may name tables
+	joined   map[string]string             // topics that a row was the first of in a copy, and that of the copy's table
+	part     int                           // parts of the open source transaction committed so far
+	read     uint64                        // rows of the snapshot so far
+	at       time.Time                     // when the present batch came: the clock is not asked for each row
 	records  []log.Record
 	arena    []byte
 	scratch  scratch
@@ -110,7 +112,7 @@ func New(c Config) *Sink {
 	setDefault(&c.RecordBytes, DefaultRecordBytes)
 	setDefault(&c.ValueBytes, DefaultRecordBytes)
 	plant(&c) // wrong orders of commit, in test builds
-	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, sides: map[string]int{}, beyond: log.Offsets{}, changed: map[string]bool{}, codecs: map[int]*avro.Codec{}}
+	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, sides: map[string]int{}, beyond: log.Offsets{}, changed: map[string]bool{}, running: map[string]pipeline.TableCopy{}, joined: map[string]string{}, codecs: map[int]*avro.Codec{}}
 }
 
 func setDefault[T comparable](v *T, to T) {

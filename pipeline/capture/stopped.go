@@ -23,6 +23,7 @@ func (s *Sink) halt(topic string, t *schema.Table, err error) error {
 		return err
 	}
 	state := s.next.Tables[topic]
+	delete(s.joined, topic)
 	if state.State == log.Stopped {
 		return nil
 	}

@@ -172,7 +172,10 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 	}
 	state := s.newState(infos[0])
 	if known { // it was given up before it had a topic
-		state.State, state.Why, state.Tried, state.Asked = had.State, had.Why, had.Tried, had.Asked
+		state.Tried, state.Asked = had.Tried, had.Asked
+	}
+	if !s.joins(tab, &state) && known {
+		state.State, state.Why = had.State, had.Why
 	}
 	s.set(tab.topic, state)
 	if state.Owed {
