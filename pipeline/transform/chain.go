@@ -36,6 +36,7 @@ type Chain struct {
 	owners  map[string]string         // tables of the source by the tables that they become
 	gone    map[string]bool           // tables of the source that were given up
 	shared  map[string]bool           // tables that several tables of the source become
+	copying map[string]begun          // tables of the source whose copy has begun
 	first   map[string]*schema.Table  // the newest version of each table that comes out
 	changes []pipeline.Change
 	stopped []pipeline.TableStop
@@ -69,7 +70,7 @@ type pass struct {
 
 // New makes a chain; it compiles nothing before it sees a table.
 func New(c Config) *Chain {
-	ch := &Chain{config: c, tables: map[*schema.Table]*coming{}, owners: map[string]string{}, gone: map[string]bool{}, shared: map[string]bool{}, first: map[string]*schema.Table{}}
+	ch := &Chain{config: c, tables: map[*schema.Table]*coming{}, owners: map[string]string{}, gone: map[string]bool{}, shared: map[string]bool{}, copying: map[string]begun{}, first: map[string]*schema.Table{}}
 	for i, s := range c.Specs {
 		p := &pass{Spec: s, bound: map[*schema.Table]Bound{}}
 		p.out = Out{chain: ch, next: i + 1}
@@ -296,6 +297,7 @@ func (ch *Chain) announce(t *schema.Table, to *coming) error {
 func (ch *Chain) stop(to *coming, why *pipeline.Refusal) {
 	origin := to.origin.String()
 	to.stopped, ch.gone[origin] = true, true
+	delete(ch.copying, origin)
 	for known, c := range ch.tables {
 		if known.String() != origin {
 			continue
@@ -354,6 +356,11 @@ func (ch *Chain) became(to *coming) []*schema.Table {
 // mayReach says which other tables steps may have made of a table's rows in an
 // earlier run; nil: none. Those of other tables of the source are not among them.
 func (ch *Chain) mayReach(origin *schema.Table) func(schema, table string) bool {
+	return ch.mayReachOf(origin, ch.owners)
+}
+
+// mayReachOf is mayReach where tables have these owners.
+func (ch *Chain) mayReachOf(origin *schema.Table, owners map[string]string) func(schema, table string) bool {
 	var patterns []func(schema, table string) bool
 	for _, r := range ch.reachers(origin) {
 		if _, others := r.reaches(); others != nil {
@@ -364,12 +371,17 @@ func (ch *Chain) mayReach(origin *schema.Table) func(schema, table string) bool 
 		return nil
 	}
 	return func(space, name string) bool {
-		owner, owned := ch.owners[(&schema.Table{Schema: space, Name: name}).String()]
+		owner, owned := owners[(&schema.Table{Schema: space, Name: name}).String()]
 		if owned && owner != origin.String() {
 			return false
 		}
-		return slices.ContainsFunc(patterns, func(p func(string, string) bool) bool { return p(space, name) })
+		return matches(patterns, space, name)
 	}
+}
+
+// matches reports whether one of some patterns says so.
+func matches(patterns []func(schema, table string) bool, space, name string) bool {
+	return slices.ContainsFunc(patterns, func(p func(string, string) bool) bool { return p(space, name) })
 }
 
 // A reacher is a step that sends rows to tables of other names: some that it

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,27 +64,74 @@ func (ch *Chain) meets(all []*schema.Table, also func(schema, table string) bool
 	return "tables that rows name", also != nil && theirAlso != nil
 }
 
-// copies passes on which tables' copies begin or are done. One that may not be
-// copied by itself goes on as it was.
+// copies passes on which tables' copies begin or are done.
 func (ch *Chain) copies(copies []pipeline.TableCopy) (passed []pipeline.TableCopy) {
 	for _, c := range copies {
-		all, also, err := ch.Copied(c.Table)
-		if err != nil {
-			continue
-		}
-		if !c.Done {
-			ch.revive(c.Table)
-			if ch.gone[c.Table.String()] {
-				continue
-			}
-			all, also, _ = ch.Copied(c.Table)
-		}
-		for _, t := range all {
-			passed = append(passed, pipeline.TableCopy{Table: t, ID: c.ID, Done: c.Done, Also: also})
-			also = nil
+		if c.Done {
+			passed = append(passed, ch.doneCopy(c)...)
+		} else {
+			passed = append(passed, ch.beginCopy(c)...)
 		}
 	}
 	return passed
+}
+
+// beginCopy is the begin of a copy for all that a table's rows go to. Where rows of
+// other tables go too, it adds to them; where those have stopped they stay so.
+func (ch *Chain) beginCopy(c pipeline.TableCopy) []pipeline.TableCopy {
+	_, _, err := ch.Copied(c.Table)
+	if err == nil {
+		ch.revive(c.Table)
+	}
+	if ch.gone[c.Table.String()] {
+		return nil
+	}
+	ch.copying[c.Table.String()] = begun{c.Table, ch.mayReachOf(c.Table, maps.Clone(ch.owners))}
+	c.Adds = err != nil
+	return each(c, ch.became(ch.of(c.Table)), ch.mayReach(c.Table))
+}
+
+// doneCopy is the end of a copy, also for tables that rows of others came to
+// meanwhile. One that rows of another copy may go to is done when that one is.
+func (ch *Chain) doneCopy(c pipeline.TableCopy) []pipeline.TableCopy {
+	also := ch.mayReach(c.Table)
+	if begin, ok := ch.copying[c.Table.String()]; ok {
+		also = begin.also
+	}
+	delete(ch.copying, c.Table.String())
+	var others []func(schema, table string) bool
+	for _, o := range ch.copying {
+		others = append(others, ch.reach(o.table))
+	}
+	all := slices.DeleteFunc(ch.became(ch.of(c.Table)), func(t *schema.Table) bool { return matches(others, t.Schema, t.Name) })
+	if also == nil {
+		return each(c, all, nil)
+	}
+	return each(c, all, func(schema, table string) bool { return also(schema, table) && !matches(others, schema, table) })
+}
+
+// A begun is a copy that began, and which tables beside those that are known had rows
+// of its table alone then.
+type begun struct {
+	table *schema.Table
+	also  func(schema, table string) bool
+}
+
+// reach reports whether rows of a table of the source may go to one of a name.
+func (ch *Chain) reach(t *schema.Table) func(schema, table string) bool {
+	all, also := ch.became(ch.of(t)), ch.mayReach(t)
+	return func(space, name string) bool {
+		return slices.ContainsFunc(all, func(t *schema.Table) bool { return t.Schema == space && t.Name == name }) || also != nil && also(space, name)
+	}
+}
+
+// each is a copy for each of some tables; the first one has also.
+func each(c pipeline.TableCopy, all []*schema.Table, also func(schema, table string) bool) (out []pipeline.TableCopy) {
+	for _, t := range all {
+		c.Table, c.Also = t, also
+		out, also = append(out, c), nil
+	}
+	return out
 }
 
 // revive binds the steps anew for a table that was given up. It may be given up

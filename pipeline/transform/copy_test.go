@@ -27,8 +27,11 @@ func printCopies(b pipeline.Batch, asked ...string) string {
 	}
 	for _, c := range b.Copies {
 		word := "begin "
-		if c.Done {
+		switch {
+		case c.Done:
 			word = "done "
+		case c.Adds:
+			word = "add "
 		}
 		words = append(words, word+c.Table.Name+others(c.Also)+" "+c.ID)
 	}
@@ -40,7 +43,7 @@ func copyOf(t *schema.Table, done bool) pipeline.Batch {
 }
 
 // TestCopies tells what the copy of a table is for those that its rows go to (O15):
-// one for each, and none where rows of others go too.
+// one for each, which adds to those where rows of others go too.
 func TestCopies(t *testing.T) {
 	people, pets := called("people"), called("pets")
 	why := &pipeline.Refusal{Code: "GIVEN_UP", What: "it cannot be read"}
@@ -66,9 +69,9 @@ func TestCopies(t *testing.T) {
 			"begin Bern r, begin Rome r", "done Bern r, done Rome r", "stop Bern GIVEN_UP, stop Rome GIVEN_UP", ""},
 		{"to tables that rows name", []transform.Spec{{For: onlyFor("people"), Step: route("city", any, "Bern")}},
 			"begin Bern+Oslo r", "done Bern+Oslo r", "stop Bern+Oslo GIVEN_UP", ""},
-		{"merged", []transform.Spec{{Step: route("'all'", nil, "all")}}, "", "", "stop all GIVEN_UP", "public.all"},
-		{"into another one", []transform.Spec{{For: onlyFor("people"), Step: route("'pets'", nil, "pets")}}, "", "", "stop pets GIVEN_UP", "public.pets"},
-		{"perhaps merged", []transform.Spec{{Step: route("city", any, "Bern")}}, "", "", "stop Bern+Oslo GIVEN_UP", "public.Bern"},
+		{"merged", []transform.Spec{{Step: route("'all'", nil, "all")}}, "add all r", "done all r", "stop all GIVEN_UP", "public.all"},
+		{"into another one", []transform.Spec{{For: onlyFor("people"), Step: route("'pets'", nil, "pets")}}, "add pets r", "done pets r", "stop pets GIVEN_UP", "public.pets"},
+		{"perhaps merged", []transform.Spec{{Step: route("city", any, "Bern")}}, "add Bern+Oslo+pets r", "done Bern+Oslo+pets r", "stop Bern+Oslo GIVEN_UP", "public.Bern"},
 		{"perhaps merged by rows alone", []transform.Spec{{Step: route("city", any)}}, "", "", "stop people+Oslo GIVEN_UP", "tables that rows name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -89,6 +92,38 @@ func TestCopies(t *testing.T) {
 			}
 			if b := must(t, chain, pipeline.Batch{Changes: []pipeline.Change{change(t, people, 0, "c +(1 Ada Bern 3 a)")}}); len(b.Changes) != 0 {
 				t.Errorf("it goes on: %s", printBatch(b))
+			}
+		})
+	}
+}
+
+// TestCopiesMeet tells of tables whose rows come to one: it is done when the last of
+// their copies is, also where the second came while the first was copied; one that is
+// given up is not waited for.
+func TestCopiesMeet(t *testing.T) {
+	people, pets := called("people"), called("pets")
+	for _, c := range []struct{ known, want string }{
+		{"both", "add all r; add all r; ; done all r"},
+		{"one", "begin all r; add all r; ; done all r"},
+		{"one stops", "begin all r; add all r; stop all GIVEN_UP; done all r"},
+	} {
+		t.Run(c.known, func(t *testing.T) {
+			chain := transform.New(transform.Config{Specs: []transform.Spec{{Step: transform.Route{To: text("'all'"), Most: 9, Tables: []transform.Name{{Schema: "public", Table: "all"}}}}}})
+			known := []*schema.Table{people, pets}
+			if c.known != "both" {
+				known = known[:1]
+			}
+			must(t, chain, pipeline.Batch{Tables: known})
+			said := []string{printCopies(must(t, chain, copyOf(people, false)))}
+			must(t, chain, pipeline.Batch{Tables: []*schema.Table{pets}})
+			said = append(said, printCopies(must(t, chain, copyOf(pets, false))))
+			end := copyOf(people, true)
+			if c.known == "one stops" {
+				end = pipeline.Batch{Stopped: []pipeline.TableStop{{Table: people, Why: &pipeline.Refusal{Code: "GIVEN_UP"}}}}
+			}
+			said = append(said, printCopies(must(t, chain, end)), printCopies(must(t, chain, copyOf(pets, true))))
+			if got := strings.Join(said, "; "); got != c.want {
+				t.Errorf("it is\n%s\nwant\n%s", got, c.want)
 			}
 		})
 	}
