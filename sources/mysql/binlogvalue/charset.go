@@ -2,6 +2,7 @@ package binlogvalue
 
 import (
 	"fmt"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -12,8 +13,12 @@ import (
 
 // Charsets are the character sets that columns can be read with, by the servers'
 // names. Those of Unicode are there from the beginning; of the others the server is
-// asked, since no library agrees with it on all of them.
-type Charsets struct{ byName map[string]*Charset }
+// asked, since no library agrees with it on all of them. Any goroutine may use them; a set
+// that was added does not change.
+type Charsets struct {
+	mu     sync.RWMutex
+	byName map[string]*Charset
+}
 
 // NewCharsets has what needs no server.
 func NewCharsets() *Charsets {
@@ -24,17 +29,27 @@ func NewCharsets() *Charsets {
 }
 
 // Add makes a character set known.
-func (c *Charsets) Add(name string, s *Charset) { c.byName[name] = s }
+func (c *Charsets) Add(name string, s *Charset) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.byName[name] = s
+}
+
+func (c *Charsets) find(name string) *Charset {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.byName[name]
+}
 
 // Knows reports whether texts of a character set can be read.
-func (c *Charsets) Knows(name string) bool { return c.byName[name] != nil }
+func (c *Charsets) Knows(name string) bool { return c.find(name) != nil }
 
 // Decode gives b, in the named character set, in UTF-8.
 func (c *Charsets) Decode(name string, b []byte) ([]byte, error) {
 	if name == "" || name == "binary" {
 		return b, nil
 	}
-	s := c.byName[name]
+	s := c.find(name)
 	if s == nil {
 		return nil, fmt.Errorf("character set %s is not known", name)
 	}

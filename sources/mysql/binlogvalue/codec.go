@@ -75,7 +75,7 @@ func Compile(columns []Column, charsets *Charsets, zero ZeroPolicy) (*Codec, err
 		}
 		c.cells[i] = cell{Column: col, kind: t.Kind, length: lengthBytes(&col)}
 		if t.Kind == schema.KindText && col.Special == Plain {
-			c.cells[i].convert = charsets.byName[col.Charset]
+			c.cells[i].convert = charsets.find(col.Charset)
 		}
 		c.cells[i].labels = labelBytes(&col)
 	}
