@@ -140,7 +140,7 @@ func keyText(t *schema.Table, row schema.Row) string {
 // read reads a chunk, on a connection of its own. Any goroutine may call it.
 func (c *copies) read(k *chunk) error {
 	ctx := c.source.life.Ended
-	side, err := c.connect(ctx)
+	side, epoch, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,29 +152,16 @@ func (c *copies) read(k *chunk) error {
 		side.close()
 		return unwrapped(err)
 	}
-	c.idle <- side // there is room for as many as are read at a time
+	c.idle.put(side, epoch)
 	return nil
 }
 
-func (c *copies) connect(ctx context.Context) (*session, error) {
-	select {
-	case side := <-c.idle:
-		return side, nil
-	default:
-		return c.source.config.dial(ctx)
+// connect gives a connection, and the epoch in which it may be used again.
+func (c *copies) connect(ctx context.Context) (side *session, epoch int, err error) {
+	if side, epoch = c.idle.take(); side == nil {
+		side, err = c.source.config.dial(ctx)
 	}
-}
-
-// hangUp ends the connections that are idle, once nobody reads.
-func (c *copies) hangUp() {
-	for {
-		select {
-		case side := <-c.idle:
-			side.close()
-		default:
-			return
-		}
-	}
+	return side, epoch, err
 }
 
 // chunk reads a chunk. The first look at the table keeps its definition as it is until

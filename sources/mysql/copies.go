@@ -29,7 +29,7 @@ type copies struct {
 	flying int        // chunks that are read now
 
 	here  chan *chunk   // chunks that were read
-	idle  chan *session // connections that wait for a chunk; owned by the readers
+	idle  idleSessions  // of the readers
 	bell  bell          // rung by whoever has something for the owner
 	pace  handover.Pace // of all readers
 	asked atomic.Bool   // requests may hold something
@@ -64,7 +64,7 @@ type keptCopy struct {
 
 func newCopies(s *Source) *copies {
 	n := s.config.SnapshotWorkers
-	return &copies{source: s, here: make(chan *chunk, n), idle: make(chan *session, n), pace: handover.Pace{Rate: s.config.MaxRate}}
+	return &copies{source: s, here: make(chan *chunk, n), pace: handover.Pace{Rate: s.config.MaxRate}}
 }
 
 // kept gives the copies for a state.

@@ -77,7 +77,7 @@ func (s *Source) session() error {
 	s.stats.disconnected(err)
 	s.a.interrupt()
 	s.copies.interrupted()
-	s.copies.hangUp()
+	s.copies.idle.hangUp()
 	if flush := s.a.flush(); flush != nil {
 		return flush
 	}

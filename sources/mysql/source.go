@@ -256,7 +256,7 @@ func (s *Source) Separate(each bool) { s.separate.Store(each) }
 // Close ends the connections and waits for the goroutines.
 func (s *Source) Close() error {
 	s.life.Close(nil)
-	s.copies.hangUp()
+	s.copies.idle.hangUp()
 	s.setSide(nil)
 	return nil
 }
