@@ -29,10 +29,11 @@ type heldTx struct {
 	bytes  int64    // of events
 	ids    []uint64 // of the tables whose rows are kept
 
-	file  *os.File // nil: in memory
+	path  string   // of the file; empty: in memory
+	file  *os.File // while it is written: one that waits for its end holds no descriptor
 	block cipher.Block
-	out   *bufio.Writer
-	size  int64 // of the file
+	out   *bufio.Writer // into file
+	size  int64         // of the file
 }
 
 type heldEvent struct {
@@ -45,7 +46,7 @@ const heldHeader = 1 + 8 + 4
 
 // add keeps an event.
 func (t *heldTx) add(e heldEvent) error {
-	if t.file != nil {
+	if t.path != "" {
 		return t.write(e)
 	}
 	t.events = append(t.events, e)
@@ -58,6 +59,7 @@ func (t *heldTx) spill(dir string) (err error) {
 	if t.file, err = os.CreateTemp(dir, "*"+heldSuffix); err != nil {
 		return fmt.Errorf("spill an XA transaction: %w", err)
 	}
+	t.path = t.file.Name()
 	var key [16]byte
 	if _, err = rand.Read(key[:]); err != nil {
 		return err
@@ -93,20 +95,37 @@ func (t *heldTx) write(e heldEvent) error {
 	return nil
 }
 
-// each gives the events in order. What f gets is f's own.
+// rest ends the writing: nothing is added any more.
+func (t *heldTx) rest() error {
+	if t.file == nil {
+		return nil
+	}
+	err := errors.Join(t.out.Flush(), t.file.Close())
+	if t.file, t.out = nil, nil; err != nil {
+		return fmt.Errorf("spill an XA transaction: %w", err)
+	}
+	return nil
+}
+
+// each gives the events in order, and ends the writing. What f gets is f's own.
 func (t *heldTx) each(f func(heldEvent) error) error {
 	for _, e := range t.events {
 		if err := f(e); err != nil {
 			return err
 		}
 	}
-	if t.file == nil {
+	if t.path == "" {
 		return nil
 	}
-	if err := t.out.Flush(); err != nil {
-		return fmt.Errorf("spill an XA transaction: %w", err)
+	if err := t.rest(); err != nil {
+		return err
 	}
-	in := bufio.NewReaderSize(&cipher.StreamReader{S: t.stream(), R: io.NewSectionReader(t.file, 0, t.size)}, 64<<10)
+	file, err := os.Open(t.path)
+	if err != nil {
+		return fmt.Errorf("read a spilled XA transaction: %w", err)
+	}
+	defer file.Close()
+	in := bufio.NewReaderSize(&cipher.StreamReader{S: t.stream(), R: io.LimitReader(file, t.size)}, 64<<10)
 	for {
 		e, err := readHeld(in)
 		if errors.Is(err, io.EOF) {
@@ -138,9 +157,11 @@ func readHeld(in io.Reader) (heldEvent, error) {
 func (t *heldTx) drop() {
 	if t.file != nil {
 		_ = t.file.Close()
-		_ = os.Remove(t.file.Name()) // what stays is emptied at the next start
-		t.file = nil
 	}
+	if t.path != "" {
+		_ = os.Remove(t.path) // what stays is emptied at the next start
+	}
+	t.path, t.file, t.out = "", nil, nil
 }
 
 const heldSuffix = ".xa"

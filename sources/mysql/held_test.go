@@ -10,6 +10,21 @@ import (
 	"github.com/evertdb/evert/pipeline"
 )
 
+// openBelow counts the files of a directory that this process has open, where the system
+// tells.
+func openBelow(t *testing.T, dir string) (n int) {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Log("this system does not tell which files are open")
+	}
+	for _, e := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && filepath.Dir(target) == dir {
+			n++
+		}
+	}
+	return n
+}
+
 // A prepared XA transaction that is larger than the memory for it lies in a file, which
 // nobody can read, until it ends.
 func TestLargeXA(t *testing.T) { // not beside others: a prepared XA transaction holds up every copy from the server
@@ -48,6 +63,9 @@ func TestLargeXA(t *testing.T) { // not beside others: a prepared XA transaction
 			if err != nil || bytes.Contains(b, []byte("secret")) {
 				t.Errorf("a row lies on disk as it is (%v)", err)
 			}
+		}
+		if n := openBelow(t, c.SpillDir); n > 0 {
+			t.Errorf("%d files of transactions that wait are open", n)
 		}
 		r = r.reopen(c) // reads both again
 		d.do("XA COMMIT '"+two+"'", "XA ROLLBACK '"+one+"'")

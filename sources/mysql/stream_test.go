@@ -251,6 +251,32 @@ func TestXAInAWindow(t *testing.T) { // not beside others: a prepared XA transac
 	})
 }
 
+// The rows of an XA transaction come in several batches, and the source is made anew between
+// two of them: the place there needs the rows that lie before its PREPARE.
+func TestXAInParts(t *testing.T) { // not beside others: a prepared XA transaction holds up every copy from the server
+	t.Run("M13 a start among the rows of a commit", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE a (id int primary key, v varchar(20))")
+		c := d.config("a")
+		c.BatchRows = 10
+		r := d.open(c, pipeline.Resume{}).copied()
+		name := "'" + d.name + "'"
+		d.do("XA START "+name, "INSERT INTO a VALUES "+numbered(200, "(%d, 'xa')"), "XA END "+name, "XA PREPARE "+name)
+		d.do("INSERT INTO a VALUES (-1, 'between')", "XA COMMIT "+name)
+		for range 2 {
+			for was := r.place.Rows; r.place.Rows == was; {
+				if err := r.next(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r = r.reopen(c)
+		}
+		r.caught().equal("a")
+		d.do("INSERT INTO a VALUES (-2, 'behind')")
+		r.reopen(c).caught().equal("a")
+	})
+}
+
 // An XA transaction is prepared; the source goes; it comes back and the transaction
 // commits: its rows are there once, wherever it was opened.
 func TestXAOverARestart(t *testing.T) { // not beside others: a prepared XA transaction holds up every copy from the server

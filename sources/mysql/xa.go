@@ -100,10 +100,16 @@ func (a *assembler) prepare(body []byte) error {
 		return errors.New("XA PREPARE outside of a transaction")
 	}
 	a.held = false
-	if body[0] == 1 {
-		return a.replay(a.xa.current)
-	}
 	tx := a.xa.current
+	if body[0] == 1 {
+		if err := a.replay(tx); err != nil {
+			return err
+		}
+		return a.end()
+	}
+	if err := tx.rest(); err != nil {
+		return err
+	}
 	if tx.before == "" {
 		tx.before = a.set.String()
 	}
@@ -118,7 +124,9 @@ func (a *assembler) prepare(body []byte) error {
 	return nil
 }
 
-// settle takes XA COMMIT and XA ROLLBACK.
+// settle takes XA COMMIT and XA ROLLBACK. A place among the rows of a commit is behind its
+// PREPARE and not behind its COMMIT: a start there needs the rows again, so that the state
+// lets them go at its end alone.
 func (a *assembler) settle(s statement) error {
 	i := slices.IndexFunc(a.xa.open, func(t *heldTx) bool { return t.name == s.rest })
 	switch {
@@ -132,18 +140,20 @@ func (a *assembler) settle(s statement) error {
 	tx := a.xa.open[i]
 	defer tx.drop()
 	a.xa.open = slices.Delete(a.xa.open, i, i+1)
+	if s.kind == stXACommit {
+		if err := a.replay(tx); err != nil {
+			return err
+		}
+	}
 	if !a.skip {
 		a.mark()
 	}
-	if s.kind == stXARoll {
-		return a.end()
-	}
-	return a.replay(tx)
+	return a.end()
 }
 
 // replay gives the rows of a transaction that commits now.
 func (a *assembler) replay(tx *heldTx) error {
-	err := tx.each(func(e heldEvent) error {
+	return tx.each(func(e heldEvent) error {
 		switch {
 		case a.skip:
 			return nil
@@ -152,10 +162,6 @@ func (a *assembler) replay(tx *heldTx) error {
 		}
 		return a.rowsEvent(e.kind, e.place, e.body)
 	})
-	if err != nil {
-		return err
-	}
-	return a.end()
 }
 
 // mark notes in the state where a start has to read from.
