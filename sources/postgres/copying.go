@@ -23,6 +23,9 @@ import (
 //	   │ └─────► reading ──► merging ─┴► resting           a chunk; the window is open from reading to merging
 //	   └── again ───┘   the stream has passed the chunk's place
 //
+// Where the connection of the stream ends, everything rests, and what was read beside it
+// is dropped.
+//
 // What is due is done between two transactions (step), and never waits, but for a
 // chunk when its window is full.
 type copying struct {
@@ -32,7 +35,7 @@ type copying struct {
 
 	phase    copyPhase
 	window   window
-	shape    *shape                    // of the table being copied; nil: not described since Open
+	shape    *shape                    // of the table being copied; nil: not described on this connection of the stream
 	older    *pgoutput.RelationMessage // told of another shape, when the table was last described; nil: none did
 	filter   string                    // of the publication
 	attnames []string                  // likewise
@@ -41,6 +44,7 @@ type copying struct {
 	job      *chunkJob
 	facts    *describeJob
 	done     chan struct{} // of the job that runs
+	stop     func()        // ends it
 	until    time.Time     // resting
 	nudgeAt  time.Time     // when the stream is nudged; zero: it does not wait
 	failed   int           // attempts in a row
@@ -192,15 +196,32 @@ func (c *copying) rest() error {
 	return c.read()
 }
 
-// run starts a job.
+// run starts a job, which waits for the one before to end.
 func (c *copying) run(phase copyPhase, f func(ctx context.Context)) {
-	done := make(chan struct{})
-	c.phase, c.done = phase, done
+	before, done := c.done, make(chan struct{})
+	ctx, stop := context.WithCancel(c.source.life.Ended)
+	c.phase, c.done, c.stop = phase, done, stop
 	c.source.life.Go(func() {
-		f(c.source.life.Ended)
+		defer stop()
+		if before != nil {
+			<-before
+		}
+		f(ctx)
 		close(done)
 		c.wake()
 	})
+}
+
+// drop gives up what was read beside a stream that has ended, and the connection that
+// it was read on. The server may come back without the transactions that a snapshot
+// showed and nobody had flushed, or be another one, and gives their numbers to others.
+func (c *copying) drop() {
+	if c.stop != nil {
+		c.stop()
+	}
+	c.window.close()
+	c.shape, c.job, c.facts, c.nudgeAt = nil, nil, nil, time.Time{}
+	c.run(resting, func(context.Context) { closeConn(c.conn) })
 }
 
 // connected gives the connection of jobs.

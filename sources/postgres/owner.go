@@ -66,6 +66,7 @@ func (s *Source) session(conn *replConn) (err error) {
 	}
 	s.a.busy, s.a.emit = st.busy, func(b *handover.Batch) error { return st.emit(s.life.Ended, b) }
 	err = st.run(s.life.Ended)
+	s.copying.drop()
 	s.stats.disconnected(err)
 	if cleanup := s.a.interrupt(); cleanup != nil {
 		return cleanup
