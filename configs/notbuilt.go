@@ -18,7 +18,6 @@ func unbuiltKeys() []unbuilt {
 	return []unbuilt{
 		{"sources.*.mysql.snapshot.window", nil, "only copies of Postgres tables keep to a time yet"},
 		{"sources.*.mysql.snapshot.pause", nil, "only copies of Postgres tables pause yet"},
-		{"sources.*.mysql.snapshot.chunks_above", nil, "tables are copied in chunks only when they are copied again yet"},
 		{"sources.*.overrides.*.topic.cleanup", []string{"compact"}, "append-only topics are not written yet"},
 	}
 }

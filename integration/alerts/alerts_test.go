@@ -43,7 +43,7 @@ func TestComponentDownAndSlotAtRisk(t *testing.T) {
 	l.fires(butTheDisk)
 	stop()
 
-	s.SQL(s.Database, fmt.Sprintf("ALTER PUBLICATION %q DROP TABLE accounts", "evert_"+strings.ReplaceAll(s.Deployment(), "-", "_")+"_db"))
+	s.SQL(s.Database, fmt.Sprintf("DROP PUBLICATION %q", "evert_"+strings.ReplaceAll(s.Deployment(), "-", "_")+"_db"), "UPDATE accounts SET balance = balance")
 	d.AwaitStatus("refusing to go on", func(st harness.Status) bool { return st.State == "refused" })
 	l.watch(4 * time.Minute)
 	l.fires(butTheDisk) // it may mend itself
