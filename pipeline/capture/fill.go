@@ -230,7 +230,7 @@ func (s *Sink) unknown(tab *table, column int) error {
 	name := tab.Columns[column].Name
 	return &pipeline.Refusal{Code: codeUnknown, Where: fmt.Sprintf("table %s, column %s", tab, name),
 		What: "the source did not send an unchanged value, and neither the log nor the source has the row any more",
-		Mend: fmt.Sprintf("ALTER TABLE %s.%s REPLICA IDENTITY FULL;\n%s", quoted(tab.Schema), quoted(tab.Name), s.copyCommand(tab.Table))}
+		Mend: s.mendOf(codeUnknown, tab.Table)}
 }
 
 // quoted is a name as SQL takes it, whatever stands in it.

@@ -228,6 +228,6 @@ func (s *Sink) stop(o *outgoing, size int) error {
 		Code:  codeTooLarge,
 		Where: fmt.Sprintf("table %s, key hash %08x", o.tab, crc32.ChecksumIEEE(o.key)),
 		What:  fmt.Sprintf("a row of %d bytes is above the %d that its topic takes, so the table has stopped", size, s.limit(o.tab)),
-		Mend:  "make the row smaller, raise limits.record_bytes and limits.value_bytes, or set on_oversize: truncate, offload or dead_letter for the table; then\n" + s.copyCommand(o.tab.Table),
+		Mend:  s.mendOf(codeTooLarge, o.tab.Table),
 	})
 }

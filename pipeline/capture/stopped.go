@@ -2,6 +2,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -117,13 +118,49 @@ func (s *Sink) isStopped(topic string) bool { return s.next.Tables[topic].State 
 // stoppedBefore says that a table stopped in an earlier run, and why. Releases
 // before 2 of the frontier record did not keep the reason.
 func (s *Sink) stoppedBefore(topic string, t *schema.Table) {
-	why := &pipeline.Refusal{Code: codeStopped, Where: "topic " + topic, Mend: s.copyCommand(t),
+	told := t
+	if t == nil {
+		t = s.tableOf(topic)
+	}
+	why := &pipeline.Refusal{Code: codeStopped, Where: "topic " + topic,
 		What: "its table stopped earlier, and its changes since then were not written"}
 	if stop := s.next.Tables[topic].Why; stop.Code != "" {
 		why.Code = stop.Code
 		why.What = "its table stopped at " + stop.At.Format(time.RFC3339) + ", and its changes since then were not written: " + stop.Text
 	}
-	s.stopped(topic, t, why)
+	why.Mend = s.mendOf(why.Code, t)
+	s.stopped(topic, told, why)
+}
+
+// tableOf gives the table that a topic is named after; nil if it is named otherwise.
+func (s *Sink) tableOf(topic string) *schema.Table {
+	rest, _ := strings.CutPrefix(topic, s.Prefix+".")
+	space, name, _ := strings.Cut(rest, ".")
+	t := &schema.Table{Schema: space, Name: name}
+	if s.wanted(t).Name != topic {
+		return nil
+	}
+	return t
+}
+
+// mendOf is what mends a stop for a reason; t is nil where only its topic is known.
+func (s *Sink) mendOf(code pipeline.Code, t *schema.Table) string {
+	again := s.copyCommand(t)
+	switch {
+	case code == codeKeyChanged:
+		return "evert reset " + s.Source + " --yes   # begins its topics anew; or restore the key, then: " + again
+	case code == codeIncompatible:
+		return "evert reset " + s.Source + " --yes   # begins its topics and their schemas anew; or lower the subject's compatibility level, then: " + again
+	case code == codeTooLarge:
+		return "make the row smaller, raise limits.record_bytes and limits.value_bytes, or set on_oversize: truncate, offload or dead_letter for the table; then\n" + again
+	case t == nil:
+		return again
+	case code == codeUnknown:
+		return fmt.Sprintf("ALTER TABLE %s.%s REPLICA IDENTITY FULL;\n%s", quoted(t.Schema), quoted(t.Name), again)
+	case code == CodePaused:
+		return "evert resume " + s.Source + "." + t.String()
+	}
+	return again
 }
 
 // copyCommand is the command that copies a table again; all tables, where its name is

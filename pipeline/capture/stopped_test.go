@@ -136,3 +136,31 @@ func TestGivenUp(t *testing.T) {
 			2 (3) c +(3,3) @3.1`)
 	}
 }
+
+// TestStopMends tells that what mends a stop is the same after a restart.
+func TestStopMends(t *testing.T) {
+	for code, want := range map[pipeline.Code]string{
+		"TABLE_PAUSED":        "evert resume shop.public.people",
+		"KEY_CHANGED":         "evert reset shop --yes   # begins its topics anew; or restore the key, then: evert snapshot shop.public.people",
+		"SCHEMA_INCOMPATIBLE": "evert reset shop --yes   # begins its topics and their schemas anew; or lower the subject's compatibility level, then: evert snapshot shop.public.people",
+		"UNKNOWN_VALUE":       "ALTER TABLE \"public\".\"people\" REPLICA IDENTITY FULL;\nevert snapshot shop.public.people",
+		"RECORD_TOO_LARGE":    "make the row smaller, raise limits.record_bytes and limits.value_bytes, or set on_oversize: truncate, offload or dead_letter for the table; then\nevert snapshot shop.public.people",
+		"SOURCE_GIVES_UP":     "evert snapshot shop.public.people",
+	} {
+		s := newStory(t)
+		s.config.Copies = true
+		s.open()
+		s.announce(people)
+		if err := s.sink.Write(context.Background(), pipeline.Batch{Stopped: []pipeline.TableStop{{Table: people, Why: &pipeline.Refusal{Code: code}}}}); err != nil {
+			t.Fatal(err)
+		}
+		s.commit()
+		var mends []string
+		s.config.Events.Stopped = func(_ string, _ *schema.Table, why *pipeline.Refusal) { mends = append(mends, why.Mend) }
+		s.open()
+		s.announce(people)
+		if len(mends) != 2 || mends[0] != want || mends[1] != want {
+			t.Errorf("%s is mended by %q, want %q", code, mends, want)
+		}
+	}
+}

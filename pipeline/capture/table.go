@@ -128,7 +128,7 @@ func (s *Sink) notRegistered(tab *table, part string, err error) error {
 		return fmt.Errorf("register the %s schema: %w", part, err)
 	}
 	return &pipeline.Refusal{Code: codeIncompatible, Where: "topic " + tab.topic, What: "the registry does not take its new " + part + " schema", Err: err,
-		Mend: "evert reset " + s.Source + " --yes   # begins its topics and their schemas anew; or lower the subject's compatibility level, then: " + s.copyCommand(tab.Table)}
+		Mend: s.mendOf(codeIncompatible, tab.Table)}
 }
 
 // checkKey refuses another key schema than the topic has: it would move keys to
@@ -151,7 +151,7 @@ func (s *Sink) checkKey(ctx context.Context, tab *table) error {
 	}
 	return &pipeline.Refusal{Code: codeKeyChanged, Where: "topic " + tab.topic,
 		What: "the columns of the table's key, or their types, changed; the key schema of a topic never changes",
-		Mend: "evert reset " + s.Source + " --yes   # begins its topics anew; or restore the key, then: " + s.copyCommand(tab.Table)}
+		Mend: s.mendOf(codeKeyChanged, tab.Table)}
 }
 
 // ensure makes or verifies the topic and notes from where its rows count.
