@@ -28,7 +28,8 @@ func sourceChain(c *configs.Config, name string) (*transform.Chain, error) {
 	if len(specs) == 0 {
 		return nil, nil
 	}
-	return transform.New(transform.Config{Specs: specs, Again: "evert reset " + name + " --resnapshot --yes"}), nil
+	one := func(t *schema.Table) string { return "evert snapshot " + name + "." + t.String() }
+	return transform.New(transform.Config{Specs: specs, Again: "evert reset " + name + " --resnapshot --yes", AgainOne: one}), nil
 }
 
 // transformSpecs makes the steps of a list.

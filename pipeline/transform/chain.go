@@ -18,6 +18,10 @@ type Config struct {
 	// `evert reset SOURCE --resnapshot --yes`; may be empty.
 	Again string
 
+	// AgainOne is that of one table, where a copy of it alone mends it, as
+	// `evert snapshot SOURCE.SCHEMA.TABLE`; nil: Again is.
+	AgainOne func(t *schema.Table) string
+
 	// Fault decides what becomes of a change that cannot be transformed: nil, and
 	// it is left out, and what an earlier change made of its row is taken away. Without Fault its table stops, and nothing else (I8). With it,
 	// steps that do not fit a table are an error of Apply.
@@ -178,7 +182,7 @@ func (ch *Chain) why(origin *schema.Table, err error) *pipeline.Refusal {
 	var r *pipeline.Refusal
 	switch {
 	case errors.As(err, &f):
-		return f.refusal(origin, ch.config.Again)
+		return f.refusal(origin, ch.again(origin))
 	case errors.As(err, &r): // of a table that a row is the first of
 		return ch.unbound(origin, err)
 	}
@@ -407,10 +411,21 @@ func (ch *Chain) unbound(t *schema.Table, err error) *pipeline.Refusal {
 		r = &pipeline.Refusal{Code: codeColumn, What: err.Error()}
 	}
 	r = &pipeline.Refusal{Code: r.Code, Where: r.Where + ", table " + t.String(), What: r.What, Mend: r.Mend, Err: r.Err}
-	if ch.config.Again != "" {
-		r.Mend += "\n" + ch.config.Again
+	if again := ch.again(t); again != "" {
+		r.Mend += "\n" + again
 	}
 	return r
+}
+
+// again is the command behind the mend of a table.
+func (ch *Chain) again(t *schema.Table) string {
+	if ch.config.AgainOne == nil {
+		return ch.config.Again
+	}
+	if _, _, err := ch.Copied(t); err != nil {
+		return ch.config.Again
+	}
+	return ch.config.AgainOne(t)
 }
 
 func without(all []pipeline.Change, t *schema.Table) []pipeline.Change {

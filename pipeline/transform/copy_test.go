@@ -129,6 +129,23 @@ func TestCopiesMeet(t *testing.T) {
 	}
 }
 
+// TestStopIsMendedByOneCopy tells that the mend of a stop is the copy of its table, where
+// that may be copied by itself.
+func TestStopIsMendedByOneCopy(t *testing.T) {
+	people, pets := called("people"), called("pets")
+	for merged, want := range map[bool]string{false: "\ncopy people", true: "\ncopy all"} {
+		specs := []transform.Spec{{Step: transform.Filter{Where: text("10 / age > 1")}}}
+		if merged {
+			specs = append(specs, transform.Spec{Step: transform.Route{To: text("'all'"), Most: 9, Tables: []transform.Name{{Schema: "public", Table: "all"}}}})
+		}
+		chain := transform.New(transform.Config{Specs: specs, Again: "copy all", AgainOne: func(t *schema.Table) string { return "copy " + t.Name }})
+		b := must(t, chain, pipeline.Batch{Tables: []*schema.Table{people, pets}, Changes: []pipeline.Change{change(t, people, 0, "c +(2 Bo Bern 0 a)")}})
+		if len(b.Stopped) != 1 || !strings.HasSuffix(b.Stopped[0].Why.Mend, want) {
+			t.Errorf("merged %v: it is %v", merged, b.Stopped)
+		}
+	}
+}
+
 // TestGivenUpIsCopied tells that a table which a step gave up is transformed again
 // from the batch on in which its copy begins, in whatever version; and that it is
 // given up again where the step still does not fit.
