@@ -13,8 +13,8 @@ import (
 // it begins, the table's rows come anew: the rows of its chunks as changes with Op
 // Read, and what is committed meanwhile as ever. Both come in an order in which, per
 // key, the last one is what the source has (I4): a row of a chunk that a transaction
-// behind it replaced is left out, after it has given that one the values that are
-// unknown there. Chunks lie between transactions; the Tx of their rows has the
+// behind it replaced is left out, and gives that one nothing: a value that is unknown
+// there is read again, and the row may be gone by then. Chunks lie between transactions; the Tx of their rows has the
 // position of the last whole transaction before them. The batch whose Copies say
 // that it is done comes behind the last of its rows; keys that had no row in between
 // are gone from the source.

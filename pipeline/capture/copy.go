@@ -152,6 +152,7 @@ func (s *Sink) copyAgain(ctx context.Context, topic, id string) error {
 		s.next.Offsets[log.TopicPartition{Topic: topic, Partition: int32(p)}] = from
 	}
 	s.forgive(topic)
+	delete(s.awaited, topic)
 	s.set(topic, state)
 	return nil
 }
@@ -218,11 +219,36 @@ func (s *Sink) copied(topic string) {
 }
 
 // isAwaited reports whether a row that cannot be filled is one that the copy brings.
-// The key has no record of the copy yet, so its chunk was not read; and the source
-// has the row no more, so what took it away follows before the copy is done.
+// The key has no record of the copy yet, and the source has the row no more, so what
+// took it away follows: until then the table is not OK.
 func (s *Sink) isAwaited(tab *table, err error) bool {
 	state := s.next.Tables[tab.topic]
-	return state.State == log.Copying && !state.Owed && pipeline.CodeOf(err) == codeUnknown
+	return state.State == log.Copying && !state.Owed && pipeline.CodeOf(err) == codeUnknown && len(s.awaited[tab.topic]) < mostAwaited
+}
+
+// mostAwaited bounds the keys that a copy waits for: one more stops its table.
+const mostAwaited = 100_000
+
+// await notes a key whose next change ends what a row that was left out began.
+func (s *Sink) await(tab *table, row schema.Row) error {
+	key, err := s.key(tab, row)
+	if err != nil {
+		return err
+	}
+	if s.awaited[tab.topic] == nil {
+		s.awaited[tab.topic] = map[string]bool{}
+	}
+	s.awaited[tab.topic][string(key)] = true
+	return nil
+}
+
+// arrive notes a change of a key.
+func (s *Sink) arrive(topic string, key []byte) {
+	if keys := s.awaited[topic]; keys != nil {
+		if delete(keys, string(key)); len(keys) == 0 {
+			delete(s.awaited, topic)
+		}
+	}
 }
 
 // set changes the state of a table; whoever watches is told when it is committed.

@@ -243,6 +243,28 @@ func TestCopyOfStopped(t *testing.T) {
 	s.wantState(peopleTopic, "copying, generation 0, from [9], asked ask")
 }
 
+// TestCopyAwaits tells of a row that is left out, since the source has it no more, and
+// whose delete comes behind the end of the copy: the table is OK behind that (I7).
+func TestCopyAwaits(t *testing.T) {
+	s := newStory(t)
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")), create(people, person(2, "Bo", "b")))
+	s.commit()
+	s.beginCopy(people, "ask")
+	s.chunk(people, person(2, "Bo", "b"))
+	s.write(update(people, nil, person(1, "Ann", "?"))) // nobody has the row
+	s.commit()
+	s.done(people, "ask")
+	s.stay()
+	s.wantState(peopleTopic, "copying, generation 0, from [2], owed, asked ask")
+	s.write(create(orders, order(1, 1)))
+	s.commit()
+	s.wantState(peopleTopic, "copying, generation 0, from [2], owed, asked ask")
+	s.write(remove(people, person(1, "?", "?")))
+	s.commit()
+	s.wantState(peopleTopic, "ok, generation 0, from [2], asked ask")
+}
+
 // TestTruncateInsideCopy tells of a TRUNCATE while a table is copied: what was read
 // is void for readers, and the copy goes on (P19).
 func TestTruncateInsideCopy(t *testing.T) {
@@ -398,6 +420,9 @@ func TestStopReason(t *testing.T) {
 	s.open()
 	if len(told) != 1 || told[0].Code != "TABLE_TRUNCATED" || !strings.Contains(told[0].What, "1970-01-12T13:46:40Z") || !strings.Contains(told[0].What, "on_truncate is stop_table") {
 		t.Fatalf("after a restart: %v", told)
+	}
+	if told[0].Mend != "evert snapshot shop.public.people" {
+		t.Errorf("before it is announced: %s", told[0].Mend)
 	}
 	s.announce(people)
 	if len(told) != 2 || told[1].Mend != "evert snapshot shop.public.people" {

@@ -57,8 +57,9 @@
 // of an owed tombstone does, and both grow from commit to commit.
 //
 // While the chunk of a row was not read, a change of it that has unknown values, and
-// whose row the source has no more, is left out: the delete follows before the copy is
-// done. A change of key is not: its new key may lie in a chunk that was read before.
+// whose row the source has no more, is left out: what took the row away follows. It may
+// come behind the last chunk, so the table stays Copying until the key changes again;
+// only a sink that is made anew meanwhile does not know of it. A change of key is not: its new key may lie in a chunk that was read before.
 //
 // Why a table stopped is in its state, and for which errors it was copied again by
 // itself, so that the same one does not have it copied for ever; a copy that people

@@ -46,8 +46,11 @@ func (s *Sink) change(ctx context.Context, c *pipeline.Change) error {
 		return s.move(ctx, tab, c)
 	}
 	after, headers, err := s.whole(ctx, tab, c)
-	if s.isBuried(tab, err) || s.isAwaited(tab, err) {
+	if s.isBuried(tab, err) {
 		return nil
+	}
+	if s.isAwaited(tab, err) {
+		return s.await(tab, c.After)
 	}
 	if err != nil {
 		return err
@@ -66,6 +69,7 @@ func (s *Sink) upsert(ctx context.Context, tab *table, c *pipeline.Change, op pi
 	if err != nil {
 		return err
 	}
+	s.arrive(tab.topic, key)
 	o := outgoing{tab: tab, c: c, e: e, key: key, headers: beside(c, headers)}
 	return s.put(ctx, &o)
 }
@@ -77,6 +81,7 @@ func (s *Sink) delete(ctx context.Context, tab *table, c *pipeline.Change, heade
 	if err != nil {
 		return err
 	}
+	s.arrive(tab.topic, key)
 	o := outgoing{tab: tab, c: c, key: key, headers: beside(c, headers)}
 	if s.Envelope == avro.Debezium {
 		o.e = s.event(tab, c, pipeline.Delete)

@@ -88,6 +88,7 @@ type Sink struct {
 	changed  map[string]bool               // tables whose state is not committed yet
 	running  map[string]pipeline.TableCopy // by topic: copies of this run whose rows may name tables
 	joined   map[string]string             // topics that a row was the first of in a copy, and that of the copy's table
+	awaited  map[string]map[string]bool    // by topic: keys of rows that a copy left out, until they change again
 	part     int                           // parts of the open source transaction committed so far
 	read     uint64                        // rows of the snapshot so far
 	at       time.Time                     // when the present batch came: the clock is not asked for each row
@@ -112,7 +113,7 @@ func New(c Config) *Sink {
 	setDefault(&c.RecordBytes, DefaultRecordBytes)
 	setDefault(&c.ValueBytes, DefaultRecordBytes)
 	plant(&c) // wrong orders of commit, in test builds
-	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, sides: map[string]int{}, beyond: log.Offsets{}, changed: map[string]bool{}, running: map[string]pipeline.TableCopy{}, joined: map[string]string{}, codecs: map[int]*avro.Codec{}}
+	return &Sink{Config: c, tables: map[*schema.Table]*table{}, topics: map[string]*table{}, owned: map[string]bool{}, sides: map[string]int{}, beyond: log.Offsets{}, changed: map[string]bool{}, running: map[string]pipeline.TableCopy{}, joined: map[string]string{}, awaited: map[string]map[string]bool{}, codecs: map[int]*avro.Codec{}}
 }
 
 func setDefault[T comparable](v *T, to T) {

@@ -20,6 +20,7 @@ func (s *Sink) truncate(ctx context.Context, tab *table) error {
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
+	delete(s.awaited, tab.topic)
 	state := s.next.Tables[tab.topic]
 	state.Generation++
 	state.From = make([]int64, tab.partitions)
@@ -71,8 +72,7 @@ const voidBatch = 10_000
 func (s *Sink) payOwed(ctx context.Context, at pipeline.Resume) error {
 	until := s.Now().Add(s.VoidBudget)
 	s.debts = slices.DeleteFunc(s.debts, func(d *debt) bool { return s.isStopped(d.topic) })
-	for len(s.debts) > 0 && s.index != nil && s.Now().Before(until) {
-		d := s.debts[0]
+	for d := s.due(); d != nil && s.index != nil && s.Now().Before(until); d = s.due() {
 		if err := s.pay(ctx, d, at); err != nil {
 			return fmt.Errorf("tombstones for void rows of %s: %w", d.topic, err)
 		}
@@ -95,7 +95,17 @@ func (s *Sink) settle(d *debt) {
 		state.State = log.OK
 	}
 	s.set(d.topic, state)
-	s.debts = s.debts[1:]
+	s.forgive(d.topic)
+}
+
+// due is the first debt of a topic whose copy waits for no key; nil: none.
+func (s *Sink) due() *debt {
+	for _, d := range s.debts {
+		if len(s.awaited[d.topic]) == 0 {
+			return d
+		}
+	}
+	return nil
 }
 
 // pay appends up to voidBatch tombstones of one partition.
