@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,13 +109,13 @@ func reason(pg *pgconn.PgError) string {
 	switch pg.Code {
 	case "23502":
 		return "NULL in a column that is NOT NULL"
-	case "23503":
+	case foreignKeyViolation:
 		return "a foreign key has no such row"
 	case uniqueViolation:
 		return "another row has the same value where it has to be unique"
 	case "23514":
 		return "a check constraint does not hold"
-	case "23P01":
+	case exclusionViolation:
 		return "an exclusion constraint does not hold"
 	case "22003":
 		return "a number is out of range"
@@ -157,13 +158,16 @@ func (t *Target) carefully(ctx context.Context, query string, into TableName, pl
 	if err := bisect(n, func(lo, hi int) error { return c.put(ctx, lo, hi) }, c.note); err != nil {
 		return err
 	}
-	for before := 0; before != len(c.bad); {
-		before = len(c.bad)
-		if err := c.again(ctx); err != nil {
-			return err
-		}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	if err := c.release(ctx, func(err error) bool { return !dependsOnOthers(err) }); err != nil {
+		return err
 	}
 	if err := c.exchange(ctx); err != nil {
+		return err
+	}
+	if err := c.release(ctx, dependsOnOthers); err != nil {
 		return err
 	}
 	return c.report(ctx)
@@ -188,14 +192,27 @@ type careful struct {
 }
 
 type badRow struct {
-	number int
-	err    error
+	number    int
+	err       error
+	withdrawn bool   // its earlier row was taken away, if the table let it go
+	more      string // to be said of that
 }
 
 func (c *careful) note(i int, err error) error {
-	c.bad = append(c.bad, badRow{i, err})
+	c.bad = append(c.bad, badRow{number: i, err: err})
 	return nil
 }
+
+// dependsOnOthers reports whether a row may be taken once other rows are.
+func dependsOnOthers(err error) bool {
+	switch sqlState(err) {
+	case uniqueViolation, exclusionViolation, foreignKeyViolation:
+		return true
+	}
+	return false
+}
+
+const exclusionViolation, foreignKeyViolation = "23P01", "23503"
 
 func between(lo, hi int) string { return fmt.Sprintf("s.r > %d AND s.r <= %d", lo, hi) }
 
@@ -232,6 +249,38 @@ func (t *Target) guarded(ctx context.Context, f func() error) error {
 	return err
 }
 
+// settle tries what was refused again for as long as some of it is taken.
+func (c *careful) settle(ctx context.Context) error {
+	for before := 0; before != len(c.bad); {
+		before = len(c.bad)
+		if err := c.again(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release takes the earlier rows of some refused ones away. What was refused because
+// of a value of theirs is taken then.
+func (c *careful) release(ctx context.Context, which func(error) bool) error {
+	released := false
+	for i := range c.bad {
+		b := &c.bad[i]
+		if b.withdrawn || !which(b.err) {
+			continue
+		}
+		var err error
+		if b.more, err = c.withdraw(ctx, b.number); err != nil {
+			return err
+		}
+		b.withdrawn, released = true, true
+	}
+	if released && slices.ContainsFunc(c.bad, func(b badRow) bool { return dependsOnOthers(b.err) }) {
+		return c.settle(ctx)
+	}
+	return nil
+}
+
 // again tries what was refused once more: a value that has to be unique may have
 // been that of a row that came later.
 func (c *careful) again(ctx context.Context) error {
@@ -246,7 +295,8 @@ func (c *careful) again(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			c.bad = append(c.bad, badRow{b.number, err})
+			b.err = err
+			c.bad = append(c.bad, b)
 		}
 	}
 	return ctx.Err()
@@ -303,11 +353,7 @@ func (c *careful) report(ctx context.Context) error {
 		if partition == noPartition {
 			return c.strayStays(packKey(key), b.err)
 		}
-		more, err := c.withdraw(ctx, b.number)
-		if err != nil {
-			return err
-		}
-		if err := c.rejectAt(ctx, partition, offset, packKey(key), b.err, more); err != nil {
+		if err := c.rejectAt(ctx, partition, offset, packKey(key), b.err, b.more); err != nil {
 			return err
 		}
 	}

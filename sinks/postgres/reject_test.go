@@ -225,6 +225,38 @@ func TestRefusedRowLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestRefusedRowFreesItsValue: a value that has to be unique is another row's once the
+// row that had it is withdrawn, for whatever cause it was refused, and whichever comes
+// first.
+func TestRefusedRowFreesItsValue(t *testing.T) {
+	for name, road := range map[string]func(*Config){"small": func(*Config) {}, "large": func(c *Config) { c.BufferBytes = 1 }} {
+		d := newDB(t)
+		for _, refused := range []int64{1, 9} {
+			for _, cause := range []string{"a check", "a row that stays"} {
+				t.Run(fmt.Sprintf("S13 %s, key %d, %s", cause, refused, name), func(t *testing.T) {
+					d.t = t
+					d.do("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE items (id bigint PRIMARY KEY, v text UNIQUE)")
+					keep := &kept{}
+					r, s := d.run(road, func(c *Config) { c.Rejects = keep }), items()
+					r.open()
+					r.write(put(s, schema.Int(refused), text("x")), put(s, schema.Int(5), text("z")), put(s, schema.Int(7), text("y")))
+					r.commit()
+					if cause == "a check" {
+						d.do("DELETE FROM items WHERE id = 7; ALTER TABLE items ADD CHECK (v <> 'y')")
+					}
+					offset := r.offset
+					r.write(put(s, schema.Int(refused), text("y")), put(s, schema.Int(5), text("x")))
+					r.commit()
+					d.wants("SELECT * FROM items WHERE id <> 7", "5|x")
+					if len(keep.rejections) != 1 || keep.rejections[0].Place.Offset != int64(offset)+1 {
+						t.Errorf("rejected: %+v", keep.rejections)
+					}
+				})
+			}
+		}
+	}
+}
+
 // TestStrayStays: a row that the topic does not have and a merge cannot delete is no
 // dead letter, for no record is about it: the sink stops, and readers see the old rows.
 func TestStrayStays(t *testing.T) {
