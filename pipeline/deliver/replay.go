@@ -31,6 +31,11 @@ const (
 // those that were delivered since.
 const ReplayHeader = "evert-replay"
 
+// IsReplay reports whether a change is delivered once more.
+func IsReplay(c *pipeline.Change) bool {
+	return slices.ContainsFunc(c.Headers, func(h pipeline.Header) bool { return h.Key == ReplayHeader })
+}
+
 // CodeReplay says that records cannot be delivered once more now.
 const CodeReplay pipeline.Code = "SINK_REPLAY"
 

@@ -36,6 +36,7 @@ type op struct {
 	partition        int32
 	offset           int64
 	delete, outdated bool
+	replay           bool // a conflict with what the same record left is none
 }
 
 func newBulk(seed maphash.Seed) *bulk { return &bulk{newest: map[uint64]int{}, seed: seed} }
@@ -66,15 +67,31 @@ func (b *bulk) add(id []byte, place deliver.Place, version int64, gone bool) {
 	b.live++
 }
 
-// removal adds a delete of the document of an operation, with its version. It is
+// removal adds a delete of the document of an operation, with the version before its
+// own: above those of all earlier records of the key, and below that of the record
+// itself, which a replay may write while the server still remembers the delete. It is
 // not among those that count.
-func (b *bulk) removal(of *op) *op {
-	o := &op{start: len(b.lines), version: of.version, partition: of.partition, offset: of.offset, delete: true}
-	b.lines = append(b.lines, `{"delete":{"_id":`...)
+func (b *bulk) removal(of *op) *op { return b.again(of, `{"delete":{"_id":`, of.version-1, true) }
+
+// raise adds an operation once more, with another version of its record. It is not
+// among those that count.
+func (b *bulk) raise(of *op, version int64) *op {
+	verb := string(b.lines[of.start:of.idStart])
+	_, document, _ := bytes.Cut(b.lines[of.start:of.end], []byte("\n"))
+	o := b.again(of, verb, version, of.delete)
+	b.lines = append(b.lines, document...)
+	o.end, o.replay = len(b.lines), of.replay
+	return o
+}
+
+// again adds an action on the document of an operation.
+func (b *bulk) again(of *op, verb string, version int64, gone bool) *op {
+	o := &op{start: len(b.lines), version: version, partition: of.partition, offset: of.offset, delete: gone}
+	b.lines = append(b.lines, verb...)
 	o.idStart = len(b.lines)
 	b.lines = append(b.lines, b.lines[of.idStart:of.idEnd]...)
 	o.idEnd = len(b.lines)
-	b.lines = fmt.Appendf(b.lines, `,"version":%d,"version_type":"external"}}`+"\n", o.version)
+	b.lines = fmt.Appendf(b.lines, `,"version":%d,"version_type":"external"}}`+"\n", version)
 	o.end = len(b.lines)
 	return o
 }
@@ -128,6 +145,7 @@ type verdict uint8
 const (
 	done    verdict = iota
 	kept            // done: the server has the same version or a newer one
+	outrun          // a replay's: by its own record, of which there may be no document
 	again           // not now
 	refused         // not this row
 	gone            // there is no index
@@ -197,10 +215,17 @@ func (o *op) judge(it *item) verdict {
 }
 
 // conflict: that the server has a version at least as high is what was wanted (S03):
-// one index holds one incarnation of the topic alone. Anything else is not.
+// one index holds one incarnation of the topic alone. Anything else is not, and a
+// replay, whose record is the newest of its key, knows of a document only where a
+// newer record has written.
 func (o *op) conflict(it *item) verdict {
-	if current, ok := it.current(); ok && current < o.version {
+	current, ok := it.current()
+	last := o.version | 255 // below the key's next record
+	switch {
+	case ok && current < o.version, o.replay && (!ok || current == last-1 || current == last):
 		return failed
+	case o.replay && current < last:
+		return outrun
 	}
 	return kept
 }

@@ -21,6 +21,11 @@
 // index.gc_deletes, which is set to longer than any request of ours can be under way
 // (S04); what a replaced process sends later than that finds its alias gone.
 //
+// The document of a row that is rejected is deleted with the version before its
+// record's, so that a replay of the record is newer. A replay that meets a version of
+// its own record, of a repair say, is written above that, and a document is there
+// when it is done.
+//
 // # What is atomic and what is not
 //
 // A search index knows no transactions: documents show one by one, when the index is

@@ -647,6 +647,67 @@ func TestRejectedRowLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestReplayOfRejected: S03 a record that was rejected is written by a replay while the
+// cluster still remembers that its document was removed, whoever removed it; what is
+// older does not come back, and what is newer stays.
+func TestReplayOfRejected(t *testing.T) {
+	s, o, _ := scripted(t)
+	o.Rejects, o.Requests = &kept{}, 1
+	topic := []record{{id: 1, v: "old"}, {id: 2, v: "b"}, {id: 1, v: "mended"}, {id: 1, v: "newer"}}
+	bad := true
+	s.Script(func(q faultserver.Request) faultserver.Fault {
+		return faultserver.Fault{Item: func(int) int { return map[bool]int{true: 400}[bad] }}
+	})
+	again := func(replay bool, offsets ...int) {
+		t.Helper()
+		target := opensearch.New(o)
+		defer target.Close()
+		if _, err := target.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, offset := range offsets {
+			b := batchOf(topic, offset, offset+1)
+			if replay {
+				b.Changes[0].Headers = []pipeline.Header{{Key: deliver.ReplayHeader, Value: []byte("true")}}
+			}
+			if err := target.Write(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			if err := target.Commit(t.Context(), place(offset+1, true)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wants := func(when, want string) {
+		t.Helper()
+		if got := s.Documents("items")["1"]; got != want {
+			t.Errorf("%s it is %s, want %s", when, got, want)
+		}
+	}
+	const mended, newer = `{"id":1,"v":"mended"}`, `{"id":1,"v":"newer"}`
+	bad = false
+	again(false, 0, 1)
+	bad = true
+	again(false, 2)
+	bad = false
+	again(false, 0)
+	wants("after an older record that comes late", "")
+	for range 2 {
+		again(true, 2)
+		wants("after a replay", mended)
+	}
+	again(false, 0)
+	wants("after an older record that comes late", mended)
+	removed := fmt.Sprintf(`{"delete":{"_id":"1","version":%d,"version_type":"external"}}`+"\n", 3<<8+7)
+	must(t, http.MethodPost, o.URL+"/items/_bulk?require_alias=true", removed)
+	wants("after a removal above the record", "")
+	again(true, 2)
+	wants("after another replay", mended)
+	again(false, 3)
+	again(true, 2)
+	wants("after a newer record", newer)
+}
+
 // TestRequestIsRefused: S01 a request of one row that is refused for what is not about
 // the row stops the sink, and the row is no dead letter.
 func TestRequestIsRefused(t *testing.T) {

@@ -110,7 +110,7 @@ func (w *writing) deliver(ctx context.Context, b *bulk) error {
 				return err
 			}
 		}
-		todo = slices.Concat(a.removals, left, todo[n:])
+		todo = slices.Concat(a.next, left, todo[n:])
 	}
 	return nil
 }
@@ -120,9 +120,9 @@ var errTooLarge = errors.New("the request is too large")
 
 // attempt is why operations are left.
 type attempt struct {
-	answer   *answer
-	err      error
-	removals []*op // of documents whose newer row was rejected
+	answer *answer
+	err    error
+	next   []*op // removals of documents whose newer row was rejected, and raised replays
 }
 
 // try sends one request and gives what has to be sent again, in order.
@@ -138,7 +138,7 @@ func (w *writing) try(ctx context.Context, b *bulk, ops []*op) (left []*op, why 
 		return ops, attempt{answer: a}, nil
 	case a.status == http.StatusRequestEntityTooLarge || a.status == http.StatusBadRequest:
 		removals, err := w.whole(ctx, a, b, ops, len(body))
-		return nil, attempt{removals: removals}, err
+		return nil, attempt{next: removals}, err
 	case a.status == http.StatusNotFound:
 		return nil, attempt{}, errGone
 	default:
@@ -148,8 +148,8 @@ func (w *writing) try(ctx context.Context, b *bulk, ops []*op) (left []*op, why 
 	if err != nil {
 		return ops, attempt{err: err}, nil
 	}
-	left, removals, err := w.examine(ctx, b, ops, items)
-	return left, attempt{answer: &answer{status: http.StatusTooManyRequests, body: a.body}, removals: removals}, err
+	left, next, err := w.examine(ctx, b, ops, items)
+	return left, attempt{answer: &answer{status: http.StatusTooManyRequests, body: a.body}, next: next}, err
 }
 
 // whole is about a request that is refused as a whole (S06): more than one row are
@@ -196,13 +196,17 @@ func (w *writing) reject(ctx context.Context, b *bulk, ops []*op, why []*failure
 	return removals, nil
 }
 
-// examine looks at every operation of an answer (S01).
-func (w *writing) examine(ctx context.Context, b *bulk, ops []*op, items []item) (left, removals []*op, err error) {
+// examine looks at every operation of an answer (S01), and gives what has to be sent
+// again and what comes next.
+func (w *writing) examine(ctx context.Context, b *bulk, ops []*op, items []item) (left, next []*op, err error) {
 	var rejected []*op
 	var why []*failure
 	for i, o := range ops {
 		switch it := &items[i]; o.judge(it) {
 		case done, kept:
+		case outrun:
+			current, _ := it.current()
+			next = append(next, b.raise(o, current+1))
 		case again:
 			left = append(left, o)
 		case refused:
@@ -214,7 +218,9 @@ func (w *writing) examine(ctx context.Context, b *bulk, ops []*op, items []item)
 		}
 	}
 	if len(rejected) > 0 {
+		var removals []*op
 		removals, err = w.reject(ctx, b, rejected, why)
+		next = append(next, removals...)
 	}
-	return left, removals, err
+	return left, next, err
 }

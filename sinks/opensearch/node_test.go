@@ -270,6 +270,36 @@ func TestRefusedByTheCluster(t *testing.T) {
 	}
 }
 
+// TestReplayAfterMend: S03 a row that the mapping does not take is rejected, the mapping
+// is mended, and a replay writes the row at once, while the server remembers the
+// version of the delete.
+func TestReplayAfterMend(t *testing.T) {
+	o := options(t)
+	o.Rejects = &kept{}
+	o.Mapping = map[string]json.RawMessage{"v": json.RawMessage(`{"type": "long"}`)}
+	number, word := schema.Row{schema.Int(1), schema.Text([]byte("1"))}, schema.Row{schema.Int(1), schema.Text([]byte("one"))}
+	target := filledWith(t, o, rowsBatch(sinktest.Items, 0, number))
+	again := func(replay bool, want map[string]json.RawMessage) {
+		t.Helper()
+		b := rowsBatch(sinktest.Items, 1, word)
+		if replay {
+			b.Changes[0].Headers = []pipeline.Header{{Key: deliver.ReplayHeader, Value: []byte("true")}}
+		}
+		if err := target.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if err := target.Commit(t.Context(), place(2, true)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, documents(t, o.URL, o.Index)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	again(false, map[string]json.RawMessage{})
+	must(t, http.MethodPut, o.URL+"/"+o.Index+"/_mapping", `{"properties":{"v":{"type":"long","ignore_malformed":true}}}`)
+	again(true, map[string]json.RawMessage{"1": json.RawMessage(`{"id":1,"v":"one"}`)})
+}
+
 // TestAuditor: S14 documents that somebody edited, deleted and added are found and put
 // right, and the topic's next records win.
 func TestAuditor(t *testing.T) {

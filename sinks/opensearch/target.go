@@ -200,6 +200,7 @@ func (t *Target) write(ctx context.Context, c *pipeline.Change) error {
 		b.lines = append(t.shape.rows.Append(b.lines, row), '\n')
 	}
 	b.end()
+	b.ops[len(b.ops)-1].replay = deliver.IsReplay(c)
 	if full := len(b.ops) >= t.o.BulkRows || len(b.lines) >= t.o.BulkBytes; full || len(b.ops) >= eagerRows && l.isIdle() {
 		return l.hand(ctx)
 	}
