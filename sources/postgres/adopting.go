@@ -12,7 +12,13 @@ import (
 func (c *copying) describe() {
 	j := &describeJob{source: c.source, oid: c.table.OID}
 	c.facts = j
-	c.run(describing, func(ctx context.Context) { j.err = j.run(ctx) })
+	c.run(describing, func(ctx context.Context) {
+		conn, err := c.connected(ctx)
+		if err == nil {
+			err = j.run(ctx, &side{config: &c.source.config, conn: conn, fixed: true})
+		}
+		j.err = err
+	})
 }
 
 func (c *copying) takeFacts() error {

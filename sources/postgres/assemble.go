@@ -34,9 +34,9 @@ type assembler struct {
 	shape   func(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) // nil shape: not captured
 	changed func(s *shape, xid uint32, c *pipeline.Change) error                    // told of each change
 	fresh   func() *handover.Batch
-	busy    func() error                                        // called now and then by what may take long
-	emit    func(b *handover.Batch) error                       // hands over a batch; may take long. After an error the batch is still here
-	ask     func(typ uint32, b []byte) (text []byte, err error) // what a value in binary form is that is not read here
+	busy    func() error                                               // called now and then by what may take long
+	emit    func(b *handover.Batch) error                              // hands over a batch; may take long. After an error the batch is still here
+	ask     func(s *shape, col int, b []byte) (text []byte, err error) // what a value in binary form is that is not read here
 
 	state    state                 // of every end; set by keep
 	encoded  []byte                // the same, as Resume.State

@@ -369,7 +369,7 @@ func (j *chunkJob) values(b *handover.Batch, fields [][]byte) (schema.Row, error
 			row[i], err = j.reader.Text(j.shape.codecs[i], f)
 		}
 		if err != nil {
-			return nil, valueError(j.shape, i, err)
+			return nil, j.source.config.stoppedAt(j.shape, valueError(j.shape, i, err))
 		}
 	}
 	return row, nil

@@ -98,7 +98,7 @@ func TestChunkOfATableThatIsRenamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, sh, err := r.source.catalog.shapeNow(t.Context(), uint32(oid))
+		_, sh, err := r.source.catalog.shapeNow(t.Context(), r.source.side, uint32(oid))
 		if err != nil {
 			t.Fatal(err)
 		}

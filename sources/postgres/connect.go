@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,6 +74,33 @@ func (c *Config) connect(ctx context.Context, replication bool) (*pgconn.PgConn,
 	}
 	return conn.PgConn, nil
 }
+
+// connectBriefly opens a connection for SQL that waits for no lock longer than
+// lockPatience: a statement on the catalog may take the locks of tables.
+func (c *Config) connectBriefly(ctx context.Context) (*pgconn.PgConn, error) {
+	conn, err := c.connect(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := waitBriefly(ctx, conn); err != nil {
+		closeConn(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+func waitBriefly(ctx context.Context, conn *pgconn.PgConn) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if _, err := simpleQuery(ctx, conn, "SET lock_timeout = "+strconv.FormatInt(lockPatience.Milliseconds(), 10)); err != nil {
+		return fmt.Errorf("limit how long locks are waited for: %w", err)
+	}
+	return nil
+}
+
+// lockedOut reports whether a statement was ended because somebody holds the lock of a
+// table. It is tried again later.
+func lockedOut(err error) bool { return sqlState(err) == "55P03" }
 
 // connectReplication opens a replication connection together with the reader that
 // its messages come from.
@@ -157,9 +185,36 @@ func (c *Config) verifySettings(ctx context.Context, conn *pgconn.PgConn) error 
 	return nil
 }
 
-// serverError leaves out what a server's message may hold of rows: its detail.
+// serverError leaves out what a server's message may hold of rows: its detail, and
+// all of it where it is about a value.
 func serverError(pg *pgconn.PgError) error {
+	if aboutValue(pg) {
+		return fmt.Errorf("the server cannot evaluate a value (SQLSTATE %s)", pg.Code)
+	}
 	return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+}
+
+// aboutValue reports whether an error is of SQLSTATE class 22, whose messages quote
+// values: a row filter that casts meets those of rows.
+func aboutValue(pg *pgconn.PgError) bool { return strings.HasPrefix(pg.Code, "22") }
+
+// A valueless error is one whose text names no value of a row.
+type valueless struct {
+	text string
+	err  error
+}
+
+func (v *valueless) Error() string { return v.text }
+func (v *valueless) Unwrap() error { return v.err }
+
+// withoutValues gives err with a text that names no value of a row, for logs and
+// statistics.
+func withoutValues(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || !aboutValue(pg) || pipeline.CodeOf(err) != "" {
+		return err
+	}
+	return &valueless{serverError(pg).Error(), err}
 }
 
 func sqlState(err error) string {

@@ -47,6 +47,7 @@ type copying struct {
 	stop     func()        // ends it
 	until    time.Time     // resting
 	nudgeAt  time.Time     // when the stream is nudged; zero: it does not wait
+	nudging  atomic.Bool   // one nudge is under way
 	failed   int           // attempts in a row
 	told     string        // why it waits, as told last
 	halted   []stop        // not told yet
@@ -157,7 +158,7 @@ func (c *copying) passed(place lsn) bool {
 		c.nudgeAt = now.Add(firstNudge)
 	case now.After(c.nudgeAt):
 		c.nudgeAt = now.Add(nextNudge)
-		c.source.life.Go(func() { c.source.nudge() })
+		c.nudge()
 	}
 	return false
 }
@@ -167,6 +168,17 @@ const (
 	firstNudge = 40 * time.Millisecond
 	nextNudge  = time.Second
 )
+
+// nudge nudges the stream, unless that is under way.
+func (c *copying) nudge() {
+	if c.nudging.Swap(true) {
+		return
+	}
+	c.source.life.Go(func() {
+		defer c.nudging.Store(false)
+		c.source.nudge()
+	})
+}
 
 // nudge lets the server flush its log. A transaction that has a number and writes
 // nothing needs no right, and its end is flushed within wal_writer_delay.
@@ -229,7 +241,7 @@ func (c *copying) connected(ctx context.Context) (*pgconn.PgConn, error) {
 	if c.conn != nil && !c.conn.IsClosed() {
 		return c.conn, nil
 	}
-	conn, err := c.source.config.connect(ctx, false)
+	conn, err := c.source.config.connectBriefly(ctx)
 	c.conn = conn
 	return conn, err
 }

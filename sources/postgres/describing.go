@@ -30,7 +30,10 @@ func (s *Source) find(ctx context.Context, name string) (uint32, TableName, erro
 	case all[i].hidden(s.viaRoot):
 		return 0, TableName{}, all[i].otherName(&s.config)
 	}
-	_, _, err = s.catalog.shapeNow(ctx, all[i].oid)
+	err = s.outlast(ctx, func() error {
+		_, _, err := s.catalog.shapeNow(ctx, s.side, all[i].oid)
+		return err
+	})
 	return all[i].oid, all[i].TableName, err
 }
 
@@ -50,17 +53,19 @@ type describeJob struct {
 	place lsn // behind everything that it was read from
 }
 
-func (j *describeJob) run(ctx context.Context) error {
-	err := j.describe(ctx)
+// run uses the connection of jobs: who holds a lock of the table holds up its copy
+// alone.
+func (j *describeJob) run(ctx context.Context, at *side) error {
+	err := j.describe(ctx, at)
 	if err == nil && !j.info.published {
 		if err = j.source.publishLate(ctx, j.info); err == nil {
-			err = j.describe(ctx)
+			err = j.describe(ctx, at)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	rs, err := j.source.side.query(ctx, sizeSQL, strconv.FormatUint(uint64(j.oid), 10))
+	rs, err := at.query(ctx, sizeSQL, strconv.FormatUint(uint64(j.oid), 10))
 	if err != nil {
 		return err
 	}
@@ -74,13 +79,13 @@ const sizeSQL = `
 SELECT pg_current_wal_insert_lsn(), coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint, coalesce(sum(pg_table_size(c.oid)), 0)
 FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_partition_tree($1::oid)))`
 
-func (j *describeJob) describe(ctx context.Context) (err error) {
+func (j *describeJob) describe(ctx context.Context, at *side) (err error) {
 	s := j.source
-	now, err := s.config.standings(ctx, s.side, s.version, []uint32{j.oid})
+	now, err := s.config.standings(ctx, at, s.version, []uint32{j.oid})
 	if err != nil {
 		return err
 	}
-	if j.info, j.shape, err = s.catalog.shapeNow(ctx, j.oid); err != nil {
+	if j.info, j.shape, err = s.catalog.shapeNow(ctx, at, j.oid); err != nil {
 		return err
 	}
 	switch st := now[j.oid]; {
@@ -101,7 +106,8 @@ func (j *describeJob) describe(ctx context.Context) (err error) {
 // before 13.21, 14.18, 15.13, 16.9 and 17.5 may not send what comes after, if a
 // transaction has written to the table and is open when it is added
 // (https://www.postgresql.org/docs/release/17.5/). Who writes waits for
-// publishPatience at most, and is given way then.
+// publishPatience at most, and is given way then. A user who may not is final; the
+// server may be short of anything else for a while.
 func (s *Source) publishLate(ctx context.Context, t *tableInfo) error {
 	add := addTablesSQL(&s.config, []*tableInfo{t})
 	sql := fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d; LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE; %s COMMIT", publishPatience.Milliseconds(), t.sql(), add)
@@ -116,10 +122,12 @@ func (s *Source) publishLate(ctx context.Context, t *tableInfo) error {
 		return err
 	case "55P03":
 		return errors.Join(errBusy, err)
+	case "42501":
+		refused := s.tableAdded(t)
+		refused.Err = err
+		return refused
 	}
-	refused := s.tableAdded(t)
-	refused.Err = err
-	return refused
+	return fmt.Errorf("publish %s: %w", t.TableName, err)
 }
 
 // publishPatience is how long writers may have to wait for a table to be published.

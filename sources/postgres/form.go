@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -100,8 +99,10 @@ func refusesEmpty(typ uint32, b []byte) bool {
 	return false
 }
 
-// ask lets the server print a value of any type that it has sent in binary form.
-func (s *Source) ask(typ uint32, b []byte) (text []byte, err error) {
+// ask lets the server print a value of a column of any type that it has sent in binary
+// form.
+func (s *Source) ask(sh *shape, col int, b []byte) (text []byte, err error) {
+	typ := sh.columns[col].typ
 	if refusesEmpty(typ, b) {
 		return nil, nil
 	}
@@ -117,8 +118,8 @@ func (s *Source) ask(typ uint32, b []byte) (text []byte, err error) {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return nil, &pipeline.Refusal{
-			Code: CodeValue, Where: fmt.Sprintf("type %d", typ), What: "the server does not read its own value", Err: serverError(pg),
-			Mend: s.config.ResetCommand,
+			Code: CodeValue, Where: sh.table.String(), What: "the server does not read its own value of column " + sh.table.Columns[col].Name, Err: serverError(pg),
+			Mend: s.config.copyAgain(TableName{sh.table.Schema, sh.table.Name}),
 		}
 	}
 	return text, err

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -138,6 +139,7 @@ func (c *copying) retry(err error) error {
 	if sqlState(err) == "42P01" || sqlState(err) == "42703" {
 		c.shape = nil // dropped, or changed: look again
 	}
+	err = withoutValues(err)
 	c.waitFor(err.Error())
 	c.source.config.Log.Warn("a table cannot be copied on now; trying again", "table", c.table.OID, "error", err, "pause", pause)
 	return nil
@@ -210,14 +212,29 @@ func (c *copying) change(s *shape, xid uint32, ch *pipeline.Change) error {
 	return c.room()
 }
 
-// room waits for the chunk, so that what is kept meanwhile stays bounded (I9). It
-// comes soon: its locks are waited for no longer than lockPatience.
+// roomPatience is how long the stream waits for a chunk whose window is full.
+const roomPatience = 10 * time.Second
+
+var errSlow = fmt.Errorf("it was not read within %s, which the stream waits for it; it is read again", roomPatience)
+
+// room waits for the chunk, so that what is kept meanwhile stays bounded (I9). One
+// that does not come is given up: the stream goes on, and all other tables with it.
 func (c *copying) room() error {
 	st := c.source.current.Load()
 	if st == nil {
 		return nil
 	}
-	if err := st.waitFor(c.source.life.Ended, c.done); err != nil {
+	ctx, cancel := context.WithTimeoutCause(c.source.life.Ended, roomPatience, errSlow)
+	defer cancel()
+	err := st.waitFor(ctx, c.done)
+	if errors.Is(err, errSlow) {
+		c.stop()
+		if err = st.waitFor(c.source.life.Ended, c.done); err == nil && c.job.err != nil {
+			c.close() // it may be in the middle of the job's transaction
+			c.job.err = fmt.Errorf("a part of %s: %w", c.job.shape.table, errSlow)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return c.takeChunk()

@@ -26,7 +26,7 @@ func (s *Source) own(conn *replConn) {
 	if conn != nil {
 		closeConn(conn.PgConn) // no session took it
 	}
-	s.life.End(err) // after Close this changes nothing
+	s.life.End(withoutValues(err)) // after Close this changes nothing
 }
 
 // begin announces the tables and copies them, or announces them alone.
@@ -157,7 +157,7 @@ func (s *Source) reconnect(err error) error {
 	}
 	pause := handover.Backoff(s.stats.attempts, limit)
 	s.stats.disconnected(err)
-	s.config.Log.Warn("connection lost; trying again", "slot", s.config.Slot, "error", err, "pause", pause)
+	s.config.Log.Warn("connection lost; trying again", "slot", s.config.Slot, "error", withoutValues(err), "pause", pause)
 	return s.life.Sleep(pause)
 }
 

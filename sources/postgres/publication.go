@@ -78,7 +78,9 @@ func tableList(tables []*tableInfo) string {
 func unpublishedRefusal(c *Config, missing []*tableInfo, fresh bool) error {
 	mend := addTablesSQL(c, missing)
 	if !fresh {
-		mend += "\n" + c.ResetCommand + "   # changes made meanwhile did not arrive, so the tables are copied again"
+		for _, t := range missing {
+			mend += "\n" + c.copyAgain(t.TableName) + "   # changes made meanwhile did not arrive"
+		}
 	}
 	return &pipeline.Refusal{
 		Code: CodeUnpublished, Where: "publication " + c.Publication,

@@ -77,9 +77,10 @@ func oidList(oids []uint32) string {
 // use; uses wait for each other.
 type side struct {
 	config *Config
-	fixed  bool // conn holds a transaction, and another one would not do
+	fixed  bool // conn is one of somebody else, and another one would not do
 	mu     sync.Mutex
 	conn   *pgconn.PgConn
+	brief  bool // locks are waited for no longer than lockPatience
 }
 
 // use runs f with a live connection. A connection that broke while it lay idle
@@ -107,8 +108,27 @@ func (s *side) use(ctx context.Context, f func(conn *pgconn.PgConn) error) error
 }
 
 func (s *side) connect(ctx context.Context) (err error) {
-	s.conn, err = s.config.connect(ctx, false)
+	if s.brief {
+		s.conn, err = s.config.connectBriefly(ctx)
+	} else {
+		s.conn, err = s.config.connect(ctx, false)
+	}
 	return err
+}
+
+// waitBriefly lets no use wait for a lock longer than lockPatience from here on, since
+// all others wait for it.
+func (s *side) waitBriefly(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.brief = true
+	if s.conn == nil {
+		return
+	}
+	if err := waitBriefly(ctx, s.conn); err != nil {
+		closeConn(s.conn) // the next use makes another one
+		s.conn = nil
+	}
 }
 
 func (s *side) query(ctx context.Context, sql string, args ...string) (out rows, err error) {

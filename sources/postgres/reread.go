@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -15,8 +16,34 @@ import (
 // Reread reads one row as it is now at the source; nil if there is none. table is
 // one that this source has announced, row one of its rows, of which only the key
 // columns are looked at. The row it gives is the caller's. It is for values that
-// are known nowhere else (I5), and may be called by any goroutine.
-func (s *Source) Reread(ctx context.Context, table *schema.Table, row schema.Row) (schema.Row, error) {
+// are known nowhere else (I5), and may be called by any goroutine. It waits for who
+// holds the lock of the table, and holds up nobody else meanwhile.
+func (s *Source) Reread(ctx context.Context, table *schema.Table, row schema.Row) (out schema.Row, err error) {
+	err = s.outlast(ctx, func() error {
+		out, err = s.reread(ctx, table, row)
+		return err
+	})
+	return out, err
+}
+
+// outlast tries f again as long as somebody holds the lock of a table that it uses.
+func (s *Source) outlast(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if !lockedOut(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.life.Ended.Done():
+			return s.life.Why()
+		case <-time.After(lockPatience):
+		}
+	}
+}
+
+func (s *Source) reread(ctx context.Context, table *schema.Table, row schema.Row) (schema.Row, error) {
 	codecs, ts, err := s.codecsOf(ctx, table)
 	if err != nil {
 		return nil, err

@@ -87,7 +87,7 @@ func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schem
 			}
 		}
 		if err != nil {
-			return nil, valueError(s, i, err)
+			return nil, a.config.stoppedAt(s, valueError(s, i, err))
 		}
 	}
 	return row, nil
@@ -98,7 +98,7 @@ func (a *assembler) binary(s *shape, col int, b []byte) (schema.Value, error) {
 	if s.codecs[col].HasBinary() {
 		return a.reader.Binary(s.codecs[col], b)
 	}
-	text, err := a.ask(s.columns[col].typ, b)
+	text, err := a.ask(s, col, b)
 	if err != nil {
 		return schema.Value{}, err
 	}
@@ -119,6 +119,16 @@ func valueError(s *shape, col int, err error) error {
 		r.Mend = "overrides: {" + s.table.String() + ": {arrays: text}} # below the source\nor store arrays of one dimension that begin at 1"
 	}
 	return r
+}
+
+// stoppedAt adds the copy to what mends a value that cannot be kept: the table has
+// stopped, and stays so.
+func (c *Config) stoppedAt(s *shape, err error) error {
+	var r *pipeline.Refusal
+	if errors.As(err, &r) && r.Code == CodeArrayShape {
+		r.Mend += "\nand then: " + c.copyAgain(TableName{s.table.Schema, s.table.Name})
+	}
+	return err
 }
 
 // truncate is one change per captured table (P19).

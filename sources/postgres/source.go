@@ -97,6 +97,7 @@ func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
 		closeConn(conn.PgConn)
 		return err
 	}
+	s.side.waitBriefly(ctx)
 	s.stats.connected()
 	s.life.Go(func() { s.own(conn) })
 	s.life.Go(s.poll)

@@ -117,7 +117,7 @@ func (s *Source) describeStopped(ctx context.Context) error {
 		if i < 0 {
 			continue
 		}
-		info, sh, err := s.catalog.shapeNow(ctx, s.facts.tables[i].oid)
+		info, sh, err := s.catalog.shapeNow(ctx, s.side, s.facts.tables[i].oid)
 		if err != nil && !errors.As(err, new(*pipeline.Refusal)) {
 			return err
 		}

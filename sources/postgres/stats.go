@@ -107,7 +107,7 @@ func (s *stats) disconnected(err error) {
 	}
 	s.up = false
 	if err != nil {
-		s.lastError = err.Error()
+		s.lastError = withoutValues(err).Error()
 	}
 }
 
@@ -210,17 +210,33 @@ func place(l uint64) string {
 func (s *Source) poll() {
 	ticker := time.NewTicker(s.config.PollInterval)
 	defer ticker.Stop()
+	told := ""
 	for {
-		if err := s.pollOnce(s.life.Ended); err != nil && final(err) {
+		err := s.pollOnce(s.life.Ended)
+		if final(err) {
 			s.life.End(err)
 			return
 		}
+		told = s.tellOfPoll(err, told)
 		select {
 		case <-s.life.Ended.Done():
 			return
 		case <-ticker.C:
 		}
 	}
+}
+
+// tellOfPoll tells that the tables cannot be looked at, once for each cause (I8), and
+// gives what was told last.
+func (s *Source) tellOfPoll(err error, told string) string {
+	if err == nil || s.life.Ended.Err() != nil {
+		return ""
+	}
+	text := withoutValues(err).Error()
+	if text != told {
+		s.config.Log.Warn("slot and tables cannot be looked at now; trying again", "slot", s.config.Slot, "error", text)
+	}
+	return text
 }
 
 const pollSQL = `

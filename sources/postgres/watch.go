@@ -229,6 +229,9 @@ func (w *watch) found(ctx context.Context, seen *state, oids []uint32) (all []no
 	}
 	for _, oid := range oids {
 		n, err := w.compare(ctx, seen, oid, now[oid])
+		if lockedOut(err) {
+			continue // the next look tells
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -317,7 +320,7 @@ func (w *watch) moved(ctx context.Context, name TableName, st *standing) (*pipel
 // rows.
 func (w *watch) described(ctx context.Context, seen *state, oid uint32, name TableName) (*pipeline.Refusal, error) {
 	s := w.source
-	info, sh, err := s.catalog.shapeNow(ctx, oid)
+	info, sh, err := s.catalog.shapeNow(ctx, s.side, oid)
 	switch {
 	case ofTable(err) != nil:
 		return ofTable(err), nil
@@ -331,16 +334,16 @@ func (w *watch) described(ctx context.Context, seen *state, oid uint32, name Tab
 }
 
 // shapeNow gives a table and its shape as the catalog has them; nil if it is gone.
-func (cat *catalog) shapeNow(ctx context.Context, oid uint32) (*tableInfo, *shape, error) {
-	all, err := loadTables(ctx, cat.side, false)
+func (cat *catalog) shapeNow(ctx context.Context, at *side, oid uint32) (*tableInfo, *shape, error) {
+	all, err := loadTables(ctx, at, false)
 	info := withOID(all, oid)
 	if err != nil || info == nil {
 		return nil, nil, err
 	}
-	if err := describe(ctx, cat.side, []*tableInfo{info}); err != nil {
+	if err := describe(ctx, at, []*tableInfo{info}); err != nil {
 		return nil, nil, err
 	}
-	if err := markPublished(ctx, cat.side, cat.version, cat.config.Publication, []*tableInfo{info}); err != nil {
+	if err := markPublished(ctx, at, cat.version, cat.config.Publication, []*tableInfo{info}); err != nil {
 		return nil, nil, err
 	}
 	key, refusal := info.capturable(cat.config)
@@ -351,7 +354,7 @@ func (cat *catalog) shapeNow(ctx context.Context, oid uint32) (*tableInfo, *shap
 	for _, c := range info.columns {
 		oids = append(oids, c.typ)
 	}
-	ts, err := loadTypes(ctx, cat.side, oids)
+	ts, err := loadTypes(ctx, at, oids)
 	if err != nil {
 		return nil, nil, err
 	}
