@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -227,13 +226,19 @@ func (w *copier) chunkRows(ctx context.Context, k *chunk) error {
 	return err
 }
 
-// sql is the statement that reads the rows, in the order of the key.
+// sql is the statement that reads the rows, in the order of the key. Behind the columns come
+// the key's terms that a row does not tell.
 func (k *chunk) sql() string {
 	var list []string
 	for i := range k.shape.columns {
 		list = append(list, k.shape.codec.Select(i, quoteName(k.shape.columns[i].Name)))
 	}
 	terms := k.shape.keyTerms()
+	for n, i := range k.shape.table.Key {
+		if losesKey(k.shape.columns[i].Type) {
+			list = append(list, terms[n])
+		}
+	}
 	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + k.table.sql()
 	if len(k.after) > 0 {
 		sql += " WHERE " + behind(terms, k.after)
@@ -265,12 +270,22 @@ func (s *shape) keyTerms() []string {
 	return out
 }
 
-// keySQL is a row's key in the same terms.
-func (s *shape) keySQL(row schema.Row) ([]string, error) {
+// losesKey reports whether several values of a key column may be one in a row: a date of
+// zeros is the epoch there if zero_dates says so, and the number 0 of an enum an empty label.
+func losesKey(t binlogvalue.Type) bool {
+	switch t {
+	case binlogvalue.Enum, binlogvalue.Date, binlogvalue.Datetime2, binlogvalue.Timestamp2:
+		return true
+	}
+	return false
+}
+
+// keySQL is a row's key in the same terms. told are those that the server told behind it.
+func (s *shape) keySQL(row schema.Row, told []mysql.FieldValue) ([]string, error) {
 	var out []string
 	for _, i := range s.table.Key {
-		if s.columns[i].Type == binlogvalue.Enum {
-			out = append(out, strconv.Itoa(slices.Index(s.columns[i].Labels, string(row[i].Ref()))+1))
+		if losesKey(s.columns[i].Type) {
+			out, told = append(out, termSQL(&told[0])), told[1:]
 			continue
 		}
 		text, err := literal(&s.table.Columns[i].Type, row[i])
@@ -280,6 +295,19 @@ func (s *shape) keySQL(row schema.Row) ([]string, error) {
 		out = append(out, text)
 	}
 	return out, nil
+}
+
+// termSQL writes a number or a time as SQL.
+func termSQL(f *mysql.FieldValue) string {
+	switch f.Type {
+	case mysql.FieldValueTypeUnsigned:
+		return strconv.FormatUint(f.AsUint64(), 10)
+	case mysql.FieldValueTypeSigned:
+		return strconv.FormatInt(f.AsInt64(), 10)
+	case mysql.FieldValueTypeFloat: // of an enum and 0, on some servers
+		return strconv.FormatInt(int64(f.AsFloat64()), 10)
+	}
+	return quoteText(string(f.AsString()))
 }
 
 // chunkable says why a table cannot be read in the order of its key, or nil.
@@ -318,15 +346,15 @@ func (f *chunkFiller) add(fields []mysql.FieldValue) error {
 		return nil
 	}
 	sh := f.chunk.shape
-	row := f.out.Rows.Row(len(fields))
-	for i := range fields {
+	row := f.out.Rows.Row(len(sh.columns))
+	for i := range row {
 		v, err := fieldValue(sh.codec, i, &fields[i], &f.out.Bytes)
 		if err != nil {
 			return valueRefused(f.config, sh.TableName, "the copy", err)
 		}
 		row[i] = v
 	}
-	last, err := sh.keySQL(row)
+	last, err := sh.keySQL(row, fields[len(row):])
 	if err != nil {
 		return valueRefused(f.config, sh.TableName, "the copy", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
 // copy asks for a copy.
@@ -323,6 +324,26 @@ func TestRenames(t *testing.T) {
 	r.copy("1", "b")
 	r.until("a is done 1").until("b is done 1").caught().equal("a")
 	r.equal("b")
+}
+
+// A chunk ends with a row whose key is another one in the table than where it is captured: a
+// date of zeros, or the number 0 of an enum that has an empty label.
+func TestCopyByKeysThatChange(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("SET sql_mode = ''", "CREATE TABLE a (d date, n int, PRIMARY KEY (d, n))", "CREATE TABLE b (l enum('z','','a'), n int, PRIMARY KEY (l, n))",
+		"INSERT INTO a VALUES "+numbered(40, "(if(%[1]d < 20, '0000-00-00', '1960-05-05'), %[1]d)"),
+		"INSERT INTO b VALUES "+numbered(60, "(elt(1 + %[1]d %% 4, 'none', '', 'z', 'a'), %[1]d)"))
+	c := d.config("a", "b")
+	c.ChunkRows, c.ZeroDates = 7, binlogvalue.ZeroEpoch
+	r := d.open(c, pipeline.Resume{}).copied()
+	for name, want := range map[string]int{"a": 40, "b": 60} {
+		r.copy("M25", name)
+		r.until(name + " is done M25")
+		if n := len(r.rows[name]); n != want || r.reads[name] != 2*want {
+			t.Errorf("%s: %d rows of %d, read %d times", name, n, want, r.reads[name])
+		}
+	}
 }
 
 // traffic lets writers change table a until the function that it gives is called.
