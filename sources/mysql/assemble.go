@@ -53,6 +53,7 @@ type assembler struct {
 	begun     bool   // a statement said that it begins
 	early     bool   // it comes before the one that was handed over in part
 	held      bool   // it is an XA transaction, whose rows wait
+	settles   bool   // it is the commit of one
 	gtid      gtid
 	tx        *pipeline.Tx // nil until it has a change
 	rows      uint64       // its rows of captured tables so far
@@ -212,6 +213,7 @@ func (a *assembler) begin(g gtid, alone, prepared bool) error {
 	}
 	a.open, a.skip, a.alone, a.held, a.gtid = true, a.set.holds(g), alone, prepared, g
 	a.tx, a.rows, a.events, a.leave, a.handedOut, a.begun, a.partOf, a.early = nil, 0, 0, part{}, false, false, nil, false
+	a.settles = false
 	a.xa.begin()
 	if a.skip || a.leaveOut == 0 {
 		return nil

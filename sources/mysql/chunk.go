@@ -35,6 +35,8 @@ type chunk struct {
 	from  place
 	most  int // notes
 
+	committed []string // XA transactions before from that the snapshot must show
+
 	// Set by the reader.
 	err    error
 	seen   place
@@ -57,6 +59,7 @@ type chunk struct {
 // A note is what a transaction of the window did to the table.
 type note struct {
 	by  gtid
+	xa  bool // by XA COMMIT, which the snapshot may lack although it lies before its place
 	key string
 	all bool // it was emptied
 	ddl bool // it was defined anew
@@ -75,12 +78,12 @@ func (k *chunk) note(n note) {
 }
 
 // row notes a change of a row.
-func (k *chunk) row(by gtid, t *schema.Table, before, after schema.Row) {
-	if before != nil {
-		k.note(note{by: by, key: keyText(t, before)})
-	}
-	if after != nil {
-		k.note(note{by: by, key: keyText(t, after)})
+func (k *chunk) row(n note, t *schema.Table, before, after schema.Row) {
+	for _, row := range []schema.Row{before, after} {
+		if row != nil {
+			n.key = keyText(t, row)
+			k.note(n)
+		}
 	}
 }
 
@@ -92,10 +95,11 @@ func (k *chunk) settle() {
 	k.notes = nil
 }
 
-// apply lets a transaction win that the snapshot does not have.
+// apply lets a transaction win that the snapshot does not have, or may not have: its rows
+// are in the stream before the chunk's.
 func (k *chunk) apply(n note) {
 	switch {
-	case k.seen.holds(n.by):
+	case !n.xa && k.seen.holds(n.by):
 	case n.ddl:
 		k.altered = true
 	case n.all:
@@ -166,6 +170,9 @@ func (c *copies) connect(ctx context.Context) (side *session, epoch int, err err
 // chunk reads a chunk. The first look at the table keeps its definition as it is until
 // the end of the transaction.
 func (w *copier) chunk(ctx context.Context, k *chunk) error {
+	if err := w.clear(ctx, k.committed); err != nil {
+		return err
+	}
 	if err := w.open(ctx); err != nil {
 		return err
 	}

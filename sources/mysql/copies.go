@@ -191,8 +191,8 @@ func (c *copies) advance(t *copying) error {
 			}
 		case !k.passes():
 			t.drop()
-			if k.full {
-				t.limit = max(minChunkRows, t.limit/2)
+			if err := c.missed(t, k); err != nil {
+				return err
 			}
 		case !c.source.a.set.contains(k.passed):
 			return nil // the window is open
@@ -209,12 +209,36 @@ func (c *copies) advance(t *copying) error {
 // minChunkRows is how far chunks shrink when the table changes faster than they are read.
 const minChunkRows = 64
 
+// missed decides what becomes of a copy whose chunk cannot be merged: it is read again,
+// smaller if the table changes too fast, and later otherwise. When that helps not, the copy
+// ends.
+func (c *copies) missed(t *copying, k *chunk) error {
+	smaller := max(minChunkRows, t.limit/2)
+	why := "the server that was asked for them lags behind the stream"
+	switch {
+	case k.full && smaller < t.limit:
+		t.limit = smaller
+		return nil
+	case k.full:
+		why = "it changes faster than they are read"
+	case k.altered:
+		why = "it was defined anew while they were read"
+	}
+	t.tries++
+	c.pause(t, handover.Backoff(t.tries, c.source.config.BackoffMax))
+	c.source.config.Log.Warn("a chunk could not be merged; trying again", "table", t.String(), "why", why, "tries", t.tries)
+	if t.tries < c.source.config.CopyTries || t.isLook {
+		return nil
+	}
+	return c.giveUp(t, &pipeline.Refusal{Code: CodeCopy, Where: t.rel.String(), What: "its rows cannot be merged with the stream: " + why, Mend: c.source.config.again(t.TableName)})
+}
+
 // ask lets the next chunk of a table be read, if a reader is free.
 func (c *copies) ask(t *copying) {
 	if c.flying >= c.source.config.SnapshotWorkers || time.Now().Before(t.due) {
 		return
 	}
-	k := &chunk{table: t.TableName, after: t.After, limit: t.limit, from: c.source.a.set.clone(), most: c.source.config.WindowKeys}
+	k := &chunk{table: t.TableName, after: t.After, limit: t.limit, from: c.source.a.set.clone(), most: c.source.config.WindowKeys, committed: c.source.a.xa.doubtful()}
 	if t.Begun && !t.Empty {
 		k.shape = t.rel.shape
 	}

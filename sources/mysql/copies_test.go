@@ -346,6 +346,34 @@ func TestCopyByKeysThatChange(t *testing.T) {
 	}
 }
 
+// TestChunksThatAreMissed (MY_COPY): a chunk that cannot be merged is read again, smaller or
+// later, and ends the copy in the end.
+func TestChunksThatAreMissed(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE a (id int primary key)")
+	c := d.config("a")
+	c.CopyTries = 3
+	r := d.open(c, pipeline.Resume{}).copied()
+	r.close() // what the owner had is the test's
+	s := r.source
+	rel := s.tables.find(TableName{d.name, "a"})
+	of := s.copies.start(rel, keptCopy{Begun: true})
+	of.limit = 2 * minChunkRows
+	if err := s.copies.missed(of, &chunk{full: true}); err != nil || of.limit != minChunkRows || of.tries != 0 || !of.due.IsZero() {
+		t.Errorf("after one with too many changes the next has %d rows, try %d (%v)", of.limit, of.tries, err)
+	}
+	for _, k := range []*chunk{{full: true}, {}} {
+		if err := s.copies.missed(of, k); err != nil || of.due.IsZero() || rel.stopped != nil {
+			t.Errorf("it is not read again later: %v, %v", err, rel.stopped)
+		}
+	}
+	_ = s.copies.missed(of, &chunk{altered: true}) // nobody takes what it announces
+	if rel.stopped == nil || rel.stopped.Code != CodeCopy || rel.stopped.Mend == "" {
+		t.Errorf("after %d tries: %v", of.tries, rel.stopped)
+	}
+}
+
 // traffic lets writers change table a until the function that it gives is called.
 func (d *db) traffic(seed uint64, writers int) (end func()) {
 	ctx, cancel := context.WithCancel(d.Context())

@@ -71,10 +71,13 @@ func (w *copier) settled(ctx context.Context) (place, error) {
 }
 
 // openExact opens a snapshot that shows just what lies before its place: on MySQL one
-// that was begun while nothing was committing.
+// that was begun while nothing was committing, on MariaDB while no XA transaction was.
 func (w *copier) openExact(ctx context.Context) error {
+	if w.mariaDB {
+		return w.openBesideXA(ctx)
+	}
 	for {
-		if err := w.open(ctx); err != nil || w.mariaDB {
+		if err := w.open(ctx); err != nil {
 			return err
 		}
 		owned, err := w.owned(ctx)
@@ -89,15 +92,23 @@ func (w *copier) openExact(ctx context.Context) error {
 		if err != nil || len(owned) == 0 && w.at.contains(now) {
 			return err
 		}
-		if _, err := w.query(ctx, "ROLLBACK"); err != nil {
+		if err := w.letGo(ctx); err != nil {
 			return err
 		}
-		pause := time.NewTimer(ownedPause)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return errors.Join(&pipeline.Refusal{Code: CodePinWaits, What: "transactions commit without a pause, and a snapshot with a known place waits for one", Mend: "try again when less is written"}, context.Cause(ctx))
-		}
+	}
+}
+
+// letGo ends a snapshot, to begin another a little later.
+func (w *copier) letGo(ctx context.Context) error {
+	if _, err := w.query(ctx, "ROLLBACK"); err != nil {
+		return err
+	}
+	pause := time.NewTimer(ownedPause)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return nil
+	case <-ctx.Done():
+		return errors.Join(&pipeline.Refusal{Code: CodePinWaits, What: "transactions commit without a pause, and a snapshot with a known place waits for one", Mend: "try again when less is written"}, context.Cause(ctx))
 	}
 }

@@ -167,9 +167,9 @@ func (a *assembler) change(rel *relation, op pipeline.Op, before, after schema.R
 		return
 	}
 	if k := rel.window; k != nil && op == pipeline.Truncate {
-		k.note(note{by: a.gtid, all: true})
+		k.note(note{by: a.gtid, xa: a.settles, all: true})
 	} else if k != nil {
-		k.row(a.gtid, rel.shape.table, before, after)
+		k.row(note{by: a.gtid, xa: a.settles}, rel.shape.table, before, after)
 	}
 	c := b.Add()
 	*c = pipeline.Change{Table: rel.shape.table, Op: op, Before: before, After: after, Tx: a.tx, Row: uint32(a.rows), Offset: place}

@@ -30,7 +30,7 @@ import (
 // begins again.
 func (s *Source) snapshot(ctx context.Context) error {
 	began := s.config.Now()
-	workers, err := s.openWorkers(ctx)
+	workers, from, err := s.openWorkers(ctx)
 	defer func() {
 		for _, w := range workers {
 			w.close()
@@ -39,7 +39,7 @@ func (s *Source) snapshot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, last := workers[0].at, workers[0].at
+	first, last := from.meet(workers[0].at), workers[0].at
 	for _, w := range workers[1:] {
 		first, last = first.meet(w.at), last.join(w.at)
 	}
@@ -72,25 +72,38 @@ type copier struct {
 
 // openWorkers opens the snapshots one after the other, as close together as it goes.
 // Prepared XA transactions would be seen by none of them, and their rows lie in the log
-// before them.
-func (s *Source) openWorkers(ctx context.Context) ([]*copier, error) {
-	var out []*copier
+// before them. What is committed of them behind from may not be seen although it lies
+// before a snapshot's place: the stream has to begin there.
+func (s *Source) openWorkers(ctx context.Context) (out []*copier, from place, err error) {
 	for range s.config.SnapshotWorkers {
 		side, err := s.config.dial(ctx)
 		if err != nil {
-			return out, err
+			return out, from, err
 		}
 		w := &copier{session: side, source: s}
 		out = append(out, w)
-		if err := w.open(ctx); err != nil {
-			return out, err
+		if len(out) == 1 {
+			if from, err = w.logEnd(ctx); err == nil {
+				err = w.nonePrepared(ctx)
+			}
+		}
+		if err == nil {
+			err = w.open(ctx)
+		}
+		if err != nil {
+			return out, from, err
 		}
 	}
-	rows, err := out[0].query(ctx, "XA RECOVER")
+	return out, from, out[0].nonePrepared(ctx)
+}
+
+// nonePrepared is an error while XA transactions are prepared, as far as the user may see.
+func (w *copier) nonePrepared(ctx context.Context) error {
+	rows, err := w.query(ctx, "XA RECOVER")
 	if err == nil && len(rows) > 0 {
-		return out, fmt.Errorf("%d XA transactions are prepared, whose rows a copy would miss; it begins when they have ended", len(rows))
+		return fmt.Errorf("%d XA transactions are prepared, whose rows a copy would miss; it begins when they have ended", len(rows))
 	}
-	return out, nil
+	return nil
 }
 
 // open begins a consistent snapshot and finds its place. MariaDB says it; on MySQL

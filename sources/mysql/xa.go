@@ -23,6 +23,8 @@ import (
 type prepared struct {
 	current *heldTx
 	open    []*heldTx // in the order in which they were prepared
+
+	committed []string // names of the last ones; over connections as well
 }
 
 // begin makes ready for a transaction that may be one of XA.
@@ -50,7 +52,7 @@ func (p *prepared) drop() {
 	if p.current != nil {
 		p.current.drop()
 	}
-	*p = prepared{}
+	*p = prepared{committed: p.committed}
 }
 
 // hold keeps an event of a captured table until its transaction commits.
@@ -128,6 +130,10 @@ func (a *assembler) prepare(body []byte) error {
 // PREPARE and not behind its COMMIT: a start there needs the rows again, so that the state
 // lets them go at its end alone.
 func (a *assembler) settle(s statement) error {
+	if s.kind == stXACommit {
+		a.xa.commits(s.rest)
+		a.settles = true
+	}
 	i := slices.IndexFunc(a.xa.open, func(t *heldTx) bool { return t.name == s.rest })
 	switch {
 	case i < 0 && !a.skip && s.kind == stXACommit:

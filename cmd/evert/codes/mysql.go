@@ -40,8 +40,8 @@ func ofMySQL() []Entry {
 		{Code: "MY_RETENTION", Text: "The server throws its log away soon. A source that rests for longer has to be copied again.", Mend: "SET GLOBAL binlog_expire_logs_seconds to more; and write it below [mysqld]."},
 		{Code: "MY_ENGINE", Text: "A table's engine has no transactions. What a rolled back transaction did to it stays, its copy is of no one moment, and its rows come again after the copy.", Mend: "ALTER TABLE … ENGINE = InnoDB."},
 		{Code: "MY_GTID_STRICT", Text: "The server takes transactions whose numbers do not rise, so that after a failover a position may mean two histories.", Mend: "SET GLOBAL gtid_strict_mode = ON; and write it below [mysqld]."},
-		{Code: "MY_COPY", Text: "The rows of a table could not be read, again and again, while it was copied beside the stream. The table has stopped.", Mend: "Correct what the server says. " + table},
-		{Code: "MY_SNAPSHOT_WAITS", Text: "A comparison needs a moment in which nothing is committing, and MySQL had none. Capture stood still meanwhile and goes on now.", Mend: "Compare again when less is written."},
+		{Code: "MY_COPY", Text: "The rows of a table could not be read, or not be merged with the stream, again and again, while it was copied beside the stream. The table has stopped.", Mend: "Correct what the server says. " + table},
+		{Code: "MY_SNAPSHOT_WAITS", Text: "A comparison needs a moment in which nothing is committing, and the server had none. Capture stood still meanwhile and goes on now.", Mend: "Compare again when less is written."},
 		{Code: "MY_XA_LARGE", Text: "Prepared XA transactions need more than limits.transaction_bytes of memory and limits.spill_bytes of disk.", Mend: "End what XA RECOVER lists, or raise limits.spill_bytes."},
 	}
 }
