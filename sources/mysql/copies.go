@@ -83,8 +83,15 @@ func (c *copies) kept() []keptCopy {
 
 // add begins to capture a table whose rows are not known.
 func (c *copies) add(name TableName) {
-	rel := &relation{TableName: name, silent: true}
-	c.source.tables.add(rel)
+	rel := c.source.tables.find(name)
+	if rel == nil {
+		rel = &relation{TableName: name}
+		c.source.tables.add(rel)
+	}
+	if rel.copying != nil {
+		return
+	}
+	rel.silent = true
 	c.start(rel, keptCopy{Empty: c.source.config.NoSnapshot})
 }
 
@@ -273,7 +280,7 @@ func (c *copies) close(t *copying, k *chunk) error {
 		return c.reshape(t, k)
 	}
 	n := k.rest()
-	t.rel.stale = false // the chunk has seen what it is
+	t.rel.described() // the chunk has seen what it is
 	t.After, t.limit = k.last, k.next
 	t.Rows += int64(n)
 	c.pause(t, c.pace.Take(k.bytes, time.Now()))
@@ -314,7 +321,8 @@ func (c *copies) begin(t *copying, k *chunk) error {
 		}
 		rel.shape = sh
 	}
-	rel.kept, rel.stopped, rel.silent, rel.stale, rel.current = len(s.config.keyOf(t.TableName)) > 0, nil, false, false, false
+	rel.described()
+	rel.kept, rel.stopped, rel.silent, rel.gone, rel.current = len(s.config.keyOf(t.TableName)) > 0, nil, false, nil, false
 	t.Begun, t.After, t.Rows = true, nil, 0
 	s.stats.copyBegins(t.String(), s.facts.estimate(t.TableName))
 	s.config.Log.Info("copy of a table begins", "table", t.String(), "request", t.ID)

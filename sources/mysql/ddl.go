@@ -10,7 +10,9 @@ type statement struct {
 	kind   kindOf
 	tables []TableName // that it names, in its order; an empty Database is the session's
 	rest   string      // of an XA statement: the transaction's name
-	why    string      // of a rewrite: what it does
+	why    string      // of a rewrite: what it does; of a CREATE: why the table may have rows that are not in the log
+
+	added, dropped, modified []string // columns that an ALTER TABLE names; "*" stands for all
 }
 
 type kindOf uint8
@@ -29,7 +31,8 @@ const (
 	stCreate                 // CREATE TABLE
 	stReplace                // CREATE OR REPLACE TABLE
 	stAlter                  // ALTER TABLE that keeps the rows
-	stRewrite                // ALTER TABLE that takes rows away or exchanges them (M08)
+	stRewrite                // ALTER TABLE that takes rows away or rewrites them (M08)
+	stExchange               // ALTER TABLE that exchanges rows with the other tables that it names, or with files
 	stRename                 // RENAME TABLE, ALTER TABLE … RENAME
 	stDrop                   // DROP TABLE
 	stDropAll                // DROP DATABASE
@@ -41,6 +44,32 @@ const (
 // the tables is looked through for words alone.
 func parseStatement(text string, ansiQuotes bool) statement {
 	w := words{text: text, ansi: ansiQuotes}
+	if w.peek() == "SET" {
+		return w.set()
+	}
+	return w.statement()
+}
+
+// set reads SET, and what MariaDB runs with settings of its own, which it logs as it was
+// written: SET STATEMENT … FOR statement.
+func (w *words) set() statement {
+	if w.next(); w.next() != "STATEMENT" {
+		return statement{}
+	}
+	for depth, word := 0, w.next(); word != ""; word = w.next() {
+		switch {
+		case word == "(":
+			depth++
+		case word == ")":
+			depth--
+		case word == "FOR" && depth == 0 && w.peek() != "" && w.peek() != "SET":
+			return w.statement()
+		}
+	}
+	return statement{kind: stUnknown}
+}
+
+func (w *words) statement() statement {
 	switch first := w.next(); first {
 	case "BEGIN":
 		return statement{kind: stBegin}
@@ -57,7 +86,7 @@ func parseStatement(text string, ansiQuotes bool) statement {
 		return statement{kind: stPart}
 	case "XA":
 		return w.xa()
-	case "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "DO", "MERGE":
+	case "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "DO", "MERGE", "SELECT": // SELECT is that of a function which changes rows
 		return statement{kind: stRows}
 	case "CREATE":
 		return w.create()
@@ -70,7 +99,12 @@ func parseStatement(text string, ansiQuotes bool) statement {
 	case "TRUNCATE":
 		w.skip("TABLE")
 		return statement{kind: stTruncate, tables: w.names()}
-	case "GRANT", "REVOKE", "SET", "ANALYZE", "OPTIMIZE", "REPAIR", "CHECK", "CHECKSUM", "FLUSH", "RESET", "INSTALL", "UNINSTALL", "KILL", "USE", "LOCK", "UNLOCK", "CHANGE", "CACHE", "":
+	case "ANALYZE":
+		if word := w.next(); word != "TABLE" && word != "TABLES" && word != "LOCAL" && word != "NO_WRITE_TO_BINLOG" {
+			return statement{kind: stRows} // MariaDB runs the statement that it analyzes
+		}
+		return statement{}
+	case "GRANT", "REVOKE", "OPTIMIZE", "REPAIR", "CHECK", "CHECKSUM", "FLUSH", "RESET", "INSTALL", "UNINSTALL", "KILL", "USE", "LOCK", "UNLOCK", "CHANGE", "CACHE", "":
 		return statement{}
 	}
 	return statement{kind: stUnknown}
@@ -94,12 +128,7 @@ func (w *words) create() statement {
 		case "TEMPORARY":
 			return statement{} // its rows are never in the log
 		case "TABLE":
-			w.exists()
-			name, ok := w.name()
-			if !ok {
-				return statement{kind: stUnknown}
-			}
-			return statement{kind: kind, tables: []TableName{name}}
+			return w.createTable(kind)
 		case "UNIQUE", "FULLTEXT", "SPATIAL", "INDEX", "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "USER", "ROLE", "SERVER", "DATABASE", "SCHEMA", "TABLESPACE",
 			"LOGFILE", "UNDO", "DEFINER", "AGGREGATE", "ALGORITHM", "SQL", "PACKAGE", "SEQUENCE", "SPECIFIC", "RESOURCE", "LIBRARY", "JSON", "":
 			return statement{}
@@ -109,51 +138,24 @@ func (w *words) create() statement {
 	}
 }
 
-// alter reads ALTER [ONLINE] [IGNORE] TABLE and looks for what takes rows away.
-func (w *words) alter() statement {
-	for word := w.next(); word != "TABLE"; word = w.next() {
-		if word != "ONLINE" && word != "IGNORE" && word != "OFFLINE" {
-			return statement{} // of a user, a view, a database
-		}
+// createTable reads what follows CREATE TABLE. With rows as rows the log never has a
+// SELECT here, and a table that existed before may be one whose rows nobody knows.
+func (w *words) createTable(kind kindOf) statement {
+	s := statement{kind: kind}
+	if w.exists() {
+		s.why = "it may have existed before"
 	}
-	w.exists()
 	name, ok := w.name()
 	if !ok {
 		return statement{kind: stUnknown}
 	}
-	s := statement{kind: stAlter, tables: []TableName{name}}
-	for before, word := "", w.next(); word != ""; before, word = word, w.next() {
-		switch word {
-		case "PARTITION", "TABLESPACE":
-			if before == "DROP" || before == "TRUNCATE" || before == "EXCHANGE" || before == "DISCARD" || before == "IMPORT" || before == "CONVERT" {
-				return statement{kind: stRewrite, tables: s.tables, why: strings.ToLower(before + " " + word)}
-			}
-		case "CONVERT":
-			if w.peek() == "TABLE" {
-				return statement{kind: stRewrite, tables: s.tables, why: "convert table"}
-			}
-		case "SYSTEM":
-			if before == "DROP" {
-				return statement{kind: stRewrite, tables: s.tables, why: "drop system versioning"}
-			}
-		case "RENAME":
-			if to, ok := w.renamedTo(); ok {
-				return statement{kind: stRename, tables: []TableName{name, to}}
-			}
+	s.tables = []TableName{name}
+	for word := w.next(); word != ""; word = w.next() {
+		if word == "SELECT" {
+			s.why = "its first rows are not in the log"
 		}
 	}
 	return s
-}
-
-// renamedTo reads the name behind RENAME, unless a column or an index is meant.
-func (w *words) renamedTo() (TableName, bool) {
-	switch w.peek() {
-	case "COLUMN", "INDEX", "KEY", "":
-		return TableName{}, false
-	case "TO", "AS":
-		w.next()
-	}
-	return w.name()
 }
 
 // drop reads DROP TABLE and DROP DATABASE.
@@ -300,13 +302,15 @@ func (w *words) skip(word string) {
 	}
 }
 
-// exists skips IF EXISTS and IF NOT EXISTS.
-func (w *words) exists() {
-	if w.peek() == "IF" {
-		w.next()
-		w.skip("NOT")
-		w.skip("EXISTS")
+// exists skips IF EXISTS and IF NOT EXISTS, and reports whether one of them is there.
+func (w *words) exists() bool {
+	if w.peek() != "IF" {
+		return false
 	}
+	w.next()
+	w.skip("NOT")
+	w.skip("EXISTS")
+	return true
 }
 
 // name reads [database.]table.

@@ -49,10 +49,13 @@
 //
 // # What the log does not say
 //
-// A swap by gh-ost or pt-online-schema-change is an ALTER: see swap. What leaves no rows in
-// the log (partitions that are dropped or exchanged, a foreign key that cascades,
-// binlog_format=STATEMENT, a table put in another's place) stops the table, to be copied
-// again; nothing is synthesised.
+// A table that gh-ost or pt-online-schema-change puts in another's place is copied, without
+// a stop: it may have other rows. What leaves no rows in the log (partitions that are
+// dropped or exchanged, with the table that they are exchanged with; ALTER IGNORE; a column
+// that is renamed, becomes generated, or comes again under a name that was dropped; a
+// foreign key that cascades; binlog_format=STATEMENT; a table put in another's place) stops
+// the table, to be copied again; nothing is synthesised. A new table that may have rows
+// which the log lacks is copied before it is captured.
 //
 // # What is weaker than it should be
 //

@@ -18,7 +18,7 @@ func (c *copies) look(rel *relation) {
 func (c *copies) looked(t *copying, k *chunk) error {
 	rel := t.rel
 	c.forget(rel)
-	rel.stale = false
+	rel.described()
 	if rel.streams() && !c.source.is(k.info, rel.shape) {
 		if err := c.reshape(t, k); err != nil {
 			return err

@@ -113,7 +113,7 @@ func (p *program) finish() {
 		gone := func(t TableName) bool {
 			return !p.has(t.Table) || slices.ContainsFunc(st.Stopped, func(s stop) bool { return s.TableName == t })
 		}
-		if slices.ContainsFunc(st.Copies, func(k keptCopy) bool { return !k.Done }) || slices.ContainsFunc(st.Altered, func(t TableName) bool { return !gone(t) }) {
+		if slices.ContainsFunc(st.Copies, func(k keptCopy) bool { return !k.Done }) || slices.ContainsFunc(st.Altered, func(t keptAlter) bool { return !gone(t.TableName) }) {
 			if err := p.r.next(); err != nil {
 				p.Fatalf("waiting for %+v and %v, stopped %+v: %v", st.Copies, st.Altered, st.Stopped, err)
 			}

@@ -26,6 +26,8 @@ type relation struct {
 	shape   *shape            // nil: made since the start, and not described yet
 	current bool              // its description in the log was compared with shape since the last ALTER
 	stale   bool              // it was altered, and not described since
+	touched []string          // columns that were added or modified while it is stale
+	gone    []string          // columns that were dropped since its rows were copied
 	kept    bool              // its key is that of the configuration
 	stopped *pipeline.Refusal // why it was given up; nil: it goes on
 	silent  bool              // its changes are passed over until a copy of it begins, and nobody counts on them
@@ -35,6 +37,12 @@ type relation struct {
 
 // streams reports whether changes of the table are given.
 func (r *relation) streams() bool { return r.stopped == nil && !r.silent }
+
+// missed reports whether the table has rows that were passed over, and no copy of it is to come.
+func (r *relation) missed() bool { return r.shape == nil && r.silent && r.copying == nil }
+
+// described notes that what the table is was compared with its shape.
+func (r *relation) described() { r.stale, r.touched = false, nil }
 
 // redefined tells the window of the table that its definition changed.
 func (r *relation) redefined(by gtid) {
@@ -78,10 +86,10 @@ func (r *relations) stops() (out []stop) {
 }
 
 // altered gives those that were, and not described since.
-func (r *relations) altered() (out []TableName) {
+func (r *relations) altered() (out []keptAlter) {
 	for _, rel := range r.all() {
 		if rel.stale {
-			out = append(out, rel.TableName)
+			out = append(out, keptAlter{rel.TableName, rel.touched})
 		}
 	}
 	return out
@@ -92,7 +100,9 @@ func (r *relations) kept() []keptTable {
 	var out []keptTable
 	for _, rel := range r.all() {
 		if rel.shape != nil {
-			out = append(out, rel.shape.kept())
+			k := rel.shape.kept()
+			k.Gone = rel.gone
+			out = append(out, k)
 		}
 	}
 	return out
@@ -113,7 +123,7 @@ func (s *Source) describes(m *tableMap) (*shape, error) {
 		}
 		return rel.shape, nil
 	}
-	rel.stale = false
+	rel.described()
 	specials(m.columns, rel.shape.columns)
 	if equalColumns(m.columns, rel.shape.columns) && (rel.kept || slices.Equal(namesOf(m, m.key), rel.shape.keyNames())) {
 		return rel.shape, nil
@@ -127,6 +137,9 @@ func (s *Source) altered(rel *relation, m *tableMap) (*shape, error) {
 	if why != "" {
 		return nil, s.changed(rel.TableName, why)
 	}
+	if one := common(added, rel.gone); one != "" {
+		return nil, s.changed(rel.TableName, "column "+one+" was dropped and came again; what it is in earlier rows is not in the log")
+	}
 	if err := s.ask(func(ctx context.Context, side *session) error { return s.lookAtAdded(ctx, side, rel, m, added) }); err != nil {
 		return nil, err
 	}
@@ -136,6 +149,11 @@ func (s *Source) altered(rel *relation, m *tableMap) (*shape, error) {
 	}
 	sh, err := s.newShape(rel.TableName, m.columns, key)
 	if err == nil {
+		for _, c := range rel.shape.columns {
+			if find(m.columns, c.Name) == nil && common([]string{c.Name}, rel.gone) == "" {
+				rel.gone = append(rel.gone, c.Name)
+			}
+		}
 		s.config.Log.Info("table has a new shape", "table", rel.String(), "version", sh.table.Version)
 	}
 	return sh, err
@@ -193,9 +211,13 @@ func (s *Source) describesNew(rel *relation, m *tableMap) (*shape, error) {
 		key = namesOf(m, m.key)
 	}
 	if !m.full || len(key) == 0 {
-		s.leaveOut(&pipeline.Refusal{
-			Code: CodeTableAdded, Where: rel.String(), What: "it was made after the snapshot, and has no primary key or is not described in the log", Mend: s.config.reset(),
-		})
+		why := &pipeline.Refusal{Code: CodeTableAdded, Where: rel.String(), What: "it was made after the snapshot, and has no primary key", Mend: "ALTER TABLE " + rel.sql() + " ADD PRIMARY KEY (…);"}
+		if !m.full {
+			why.What = "it was made after the snapshot, and the log does not name its columns (binlog_row_metadata)"
+			why.Mend = s.config.again(rel.TableName, "SET GLOBAL binlog_row_metadata = 'FULL';")
+		}
+		s.leaveOut(why)
+		rel.silent = true // what it has by now only a copy has
 		return nil, nil
 	}
 	err := s.ask(func(ctx context.Context, side *session) error {
@@ -216,44 +238,11 @@ func (s *Source) describesNew(rel *relation, m *tableMap) (*shape, error) {
 	var why *pipeline.Refusal
 	if errors.As(err, &why) {
 		s.leaveOut(why)
+		rel.silent = true
 		return nil, nil
 	}
 	s.config.Log.Info("table was made and is captured", "table", rel.String())
 	return sh, err
-}
-
-// says does what a statement of the log means for captured tables, and gives those that
-// it empties.
-func (s *Source) says(st statement, database, text string) (emptied []*relation, err error) {
-	for i := range st.tables {
-		if st.tables[i].Database == "" {
-			st.tables[i].Database = database
-		}
-	}
-	switch st.kind {
-	case stRows:
-		return nil, s.rowsAsText(database, text)
-	case stUnknown:
-		return nil, s.unknown(database, text)
-	case stDropAll:
-		return nil, s.dropAll(st.tables[0])
-	case stRename:
-		return nil, s.renames(st.tables)
-	case stCreate, stReplace, stAlter:
-		if !s.config.AcceptCascades && cascading(text, false) {
-			return nil, s.cascades(st.tables[0])
-		}
-	}
-	for _, name := range st.tables {
-		rel, err := s.defines(st, name)
-		if err != nil {
-			return nil, err
-		}
-		if rel != nil {
-			emptied = append(emptied, rel)
-		}
-	}
-	return emptied, nil
 }
 
 // unknown gives up the tables that a statement names which is not known.
@@ -272,7 +261,7 @@ func (s *Source) unknown(database, text string) error {
 // dropAll gives up the tables of a database that was dropped.
 func (s *Source) dropAll(database TableName) error {
 	return s.stopAll(func(rel *relation) *pipeline.Refusal {
-		if s.tables.folded(rel.TableName).Database != s.tables.folded(database).Database {
+		if rel.shape == nil || s.tables.folded(rel.TableName).Database != s.tables.folded(database).Database {
 			return nil
 		}
 		return s.changed(rel.TableName, "the database was dropped")
@@ -282,77 +271,21 @@ func (s *Source) dropAll(database TableName) error {
 // stopAll gives up the tables for which there is a reason.
 func (s *Source) stopAll(why func(*relation) *pipeline.Refusal) error {
 	for _, rel := range s.tables.all() {
-		if rel.shape == nil || !rel.streams() {
+		if !rel.streams() {
 			continue
 		}
 		if r := why(rel); r != nil {
+			if rel.shape == nil { // a copy has what the log does not say
+				s.copies.add(rel.TableName)
+				s.a.keepTables()
+				continue
+			}
 			if err := s.a.stop(rel, r); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// cascades gives up a table that a foreign key was given which changes its rows without
-// a word in the log (M07).
-func (s *Source) cascades(name TableName) error {
-	why := &pipeline.Refusal{
-		Code: CodeCascade, Where: name.String(), What: "a foreign key was added that changes its rows by itself, and such changes are not in the log",
-		Mend: s.config.again(name, "make it ON UPDATE RESTRICT ON DELETE RESTRICT, or set fk_cascades: accept if its parents' keys are never changed or deleted"),
-	}
-	rel := s.tables.find(name)
-	if rel != nil && rel.shape != nil {
-		rel.redefined(s.a.gtid)
-		s.isAltered(rel)
-		return s.a.stop(rel, why)
-	}
-	if wanted, _ := s.config.wants(name); wanted {
-		s.leaveOut(why)
-	}
-	return nil
-}
-
-// isAltered notes that a table is not what it was.
-func (s *Source) isAltered(rel *relation) {
-	rel.stale, rel.current = true, false
-	s.copies.look(rel)
-	s.a.keepTables()
-}
-
-// defines does what a definition means for a table that it names.
-func (s *Source) defines(st statement, name TableName) (emptied *relation, err error) {
-	rel := s.tables.find(name)
-	captured := rel != nil && rel.shape != nil
-	if rel != nil && st.kind != stTruncate {
-		rel.redefined(s.a.gtid)
-	}
-	switch st.kind {
-	case stCreate, stReplace:
-		if captured && st.kind == stReplace {
-			return nil, s.a.stop(rel, s.changed(name, "it was made anew"))
-		}
-		if wanted, _ := s.config.wants(name); wanted && rel == nil {
-			s.tables.add(&relation{TableName: name})
-		}
-	case stAlter:
-		if captured {
-			s.isAltered(rel)
-		}
-	case stRewrite:
-		if captured {
-			return nil, s.a.stop(rel, s.changed(name, "its rows were changed without a word in the log ("+st.why+")"))
-		}
-	case stDrop:
-		if captured {
-			return nil, s.a.stop(rel, s.changed(name, "it was dropped"))
-		}
-	case stTruncate:
-		if captured && rel.streams() {
-			return rel, nil
-		}
-	}
-	return nil, nil
 }
 
 // rowsAsText gives up the tables whose rows a statement changed that was logged as text

@@ -19,7 +19,7 @@ type shape struct {
 }
 
 func (s *shape) kept() keptTable {
-	return keptTable{s.TableName, s.keyNames(), s.columns}
+	return keptTable{TableName: s.TableName, Key: s.keyNames(), Columns: s.columns}
 }
 
 func (s *shape) keyNames() []string {

@@ -187,7 +187,8 @@ func (s *Source) assemble(from pipeline.Resume, was state) error {
 	}
 	s.copies.restore(was.Copies)
 	for _, t := range was.Altered {
-		if rel := s.tables.find(t); rel != nil {
+		if rel := s.tables.find(t.TableName); rel != nil {
+			rel.touched = t.Touched
 			s.isAltered(rel)
 		}
 	}
@@ -206,7 +207,7 @@ func (s *Source) assemble(from pipeline.Resume, was state) error {
 func (s *Source) assembleFresh() error {
 	for _, t := range s.facts.chosen {
 		key, _ := t.keyed(s.config.keyOf(t.TableName)) // it was chosen, so it has one
-		if err := s.relate(keptTable{t.TableName, key, t.columns}); err != nil {
+		if err := s.relate(keptTable{TableName: t.TableName, Key: key, Columns: t.columns}); err != nil {
 			return err
 		}
 		if t.bytes > s.config.ChunkAbove && s.config.chunkable(t, key) == nil && !s.config.NoSnapshot {
@@ -224,7 +225,7 @@ func (s *Source) relate(k keptTable) error {
 	if err != nil {
 		return err
 	}
-	s.tables.add(&relation{TableName: k.TableName, shape: sh, kept: len(s.config.keyOf(k.TableName)) > 0})
+	s.tables.add(&relation{TableName: k.TableName, shape: sh, gone: k.Gone, kept: len(s.config.keyOf(k.TableName)) > 0})
 	return nil
 }
 

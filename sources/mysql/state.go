@@ -22,7 +22,7 @@ type state struct {
 	Part    *part  `json:"part,omitempty"`    // the transaction of Resume.Rows
 	Stopped []stop `json:"stopped,omitempty"` // tables that were given up
 
-	Altered []TableName `json:"altered,omitempty"` // and not described since
+	Altered []keptAlter `json:"altered,omitempty"` // and not described since
 	Copies  []keptCopy  `json:"copies,omitempty"`  // in progress, and the last one of each table
 
 	tables []keptTable // Tables, read
@@ -62,6 +62,13 @@ type keptTable struct {
 	TableName
 	Key     []string             `json:"key"`
 	Columns []binlogvalue.Column `json:"columns"`
+	Gone    []string             `json:"gone,omitempty"` // columns that were dropped since its rows were copied
+}
+
+// A keptAlter is a table that was altered, and the columns that were named.
+type keptAlter struct {
+	TableName
+	Touched []string `json:"touched,omitempty"`
 }
 
 func (s state) encode() []byte {

@@ -40,41 +40,66 @@ func renamed(pairs []TableName) renaming {
 	return now
 }
 
-// renames does what a statement that renames tables means. Both tools promise that the
-// table which they put in another's place has the same rows, in what both have in common:
-// then this is an ALTER, and earlier rows follow if they follow such an ALTER. Whatever
-// else is put in the place of a table has rows of its own.
-func (s *Source) renames(pairs []TableName) error {
+// renames does what a statement that renames tables means; why says how it changed the
+// rows besides, if it did. A table that one of the tools puts in another's place is
+// copied: it may have other rows, because the tools can filter them or drop duplicates,
+// and what is done to it before is in no log of the other's. Whatever else is put in the
+// place of a table stops it.
+func (s *Source) renames(pairs []TableName, why string) error {
 	now := renamed(pairs)
 	for _, name := range pairs {
 		rel := s.tables.find(name)
 		if rel == nil {
 			continue
 		}
-		rel.redefined(s.a.gtid)
-		was, isThere := now[name]
-		switch {
-		case rel.shape == nil || isThere && was == name:
-		case isThere && was.isGhostOf(name) && now.isPutAside(name):
-			s.config.Log.Info("table was replaced by an online schema change", "table", name.String(), "by", was.String())
-			s.isAltered(rel)
-		case isThere:
-			if err := s.a.stop(rel, s.changed(name, "table "+was.String()+" was put in its place")); err != nil {
-				return err
-			}
-		default:
-			if err := s.a.stop(rel, s.changed(name, "it was renamed")); err != nil {
-				return err
-			}
+		if rel.redefined(s.a.gtid); rel.shape == nil {
+			continue
+		}
+		if err := s.isRenamed(rel, now, why); err != nil {
+			return err
 		}
 	}
 	for name := range now {
-		if wanted, _ := s.config.wants(name); wanted && s.tables.find(name) == nil {
-			s.copies.add(name) // its earlier rows were never captured
-			s.a.keepTables()
+		if rel := s.tables.find(name); rel == nil || rel.shape == nil {
+			s.isMade(name, "it was renamed") // its earlier rows were never captured
 		}
 	}
 	return nil
+}
+
+// isRenamed does what a renaming means for a captured table.
+func (s *Source) isRenamed(rel *relation, now renaming, why string) error {
+	name := rel.TableName
+	was, isThere := now[name]
+	switch {
+	case isThere && was == name && why != "":
+		return s.rewritten(rel, why)
+	case isThere && was == name:
+		s.isAltered(rel)
+		return nil
+	case isThere && was.isGhostOf(name) && now.isPutAside(name) && !s.config.NoSnapshot:
+		s.config.Log.Info("table was replaced by an online schema change", "table", name.String(), "by", was.String())
+		s.copies.swapped(rel)
+		return nil
+	case isThere:
+		return s.a.stop(rel, s.changed(name, "table "+was.String()+" was put in its place"))
+	}
+	return s.a.stop(rel, s.changed(name, "it was renamed"))
+}
+
+// swapped lets a table be copied that another was put in the place of. Its changes go on
+// meanwhile, as far as earlier rows follow.
+func (c *copies) swapped(rel *relation) {
+	if rel.stopped != nil && rel.copying == nil {
+		return // whoever mends that asks for a copy
+	}
+	c.source.isAltered(rel)
+	id := ""
+	if rel.copying != nil {
+		id = rel.copying.ID // it begins again
+	}
+	c.start(rel, keptCopy{ID: id})
+	c.source.a.keepTables()
 }
 
 // isPutAside reports whether a table's rows are kept under a name of the tools.
