@@ -36,7 +36,7 @@ func TestWhatTheLogDoesNotTell(t *testing.T) {
 		"P20 the table is dropped":                          {plain, "DROP TABLE p", "the table was dropped"},
 		"P20 the table is made anew":                        {plain, "DROP TABLE p; CREATE TABLE p (id int PRIMARY KEY, v text, n int)", "the table was dropped"},
 		"P20 the table becomes a partition":                 {plain, "CREATE TABLE pp (id int PRIMARY KEY, v text, n int) PARTITION BY RANGE (id); ALTER TABLE pp ATTACH PARTITION p FOR VALUES FROM (0) TO (10)", "it is a partition"},
-		"P35 out of the publication, and in again":          {plain, "ALTER PUBLICATION evert_pub DROP TABLE p; INSERT INTO p VALUES (7, 'b', 1); ALTER PUBLICATION evert_pub ADD TABLE p", "did not have it meanwhile"},
+		"P35 out of the publication, and in again":          {plain, "ALTER PUBLICATION evert_pub DROP TABLE p; INSERT INTO p VALUES (7, 'b', 1); ALTER PUBLICATION evert_pub ADD TABLE p", "publication"}, // whichever of its two states is seen first
 		"the same rows in another file":                     {plain, "VACUUM FULL p", ""},
 		"P20 a column comes and one goes":                   {plain, "ALTER TABLE p ADD COLUMN d int; ALTER TABLE p DROP COLUMN v", ""},
 		"P20 every column in old rows":                      {plain, "ALTER TABLE p REPLICA IDENTITY FULL; ALTER TABLE p ADD COLUMN d int", ""},
@@ -44,6 +44,9 @@ func TestWhatTheLogDoesNotTell(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			d := newDB(t)
+			if (strings.HasPrefix(c.made, leaves) || strings.Contains(c.ddl, "ATTACH PARTITION")) && d.major() < 13 {
+				return // what a partitioned table has is not in the log under its name
+			}
 			d.do("CREATE TABLE t (id int PRIMARY KEY);" + c.made)
 			conf := d.config()
 			conf.Match = func(schema, table string) bool { return schema == "public" && (table == "t" || table == "p") } // others would be copied
