@@ -71,6 +71,10 @@ type TableStop struct {
 	Table *schema.Table
 	Why   *Refusal
 
+	// Copy is the ID of the request for a copy that is refused by this before it
+	// began, and is waited for no more; empty: none.
+	Copy string
+
 	// Also says of other tables whether rows of it may have gone to them in an
 	// earlier run; nil: none.
 	Also func(schema, table string) bool

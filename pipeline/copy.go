@@ -27,7 +27,9 @@ type Copier interface {
 	// Copy asks for a copy of a table, named as schema.table. It does not wait for
 	// it, and may be called by any goroutine, after Open. A request that was begun
 	// or done before, by its ID, changes nothing; another one for a table that is
-	// being copied begins it again. The refusal says why a table cannot be copied.
+	// being copied begins it again. The refusal says why a table cannot be copied; what
+	// is found only when the copy is to begin stops the table instead, by a TableStop
+	// with the request's ID.
 	Copy(ctx context.Context, r CopyRequest) error
 }
 

@@ -400,6 +400,26 @@ func TestCopyBeside(t *testing.T) {
 	}
 }
 
+// TestRefusedCopy tells of a copy that was asked for and does not begin: its table stops
+// for the reason of that, also if it had stopped for another, and the request is done
+// with, after a restart too.
+func TestRefusedCopy(t *testing.T) {
+	s := newStory(t)
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")))
+	s.commit()
+	for _, id := range []string{"", "ask", "ask again"} {
+		why := &pipeline.Refusal{Code: pipeline.Code("REFUSED" + strings.ToUpper(strings.ReplaceAll(id, " ", "_"))), What: "it has no key"}
+		if err := s.sink.Write(context.Background(), pipeline.Batch{Stopped: []pipeline.TableStop{{Table: people, Why: why, Copy: id}}}); err != nil {
+			t.Fatal(err)
+		}
+		s.stay()
+	}
+	s.wantState(peopleTopic, "stopped, generation 0, from [0], for REFUSEDASK_AGAIN, asked ask again")
+	s.open()
+	s.wantState(peopleTopic, "stopped, generation 0, from [0], for REFUSEDASK_AGAIN, asked ask again")
+}
+
 // TestStopReason tells why a table stopped, also after a restart, and of what a
 // person decided: to stop the source with it, or to keep the rows of a TRUNCATE.
 func TestStopReason(t *testing.T) {

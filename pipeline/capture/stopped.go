@@ -70,10 +70,13 @@ func (s *Sink) orHalt(t *schema.Table, err error) error {
 // that only an earlier run knew.
 func (s *Sink) giveUp(tables []pipeline.TableStop) error {
 	for _, t := range tables {
-		if err := s.halt(s.wanted(t.Table).Name, t.Table, t.Why); err != nil {
+		topic := s.wanted(t.Table).Name
+		s.refuseCopy(topic, t.Copy)
+		if err := s.halt(topic, t.Table, t.Why); err != nil {
 			return err
 		}
 		for _, topic := range s.also(t.Also) {
+			s.refuseCopy(topic, t.Copy)
 			if err := s.halt(topic, nil, t.Why); err != nil {
 				return err
 			}
@@ -170,4 +173,16 @@ func (s *Sink) copyCommand(t *schema.Table) string {
 		return "evert reset " + s.Source + " --resnapshot --yes"
 	}
 	return "evert snapshot " + s.Source + "." + t.String()
+}
+
+// refuseCopy notes that a copy which was asked for does not begin. Its table stops for
+// the reason of that, whatever it was before.
+func (s *Sink) refuseCopy(topic, id string) {
+	if id == "" {
+		return
+	}
+	state := s.next.Tables[topic]
+	state.State = 0
+	noteCopy(&state, id)
+	s.set(topic, state)
 }

@@ -156,8 +156,12 @@ func (ch *Chain) revive(t *schema.Table) {
 // give gives up tables that the source has given up, with all that they became.
 func (ch *Chain) give(stops []pipeline.TableStop) {
 	for _, s := range stops {
-		if to := ch.of(s.Table); !to.stopped {
+		before := len(ch.stopped)
+		if to := ch.of(s.Table); !to.stopped || s.Copy != "" {
 			ch.stop(to, s.Why)
+		}
+		for i := range ch.stopped[before:] {
+			ch.stopped[before+i].Copy = s.Copy
 		}
 	}
 }

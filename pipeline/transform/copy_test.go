@@ -90,6 +90,10 @@ func TestCopies(t *testing.T) {
 			if got := printCopies(must(t, chain, pipeline.Batch{Stopped: []pipeline.TableStop{{Table: people, Why: why}}}), "Oslo", "secret"); got != c.stop {
 				t.Errorf("given up by the source: %q, want %q", got, c.stop)
 			}
+			again := must(t, chain, pipeline.Batch{Stopped: []pipeline.TableStop{{Table: people, Why: why, Copy: "r"}}})
+			if got := printCopies(again, "Oslo", "secret"); got != c.stop || again.Stopped[0].Copy != "r" {
+				t.Errorf("a copy that is refused: %q of %q, want %q", got, again.Stopped[0].Copy, c.stop)
+			}
 			if b := must(t, chain, pipeline.Batch{Changes: []pipeline.Change{change(t, people, 0, "c +(1 Ada Bern 3 a)")}}); len(b.Changes) != 0 {
 				t.Errorf("it goes on: %s", printBatch(b))
 			}

@@ -8,17 +8,59 @@ import (
 	"github.com/evertdb/evert/pipeline"
 )
 
-// describe lets the table be described.
+// describe lets the table be described, and what was copied of it be compared.
 func (c *copying) describe() {
+	st := c.source.a.state
 	j := &describeJob{source: c.source, oid: c.table.OID}
-	c.facts = j
+	called := c.name
+	if st.holds(j.oid) && !st.stops(j.oid) {
+		called = st.names[j.oid]
+	}
+	was, begun := st.marks[j.oid], st.copying(j.oid, c.table.ID)
+	if c.table.ID == "" && !begun {
+		called = TableName{} // it came later, whatever it is called by now
+	}
+	c.facts, c.unlike = j, nil
 	c.run(describing, func(ctx context.Context) {
 		conn, err := c.connected(ctx)
+		at := &side{config: &c.source.config, conn: conn, fixed: true}
 		if err == nil {
-			err = j.run(ctx, &side{config: &c.source.config, conn: conn, fixed: true})
+			err = j.run(ctx, at)
+		}
+		if err == nil && called != (TableName{}) {
+			err = c.source.stillCalled(ctx, at, j.info, called)
+		}
+		if err == nil && begun {
+			c.unlike, err = c.source.unlike(ctx, at, j.info, was)
 		}
 		j.err = err
 	})
+}
+
+// stillCalled refuses a table that has another name than its rows go by.
+func (s *Source) stillCalled(ctx context.Context, at *side, now *tableInfo, name TableName) error {
+	if now.TableName == name {
+		return nil
+	}
+	all, err := loadTables(ctx, at, false)
+	if err != nil {
+		return err
+	}
+	return s.config.renamed(name, now.TableName, all)
+}
+
+// unlike says what happened to a table unseen since it had a mark; nil if nothing that
+// rows which were copied before do not follow.
+func (s *Source) unlike(ctx context.Context, at *side, t *tableInfo, was mark) (*pipeline.Refusal, error) {
+	now, err := s.config.standings(ctx, at, s.version, []uint32{t.oid})
+	switch st := now[t.oid]; {
+	case err != nil:
+		return nil, err
+	case st == nil:
+		return nil, s.config.dropped(t.TableName)
+	default:
+		return s.watch.diverged(ctx, was, st)
+	}
 }
 
 func (c *copying) takeFacts() error {
@@ -37,8 +79,12 @@ func (c *copying) begin() error {
 	}
 	c.phase = resting
 	begun := c.source.a.state.copying(c.table.OID, c.table.ID)
+	if begun && c.source.a.state.stops(c.table.OID) {
+		c.next() // what was left out of it meanwhile comes no more
+		return nil
+	}
 	sh, isNew := c.present()
-	if isNew && begun && c.mayGoOn(sh) != nil {
+	if isNew && begun && !c.mayGoOn(sh) {
 		begun = false // its earlier rows were changed without a word
 	}
 	c.shape, c.filter, c.attnames = sh, c.facts.info.filter, c.facts.info.attnames
@@ -83,9 +129,9 @@ func (c *copying) present() (sh *shape, isNew bool) {
 	return sh, true
 }
 
-// mayGoOn reports why rows that were copied before cannot stay as they are.
-func (c *copying) mayGoOn(sh *shape) error {
-	return c.source.catalog.allowed(c.source.a.state.kept[sh.oid], sh, c.facts.info)
+// mayGoOn reports whether rows that were copied before can stay as they are.
+func (c *copying) mayGoOn(sh *shape) bool {
+	return c.unlike == nil && c.source.catalog.allowed(c.source.a.state.kept[sh.oid], sh, c.facts.info) == nil
 }
 
 // adopt makes a shape what the stream reads a table with from here on, whatever its

@@ -40,17 +40,19 @@ type copying struct {
 	filter   string                    // of the publication
 	attnames []string                  // likewise
 	table    tableCopy                 // being copied, as the state has it; OID 0: none
+	name     TableName                 // that it was asked for by
 	later    []*shape                  // tables that the snapshot leaves to be copied in chunks
 	job      *chunkJob
 	facts    *describeJob
-	done     chan struct{} // of the job that runs
-	stop     func()        // ends it
-	until    time.Time     // resting
-	nudgeAt  time.Time     // when the stream is nudged; zero: it does not wait
-	nudging  atomic.Bool   // one nudge is under way
-	failed   int           // attempts in a row
-	told     string        // why it waits, as told last
-	halted   []stop        // not told yet
+	unlike   *pipeline.Refusal // why rows copied before cannot stay; of facts, and the job's until it is done
+	done     chan struct{}     // of the job that runs
+	stop     func()            // ends it
+	until    time.Time         // resting
+	nudgeAt  time.Time         // when the stream is nudged; zero: it does not wait
+	nudging  atomic.Bool       // one nudge is under way
+	failed   int               // attempts in a row
+	told     string            // why it waits, as told last
+	halted   []stop            // not told yet
 	out      []*handover.Batch
 	stats    *tableProgress
 

@@ -35,11 +35,17 @@ func (s *Source) Copy(ctx context.Context, r pipeline.CopyRequest) error {
 // they came later or are large. Any goroutine may call it, from Open on.
 func (s *Source) CopiesDue() bool { return s.copying.busy.Load() }
 
-// request queues a request. Any goroutine may call it.
+// request queues a request. One that somebody asked for takes the place of another for
+// the same table. Any goroutine may call it.
 func (c *copying) request(r copyRequest) {
+	same := func(q copyRequest) bool { return q.oid == r.oid }
 	c.mu.Lock()
-	c.requests = slices.DeleteFunc(c.requests, func(q copyRequest) bool { return q.oid == r.oid })
-	c.requests = append(c.requests, r)
+	if r.id != "" {
+		c.requests = slices.DeleteFunc(c.requests, same)
+	}
+	if !slices.ContainsFunc(c.requests, same) {
+		c.requests = append(c.requests, r)
+	}
 	c.mu.Unlock()
 	c.busy.Store(true)
 	c.wake()
@@ -49,18 +55,13 @@ func (c *copying) request(r copyRequest) {
 func (c *copying) superseded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.requests, func(r copyRequest) bool { return r.oid == c.table.OID && r.id != c.table.ID })
+	return slices.ContainsFunc(c.requests, func(r copyRequest) bool { return r.oid == c.table.OID && r.id != "" && r.id != c.table.ID })
 }
 
 // next chooses a table: one whose copy was begun comes first.
 func (c *copying) next() bool {
-	if c.shape = nil; !c.superseded() {
-		for _, t := range c.source.a.state.Copies {
-			if !t.Done && !c.source.a.state.stops(t.OID) {
-				c.table = t
-				return true
-			}
-		}
+	if c.shape = nil; !c.superseded() && c.goOn() {
+		return true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,11 +69,26 @@ func (c *copying) next() bool {
 		r := c.requests[0]
 		c.requests = c.requests[1:]
 		if c.source.a.state.wants(r) {
-			c.table = tableCopy{OID: r.oid, ID: r.id}
+			c.table, c.name = tableCopy{OID: r.oid, ID: r.id}, r.name
 			return true
 		}
 	}
+	if c.goOn() {
+		return true // what was asked for in its place was begun before
+	}
 	c.table = tableCopy{}
 	c.busy.Store(false)
+	return false
+}
+
+// goOn chooses a table whose copy was begun.
+func (c *copying) goOn() bool {
+	st := c.source.a.state
+	for _, t := range st.Copies {
+		if !t.Done && st.holds(t.OID) && !st.stops(t.OID) {
+			c.table, c.name = t, st.names[t.OID]
+			return true
+		}
+	}
 	return false
 }

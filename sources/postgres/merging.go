@@ -136,8 +136,9 @@ func (c *copying) retry(err error) error {
 	c.failed++
 	pause := handover.Backoff(c.failed, c.source.config.BackoffMax)
 	c.until = time.Now().Add(pause)
-	if sqlState(err) == "42P01" || sqlState(err) == "42703" {
-		c.shape = nil // dropped, or changed: look again
+	switch sqlState(err) {
+	case "42P01", "42703", "42501":
+		c.shape = nil // dropped, changed, or kept from us: look again
 	}
 	err = withoutValues(err)
 	c.waitFor(err.Error())
@@ -151,24 +152,49 @@ func (c *copying) giveUp(err error) error {
 	if !errors.As(err, &r) {
 		return err
 	}
-	a, oid := c.source.a, c.table.OID
-	begun := a.state.copying(oid, c.table.ID)
-	if begun && ofTable(err) == nil {
+	a, t := c.source.a, c.table
+	begun := a.state.copying(t.OID, t.ID)
+	if (begun || t.ID != "") && concerning(err, c.name) == nil {
 		return err
+	}
+	if !begun {
+		if err := a.flush(); err != nil {
+			return err // it is described again
+		}
 	}
 	c.window.close()
 	c.waitFor("")
 	c.table, c.shape = tableCopy{}, nil
-	if !begun {
-		c.source.leaveOut(r)
-		if r.Code == CodeTableAdded {
-			c.source.passed.forget(oid) // somebody else may publish it
-		}
-		c.next()
-		return c.hand(c.source.queue.Get()) // for who waits for nothing to be due
+	if begun {
+		c.halted = append(c.halted, newStop(t.OID, a.state.names[t.OID], r))
+		return nil
 	}
-	c.halted = append(c.halted, newStop(oid, a.state.names[oid], ofTable(err)))
-	return nil
+	c.source.leaveOut(r)
+	if r.Code == CodeTableAdded {
+		c.source.passed.forget(t.OID) // somebody else may publish it
+	}
+	b := c.source.queue.Get() // also for who waits for nothing to be due
+	if t.ID != "" {
+		c.refuse(b, t, r)
+	}
+	c.next()
+	return c.hand(b)
+}
+
+// refuse tells who asked for a copy that it does not begin, and why. A table that was
+// read on until now stops for it.
+func (c *copying) refuse(b *handover.Batch, t tableCopy, why *pipeline.Refusal) {
+	a := c.source.a
+	st := newStop(t.OID, c.name, why)
+	if r := a.rels[t.OID]; r != nil && !r.halted && a.state.holds(t.OID) {
+		st.Schema, st.Name = a.state.names[t.OID].Schema, a.state.names[t.OID].Name
+		r.halted = true
+		a.keep(a.state.stop(st))
+		a.settle()
+	}
+	told := st.told(a.database)
+	told.Copy = t.ID
+	b.Stopped = append(b.Stopped, told)
 }
 
 // halt stops the tables whose copy was begun and cannot go on: what was copied is

@@ -138,6 +138,7 @@ func (s state) capture(sh *shape, m mark) state {
 	if at, found := slices.BinarySearch(s.Tables, sh.oid); !found {
 		s.Tables = slices.Insert(s.Tables, at, sh.oid)
 	}
+	s.Copies = slices.DeleteFunc(slices.Clone(s.Copies), func(t tableCopy) bool { return !s.holds(t.OID) })
 	called := maps.Clone(s.names)
 	if called == nil {
 		called = names{}

@@ -60,6 +60,7 @@ func (s state) stops(oid uint32) bool {
 var tableCodes = []pipeline.Code{
 	CodeTableChanged, CodeTableRenamed, CodeTableDropped, CodeUnpublished, CodeUnlogged,
 	CodeNoKey, CodeBadKey, CodeIdentity, CodeValue, CodeArrayShape,
+	CodeTableMissing, CodePartition, CodeTableAdded,
 }
 
 // ofTable gives the refusal of an error that stops one table alone; nil if it is
@@ -70,6 +71,16 @@ func ofTable(err error) *pipeline.Refusal {
 		return r
 	}
 	return nil
+}
+
+// concerning gives the refusal of an error that concerns the table of a name alone,
+// also by a code that others have too; nil if it is another error.
+func concerning(err error, name TableName) *pipeline.Refusal {
+	var r *pipeline.Refusal
+	if errors.As(err, &r) && r.Where == name.Schema+"."+name.Name {
+		return r
+	}
+	return ofTable(err)
 }
 
 // orHalt stops the table of a row that cannot be kept, and gives every other

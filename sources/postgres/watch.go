@@ -322,8 +322,8 @@ func (w *watch) described(ctx context.Context, seen *state, oid uint32, name Tab
 	s := w.source
 	info, sh, err := s.catalog.shapeNow(ctx, s.side, oid)
 	switch {
-	case ofTable(err) != nil:
-		return ofTable(err), nil
+	case concerning(err, name) != nil:
+		return concerning(err, name), nil
 	case err != nil || info == nil || info.TableName != name: // gone since: the next look tells
 		return nil, err
 	}
