@@ -38,6 +38,8 @@ type capturing struct {
 	jobs      chan job
 	finished  chan struct{}                // closed when nothing of it runs any more
 	stopped   map[string]*pipeline.Refusal // by topic, tables of this stage that have stopped; owned by the component
+	open      bool                         // sink and source are: what stops from now on, stops in this run; owned by the component
+	ends      *pipeline.Refusal            // why the stage is to end behind the next commit; owned by the component
 	commits   uint64                       // when it last failed; owned by the component
 	tables    *tabling                     // of the stage that runs; guarded by mu
 	target    string                       // where to stop, with --until-caught-up; owned by the component
@@ -191,7 +193,7 @@ func ownership(c *configs.Config, source string) (group, frontier string) {
 // stage makes a stage and runs it until it fails, ctx ends, or it has caught up.
 func (c *capturing) stage(ctx context.Context) error {
 	c.monitor.Owning()
-	c.stopped = map[string]*pipeline.Refusal{}
+	c.stopped, c.open, c.ends = map[string]*pipeline.Refusal{}, false, nil
 	if err := c.aim(ctx); err != nil {
 		return err
 	}
@@ -280,12 +282,8 @@ func (c *capturing) sink(reread func(context.Context, *pipeline.Change) (schema.
 				c.log.Info("wrote tombstones for rows that are gone", "topic", topic, "tombstones", n)
 			},
 			Oversize: c.oversize,
-			Stopped: func(topic string, t *schema.Table, why *pipeline.Refusal) {
-				if c.tableStopped(topic, t, why); c.daemon.flags.failFast {
-					stop(why)
-				}
-			},
-			Table: c.tableIs,
+			Stopped:  c.stopsFor(),
+			Table:    c.tableIs,
 			Part: func(at pipeline.Resume, part int) {
 				c.log.Info("committed a part of a large transaction", "position", at.At.String(), "rows", at.Rows, "part", part)
 			},
@@ -327,19 +325,6 @@ func (c *capturing) oversize(o capture.Oversize) {
 	c.monitor.Oversize(o.Table.String())
 	c.log.Warn("a row was too large for its topic", "table", o.Table.String(), "topic", o.Topic, "key_hash", fmt.Sprintf("%08x", o.KeyHash),
 		"bytes", o.Bytes, "limit", o.Limit, "on_oversize", o.Policy.String())
-}
-
-// tableStopped notes that a table has stopped, now or in an earlier run: then it
-// is told of twice, and its name is known the second time.
-func (c *capturing) tableStopped(topic string, t *schema.Table, why *pipeline.Refusal) {
-	p := monitor.ProblemOf(why, time.Now())
-	if t != nil {
-		c.monitor.TableStopped(t.String(), p)
-	}
-	if known := c.stopped[topic]; known == nil || known.Error() != why.Error() {
-		c.stopped[topic] = why
-		c.log.Error("a table has stopped; the others go on", "topic", topic, "error", p.Text, "code", string(p.Code), "mend", p.Mend)
-	}
 }
 
 // topic says what the file says of one table's topic.
@@ -395,6 +380,10 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 	}
 	e.Committed = func(done pipeline.Committed) {
 		committed(done)
+		tables.committed()
+		if c.ends != nil {
+			stop(c.ends)
+		}
 		c.gate.committed(done.At)
 		if !copied && done.At.Whole() {
 			copied = true
@@ -408,6 +397,7 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 }
 
 func (c *capturing) opened(from pipeline.Resume) {
+	c.open = true
 	if !from.At.IsZero() {
 		c.log.Info("streaming", "position", from.At.String())
 		return

@@ -153,6 +153,11 @@ func (a *app) awaitCopy(client *api.Client, asked api.TableAnswer) (api.TableAns
 			return now, err
 		case now.Copy == nil || asked.Copy == nil || now.Copy.ID != asked.Copy.ID:
 			return now, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "table " + asked.Table, What: "somebody has commanded something else meanwhile", Mend: "evert status"}
+		case now.Ended && now.Problem == nil: // a table without a row that goes anywhere
+			now.Changed = true
+			return now, nil
+		case now.Ended:
+			return now, &pipeline.Refusal{Code: now.Problem.Code, Where: "table " + now.Table, What: "its copy was not begun: " + now.Problem.Text, Mend: "evert status   # why, and what mends it"}
 		case now.Begun && now.State == log.OK.String():
 			now.Changed = true
 			return now, nil
@@ -319,16 +324,23 @@ func (c tableCommands) how(ctx context.Context, at tablePlace, here *tabling) ap
 	defer here.mu.Unlock()
 	written := here.written(at.table)
 	answer.Begun = answer.Copy != nil && begun(written, answer.Copy.ID)
+	if answer.Copy != nil && !answer.Begun {
+		why, over := here.over[request{at.table, answer.Copy.ID}]
+		if answer.Ended = over; why != nil {
+			answer.Problem = monitor.ProblemOf(why, here.monitor.Now())
+		}
+	}
 	for _, s := range written {
 		if answer.State == "" || s.State != log.OK {
 			answer.State = s.State.String()
 		}
-		if s.Why.Code != "" {
+		if s.Why.Code != "" && answer.Problem == nil {
 			answer.Problem = &monitor.Problem{Code: s.Why.Code, Text: s.Why.Text, At: s.Why.At}
 		}
 	}
 	if n := here.counts[at.table]; n != nil {
-		answer.Rows = &n.Rows
+		rows := n.Rows // the stage goes on counting
+		answer.Rows = &rows
 	}
 	return answer
 }

@@ -3,13 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
@@ -45,26 +47,27 @@ type tabling struct {
 
 	mu        sync.Mutex
 	tables    map[string]*schema.Table  // of the source, the newest version of each
+	reaches   map[string]*reach         // where the rows of each go; nil without a chain
 	states    map[string]log.TableState // of the tables that are written, as committed
+	over      map[request]error         // requests of which nothing comes any more in this run, and why
 	asked     map[string]copyAsked      // by table: what was asked of the source last
 	resting   map[string]bool           // tables of the source that are to be given up
 	counts    map[string]*monitor.TableCopy
 	settled   func()        // nothing is to be copied, as far as is known; may be nil
 	announced bool          // the sink knows the tables
 	moved     chan struct{} // closed, and made anew, when something of this changed
-}
 
-// copyAsked is a request that the source was given.
-type copyAsked struct {
-	id  string
-	err error // it does not take it
+	backoff supervise.Backoff // of requests that the source could not take; owned by run
+	later   time.Time         // when it is asked again; owned by run
 }
 
 func (c *capturing) newTabling(s pipeline.Source) (*tabling, error) {
 	chain, err := sourceChain(c.daemon.config, c.name)
 	t := &tabling{deployment: c.daemon.config, source: c.name, commands: c.daemon.control, chain: chain, log: c.log, monitor: c.monitor,
 		tables: map[string]*schema.Table{}, states: map[string]log.TableState{}, asked: map[string]copyAsked{}, resting: map[string]bool{},
-		counts: map[string]*monitor.TableCopy{}, moved: make(chan struct{})}
+		reaches: map[string]*reach{}, over: map[request]error{}, counts: map[string]*monitor.TableCopy{}, moved: make(chan struct{})}
+	longest := c.daemon.config.Sources[c.name].ReconnectMax
+	t.backoff = supervise.Backoff{Min: longest / 100, Max: longest}
 	t.copier, _ = s.(pipeline.Copier)
 	return t, err
 }
@@ -117,9 +120,9 @@ func (t *tabling) change(fn func()) {
 // Apply implements pipeline.Transform: it takes down what the source announces, and
 // gives up tables that are to rest.
 func (t *tabling) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, error) {
-	if len(b.Tables) > 0 {
+	if len(b.Tables)+len(b.Stopped)+len(b.Copies) > 0 {
 		var err error
-		t.change(func() { err = t.know(ctx, b.Tables) })
+		t.change(func() { err = t.take(ctx, &b) })
 		if err != nil {
 			return b, err
 		}
@@ -131,12 +134,30 @@ func (t *tabling) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, 
 	return b, nil
 }
 
+func (t *tabling) take(ctx context.Context, b *pipeline.Batch) error {
+	if err := t.know(ctx, b.Tables); err != nil {
+		return err
+	}
+	for _, s := range b.Stopped {
+		t.gaveUp(s.Table.String(), s.Why)
+	}
+	for _, c := range b.Copies {
+		t.passes(&c)
+	}
+	return nil
+}
+
 func (t *tabling) know(ctx context.Context, tables []*schema.Table) error {
 	for _, table := range tables {
 		t.tables[table.String()] = table
 	}
-	if t.chain == nil {
+	if t.chain == nil || len(tables) == 0 {
 		return nil
+	}
+	for _, table := range tables {
+		if err := t.learn(table); err != nil {
+			return err
+		}
 	}
 	_, err := t.chain.Apply(ctx, pipeline.Batch{Tables: tables})
 	return err
@@ -184,12 +205,17 @@ func (t *tabling) count(b *pipeline.Batch) {
 }
 
 // state takes down what the frontier says of a table that is written.
-func (t *tabling) state(_ string, table *schema.Table, state log.TableState) {
-	if table == nil {
-		return // it is told again when it is announced
+// Of one that no source announces, as those that rows name, only its topic is known.
+func (t *tabling) state(topic string, table *schema.Table, state log.TableState) {
+	name, _ := strings.CutPrefix(topic, t.deployment.Sources[t.source].TopicPrefix+".")
+	if table != nil {
+		name = table.String()
+		t.monitor.TableIs(name, state.State.String())
 	}
-	t.monitor.TableIs(table.String(), state.State.String())
-	t.change(func() { t.states[table.String()] = state })
+	t.change(func() {
+		t.states[name] = state
+		t.weigh()
+	})
 }
 
 // run asks for copies, and lets tables rest, until ctx ends.
@@ -200,10 +226,9 @@ func (t *tabling) run(ctx context.Context) {
 		moved := t.moved
 		names := slices.Sorted(maps.Keys(t.tables))
 		t.mu.Unlock()
-		for _, name := range names {
-			if known {
-				t.look(ctx, name)
-			}
+		var again <-chan time.Time
+		if known && !t.lookAll(ctx, names) {
+			again = time.After(time.Until(t.later))
 		}
 		if t.isSettled() {
 			t.settled()
@@ -213,6 +238,7 @@ func (t *tabling) run(ctx context.Context) {
 			return
 		case <-commanded:
 		case <-moved:
+		case <-again:
 		}
 	}
 }
@@ -236,24 +262,60 @@ func (t *tabling) wrote() {
 	}
 }
 
-// look does what is to be done for one table of the source.
-func (t *tabling) look(ctx context.Context, name string) {
-	id := t.wants(name)
-	if id == "" {
-		return
+// lookAll does what is to be done for tables. It reports false if something is to be
+// tried again later.
+func (t *tabling) lookAll(ctx context.Context, names []string) bool {
+	all, rests := true, time.Now().Before(t.later)
+	for _, name := range names {
+		err := t.adopt(ctx, name)
+		if id := t.wants(name); err == nil && id != "" && !rests {
+			err = t.look(ctx, name, id)
+		} else if id != "" {
+			all = false
+		}
+		all = all && err == nil
 	}
+	switch {
+	case all:
+		t.backoff.Reset()
+	case !rests:
+		t.later = time.Now().Add(t.backoff.Next())
+	}
+	return all
+}
+
+// look asks for the copy of a table. What the source refuses needs a person, and is not
+// tried again; the error of anything else is given back.
+func (t *tabling) look(ctx context.Context, name, id string) error {
+	t.mu.Lock()
+	t.asked[name] = copyAsked{id: id} // it may begin before Copy returns
+	t.mu.Unlock()
 	err := t.copyable(name)
 	if err == nil {
 		err = t.copier.Copy(ctx, pipeline.CopyRequest{ID: id, Table: name})
 	}
 	if ctx.Err() != nil {
-		return
+		return nil
 	}
 	if err != nil {
 		p := monitor.ProblemOf(err, t.monitor.Now())
-		t.log.Warn("a table cannot be copied again", "table", name, "error", p.Text, "code", string(p.Code), "mend", p.Mend)
+		t.log.Warn("a table cannot be copied again", "table", name, "error", p.Text, "code", string(p.Code), "mend", p.Mend, "again", !needsPerson(err))
 	}
-	t.change(func() { t.asked[name] = copyAsked{id, err} })
+	if err != nil && !needsPerson(err) {
+		t.mu.Lock()
+		delete(t.asked, name)
+		t.mu.Unlock()
+		return err
+	}
+	t.change(func() {
+		a := t.asked[name]
+		a.taken = err == nil
+		t.asked[name] = a
+		if err != nil {
+			t.over[request{name, id}] = err
+		}
+	})
+	return nil
 }
 
 // wants gives the ID of the copy that a table is to have and that was not asked for;
@@ -261,7 +323,7 @@ func (t *tabling) look(ctx context.Context, name string) {
 func (t *tabling) wants(name string) (id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if written := t.written(name); t.command(name).Paused != nil && len(written) > 0 && !stoppedAll(written) {
+	if written := t.written(name); t.command(name).Paused != nil && t.isKnown(name, written) && (len(written) == 0 || !stoppedAll(written)) {
 		t.resting[name] = true
 	}
 	if id = t.due(name); t.asked[name].id == id {
@@ -270,24 +332,29 @@ func (t *tabling) wants(name string) (id string) {
 	return id
 }
 
-// due gives the ID of the copy that a table is to have and that has not begun.
+// due gives the ID of the copy that a table is to have and of which something may come
+// yet, but that has not begun.
 func (t *tabling) due(name string) (id string) {
 	command, written := t.command(name), t.written(name)
 	switch {
-	case len(written) == 0 || command.Paused != nil:
+	case command.Paused != nil || !t.isKnown(name, written):
 		return ""
-	case command.Copy != nil && !begun(written, command.Copy.ID):
+	case command.Copy != nil && !begun(written, command.Copy.ID) && !t.isOver(name, command.Copy.ID):
 		return command.Copy.ID
 	}
-	return t.mends(name, written)
+	if id = t.mends(name, written); t.isOver(name, id) {
+		return ""
+	}
+	return id
 }
 
 func stoppedAll(states []log.TableState) bool {
 	return !slices.ContainsFunc(states, func(s log.TableState) bool { return s.State != log.Stopped })
 }
 
+// begun reports whether a copy has begun. Tables that rows name may have come since.
 func begun(states []log.TableState, id string) bool {
-	return len(states) > 0 && !slices.ContainsFunc(states, func(s log.TableState) bool { return s.Asked != id })
+	return slices.ContainsFunc(states, func(s log.TableState) bool { return s.Asked == id })
 }
 
 // mends gives the ID of the copy by which a stop is mended without people, once.
@@ -308,49 +375,6 @@ func (t *tabling) mends(name string, written []log.TableState) string {
 func (t *tabling) command(name string) control.Table {
 	c, _, _ := t.commands.Table(t.source + "." + name)
 	return c
-}
-
-// written gives the states of the tables that the rows of one go to, as far as they
-// are known.
-func (t *tabling) written(name string) (states []log.TableState) {
-	all := []*schema.Table{t.tables[name]}
-	if all[0] == nil {
-		return nil
-	}
-	if t.chain != nil {
-		all = t.chain.Becomes(t.tables[name])
-	}
-	for _, table := range all {
-		if s, ok := t.states[table.String()]; ok {
-			states = append(states, s)
-		}
-	}
-	return states
-}
-
-// origin gives the table of the source whose rows alone go to a table: most often the
-// same. Without a stage that runs the name is taken as it is.
-func (t *tabling) origin(name string) (string, error) {
-	if t == nil {
-		return name, nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.tables[name] != nil || t.chain == nil || len(t.tables) == 0 {
-		return name, nil
-	}
-	var origins []string
-	for origin, table := range t.tables {
-		if slices.ContainsFunc(t.chain.Becomes(table), func(to *schema.Table) bool { return to.String() == name }) {
-			origins = append(origins, origin)
-		}
-	}
-	if len(origins) == 1 {
-		return origins[0], nil
-	}
-	slices.Sort(origins)
-	return "", &pipeline.Refusal{Code: codeNoTable, Where: "source " + t.source, What: "table " + name + " is made by transforms of several tables, or of none that is known",
-		Mend: fmt.Sprintf("name a table of the database: one of %v", origins)}
 }
 
 // copyable says why a table cannot be copied by itself.
@@ -381,12 +405,7 @@ func (t *tabling) isBusy() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name := range t.tables {
-		if id := t.due(name); id != "" && (t.asked[name].id != id || t.asked[name].err == nil) {
-			return true
-		}
-	}
-	for _, s := range t.states {
-		if s.State == log.Copying {
+		if t.due(name) != "" || slices.ContainsFunc(t.written(name), func(s log.TableState) bool { return s.State == log.Copying }) {
 			return true
 		}
 	}
@@ -399,9 +418,13 @@ func (t *tabling) taken(ctx context.Context, name, id string) error {
 		t.mu.Lock()
 		asked, moved := t.asked[name], t.moved
 		begun := begun(t.written(name), id)
+		why, over := t.over[request{name, id}]
 		t.mu.Unlock()
-		if asked.id == id || begun {
-			return asked.err
+		switch {
+		case over:
+			return why
+		case asked.id == id && asked.taken || begun:
+			return nil
 		}
 		select {
 		case <-moved:

@@ -27,6 +27,8 @@ type tableStory struct {
 	daemon   *daemon
 	source   *capturing
 	end      func()
+	ended    <-chan struct{} // closed when the stage has ended
+	why      func() error    // for what it was ended
 }
 
 // tellOfTables runs a source; more is what the file says of it besides.
@@ -67,19 +69,23 @@ func (s *tableStory) run() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.source.stopped = map[string]*pipeline.Refusal{}
+	s.source.stopped, s.source.open, s.source.ends = map[string]*pipeline.Refusal{}, false, nil
+	ctx, cancel := context.WithCancelCause(context.Background())
 	tabled := s.source.tabled(s.Context(), tables)
 	sink := capture.Config{Deployment: "tables", Source: "shop", Connector: "postgresql", Prefix: "shop", Log: s.daemon.topics, Registry: s.daemon.registry,
-		Topic: s.source.topic, Copies: true, RecordBytes: 1000, Events: capture.Events{Table: s.source.tableIs, Stopped: s.source.tableStopped}}
-	stage := &pipeline.Stage{Source: bare, Transforms: []pipeline.Transform{tables}, Sink: capture.New(sink), Limits: pipeline.DefaultLimits(), Events: s.source.monitor.Events()}
+		Topic: s.source.topic, Copies: true, RecordBytes: 1000, Events: capture.Events{Table: s.source.tableIs, Stopped: s.source.stopsFor()}}
+	stage := &pipeline.Stage{Source: bare, Transforms: []pipeline.Transform{tables}, Sink: capture.New(sink), Limits: pipeline.DefaultLimits(), Events: s.source.events(nil, cancel)}
 	if chain != nil {
 		stage.Transforms = append(stage.Transforms, chain)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- stage.Run(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		stage.Run(ctx)
+	}()
+	s.ended, s.why = ended, func() error { return context.Cause(ctx) }
 	s.end = func() {
-		cancel()
+		cancel(nil)
 		<-ended
 		tabled()
 		s.end = func() {}

@@ -32,6 +32,7 @@ type TableAnswer struct {
 	Changed bool             `json:"changed"`           // false: it was so before
 	Taken   bool             `json:"taken"`             // the source has taken the copy on
 	Begun   bool             `json:"begun"`             // and it has begun
+	Ended   bool             `json:"ended,omitempty"`   // and it is not going to, in this run of the source
 	State   string           `json:"state,omitempty"`   // copying, ok, stopped; empty: not known here
 	Rows    *int64           `json:"rows,omitempty"`    // copied so far
 	Total   int64            `json:"total,omitempty"`   // of about so many

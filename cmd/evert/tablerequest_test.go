@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// rowNamed sends each row to a table that its own text names.
+const rowNamed = "    transforms: [{route: {to: \"'things_' || left(v, 1)\", topics: [public.things_*]}}]\n"
+
+func isStopped(s log.TableState) bool { return s.State == log.Stopped }
+
+// TestRowNamedTable tells of a table whose rows name where they go: it is copied again by
+// itself and by command, rests, and is found by the name of what it became.
+func TestRowNamedTable(t *testing.T) {
+	s := tellOfTables(t, rowNamed)
+	s.commit(row(pipeline.Create, 1, "a"))
+	s.until("shop.public.things_a", isOK)
+	a := s.must("shop.public.items", "snapshot")
+	if !a.Taken {
+		t.Errorf("answered %+v", a)
+	}
+	s.until("shop.public.things_a", func(s log.TableState) bool { return isOK(s) && s.Asked == a.Copy.ID })
+	s.commit(row(pipeline.Create, 2, strings.Repeat("large", 1000)))
+	s.until("shop.public.things_l", func(s log.TableState) bool { return isStopped(s) && s.HasTried("RECORD_TOO_LARGE") })
+	s.must("shop.public.items", "pause")
+	s.commit(row(pipeline.Delete, 2, ""), row(pipeline.Create, 3, "a"))
+	s.until("shop.public.things_a", isStopped)
+	if how := s.must("shop.public.things_a", ""); how.Table != "shop.public.items" || how.Paused == nil {
+		t.Errorf("it is %+v", how)
+	}
+}
+
+// TestRoutedTableIsCommandedWhileNoneRuns tells of a command by the name that a table's
+// rows go to, which nobody could resolve when it was given: its owner reads it.
+func TestRoutedTableIsCommandedWhileNoneRuns(t *testing.T) {
+	s := tellOfTables(t, "    transforms: [{route: {to: \"'things'\", topics: [public.things]}}]\n")
+	s.commit(row(pipeline.Create, 1, "a"))
+	s.until("shop.public.things", isOK)
+	s.end()
+	asked := s.must("shop.public.things", "snapshot")
+	s.run()
+	s.until("shop.public.things", func(s log.TableState) bool { return isOK(s) && s.Asked == asked.Copy.ID })
+	if how := s.must("shop.public.things", ""); how.Copy == nil || how.Copy.ID != asked.Copy.ID || how.Table != "shop.public.items" {
+		t.Errorf("it is %+v", how)
+	}
+	if left, _, _ := s.daemon.control.Table("shop.public.things"); left.Copy != nil {
+		t.Errorf("left behind: %+v", left)
+	}
+}
+
+// A lendingCopier takes requests in its source's place: answer says what comes of each.
+type lendingCopier struct {
+	pipeline.Copier
+	mu     sync.Mutex
+	ids    []string
+	answer func(c pipeline.Copier, r pipeline.CopyRequest, n int) error
+}
+
+func (l *lendingCopier) Copy(_ context.Context, r pipeline.CopyRequest) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ids = append(l.ids, r.ID)
+	return l.answer(l.Copier, r, len(l.ids))
+}
+
+func (s *tableStory) lend(answer func(c pipeline.Copier, r pipeline.CopyRequest, n int) error) *lendingCopier {
+	t := s.source.commanded()
+	l := &lendingCopier{Copier: t.copier, answer: answer}
+	t.change(func() { t.copier = l })
+	return l
+}
+
+// TestRequestThatNeverBegins tells of a source that takes a request on and then gives the
+// table up: who waits is told, and on_table_error acts for the table again.
+func TestRequestThatNeverBegins(t *testing.T) {
+	s := tellOfTables(t, "")
+	s.commit(row(pipeline.Create, 1, "small"))
+	s.until(itemsTopic, isOK)
+	s.known("public.items", isOK)
+	lent := s.lend(func(pipeline.Copier, pipeline.CopyRequest, int) error { return nil })
+	tables := s.source.commanded()
+	if a := s.must("shop.public.items", "snapshot"); !a.Taken || !tables.isBusy() {
+		t.Fatalf("answered %+v, busy %v", a, tables.isBusy())
+	}
+	gone := pipeline.Batch{Stopped: []pipeline.TableStop{{Table: tables.tables["public.items"], Why: &pipeline.Refusal{Code: "GIVEN_UP", What: "it has no key"}}}}
+	if _, err := tables.Apply(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	if tables.isBusy() {
+		t.Error("a run until it is caught up never ends")
+	}
+	if how := s.must("shop.public.items", ""); !how.Ended || how.Begun || how.Problem == nil || how.Problem.Code != "GIVEN_UP" {
+		t.Errorf("it is %+v", how)
+	}
+	s.commit(row(pipeline.Create, 2, strings.Repeat("large", 1000)))
+	s.known("public.items", isStopped)
+	for {
+		tables.mu.Lock()
+		id, moved := tables.asked["public.items"].id, tables.moved
+		tables.mu.Unlock()
+		if strings.HasPrefix(id, "error/RECORD_TOO_LARGE/") {
+			break
+		}
+		<-moved
+	}
+	lent.mu.Lock()
+	defer lent.mu.Unlock()
+	if len(lent.ids) != 2 {
+		t.Errorf("asked for %v", lent.ids)
+	}
+}
+
+// TestCopyThatIsStoppedInstead tells of a copy that the source begins, and whose table
+// stops instead.
+func TestCopyThatIsStoppedInstead(t *testing.T) {
+	s := tellOfTables(t, "    on_table_error: stop_table\n")
+	s.commit(row(pipeline.Create, 1, "small"))
+	s.until(itemsTopic, isOK)
+	s.known("public.items", isOK)
+	s.lend(func(pipeline.Copier, pipeline.CopyRequest, int) error { return nil })
+	a, tables := s.must("shop.public.items", "snapshot"), s.source.commanded()
+	table := tables.tables["public.items"]
+	tables.change(func() { tables.passes(&pipeline.TableCopy{Table: table, ID: a.Copy.ID}) })
+	if how := s.must("shop.public.items", ""); how.Ended || !tables.isBusy() {
+		t.Errorf("it is %+v", how)
+	}
+	tables.state(itemsTopic, table, log.TableState{State: log.Stopped, Why: log.Stop{Code: "SCHEMA_INCOMPATIBLE", Text: "refused", At: a.Copy.At}})
+	if how := s.must("shop.public.items", ""); !how.Ended || how.Problem.Code != "SCHEMA_INCOMPATIBLE" || tables.isBusy() {
+		t.Errorf("it is %+v", how)
+	}
+}
+
+// TestPassingErrorOfCopy tells of a server that has no connection to spare, twice.
+func TestPassingErrorOfCopy(t *testing.T) {
+	s := tellOfTables(t, "    reconnect_max: 1s\n")
+	s.commit(row(pipeline.Create, 1, "small"))
+	s.until(itemsTopic, isOK)
+	s.known("public.items", isOK)
+	s.lend(func(c pipeline.Copier, r pipeline.CopyRequest, n int) error {
+		if n < 3 {
+			return errors.New("sorry, too many clients already")
+		}
+		return c.Copy(context.Background(), r)
+	})
+	a := s.must("shop.public.items", "snapshot")
+	if !a.Taken {
+		t.Errorf("answered %+v", a)
+	}
+	s.until(itemsTopic, func(s log.TableState) bool { return isOK(s) && s.Asked == a.Copy.ID })
+}
+
+// TestFailFastEndsOnce tells of --fail-fast: it ends with a table that stops, and not
+// again for the same stop, nor for a table that people let rest; so it can be mended.
+func TestFailFastEndsOnce(t *testing.T) {
+	s := tellOfTables(t, "    on_table_error: stop_table\n")
+	s.end()
+	s.daemon.flags.failFast = true
+	s.run()
+	s.commit(row(pipeline.Create, 1, strings.Repeat("large", 1000)))
+	<-s.ended
+	if code := pipeline.CodeOf(s.why()); code != "RECORD_TOO_LARGE" {
+		t.Fatalf("it has ended with %v", s.why())
+	}
+	s.end()
+	s.run()
+	s.commit(row(pipeline.Delete, 1, ""), row(pipeline.Create, 2, "small"))
+	s.until(itemsTopic, isStopped)
+	if a := s.must("shop.public.items", "snapshot"); !a.Taken {
+		t.Fatalf("not taken; it has ended with %v", s.why())
+	}
+	s.until(itemsTopic, isOK)
+	s.must("shop.public.items", "pause")
+	s.commit(row(pipeline.Create, 3, "small"))
+	s.until(itemsTopic, isStopped)
+	s.must("shop.public.items", "resume")
+	s.until(itemsTopic, isOK)
+}
+
+// TestStopThatMendsItselfIsNoError tells what the log says of a table that is copied again
+// by itself, and of one that stays where it is.
+func TestStopThatMendsItselfIsNoError(t *testing.T) {
+	var lines bytes.Buffer
+	s := tellOfTables(t, "")
+	s.end()
+	s.source.log = slog.New(slog.NewTextHandler(&lines, nil))
+	s.run()
+	s.commit(row(pipeline.Create, 1, "small"))
+	s.until(itemsTopic, isOK)
+	s.commit(row(pipeline.Create, 2, strings.Repeat("large", 1000)))
+	s.until(itemsTopic, func(s log.TableState) bool { return isStopped(s) && s.HasTried("RECORD_TOO_LARGE") })
+	s.end()
+	said := lines.String()
+	itself, stays := strings.Index(said, `level=WARN msg="a table has stopped, and is copied again by itself`), strings.Index(said, `level=ERROR msg="a table has stopped; the others go on"`)
+	if itself < 0 || stays < itself || strings.Count(said, "a table has stopped") != 2 {
+		t.Errorf("the log says:\n%s", said)
+	}
+}
