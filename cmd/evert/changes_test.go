@@ -75,7 +75,7 @@ func TestChangesOfAView(t *testing.T) {
 	}
 	exec(accounts)
 	c, file, end := running(t, url)
-	place, err := ownPosition(t.Context(), db)
+	place, err := insertPosition(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}

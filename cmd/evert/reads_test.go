@@ -87,15 +87,15 @@ func read(ctx context.Context, c *api.Client, name, position string) (o owner, a
 	return o, row.Position, json.Unmarshal(row.Row, &o)
 }
 
-// ownPosition is behind what was committed on the connection, as READS.md has it.
-func ownPosition(ctx context.Context, db *pgx.Conn) (string, error) {
+// insertPosition is where the server writes next.
+func insertPosition(ctx context.Context, db *pgx.Conn) (string, error) {
 	var lsn string
-	err := db.QueryRow(ctx, "SELECT 'shop:' || CASE current_setting('synchronous_commit') WHEN 'off' THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn() END").Scan(&lsn)
+	err := db.QueryRow(ctx, "SELECT 'shop:' || pg_current_wal_insert_lsn()").Scan(&lsn)
 	return lsn, err
 }
 
-// TestReadYourWrites commits, and then reads behind that: what was committed is
-// always there.
+// TestReadYourWrites commits, and then reads behind the place where the server
+// writes next: what was committed is always there.
 func TestReadYourWrites(t *testing.T) {
 	url := pg.Database(t)
 	db := connection(t, url)
@@ -109,7 +109,7 @@ func TestReadYourWrites(t *testing.T) {
 	c, file, end := running(t, url)
 	behind := func(t *testing.T) owner {
 		t.Helper()
-		place, err := ownPosition(t.Context(), db)
+		place, err := insertPosition(t.Context(), db)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,6 +143,20 @@ func TestReadYourWrites(t *testing.T) {
 	t.Run("R21 behind a commit to a table that is not captured", func(t *testing.T) {
 		for range 5 {
 			exec(t, "INSERT INTO elsewhere DEFAULT VALUES")
+			behind(t)
+		}
+	})
+	t.Run("R21 behind log that nobody flushes", func(t *testing.T) {
+		other := connection(t, url)
+		tx, err := other.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback(context.Background()) }()
+		for range 5 {
+			if _, err := tx.Exec(t.Context(), "INSERT INTO elsewhere DEFAULT VALUES"); err != nil {
+				t.Fatal(err)
+			}
 			behind(t)
 		}
 	})
@@ -216,7 +230,7 @@ func chained(ctx context.Context, c *api.Client, url string, n, rounds int) erro
 			if _, err := db.Exec(ctx, fmt.Sprintf("SET synchronous_commit = %s; UPDATE account SET seen = %d WHERE id = %d", sync, seen, 15+n)); err != nil {
 				return err
 			}
-			if position, err = ownPosition(ctx, db); err != nil {
+			if position, err = insertPosition(ctx, db); err != nil {
 				return err
 			}
 		}

@@ -182,10 +182,13 @@ func (c *copying) nudge() {
 	})
 }
 
-// nudge lets the server flush its log. A transaction that has a number and writes
-// nothing needs no right, and its end is flushed within wal_writer_delay.
+// nudgeSQL is a transaction that has a number and writes nothing, if there is log that
+// is not flushed: it needs no right, and its end is flushed within wal_writer_delay.
+const nudgeSQL = "SELECT CASE WHEN pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn() THEN txid_current() END"
+
+// nudge lets the server flush its log.
 func (s *Source) nudge() {
-	if _, err := s.side.query(s.life.Ended, "SELECT txid_current()"); err != nil && s.life.Ended.Err() == nil {
+	if _, err := s.side.query(s.life.Ended, nudgeSQL); err != nil && s.life.Ended.Err() == nil {
 		s.config.Log.Debug("the server was not asked to flush its log", "error", err)
 	}
 }

@@ -85,7 +85,8 @@
 //
 // A copy waits until the transactions have ended that have written to the table and
 // were open when it began. It writes nothing; where no commit lets the server flush its
-// log, a transaction that has a number and nothing else does (copying.nudge).
+// log, a transaction that has a number and nothing else does (Source.nudge), for a copy
+// and for a reader who waits on an idle server.
 //
 // # Start
 //

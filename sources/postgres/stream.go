@@ -35,6 +35,7 @@ type stream struct {
 	heardAt  time.Time // when the server last sent anything
 	askedAt  time.Time // when it was last asked for an answer
 	movedAt  time.Time // when an idle position was last handed over
+	urgedAt  time.Time // when the server was last nudged for a reader who waits
 	deadline time.Time // of the next read; zero: not set
 	waking   atomic.Bool
 	received bool
@@ -234,8 +235,18 @@ func (st *stream) beat() error {
 	}
 	if ask {
 		st.askedAt = now
+		st.urge(now)
 	}
 	return st.tell(durable, now, ask)
+}
+
+// urge nudges the server for a reader who waits: what he waits for may lie before log
+// that no commit flushes, such as what readers write who tidy up a page.
+func (st *stream) urge(now time.Time) {
+	if st.source.hasty.Load() && st.a.quiet() && now.Sub(st.urgedAt) >= nextNudge {
+		st.urgedAt = now
+		st.source.copying.nudge()
+	}
 }
 
 // tell sends one status. The place is what is durable and never what was
