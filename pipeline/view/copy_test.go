@@ -18,9 +18,10 @@ func TestCopiedAgain(t *testing.T) {
 	w.start()
 	w.check()
 	before := w.shows()
+	w.said.Take()
 	shop.GiveUp(orders)
 	w.until("it says that the table has stopped", func(s view.Status) bool { return s.Held != nil && strings.Contains(s.Held.What, "has stopped") })
-	w.said.Take()
+	w.said.Await(t, "held: table topic shop.public.orders has stopped; the view keeps its last cut")
 	shop.Commit(put(orders, amount(10, 1, 50)), remove(orders, amount(11, 2, 6)), put(customers, customer(2, "Bob"))) // the table's rows of this are missing
 	shop.Commit(remove(orders, amount(12, 2, 7)))
 	held := func() {
