@@ -237,19 +237,32 @@ func (d *Delivery) Pause() (release func()) {
 
 // Rest makes the sink stay where it is, at a cut that its target has reached, until
 // release is called: nothing more is read, and the cut stays sound on an embedded
-// log. It waits for that until ctx ends.
+// log. It waits for that until ctx ends. A sink that has no cut yet goes on to its
+// first one.
 func (d *Delivery) Rest(ctx context.Context) (at Resting, release func(), err error) {
+	if err := d.until(ctx, d.display.isWhole); err != nil {
+		return Resting{}, nil, err
+	}
 	release = d.Pause()
+	err = d.until(ctx, func() (ok bool) { at, ok = d.display.rests(); return ok })
+	if err != nil {
+		release()
+		return Resting{}, nil, err
+	}
+	return at, release, nil
+}
+
+// until waits until something is so, or for ctx.
+func (d *Delivery) until(ctx context.Context, so func() bool) error {
 	for {
 		moved := d.Moved()
-		if at, ok := d.display.rests(); ok {
-			return at, release, nil
+		if so() {
+			return nil
 		}
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			release()
-			return Resting{}, nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 	}
 }

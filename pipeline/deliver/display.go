@@ -309,6 +309,13 @@ func (d *display) rests() (at Resting, ok bool) {
 	return Resting{d.has.cut.Clone(), d.rest.written}, true
 }
 
+// isWhole reports whether the target is at a cut.
+func (d *display) isWhole() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.has != nil && d.has.whole
+}
+
 // knows reports whether anything of the source was delivered.
 func (d *display) knows() bool {
 	d.mu.Lock()
