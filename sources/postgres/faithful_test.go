@@ -80,7 +80,7 @@ func (d *db) makeCorpus(seed uint64, count int) (types []corpusType) {
 			rows = append(rows, fmt.Sprintf("(%d, %s)", n, QuoteLiteral(c.value(r, n))))
 		}
 		d.do("CREATE TABLE " + tableOf(i) + " (id int PRIMARY KEY, v " + c.typ + ")")
-		if _, err := d.conn.Exec(d.t.Context(), "INSERT INTO "+tableOf(i)+" VALUES "+strings.Join(rows, ",")).ReadAll(); err != nil {
+		if err := d.insertAll(tableOf(i), rows); err != nil {
 			d.t.Errorf("a value of %s: %v", c.typ, err)
 		}
 	}
@@ -88,6 +88,29 @@ func (d *db) makeCorpus(seed uint64, count int) (types []corpusType) {
 		d.t.Errorf("the corpus has %d types only", len(types))
 	}
 	return types
+}
+
+// insertAll inserts rows. A server older than 15 may refuse one that later ones take:
+// it is asked row by row, and has those that it takes.
+func (d *db) insertAll(table string, rows []string) error {
+	insert := func(rows ...string) error {
+		_, err := d.conn.Exec(d.t.Context(), "INSERT INTO "+table+" VALUES "+strings.Join(rows, ",")).ReadAll()
+		return err
+	}
+	err := insert(rows...)
+	if err == nil || d.major() >= 15 {
+		return err
+	}
+	taken := 0
+	for _, row := range rows {
+		if insert(row) == nil {
+			taken++
+		}
+	}
+	if taken <= len(rows)/2 {
+		return err
+	}
+	return nil
 }
 
 // has makes the extension that a type needs, and tells of one that is not installed.
