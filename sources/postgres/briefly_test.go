@@ -174,15 +174,22 @@ func TestErrorsNameNoValue(t *testing.T) {
 	})
 }
 
-// I8: a poller that cannot look says so.
-func TestPollerTellsThatItCannotLook(t *testing.T) {
-	t.Parallel()
-	d := newDB(t)
+// overheard streams a table, and what the source logs is heard.
+func overheard(t *testing.T) (*db, *run, *logged) {
+	t.Helper()
+	d, log := newDB(t), &logged{}
 	d.do("CREATE TABLE t (id int PRIMARY KEY)")
-	c, log := d.config(), &logged{}
+	c := d.config()
 	c.Log = log.logger()
 	r := open(t, c, pipeline.Resume{})
 	r.snapshot()
+	return d, r, log
+}
+
+// I8: a poller that cannot look says so.
+func TestPollerTellsThatItCannotLook(t *testing.T) {
+	t.Parallel()
+	d, _, log := overheard(t)
 	holder := locked(t, d, "pg_publication")
 	eventually(t, "the warning", func() bool { return log.has("cannot be looked at now") && log.has("55P03") })
 	holder.do("ROLLBACK")
@@ -191,12 +198,7 @@ func TestPollerTellsThatItCannotLook(t *testing.T) {
 // P35: a table that cannot be published for a while is not left out for ever.
 func TestPublishedLater(t *testing.T) {
 	t.Parallel()
-	d := newDB(t)
-	d.do("CREATE TABLE t (id int PRIMARY KEY)")
-	c, log := d.config(), &logged{}
-	c.Log = log.logger()
-	r := open(t, c, pipeline.Resume{})
-	r.snapshot()
+	d, r, log := overheard(t)
 	d.do("ALTER DATABASE %s SET default_transaction_read_only = on", d.get("SELECT current_database()"))
 	d.do("CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)")
 	eventually(t, "another attempt", func() bool { return log.has("25006") })

@@ -179,6 +179,20 @@ func chunked(d *db, rows int) Config {
 	return c
 }
 
+// slowlyCopied begins a copy of public.t that goes no further than it is read.
+func slowlyCopied(t *testing.T) (*db, *run, *fold) {
+	t.Helper()
+	d := newDB(t)
+	d.do(tableOfT)
+	c := chunked(d, 5)
+	c.QueueBatches = 1
+	r := open(t, c, pipeline.Resume{})
+	f := newFold(t, r)
+	r.each("0/1", f.take)
+	r.copyIt("a")
+	return d, r, f
+}
+
 // copyIt asks for a copy of public.t.
 func (r *run) copyIt(id string) {
 	r.t.Helper()
@@ -332,14 +346,7 @@ func TestCopy(t *testing.T) {
 		}
 	})
 	t.Run("another request begins it again", func(t *testing.T) {
-		d := newDB(t)
-		d.do(tableOfT)
-		c := chunked(d, 5)
-		c.QueueBatches = 1
-		r := open(t, c, pipeline.Resume{})
-		f := newFold(t, r)
-		r.each("0/1", f.take)
-		r.copyIt("a")
+		d, r, f := slowlyCopied(t)
 		for f.reads < 340 {
 			b, err := r.next()
 			if err != nil {
@@ -376,14 +383,7 @@ func TestCopy(t *testing.T) {
 		during(t, d, c, "DELETE FROM t WHERE id < 200", "VACUUM FULL t", "UPDATE t SET ver = 2", "TRUNCATE t", "INSERT INTO t SELECT g, 9, 'n' FROM generate_series(1, 50) g", "CLUSTER t USING t_pkey")
 	})
 	t.Run("a table that gets a column meanwhile", func(t *testing.T) {
-		d := newDB(t)
-		d.do(tableOfT)
-		c := chunked(d, 5)
-		c.QueueBatches = 1
-		r := open(t, c, pipeline.Resume{})
-		f := newFold(t, r)
-		r.each("0/1", f.take)
-		r.copyIt("a")
+		d, r, f := slowlyCopied(t)
 		for n := 0; f.done == 0; n++ {
 			b, err := r.next()
 			if err != nil {
