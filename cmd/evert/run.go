@@ -330,7 +330,7 @@ func (d *daemon) handlers() api.Handlers {
 		Sinks: d.sinks.reports(), SinkMeters: d.sinks.meters()},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
-		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests,
+		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests, AnyHost: d.config.Serve.BehindProxy,
 		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams, Commands: d.sinkCommands(), Tables: tableCommands{d}}
 }
 

@@ -57,7 +57,7 @@ func source(name string, state monitor.State, ready bool) monitor.SourceStatus {
 
 func handlers(d Daemon) Handlers {
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "evert_up 1\n") })
-	return Handlers{Daemon: d, Metrics: metrics, Requests: 4}
+	return Handlers{Daemon: d, Metrics: metrics, AnyHost: true, Requests: 4}
 }
 
 func ask(h http.Handler, path string, header ...string) *httptest.ResponseRecorder {

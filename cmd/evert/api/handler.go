@@ -36,6 +36,7 @@ type Handlers struct {
 	Metrics  http.Handler
 	Token    func() (string, error) // the bearer token; nil or empty: none is asked for
 	Requests int                    // in progress at one time
+	AnyHost  bool                   // a proxy stands before serve.http, and passes any name on
 
 	Views   Views         // nil: there are none
 	Reads   *query.Reader // reads them; nil if Views is
@@ -49,13 +50,15 @@ type Handlers struct {
 }
 
 // Health is what serve.health serves: nothing that needs a token.
-func (h Handlers) Health() http.Handler { return h.bounded(h.mux(onHealth)) }
+func (h Handlers) Health() http.Handler { return plain(h.bounded(h.mux(onHealth))) }
 
 // HTTP is what serve.http serves.
-func (h Handlers) HTTP() http.Handler { return h.bounded(h.authorized(h.mux(onHTTP))) }
+func (h Handlers) HTTP() http.Handler {
+	return plain(h.bounded(h.ownHost(h.authorized(h.mux(onHTTP)), WriteProblem)))
+}
 
 // Socket is what the control socket serves.
-func (h Handlers) Socket() http.Handler { return h.mux(onSocket) }
+func (h Handlers) Socket() http.Handler { return plain(h.mux(onSocket)) }
 
 func noSuchPath(w http.ResponseWriter, r *http.Request) {
 	WriteProblem(w, &pipeline.Refusal{Code: CodeNoSuchPath, What: "nothing is served under this path", Mend: "GET /v1/status"})

@@ -17,6 +17,7 @@ const (
 	CodeSocketPath   pipeline.Code = "SOCKET_PATH"
 	CodeCertificate  pipeline.Code = "CERTIFICATE"
 	CodeUnauthorized pipeline.Code = "UNAUTHORIZED"
+	CodeForeignHost  pipeline.Code = "FOREIGN_HOST"
 	CodeBusy         pipeline.Code = "TOO_MANY_REQUESTS"
 	CodeNoSuchSource pipeline.Code = "NO_SUCH_SOURCE"
 	CodeNoSuchPath   pipeline.Code = "NO_SUCH_PATH"
@@ -76,6 +77,8 @@ func statusOf(code pipeline.Code) int {
 		return http.StatusNotFound
 	case CodeUnauthorized:
 		return http.StatusUnauthorized
+	case CodeForeignHost:
+		return http.StatusForbidden
 	case CodeBusy, CodeStreams, query.CodeNotReady, bleve.CodeNotReady:
 		return http.StatusServiceUnavailable
 	case CodeBadRequest, query.CodeRequest, query.CodeIndex, bleve.CodeQuery, bleve.CodeTooWide:

@@ -28,7 +28,7 @@ func (h Handlers) Registry(schemas http.Handler) http.Handler {
 	sameSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		rest.Refuse(w, &registry.Error{Code: registry.CodeCrossSite, Message: "A page of another site asks"})
 	}))
-	return h.boundedBy(sameSite.Handler(guarded), refuseAsRegistry)
+	return plain(h.boundedBy(h.ownHost(sameSite.Handler(guarded), refuseAsRegistry), refuseAsRegistry))
 }
 
 // refuseAsRegistry tells a refusal of ours by the registry's protocol.
@@ -38,6 +38,8 @@ func refuseAsRegistry(w http.ResponseWriter, err error) {
 		switch r.Code {
 		case CodeUnauthorized:
 			err = &registry.Error{Code: registry.CodeUnauthorized, Message: "Unauthorized: send serve.token as bearer token, or as password of basic authentication"}
+		case CodeForeignHost:
+			err = &registry.Error{Code: registry.CodeCrossSite, Message: "The request names another host than this one: ask by address or as localhost, or set serve.token"}
 		case CodeBusy:
 			err = &registry.Error{Code: registry.CodeTooManyRequests, Message: "Too many requests are in progress: raise limits.requests, or ask less often"}
 		}

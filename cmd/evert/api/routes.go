@@ -57,16 +57,7 @@ func (h Handlers) mux(f face) http.Handler {
 	}
 	mux.HandleFunc("/", noSuchPath)
 	if f == onHealth {
-		return plain(mux)
+		return mux
 	}
-	return plain(h.emptySegments(mux))
-}
-
-// plain says of every answer that it is what its type says: no browser is to take
-// a row's text for a page.
-func plain(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		next.ServeHTTP(w, r)
-	})
+	return h.emptySegments(mux)
 }

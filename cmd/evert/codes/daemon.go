@@ -50,6 +50,11 @@ func ofDaemon() []Entry {
 			Mend: "Name readable PEM files in ca, cert and key.",
 		},
 		{
+			Code: "FOREIGN_HOST",
+			Text: "A request to serve.http or serve.registry names this machine by a name that is not its own while no token is asked for. A page in a browser can give its name this address, and would read and write here as if it were ours.",
+			Mend: "Ask by address or as localhost; else set serve.token, or behind_proxy: true where a proxy guards the address.",
+		},
+		{
 			Code: "UNAUTHORIZED",
 			Text: "serve.token is set and the request did not carry it.",
 			Mend: "Send the header `Authorization: Bearer TOKEN`.",
