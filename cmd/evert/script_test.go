@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -75,6 +76,7 @@ type stage struct {
 	t       *testing.T
 	mu      sync.Mutex
 	servers map[string]*scripted
+	users   atomic.Int64 // roles made so far
 }
 
 func (s *stage) setup(e *testscript.Env) error {
@@ -173,7 +175,7 @@ func (s *stage) user(ts *testscript.TestScript, _ bool, args []string) {
 	expect(ts, len(args) == 2, "user URL NAME")
 	u, err := url.Parse(args[0])
 	ts.Check(err)
-	name := strings.ToLower(args[1]) + strings.ReplaceAll(strings.TrimPrefix(u.Path, "/"), "-", "_")
+	name := fmt.Sprintf("%s_%d", strings.ToLower(args[1]), s.users.Add(1)) // a role outlives the script's database
 	ts.Check(execute(args[0], "CREATE ROLE "+name+" LOGIN PASSWORD 'pw'"))
 	u.User = url.UserPassword(name, "pw")
 	ts.Setenv(args[1], u.String())

@@ -42,16 +42,16 @@ func TestLargeXA(t *testing.T) { // not beside others: a prepared XA transaction
 	t.Run("M13 more than memory holds", func(t *testing.T) {
 		d := &db{t, d.server, d.name}
 		r := d.open(c, pipeline.Resume{}).copied()
-		begin := func(name string, from int) []string {
-			sql := []string{"XA START '" + name + "'"}
+		rows := func(from int) []string {
+			var sql []string
 			for i := range 200 {
 				sql = append(sql, fmt.Sprintf("INSERT INTO a VALUES (%d, 'secret %d')", from+i, i))
 			}
-			return append(sql, "XA END '"+name+"'", "XA PREPARE '"+name+"'")
+			return sql
 		}
-		one, two := d.name+"-1", d.name+"-2"
-		d.do(begin(one, 0)...)
-		d.do(begin(two, 1000)...)
+		one, two := "'"+d.name+"-1'", "'"+d.name+"-2'"
+		d.prepare(one, rows(0)...)
+		d.prepare(two, rows(1000)...)
 		d.do("INSERT INTO a VALUES (-1, 'between')")
 		r.caught()
 		held := files()
@@ -68,7 +68,7 @@ func TestLargeXA(t *testing.T) { // not beside others: a prepared XA transaction
 			t.Errorf("%d files of transactions that wait are open", n)
 		}
 		r = r.reopen(c) // reads both again
-		d.do("XA COMMIT '"+two+"'", "XA ROLLBACK '"+one+"'")
+		d.do("XA COMMIT "+two, "XA ROLLBACK "+one)
 		r.caught().equal("a")
 		if left := files(); len(left) > 0 {
 			t.Errorf("%v stay", left)

@@ -17,7 +17,7 @@ func TestInDoubt(t *testing.T) { // not beside others: a prepared XA transaction
 	d.do("CREATE TABLE a (id int primary key)", "INSERT INTO a VALUES (1)")
 	from := d.place()
 	name := "'" + d.name + "é','b" + d.name + "',77"
-	d.do("XA START "+name, "INSERT INTO a VALUES (2)", "XA END "+name, "XA PREPARE "+name)
+	d.prepare(name, "INSERT INTO a VALUES (2)")
 	defer d.do("XA COMMIT " + name)
 	d.do("INSERT INTO a VALUES (3)")
 	var logged string

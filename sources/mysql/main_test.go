@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,31 @@ func (d *db) do(sql ...string) {
 	d.Helper()
 	if _, err := d.server.Exec(d.Context(), d.name, sql...); err != nil {
 		d.Fatalf("%v\n%s", err, strings.Join(sql, ";\n"))
+	}
+}
+
+// prepare leaves an XA transaction prepared, on a connection of its own. It returns when the
+// server has taken the transaction off that connection: until then nobody else can end it
+// (XAER_NOTA). One that a failed test leaves is rolled back, since it holds up every copy.
+func (d *db) prepare(xid string, sql ...string) {
+	d.Helper()
+	conn, err := d.server.Connect(d.Context(), d.name)
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(func() { _, _ = d.server.Exec(context.Background(), "", "XA ROLLBACK "+xid) })
+	for _, text := range slices.Concat([]string{"XA START " + xid}, sql, []string{"XA END " + xid, "XA PREPARE " + xid}) {
+		if _, err := conn.Execute(text); err != nil {
+			_ = conn.Close()
+			d.Fatalf("%v\n%s", err, text)
+		}
+	}
+	gone := fmt.Sprintf("SELECT COUNT(*) FROM information_schema.processlist WHERE id = %d", conn.GetConnectionID())
+	if err := conn.Close(); err != nil {
+		d.Fatal(err)
+	}
+	for d.get(gone) != "0" {
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -239,7 +239,7 @@ func TestXAInAWindow(t *testing.T) { // not beside others: a prepared XA transac
 		c.ChunkRows = 10
 		r := d.open(c, pipeline.Resume{}).copied()
 		name := "'" + d.name + "'"
-		d.do("XA START "+name, "UPDATE a SET v = 'xa' WHERE id < 20", "INSERT INTO a VALUES (100, 'xa')", "XA END "+name, "XA PREPARE "+name)
+		d.prepare(name, "UPDATE a SET v = 'xa' WHERE id < 20", "INSERT INTO a VALUES (100, 'xa')")
 		r.copy("one", "a")
 		r.until("a is done one")
 		if got := r.rows["a"]["5"]; got != "5|x" {
@@ -261,7 +261,7 @@ func TestXAInParts(t *testing.T) { // not beside others: a prepared XA transacti
 		c.BatchRows = 10
 		r := d.open(c, pipeline.Resume{}).copied()
 		name := "'" + d.name + "'"
-		d.do("XA START "+name, "INSERT INTO a VALUES "+numbered(200, "(%d, 'xa')"), "XA END "+name, "XA PREPARE "+name)
+		d.prepare(name, "INSERT INTO a VALUES "+numbered(200, "(%d, 'xa')"))
 		d.do("INSERT INTO a VALUES (-1, 'between')", "XA COMMIT "+name)
 		for range 2 {
 			for was := r.place.Rows; r.place.Rows == was; {
@@ -285,7 +285,7 @@ func TestXAOverARestart(t *testing.T) { // not beside others: a prepared XA tran
 		d.do("CREATE TABLE a (id int primary key, v varchar(20))")
 		r := d.open(d.config("a"), pipeline.Resume{}).copied()
 		name := "'" + d.name + "'"
-		d.do("XA START "+name, "INSERT INTO a VALUES (1,'xa'), (2, 'xa')", "XA END "+name, "XA PREPARE "+name)
+		d.prepare(name, "INSERT INTO a VALUES (1,'xa'), (2, 'xa')")
 		d.do("INSERT INTO a VALUES (3,'between')")
 		r.caught()
 		sameText(t, r.told(), "2.0 c a 3|between")
