@@ -86,7 +86,7 @@ type Topics struct {
 	ReplicationFactor int `yaml:"replication_factor" default:"3" min:"1" max:"15"`
 	// Partitions of a new table topic. The number of an existing topic cannot change.
 	Partitions int `yaml:"partitions" default:"1" min:"1" max:"10000"`
-	// Topic settings by Kafka's names, over those that Evert sets itself.
+	// Topic settings by Kafka's names, over those that Evert sets itself. max.compaction.lag.ms, 7 days if not set, bounds how long a row that was deleted or changed stays in a topic.
 	Config map[string]string `yaml:"config" keys:"setting"`
 }
 

@@ -22,6 +22,20 @@
 // speaks of, and says: with the rows below these offsets, all transactions up
 // to this position are here (I1, I3). See Frontier.
 //
+// # What was erased
+//
+// A row that is deleted at its source lies in its topic until compaction takes it:
+// not before MinLag, and then
+//
+//	Kafka      within max.compaction.lag.ms, 7 days unless told otherwise, counted
+//	           from the next record of the partition, with which its segment ends
+//	embedded   with enough new records, or 7 days after the last pass that left
+//	           nothing dead, once the partition is quiet
+//
+// Its key stays in the tombstone for Retention more. A row that went to a topic of
+// dead letters stays there for the retention of that topic; what was offloaded is
+// buried as the row is (X20).
+//
 // # Sound cuts
 //
 // A reader that stops at the offsets of a frontier record sees a state that the

@@ -34,7 +34,8 @@ const (
 type pass struct {
 	*sweeper
 	p      *partition
-	force  bool
+	force  bool // nobody waits: no rate
+	whole  bool // also blocks in which few records are dead
 	report *Swept
 
 	horizon int64 // only records below count
@@ -260,7 +261,7 @@ func (c *cleaner) clean(b *pebble.Batch, key []byte, it *pebble.Iterator) error 
 	}
 	c.bytes += len(v)
 	dead := c.marks.between(info.base, lastOf(key)+1)
-	if dead == 0 || !c.force && dead < info.records && dead*sparse < info.records {
+	if dead == 0 || !c.whole && dead < info.records && dead*sparse < info.records {
 		return nil
 	}
 	c.block.begin(info.base, info.at)

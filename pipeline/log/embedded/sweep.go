@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 const (
 	dueRecords = 10_000
 	idleSweep  = 6 * time.Hour
+	eraseEvery = 7 * 24 * time.Hour // a pass of idleSweep leaves nothing dead behind when the last such one is so old
 )
 
 // sweeper takes away what compaction and retention let go. It is one goroutine,
@@ -27,6 +29,7 @@ type sweeper struct {
 
 	// Owned by run:
 	passed map[*partition]time.Time // the last pass
+	erased map[*partition]time.Time // the last one that left nothing dead; none in this run
 	debt   time.Duration            // how long what was done should have taken
 	since  time.Time                // when debt was nothing
 }
@@ -38,7 +41,7 @@ type forced struct {
 }
 
 func newSweeper(l *Log) *sweeper {
-	return &sweeper{log: l, forced: make(chan forced), passed: map[*partition]time.Time{}, since: time.Now()}
+	return &sweeper{log: l, forced: make(chan forced), passed: map[*partition]time.Time{}, erased: map[*partition]time.Time{}, since: time.Now()}
 }
 
 func (s *sweeper) run() {
@@ -151,18 +154,50 @@ func (s *sweeper) partition(p *partition, force bool) (again bool, err error) {
 	}
 	defer done()
 	began := time.Now()
+	erase := force || began.Sub(s.passed[p]) >= idleSweep && began.Sub(s.erased[p]) >= eraseEvery
 	s.passed[p] = began
 	swept := Swept{Topic: p.tp.Topic, Partition: p.tp.Partition}
 	if p.topic.Compact {
-		again, err = (&pass{sweeper: s, p: p, force: force, report: &swept}).run()
+		again, err = (&pass{sweeper: s, p: p, force: force, whole: erase, report: &swept}).run()
 	} else {
 		err = s.retain(p, &swept)
+	}
+	if err == nil && erase {
+		if err = s.erase(p, swept.Removed); err == nil {
+			s.erased[p] = began
+		}
 	}
 	if err == nil {
 		swept.Took = time.Since(began)
 		s.log.cfg.Events.swept(swept)
 	}
 	return again, err
+}
+
+// erase has Pebble write what it holds of a partition anew, without the versions of
+// blocks that a pass replaced: else they lie in its tables for as long as nobody
+// writes beside them (X20).
+func (s *sweeper) erase(p *partition, removed int64) error {
+	if removed == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		select {
+		case <-s.log.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	for _, k := range []byte{kindBlock, kindIndex} {
+		if err := s.log.db.Compact(ctx, idKey(k, p.id), idKey(k, p.id+1), false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // spend accounts for bytes read or written, and sleeps when the rate is

@@ -20,6 +20,10 @@ const (
 	defaultRetention = 7 * 24 * time.Hour
 	defaultMinLag    = time.Hour
 	defaultMaxRecord = 16 << 20
+	// defaultMaxLag is how long a row that was deleted or changed may lie in a
+	// compacted topic until the cleaner passes it, however little is written
+	// beside it (X20). Kafka's own default is for ever.
+	defaultMaxLag = 7 * 24 * time.Hour
 	// forever is for delete.retention.ms, which knows no -1; Kafka adds it to
 	// the present time, so it must not be the largest number.
 	forever = 100 * 365 * 24 * time.Hour
@@ -40,7 +44,10 @@ func (w *want) needs(setting string) bool {
 	return ok && (setting != maxMessage || w.explicit)
 }
 
-const maxMessage = "max.message.bytes"
+const (
+	maxMessage = "max.message.bytes"
+	maxLag     = "max.compaction.lag.ms"
+)
 
 var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
@@ -57,6 +64,9 @@ func (l *Log) want(s log.TopicSpec) (want, error) {
 	setDefault(&w.MinLag, defaultMinLag)
 	setDefault(&w.MaxBytes, defaultMaxRecord)
 	w.settings = w.kafka()
+	if w.Compact {
+		w.settings[maxLag] = millis(max(defaultMaxLag, w.MinLag))
+	}
 	maps.Copy(w.settings, l.cfg.Topics.Settings)
 	for k, v := range s.Settings {
 		if !slices.Contains(fixedSettings[:], k) {
@@ -210,6 +220,9 @@ func (l *Log) compareFree(wanted []want, there map[string]present) {
 
 func (l *Log) compareOwn(w want, p present) {
 	for _, k := range sortedKeys(w.settings) {
+		if _, own := l.cfg.Topics.Settings[k]; k == maxLag && !own && w.Settings[k] == "" {
+			continue // topics of before have Kafka's default
+		}
 		if is, known := p.settings.all[k]; !w.needs(k) && k != maxMessage && known && is != w.settings[k] {
 			l.find(l.drift(codeDiffers, w.Name, k, is, w.settings[k]))
 		}
