@@ -12,8 +12,11 @@ demo: ## a throw-away Postgres with a shop under traffic, captured; installs not
 build: ## ./evert, a static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o evert ./cmd/evert
 
-test: ## every lane, with real servers; LANES=unit,format make test runs some
+test: ## every test, with real servers; LANES=unit,format make test runs some
 	@$(GO) run ./integration/lanes
+
+ci: ## make test; then the race detector, other Postgres versions, staticcheck, other platforms
+	@LANES=ci $(GO) run ./integration/lanes
 
 crash: ## kill -9 at random moments, full counts: EVERT_CRASH_RUNS=200
 	@LANES=crash $(GO) run ./integration/lanes
@@ -48,4 +51,4 @@ sbom: ## what the binary is made of, as CycloneDX; writes results/
 vuln: ## known vulnerabilities in what is linked; asks the network for their list
 	@LANES=vuln $(GO) run ./integration/lanes
 
-.PHONY: help demo build test crash bench lint fuzz cover schema golden sbom vuln
+.PHONY: help demo build test ci crash bench lint fuzz cover schema golden sbom vuln

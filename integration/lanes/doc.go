@@ -1,6 +1,7 @@
 // Lanes runs everything that proves the tree, and says what it did.
 //
-//	go run ./integration/lanes              all lanes of `make test`
+//	go run ./integration/lanes              `make test`: every test once
+//	LANES=ci go run ./integration/lanes     `make ci`: that, then what CI runs beside it
 //	LANES=unit,format go run ./integration/lanes
 //	LANES=crash go run ./integration/lanes  lanes that run only by name: crash, fuzz
 //
@@ -20,8 +21,12 @@
 //	pipeline/log/kafka                  brokers killed behind commits, on each transaction.version
 //	sinks/bleve, opensearch, postgres   kills and faults of a target
 //
+// What CI runs beside `make test` runs some of the same tests in another way: on
+// other versions of Postgres, under the race detector; and it looks at the code
+// with staticcheck and compiles it for other platforms.
+//
 // The race lane runs packages in which goroutines share anything, without the tests
-// that wait for broken clusters; fuzz targets run their seeds in unit, and search in
+// that wait for broken clusters; fuzz targets run their seeds in tests, and search in
 // fuzz. All but race compile in the way of `make build`, so that one cache serves
 // them.
 //

@@ -30,8 +30,8 @@ var crashFolders = []string{
 // longest are the packages that take longest, in this order. go test begins packages
 // as they are named, and one of these begun last is waited for alone.
 var longest = []string{
-	"pipeline/log/kafka", "integration/faults", "integration/crash", "cmd/evert", "integration/deliver", "integration/rights",
-	"pipeline/log/kafka/kafkaserver", "integration/road", "integration/alerts", "sources/postgres", "pipeline/capture",
+	"integration/faults", "cmd/evert", "integration/crash", "pipeline/log/kafka", "integration/deliver", "integration/alerts",
+	"integration/rights", "integration/road", "sources/postgres", "pipeline/capture", "integration/views", "pipeline/log/kafka/kafkaserver",
 }
 
 // rank is a package's place among the longest, or behind them.

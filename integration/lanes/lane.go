@@ -8,11 +8,20 @@ import (
 
 // A lane is one named check.
 type lane struct {
-	name   string
-	does   string // said before it runs
-	byName bool   // runs only when LANES names it
-	run    func(ctx context.Context, r *report) (tally, error)
+	name string
+	does string // said before it runs
+	when when
+	run  func(ctx context.Context, r *report) (tally, error)
 }
+
+// when says who runs a lane that LANES does not name.
+type when int
+
+const (
+	always when = iota // make test
+	inCI               // make ci, beside what make test runs
+	byName             // nobody
+)
 
 // lanes in the order in which they run: what fails fast comes first.
 func lanes() []lane {
@@ -22,17 +31,18 @@ func lanes() []lane {
 		{name: "build", does: "go build, every package", run: command("go", "build", "./...")},
 		{name: "vet", does: "go vet", run: command("go", "vet", "./...")},
 		{name: "house", does: "imports, lengths, documents", run: goTest(in(houseFolders...))},
-		{name: "unit", does: "tests beside the code", run: goTest(notIn("integration"), atOnce)},
-		{name: "integration", does: "the real binary against real servers", run: integration},
-		{name: "versions", does: "the source and the road on the oldest and the newest Postgres", run: versions},
-		{name: "race", does: "race detector on what runs concurrently; -short lowers counts", run: race},
-		{name: "lint", does: "staticcheck", run: command("go", "tool", "-modfile=.ci/tools/go.mod", "staticcheck", "./...")},
+		{name: "tests", does: "every test: beside the code, and the real binary against real servers", run: withProgram(notIn(houseFolders...))},
 		{name: "modules", does: "go mod verify: what was fetched is what go.sum names (X15)", run: verifyModules},
-		{name: "cross", does: "builds for the other platforms", run: cross},
-		{name: "crash", does: "kill -9 at random moments, full counts", byName: true, run: crash},
-		{name: "vuln", does: "govulncheck, which asks the network for the list", byName: true,
+		{name: "versions", does: "the source and the road on the oldest and the newest Postgres", when: inCI, run: versions},
+		{name: "race", does: "race detector on what runs concurrently; -short lowers counts", when: inCI, run: race},
+		{name: "lint", does: "staticcheck", when: inCI, run: command("go", "tool", "-modfile=.ci/tools/go.mod", "staticcheck", "./...")},
+		{name: "cross", does: "builds for the other platforms", when: inCI, run: cross},
+		{name: "unit", does: "tests beside the code", when: byName, run: goTest(notIn("integration"), atOnce, abreast)},
+		{name: "integration", does: "the real binary against real servers", when: byName, run: withProgram(integrationOnly)},
+		{name: "crash", does: "kill -9 at random moments, full counts", when: byName, run: crash},
+		{name: "vuln", does: "govulncheck, which asks the network for the list", when: byName,
 			run: command("go", "tool", "-modfile=.ci/tools/go.mod", "govulncheck", "./...")},
-		{name: "fuzz", does: "every fuzz target for EVERT_FUZZTIME (10s)", byName: true, run: fuzz},
+		{name: "fuzz", does: "every fuzz target for EVERT_FUZZTIME (10s)", when: byName, run: fuzz},
 	}
 }
 
@@ -44,22 +54,28 @@ func integrationOnly(folder string) bool {
 // where tests wait for servers, elections and sessions most of the time.
 const atOnce = "-parallel=4"
 
-// integration builds the program once, for all packages that run it.
-func integration(ctx context.Context, r *report) (tally, error) {
-	dir, err := os.MkdirTemp("", "evert-bin-")
-	if err != nil {
-		return tally{failed: 1}, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "evert")
-	sum, err := r.step(ctx, "go build ./cmd/evert", nil, "go", "build", "-o", path, "./cmd/evert")
-	if err != nil {
+// abreast is how many packages run side by side, on few cores as on many: one more
+// than two cores could work on, since there is nearly always one that waits.
+const abreast = "-p=3"
+
+// withProgram is goTest with the program built once, for all packages that run it.
+func withProgram(chosen func(string) bool) func(context.Context, *report) (tally, error) {
+	return func(ctx context.Context, r *report) (tally, error) {
+		dir, err := os.MkdirTemp("", "evert-bin-")
+		if err != nil {
+			return tally{failed: 1}, err
+		}
+		defer os.RemoveAll(dir)
+		path := filepath.Join(dir, "evert")
+		sum, err := r.step(ctx, "go build ./cmd/evert", nil, "go", "build", "-o", path, "./cmd/evert")
+		if err != nil {
+			return sum, err
+		}
+		r.env = append(r.env, "EVERT_BIN="+path)
+		t, err := goTest(chosen, "-count=1", atOnce, abreast)(ctx, r)
+		sum.add(t)
 		return sum, err
 	}
-	r.env = append(r.env, "EVERT_BIN="+path)
-	t, err := goTest(integrationOnly, "-count=1", atOnce)(ctx, r)
-	sum.add(t)
-	return sum, err
 }
 
 // race needs a C compiler, since the detector is linked through cgo.

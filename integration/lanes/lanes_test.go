@@ -13,13 +13,15 @@ import (
 
 func TestChoose(t *testing.T) {
 	for _, c := range []struct{ story, list, want string }{
-		{"nothing named: all but those by name", "", "format, unit"},
+		{"nothing named: what always runs", "", "format, unit"},
 		{"named, in the table's order", "unit,format", "format, unit"},
 		{"one alone", " unit ", "unit"},
 		{"by name", "crash", "crash"},
+		{"all of CI", "ci", "format, unit, race"},
+		{"all of CI, and one by name", "crash,ci", "format, unit, race, crash"},
 	} {
 		t.Run(c.story, func(t *testing.T) {
-			chosen, err := choose([]lane{{name: "format"}, {name: "unit"}, {name: "crash", byName: true}}, c.list)
+			chosen, err := choose([]lane{{name: "format"}, {name: "unit"}, {name: "race", when: inCI}, {name: "crash", when: byName}}, c.list)
 			if err != nil || names(chosen) != c.want {
 				t.Errorf("%q chose %s, %v; want %s", c.list, names(chosen), err, c.want)
 			}

@@ -53,23 +53,30 @@ func (r *report) setBuild(ctx context.Context) {
 }
 
 // choose picks lanes by a comma-separated list in the order of the table; an
-// empty list means all but those that run only by name.
+// empty list means those that always run, and the word ci those of CI with them.
 func choose(all []lane, list string) ([]lane, error) {
-	wanted, every := map[string]bool{}, strings.TrimSpace(list) == ""
+	wanted, upTo := map[string]bool{}, always
 	for name := range strings.SplitSeq(list, ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			wanted[name] = true
 		}
 	}
+	switch {
+	case wanted["ci"]:
+		upTo = inCI
+		delete(wanted, "ci")
+	case len(wanted) > 0:
+		upTo = -1
+	}
 	var chosen []lane
 	for _, l := range all {
-		if wanted[l.name] || (every && !l.byName) {
+		if wanted[l.name] || l.when <= upTo {
 			chosen = append(chosen, l)
 		}
 		delete(wanted, l.name)
 	}
 	for name := range wanted {
-		return nil, fmt.Errorf("LANES: there is no lane %q; there are: %s", name, names(all))
+		return nil, fmt.Errorf("LANES: there is no lane %q; there are: %s, and ci for all that CI runs", name, names(all))
 	}
 	return chosen, nil
 }
