@@ -87,7 +87,7 @@ func TestCopyUnderTraffic(t *testing.T) {
 	const seed = 11
 	d := newDB(t)
 	money := d.fill()
-	end := d.traffic(seed, 3)
+	end := d.traffic(seed, 3, turmoil)
 	defer end()
 	c := d.config("a")
 	c.ChunkRows, c.BatchRows = 50, 30
@@ -123,7 +123,7 @@ func TestChunkAboves(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.fill()
-	end := d.traffic(12, 1)
+	end := d.traffic(12, 1, turmoil)
 	defer end()
 	c := d.config("a")
 	c.ChunkAbove, c.ChunkRows, c.BatchRows = 1, 50, 30
@@ -158,9 +158,13 @@ func TestChunkWaitsForTheStream(t *testing.T) {
 		}
 		return url(ctx)
 	}
-	r := d.open(c, pipeline.Resume{}).copied()
+	r, blocked := d.openWatched(c)
+	r.copied()
 	for i := range 20 {
 		d.do(fmt.Sprintf("UPDATE a SET n = %d WHERE id = 1", i))
+	}
+	for !blocked.Load() { // the chunk would be taken by a stream that has nothing else to do
+		runtime.Gosched()
 	}
 	close(read)
 	for len(r.source.copies.here) == 0 && t.Context().Err() == nil {
@@ -229,7 +233,10 @@ func TestTablesThatComeLater(t *testing.T) {
 	c := d.config("a", "b")
 	c.NoSnapshot = true
 	d.do("INSERT INTO b VALUES (4, 'later')")
-	sameText(t, d.open(c, from).until("b is done ").caught().told(), "")
+	later.close() // a server ends the older of two readers of the same name
+	again := d.open(c, from).until("b is done ").caught()
+	sameText(t, again.told(), "")
+	again.close()
 	fresh := d.open(c, pipeline.Resume{}).copied()
 	d.do("INSERT INTO b VALUES (5, 'from now on')")
 	sameText(t, fresh.caught().told(), "2.0 c b 5|from now on")
@@ -385,15 +392,16 @@ func TestChunksThatAreMissed(t *testing.T) {
 	}
 }
 
-// traffic lets writers change table a until the function that it gives is called.
-func (d *db) traffic(seed uint64, writers int) (end func()) {
+// traffic lets writers run transactions until the function that it gives is called, which
+// may be more than once.
+func (d *db) traffic(seed uint64, writers int, transaction func(*rand.Rand) []string) (end func()) {
 	ctx, cancel := context.WithCancel(d.Context())
 	var group sync.WaitGroup
 	for w := range writers {
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(w)))
 			for ctx.Err() == nil {
-				d.try(turmoil(random)...)
+				d.try(transaction(random)...)
 			}
 		})
 	}

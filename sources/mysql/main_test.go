@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,16 @@ var maria mysqltest.Shared
 
 func TestMain(m *testing.M) { os.Exit(maria.Run(m)) }
 
+// patience bounds what a test waits for. It is long because machines are busy; whoever
+// waits goes on as soon as the thing happens.
+const patience = 3 * time.Minute
+
+// replicas counts the readers of the log besides sources. Each has a server_id of its own:
+// a server ends the older of two that have the same.
+var replicas atomic.Uint32
+
+func replicaID() uint32 { return 4_000_000 + replicas.Add(1) }
+
 // A db is one database under a test's hand.
 type db struct {
 	*testing.T
@@ -31,7 +42,49 @@ type db struct {
 func newDB(t *testing.T) *db {
 	t.Helper()
 	server, name := maria.Database(t)
-	return &db{t, server, name}
+	d := &db{t, server, name}
+	t.Cleanup(d.forgetXA)
+	return d
+}
+
+// forgetXA rolls back what a test that failed has left prepared: it would hold up the end
+// of the database, and every copy of the tests that follow. Those that prepare are not
+// beside others, so whatever is listed is the failed one's.
+func (d *db) forgetXA() {
+	for until := time.Now().Add(patience); d.Failed() && time.Now().Before(until); {
+		all, err := d.preparedXA()
+		if err != nil {
+			d.Error(err)
+		}
+		if err != nil || len(all) == 0 {
+			return
+		}
+		for _, name := range all { // one that its connection still has is listed again
+			_, _ = d.server.Exec(context.Background(), "", "XA ROLLBACK "+name)
+		}
+	}
+}
+
+// preparedXA gives the names of prepared transactions as SQL writes them.
+func (d *db) preparedXA() (all []string, err error) {
+	sql := "XA RECOVER CONVERT XID"
+	if d.mariaDB() {
+		sql = "XA RECOVER FORMAT = 'SQL'"
+	}
+	r, err := d.server.Exec(context.Background(), "", sql)
+	if err != nil {
+		return nil, err
+	}
+	for i := range r.RowNumber() {
+		format, _ := r.GetInt(i, 0)
+		first, _ := r.GetInt(i, 1)
+		name, _ := r.GetString(i, 3)
+		if !d.mariaDB() { // 0x, and the digits of both parts
+			name = fmt.Sprintf("X'%s',X'%s',%d", name[2:2+2*first], name[2+2*first:], format)
+		}
+		all = append(all, strings.Clone(name))
+	}
+	return all, nil
 }
 
 // do runs statements on one connection.
@@ -131,7 +184,7 @@ func (d *db) logged(from string) []*replication.BinlogEvent {
 	var port uint16
 	_, _ = fmt.Sscanf(d.server.Address(), "127.0.0.1:%d", &port)
 	syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
-		ServerID: 4_000_000 + uint32(os.Getpid()), Flavor: flavor, Host: "127.0.0.1", Port: port, User: mysqlserver.User, Password: d.server.Password(),
+		ServerID: replicaID(), Flavor: flavor, Host: "127.0.0.1", Port: port, User: mysqlserver.User, Password: d.server.Password(),
 		DisableRetrySync: true, Logger: slog.New(slog.DiscardHandler), RowsEventDecodeFunc: leaveRows,
 	})
 	defer syncer.Close()
@@ -139,7 +192,7 @@ func (d *db) logged(from string) []*replication.BinlogEvent {
 	if err != nil {
 		d.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(d.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(d.Context(), patience)
 	defer cancel()
 	var out []*replication.BinlogEvent
 	for {

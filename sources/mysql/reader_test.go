@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
+	"sync/atomic"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
 )
 
@@ -28,17 +29,48 @@ type reader struct {
 	also   func(b pipeline.Batch)       // is shown each batch, if there is one
 }
 
+func (d *db) reader(c Config, from pipeline.Resume) *reader {
+	r := &reader{db: d, source: New(c), place: from, rows: map[string]map[string]string{}, stops: map[string]*pipeline.Refusal{}, fresh: map[string]map[string]bool{}, reads: map[string]int{}}
+	d.Cleanup(func() { _ = r.source.Close() })
+	return r
+}
+
 // open opens a source.
 func (d *db) open(c Config, from pipeline.Resume) *reader {
 	d.Helper()
-	r := &reader{db: d, source: New(c), place: from, rows: map[string]map[string]string{}, stops: map[string]*pipeline.Refusal{}, fresh: map[string]map[string]bool{}, reads: map[string]int{}}
-	d.Cleanup(func() { _ = r.source.Close() })
-	ctx, cancel := context.WithTimeout(d.Context(), 20*time.Second)
+	r := d.reader(c, from)
+	ctx, cancel := context.WithTimeout(d.Context(), patience)
 	defer cancel()
 	if err := r.source.Open(ctx, from); err != nil {
 		d.Fatalf("open at %s: %v", from.At, err)
 	}
 	return r
+}
+
+// openWatched opens a source, and tells of its stream when it waits with a batch because
+// the queue is full.
+func (d *db) openWatched(c Config) (*reader, *atomic.Bool) {
+	d.Helper()
+	r, blocked := d.reader(c, pipeline.Resume{}), &atomic.Bool{}
+	s := r.source
+	err := s.life.Open(d.Context(), func(ctx context.Context) error {
+		if err := s.prepare(ctx, pipeline.Resume{}); err != nil {
+			return err
+		}
+		put := s.a.emit
+		s.a.emit = func(b *handover.Batch) error {
+			n, _ := s.queue.Fill()
+			blocked.Store(n >= s.config.QueueBatches)
+			defer blocked.Store(false)
+			return put(b)
+		}
+		s.life.Go(s.own)
+		return nil
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return r, blocked
 }
 
 // reopen makes the source anew at the last place.
@@ -65,7 +97,7 @@ func (d *db) refused(c Config, from pipeline.Resume) *pipeline.Refusal {
 
 // next reads one batch.
 func (r *reader) next() error {
-	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	b, err := r.source.Next(ctx)
 	if err != nil {

@@ -55,6 +55,15 @@ func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
 }
 
 func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
+	if err := s.prepare(ctx, from); err != nil {
+		return err
+	}
+	s.life.Go(s.own)
+	return nil
+}
+
+// prepare is all of a start but the owner goroutine.
+func (s *Source) prepare(ctx context.Context, from pipeline.Resume) error {
 	problems, was, err := s.problems(ctx, &from)
 	if err != nil {
 		return err
@@ -65,11 +74,7 @@ func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
 	if err := s.assemble(from, was); err != nil {
 		return err
 	}
-	if err := emptySpill(s.config.SpillDir); err != nil {
-		return err
-	}
-	s.life.Go(s.own)
-	return nil
+	return emptySpill(s.config.SpillDir)
 }
 
 // problems looks at everything a start depends on, and gives what keeps it from

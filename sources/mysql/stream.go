@@ -113,7 +113,7 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &stream{source: s, budget: newBudget(s.config.EventBytes), heard: s.config.Now(), moved: time.Now()}
+	st := &stream{source: s, budget: newBudget(s.config.EventBytes), moved: time.Now()}
 	var dump *client.Conn
 	st.syncer = replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
 		ServerID: s.config.ServerID, Flavor: flavor, Host: host, Port: uint16(port), User: a.user, Password: a.password, TLSConfig: a.tls, Localhost: reportedHost,
@@ -141,6 +141,7 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 		return nil, s.explain(explainDial(a, err))
 	}
 	unbind(dump)
+	st.hear() // connecting may have taken longer than a server may be silent
 	return st, nil
 }
 

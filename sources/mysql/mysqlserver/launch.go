@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	startTimeout = time.Minute      // of a start, recovery included
+	startTimeout = 3 * time.Minute  // of a start, recovery included
 	stopGrace    = 30 * time.Second // after which a stop is forced
 	portTries    = 5                // how often another free port is tried when one was snatched
 )
@@ -31,6 +31,7 @@ func (b Binaries) DefaultSettings() map[string]string {
 		"bind-address": "127.0.0.1", "server-id": "1", "log-bin": "bin", "binlog-format": "ROW", "binlog-row-image": "FULL",
 		"binlog-row-metadata": "FULL", "sync-binlog": "0", "skip-name-resolve": "ON", "innodb-flush-log-at-trx-commit": "2",
 		"innodb-buffer-pool-size": "32M", "character-set-server": "utf8mb4", "performance-schema": "OFF",
+		"max-connections": "1000", // of connections that were closed a busy server lets go late
 	}
 	if b.MariaDB() {
 		all["gtid-strict-mode"] = "ON"
