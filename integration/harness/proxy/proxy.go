@@ -86,22 +86,34 @@ func (p *Proxy) AwaitAccepted(t testing.TB, n int, within time.Duration) {
 }
 
 // Stall lets bytes wait in both directions; Pass lets them go on.
-func (p *Proxy) Stall() { p.turn(stall) }
+func (p *Proxy) Stall() { p.set(stall) }
 
 // Blackhole lets bytes vanish in both directions. Connections that lost some are
 // reset by the next Pass, as a network does when it comes back.
-func (p *Proxy) Blackhole() { p.turn(drop) }
+func (p *Proxy) Blackhole() { p.set(drop) }
 
 // Pass lets bytes through again.
 func (p *Proxy) Pass() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	for l := range p.links {
 		if l.hurt {
 			l.reset()
 		}
 	}
-	p.mu.Unlock()
-	p.turn(pass)
+	p.turn(pass) // under the same lock: no link is hurt behind the look at it
+}
+
+// Hurt counts the connections there are that lost bytes.
+func (p *Proxy) Hurt() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		if l.hurt {
+			n++
+		}
+	}
+	return n
 }
 
 // Cut resets every connection.
@@ -113,9 +125,14 @@ func (p *Proxy) Cut() {
 	}
 }
 
-func (p *Proxy) turn(m mode) {
+func (p *Proxy) set(m mode) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.turn(m)
+}
+
+// turn is called with the lock held.
+func (p *Proxy) turn(m mode) {
 	p.mode = m
 	close(p.changed)
 	p.changed = make(chan struct{})
@@ -127,20 +144,18 @@ func (p *Proxy) accept(wg *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
+		l := &link{client: client}
 		p.mu.Lock()
 		p.accepted++
+		p.links[l] = true // whoever was counted can be cut
 		p.mu.Unlock()
-		wg.Go(func() { p.serve(client) })
+		wg.Go(func() { p.serve(l) })
 	}
 }
 
 // serve joins a client to the target. While bytes wait or vanish the target is
 // not even called.
-func (p *Proxy) serve(client net.Conn) {
-	l := &link{client: client}
-	p.mu.Lock()
-	p.links[l] = true
-	p.mu.Unlock()
+func (p *Proxy) serve(l *link) {
 	defer p.forget(l)
 	if !p.gate(l, 1) {
 		return
@@ -153,8 +168,8 @@ func (p *Proxy) serve(client net.Conn) {
 	l.server = server
 	p.mu.Unlock()
 	var wg sync.WaitGroup
-	wg.Go(func() { p.pump(l, server, client) })
-	wg.Go(func() { p.pump(l, client, server) })
+	wg.Go(func() { p.pump(l, server, l.client) })
+	wg.Go(func() { p.pump(l, l.client, server) })
 	wg.Wait()
 }
 
@@ -190,7 +205,7 @@ func (p *Proxy) pump(l *link, to, from net.Conn) {
 func (p *Proxy) gate(l *link, n int) bool {
 	for {
 		p.mu.Lock()
-		m, changed := p.mode, p.changed
+		m, changed, isThrough := p.mode, p.changed, l.server != nil
 		if m == drop && n > 0 {
 			l.hurt = true
 		}
@@ -199,7 +214,7 @@ func (p *Proxy) gate(l *link, n int) bool {
 			return true
 		}
 		if m == drop {
-			if l.server != nil {
+			if isThrough {
 				return false // swallowed; the pump reads on
 			}
 			<-changed // a new connection never comes through

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,16 +22,17 @@ func echo(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
+	var all sync.WaitGroup
+	t.Cleanup(func() { _ = l.Close(); all.Wait() })
+	all.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go func() { _, _ = io.Copy(c, c); _ = c.Close() }()
+			all.Go(func() { _, _ = io.Copy(c, c); _ = c.Close() })
 		}
-	}()
+	})
 	return l.Addr().String()
 }
 
@@ -52,7 +55,7 @@ func say(t *testing.T, c net.Conn, text string) {
 
 func hear(t *testing.T, c net.Conn, want string) {
 	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
 		t.Fatalf("heard %q, %v; want %q", got, err, want)
@@ -87,9 +90,12 @@ func TestStories(t *testing.T) {
 		hear(t, c, "one")
 		p.Blackhole()
 		say(t, c, "two")
+		for p.Hurt() == 0 { // the bytes are still on their way
+			runtime.Gosched()
+		}
 		hearNothing(t, c)
 		p.Pass()
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("a connection that lost bytes lives on: %v", err)
 		}
@@ -103,7 +109,7 @@ func TestStories(t *testing.T) {
 		say(t, c, "one")
 		hear(t, c, "one")
 		p.Cut()
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("a cut connection lives on: %v", err)
 		}
