@@ -19,12 +19,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/evertdb/evert/integration/harness/loopback"
 )
 
 func main() {
@@ -85,6 +88,9 @@ func options(data string, port int) []kfake.Opt {
 			"log.cleaner.backoff.ms":       never,
 			"message.max.bytes":            "16777216",
 		}),
+	}
+	if port == 0 {
+		opts = append(opts, kfake.ListenFn(func(string, string) (net.Listener, error) { return loopback.Listen() }))
 	}
 	if data != "" {
 		opts = append(opts, kfake.DataDir(data), kfake.SyncWrites())

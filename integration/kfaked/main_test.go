@@ -24,7 +24,7 @@ func TestKilledFakeComesBack(t *testing.T) {
 	}
 	data := t.TempDir()
 	first := start(t, binary, "-data", data)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	l, err := kafka.Open(ctx, kafka.Config{Brokers: []string{first.addr}, Deployment: "test"})
 	if err != nil {
