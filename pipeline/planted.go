@@ -36,7 +36,7 @@ func dwell(ctx context.Context) {
 	fmt.Fprintln(os.Stderr, "planted: between the swapped steps")
 	select {
 	case <-ctx.Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 	}
 }
 

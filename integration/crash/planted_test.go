@@ -74,7 +74,7 @@ func (r *round) planted(name string) error {
 // a little of it may lie between the transaction's end and where that was read.
 func (r *round) awaitAck() {
 	r.SQL(r.Database, `DO $$ DECLARE written pg_lsn := '`+r.Workload.BulkEnd+`'::pg_lsn - 65536; BEGIN
-		FOR i IN 1..800 LOOP
+		FOR i IN 1..4500 LOOP
 			PERFORM FROM pg_replication_slots WHERE database = current_database() AND confirmed_flush_lsn >= written;
 			IF FOUND THEN RETURN; END IF;
 			PERFORM pg_sleep(0.01);

@@ -152,7 +152,7 @@ func (r *round) compare() error {
 // stopped, and from those whose topic cannot hold what they are now.
 func (r *round) caughtUp() (going, stopped, refused []string, err error) {
 	d := r.Run("--until-caught-up")
-	if code := d.Wait(r, 2*time.Minute); code > 1 {
+	if code := d.Wait(r, harness.Patience); code > 1 {
 		return nil, nil, nil, fmt.Errorf("evert run --until-caught-up: exit code %d:\n%s", code, d.Last(30))
 	}
 	states, err := r.states()

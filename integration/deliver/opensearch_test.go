@@ -148,11 +148,13 @@ func (s *searchShop) traffic() (stop func()) {
 	conn, rng := s.dial(), rand.New(rand.NewPCG(s.seed, 10))
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		pace := time.NewTicker(trafficEvery / 2)
+		defer pace.Stop()
 		for {
 			select {
 			case <-end:
 				return
-			default:
+			case <-pace.C:
 			}
 			if _, err := conn.PgConn().Exec(context.Background(), shopping(rng)).ReadAll(); err != nil {
 				s.Errorf("seed %d: the traffic failed: %v", s.seed, err)
@@ -160,8 +162,7 @@ func (s *searchShop) traffic() (stop func()) {
 			}
 		}
 	})
-	var once sync.Once
-	stop = func() { once.Do(func() { close(end); wg.Wait() }) }
+	stop = sync.OnceFunc(func() { close(end); wg.Wait() })
 	s.Cleanup(stop)
 	return stop
 }
@@ -254,7 +255,7 @@ func (s *searchShop) get(path string) []byte {
 
 func (s *searchShop) await(what string, d *harness.Daemon, is func() bool) {
 	s.Helper()
-	limit, look := time.After(3*time.Minute), time.NewTicker(10*time.Millisecond)
+	limit, look := time.After(harness.Patience), time.NewTicker(10*time.Millisecond)
 	defer look.Stop()
 	for !is() {
 		select {
@@ -284,7 +285,7 @@ func (s *searchShop) equal(d *harness.Daemon, when string) {
 			s.Fatalf("seed %d: nothing to compare", s.seed)
 		}
 		var got []string
-		limit, look := time.After(3*time.Minute), time.NewTicker(100*time.Millisecond)
+		limit, look := time.After(harness.Patience), time.NewTicker(100*time.Millisecond)
 		for got = s.documents(index); !slices.Equal(got, want); got = s.documents(index) {
 			select {
 			case <-look.C: // the period of looking

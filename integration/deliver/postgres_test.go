@@ -119,7 +119,9 @@ func (b *postgresBank) traffic() (stop func()) {
 			}
 		})
 	}
-	return func() { close(end); wg.Wait() }
+	stop = sync.OnceFunc(func() { close(end); wg.Wait() })
+	b.Cleanup(stop) // also when the test has failed
+	return stop
 }
 
 // transfer is one transaction. It moves what an account has, or some of it, and
@@ -213,7 +215,7 @@ func (b *postgresBank) moves(times int) func() bool {
 
 func (b *postgresBank) await(what string, d *harness.Daemon, is func() bool) {
 	b.Helper()
-	limit, look := time.After(2*time.Minute), time.NewTicker(5*time.Millisecond)
+	limit, look := time.After(harness.Patience), time.NewTicker(5*time.Millisecond)
 	defer look.Stop()
 	for !is() {
 		select {
@@ -240,7 +242,7 @@ func (b *postgresBank) same(when, source, rows string) {
 	from, to := b.dial(b.Postgres.URL(b.Database)), b.dial(b.Postgres.URL(b.target))
 	want := all(from, source)
 	var got []string
-	limit, look := time.After(2*time.Minute), time.NewTicker(20*time.Millisecond)
+	limit, look := time.After(harness.Patience), time.NewTicker(20*time.Millisecond)
 	defer look.Stop()
 	for got = all(to, rows); strings.Join(got, "\n") != strings.Join(want, "\n"); got = all(to, rows) {
 		select {

@@ -47,7 +47,7 @@ func TestThreeDaemonsOfOneFile(t *testing.T) {
 	killed := time.Now()
 	owner.Kill()
 	owner, rest = heir(s, rest)
-	if took := time.Since(killed); took > takeOver {
+	if took := time.Since(killed); harness.Full() && took > takeOver { // machines of other runs may be busy
 		t.Errorf("another daemon committed %s after the kill, more than %s", took.Round(time.Millisecond), takeOver)
 	} else {
 		t.Logf("another daemon committed %s after the kill", took.Round(time.Millisecond))
@@ -60,9 +60,7 @@ func TestThreeDaemonsOfOneFile(t *testing.T) {
 	paused.Continue()
 	s.AwaitTransactions(50)
 	eitherGoesOn(s, owner, paused)
-	if paused.Count(func(line string) bool { return strings.Contains(line, "went to another process") }) == 0 {
-		t.Errorf("the daemon that woke does not say why it wrote nothing:\n%s", paused.Last(10))
-	}
+	paused.Await(t, "why the daemon that woke wrote nothing", func(line string) bool { return strings.Contains(line, "went to another process") })
 	paused.Terminate()
 	stop()
 	s.Options.DataRef, s.Options.HTTP = "", "" // the comparison has no environment of its own

@@ -134,7 +134,7 @@ func TestTruncateDuringSnapshot(t *testing.T) {
 	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.Options{Postgres: "snapshot: {workers: 2, max_rate: 200KiB/s}"})
 	d := s.Run()
 	d.AwaitStatus("the snapshot", harness.Copying(50))
-	s.SQL(s.Database, "SET lock_timeout = '60s'; TRUNCATE scratch")
+	s.SQL(s.Database, "SET lock_timeout = '170s'; TRUNCATE scratch")
 	d.AwaitStatus("the stream", harness.Streaming(0))
 	d.Terminate()
 	s.CatchUp()

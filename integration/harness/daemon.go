@@ -53,7 +53,7 @@ func (w *World) Reset(flags ...string) {
 func (d *Daemon) Terminate() {
 	d.world.Helper()
 	d.Signal(syscall.SIGTERM)
-	if code := d.Wait(d.world, 20*time.Second); code != 0 {
+	if code := d.Wait(d.world, Patience); code != 0 {
 		d.world.Errorf("SIGTERM: exit code %d; its last lines:\n%s", code, d.Last(20))
 	}
 }

@@ -216,6 +216,20 @@ func (p *Process) Printed() int64 {
 	return p.bytes
 }
 
+// Until waits until something is so.
+func Until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	limit, look := time.After(Patience), time.NewTicker(5*time.Millisecond)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-look.C: // the period of looking
+		case <-limit:
+			t.Fatalf("no sign of this: %s", what)
+		}
+	}
+}
+
 // Run runs a program to its end and gives its output and exit code.
 func Run(t testing.TB, path string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()

@@ -114,12 +114,12 @@ func TestTwoSources(t *testing.T) {
 			t.Errorf("evert verify %s: exit code %d:\n%s", name, code, out)
 		}
 	}
-	written, _ := filepath.Glob(filepath.Join(dir, "out", "*"))
-	if len(written) == 0 {
-		t.Error("the sink of files wrote none")
-	}
+	harness.Until(t, "the sink of files has written some", func() bool {
+		written, _ := filepath.Glob(filepath.Join(dir, "out", "*"))
+		return len(written) > 0
+	})
 	daemon.Signal(syscall.SIGTERM)
-	if code := daemon.Wait(t, 30*time.Second); code != 0 {
+	if code := daemon.Wait(t, harness.Patience); code != 0 {
 		t.Errorf("SIGTERM: exit code %d:\n%s", code, daemon.Last(12))
 	}
 }

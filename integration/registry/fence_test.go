@@ -59,7 +59,8 @@ func register(ctx context.Context, c *sr.Client, subject, field string) answer {
 // finds what the other gave out, and no id is given out twice.
 func TestTwoDaemons(t *testing.T) {
 	t.Parallel()
-	daemons, brokers := two(t, "both")
+	name := deployment("both")
+	daemons, brokers := two(t, name)
 	ids := told{}
 	for i := range 5 {
 		answers := make(chan answer, len(daemons))
@@ -80,7 +81,7 @@ func TestTwoDaemons(t *testing.T) {
 			}
 		}
 	}
-	agree(t, brokers, "both", ids)
+	agree(t, brokers, name, ids)
 }
 
 // TestPausedWriter pauses the daemon that holds the topic, somewhere within a
@@ -89,7 +90,8 @@ func TestTwoDaemons(t *testing.T) {
 func TestPausedWriter(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(harness.Seed(t), 1))
-	daemons, brokers := two(t, "paused")
+	name := deployment("paused")
+	daemons, brokers := two(t, name)
 	ids := told{}
 	for round := range harness.Number(t, "EVERT_CRASH_RUNS", 4) {
 		paused, other := daemons[round%2], daemons[1-round%2]
@@ -120,7 +122,7 @@ func TestPausedWriter(t *testing.T) {
 			ids.take(t, a.id, a.text)
 		}
 	}
-	agree(t, brokers, "paused", ids)
+	agree(t, brokers, name, ids)
 }
 
 // keepRegistering registers one schema after the other, until it is to stop.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,11 @@ func TestMain(m *testing.M) {
 // A place is what a daemon keeps and shares: its directory, its deployment, and
 // the cluster that its log is on, if it is not the embedded one.
 type place struct{ dir, name, kafka string }
+
+var deployments atomic.Int64
+
+// deployment is a name that no other test has on the shared cluster.
+func deployment(name string) string { return fmt.Sprint(name, deployments.Add(1)) }
 
 const token = "sesame-of-the-registry"
 
@@ -101,7 +107,8 @@ func (s served) metric(t *testing.T, name string) string {
 
 func (s served) client(t *testing.T) *sr.Client {
 	t.Helper()
-	c, err := sr.NewClient(sr.URLs(s.url), sr.BearerToken(token))
+	waits := &http.Client{Timeout: harness.Patience} // for a daemon that is paused, or takes over
+	c, err := sr.NewClient(sr.URLs(s.url), sr.BearerToken(token), sr.HTTPClient(waits))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +296,7 @@ func TestKill(t *testing.T) {
 	for _, log := range []string{"embedded", "Apache Kafka"} {
 		t.Run(log, func(t *testing.T) {
 			t.Parallel()
-			at, known := place{dir: t.TempDir(), name: "killed"}, map[int]string{}
+			at, known := place{dir: t.TempDir(), name: deployment("killed")}, map[int]string{}
 			if log == "Apache Kafka" {
 				at.kafka = apache.Cluster(t).Brokers()[0]
 			}

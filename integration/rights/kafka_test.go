@@ -291,15 +291,10 @@ func takeOver(t *testing.T, c *cluster, d *deployment, source string) {
 	first.Kill()
 	await(t, second, "streaming")
 	execute(t, source, "UPDATE t SET v = 'taken over'")
-	for began := 0; ; began++ {
+	harness.Until(t, "the change arrives", func() bool {
 		out, _ := d.evert("tail", "public.t", "--until-end", "-o", "json", "-c", "second.yaml")
-		if strings.Contains(out, "taken over") {
-			break
-		}
-		if began > 100 {
-			t.Fatalf("the change did not arrive:\n%s", second.Last(20))
-		}
-	}
+		return strings.Contains(out, "taken over")
+	})
 	second.Kill()
 }
 

@@ -80,7 +80,7 @@ func (l *large) start() {
 // daemon. A machine that is fast enough may be through before it is killed.
 func (l *large) killInside(what string, inside func(d *harness.Daemon) bool) {
 	l.Helper()
-	for range 8 {
+	for range 30 {
 		hit := l.transact(inside)
 		l.caughtUp()
 		if hit {

@@ -48,7 +48,7 @@ func TestHistoryIsWhatTheDatabaseHolds(t *testing.T) {
 
 func await(t *testing.T, g *workload.Generator, txs int) {
 	t.Helper()
-	timeout := time.After(time.Minute)
+	timeout := time.After(3 * time.Minute)
 	for {
 		if n, _ := g.History.Count(); n >= txs {
 			return
