@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -59,6 +60,25 @@ func (e Errors) Unwrap() []error {
 		out[i] = p
 	}
 	return out
+}
+
+// Sorted puts the mistakes in the order of the file, in place, and gives them.
+func (e Errors) Sorted() Errors {
+	slices.SortStableFunc(e, func(a, b *Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	return e
+}
+
+// ErrorsOf gives the mistakes of files that an error joins.
+func ErrorsOf(err error) (all Errors) {
+	if list, ok := err.(Errors); ok {
+		return list
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, inner := range joined.Unwrap() {
+			all = append(all, ErrorsOf(inner)...)
+		}
+	}
+	return all
 }
 
 // Codes of mistakes in a file.

@@ -23,7 +23,7 @@
 //	                         A kind without all of them has its line in integration/lanes/optin.go
 //	3  configs/sinkKIND.go   the settings: a comment, a default and bounds on each; secrets are configs.Secret. A field of
 //	                         configs.Sink and a word in its sinkKinds; then `make schema`
-//	4  cmd/evert/sinkKIND.go an outlet that makes a Config of the settings, and a line in sinkConnectors
+//	4  cmd/evert/outlets     a file with an outlet that makes a Config of the settings, and a line in Connectors
 //	5  cmd/evert/codes       a page for each pipeline.Code, and its line in integration/mends/testdata/codes.txt
 //	6  `make golden`         the imports of the new packages, and the licences of a new library
 //	7  configs/recipes       a file that runs; ARCHITECTURE.md and CHANGELOG.md a line each

@@ -16,7 +16,7 @@
 //
 // Make a folder with a type that implements pipeline.Source, run
 // sourcetest.Run over it with a real server, and add one line to the map of
-// connectors in cmd/evert. A client library is imported by its one folder; no
+// connectors in cmd/evert/databases. A client library is imported by its one folder; no
 // source imports another. Between the goroutines that read and Next lies
 // pipeline/handover.
 //

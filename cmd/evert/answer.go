@@ -21,7 +21,7 @@ import (
 func (d *daemon) Status(ctx context.Context) api.Status {
 	st := api.Status{Deployment: d.config.Name, Version: d.build.Version, Running: true, PID: os.Getpid(), At: time.Now(),
 		UptimeSeconds: time.Since(d.began).Seconds(), Listen: d.listen, Sources: []monitor.SourceStatus{},
-		Log: d.topics.status()}
+		Log: d.topics.Status()}
 	for _, m := range d.monitors {
 		source := m.Status()
 		prefix := d.config.Sources[source.Name].TopicPrefix

@@ -11,7 +11,11 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/codes"
+	"github.com/evertdb/evert/cmd/evert/databases"
+	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/gate"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -29,9 +33,9 @@ const probeEvery = 5 * time.Second
 type capturing struct {
 	daemon    *daemon
 	name      string
-	kind      connector
-	database  database
-	positions source // never opened: it compares positions
+	kind      databases.Connector
+	database  databases.Database
+	positions databases.Source // never opened: it compares positions
 	monitor   *monitor.Source
 	log       *slog.Logger
 	cancel    context.CancelFunc
@@ -44,12 +48,12 @@ type capturing struct {
 	tables    *tabling                     // of the stage that runs; guarded by mu
 	target    string                       // where to stop, with --until-caught-up; owned by the component
 	probes    beat                         // of the prober
-	gate      *gate                        // by which a comparison stops the source at a place
+	gate      *gate.Gate                   // by which a comparison stops the source at a place
 
 	mu      sync.Mutex
-	present source // of the stage that runs; nil between two
-	waiting int    // readers that wait for the source to move on
-	aimed   bool   // it has a target
+	present databases.Source // of the stage that runs; nil between two
+	waiting int              // readers that wait for the source to move on
+	aimed   bool             // it has a target
 }
 
 // A job is done while the source rests.
@@ -59,13 +63,13 @@ type job struct {
 }
 
 func (d *daemon) newCapture(name string) (*capturing, error) {
-	c := &capturing{daemon: d, name: name, log: d.log.With("source", name), cancel: func() {}, jobs: make(chan job), finished: make(chan struct{}), gate: newGate()}
-	kind, database, err := connect(place{d.config, name, c.log})
+	c := &capturing{daemon: d, name: name, log: d.log.With("source", name), cancel: func() {}, jobs: make(chan job), finished: make(chan struct{}), gate: gate.New()}
+	kind, database, err := databases.Open(databases.Place{Config: d.config, Name: name, Log: c.log})
 	if err != nil {
 		return nil, err
 	}
 	c.kind, c.database, c.positions = kind, database, database.Source()
-	c.monitor = monitor.NewSource(monitor.Config{Name: name, Kind: kind.kind, Facts: c.facts})
+	c.monitor = monitor.NewSource(monitor.Config{Name: name, Kind: kind.Kind, Facts: c.facts})
 	return c, nil
 }
 
@@ -203,7 +207,7 @@ func (c *capturing) stage(ctx context.Context) error {
 	src := c.behindGate(bare)
 	c.put(src)
 	defer c.put(nil)
-	chain, err := sourceChain(c.daemon.config, c.name)
+	chain, err := steps.OfSource(c.daemon.config, c.name)
 	if err != nil {
 		return err
 	}
@@ -216,7 +220,7 @@ func (c *capturing) stage(ctx context.Context) error {
 	}
 	defer c.tabled(ctx, tables)()
 	stage := &pipeline.Stage{
-		Source: refusing{src}, Sink: capture.New(c.sink(rereader(src, chain), tables, stop)), Limits: c.limits(), Events: c.events(src, stop),
+		Source: refusing{src}, Sink: capture.New(c.sink(steps.Rereader(src.Reread, chain), tables, stop)), Limits: c.limits(), Events: c.events(src, stop),
 	}
 	stage.Transforms = []pipeline.Transform{tables}
 	if chain != nil {
@@ -240,20 +244,20 @@ func (c *capturing) aim(ctx context.Context) (err error) {
 		return nil
 	}
 	if c.target, err = c.database.End(ctx); err != nil {
-		return environment(fmt.Errorf("source %s: %w", c.name, err))
+		return exit.Environment(fmt.Errorf("source %s: %w", c.name, err))
 	}
 	return nil
 }
 
 // refusing marks the errors of a server, for the exit code.
-type refusing struct{ source }
+type refusing struct{ databases.Source }
 
 func (r refusing) Open(ctx context.Context, from pipeline.Resume) error {
-	return mark(r.source.Open(ctx, from))
+	return mark(r.Source.Open(ctx, from))
 }
 
 func (r refusing) Next(ctx context.Context) (pipeline.Batch, error) {
-	b, err := r.source.Next(ctx)
+	b, err := r.Source.Next(ctx)
 	if pipeline.CodeOf(err) != "" {
 		err = mark(err)
 	}
@@ -264,15 +268,15 @@ func mark(err error) error {
 	if err == nil {
 		return nil
 	}
-	return environment(err)
+	return exit.Environment(err)
 }
 
 func (c *capturing) sink(reread func(context.Context, *pipeline.Change) (schema.Row, error), tables *tabling, stop context.CancelCauseFunc) capture.Config {
 	s := c.daemon.config.Sources[c.name]
 	return capture.Config{
-		Deployment: c.daemon.config.Name, Source: c.name, Connector: c.kind.names, Prefix: s.TopicPrefix, Version: c.daemon.build.Version,
+		Deployment: c.daemon.config.Name, Source: c.name, Connector: c.kind.Names, Prefix: s.TopicPrefix, Version: c.daemon.build.Version,
 		Log: c.daemon.topics, Registry: c.daemon.registry, Envelope: envelope(s.Envelope), Handling: handling(s.Handling), Canonical: s.Partitioner == configs.PartitionerCanonical,
-		Topic: c.topic, Holding: c.daemon.topics.holding, Reread: reread, Copies: tables.copier != nil,
+		Topic: c.topic, Holding: c.daemon.topics.Holding, Reread: reread, Copies: tables.copier != nil,
 		RecordBytes: int(c.daemon.config.Limits.RecordBytes), ValueBytes: int(c.daemon.config.Limits.ValueBytes),
 		Events: capture.Events{
 			Filled: func(t *schema.Table, from string, n int) {
@@ -329,11 +333,11 @@ func (c *capturing) oversize(o capture.Oversize) {
 
 // topic says what the file says of one table's topic.
 func (c *capturing) topic(t *schema.Table) capture.Topic {
-	return tableTopicOf(c.daemon.config, c.name, tableName{t.Schema, t.Name})
+	return tableTopicOf(c.daemon.config, c.name, databases.TableName{Schema: t.Schema, Name: t.Name})
 }
 
-func tableTopicOf(config *configs.Config, source string, t tableName) capture.Topic {
-	settings := config.Sources[source].For(t.schema, t.name)
+func tableTopicOf(config *configs.Config, source string, t databases.TableName) capture.Topic {
+	settings := config.Sources[source].For(t.Schema, t.Name)
 	own := settings.Topic
 	topic := capture.Topic{Partitions: own.Partitions, Settings: own.Config, OnOversize: oversizePolicy(settings.OnOversize),
 		StopSource: settings.OnTableError == configs.StopSource, KeepRows: settings.OnTruncate == configs.StopTable}
@@ -360,13 +364,13 @@ func (c *capturing) limits() pipeline.Limits {
 
 // events are the monitor's, with the words of the log and the end of a stage
 // that has caught up.
-func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Events {
+func (c *capturing) events(src databases.Source, stop context.CancelCauseFunc) pipeline.Events {
 	e := c.monitor.Events()
 	opened, committed := e.Opened, e.Committed
 	copied := false
 	e.Opened = func(from pipeline.Resume) {
 		opened(from)
-		c.gate.begin(from)
+		c.gate.Begin(from)
 		copied = !from.At.IsZero()
 		c.opened(from)
 		if c.target != "" && from.Whole() && len(c.stopped) == 0 {
@@ -384,7 +388,7 @@ func (c *capturing) events(src source, stop context.CancelCauseFunc) pipeline.Ev
 		if c.ends != nil {
 			stop(c.ends)
 		}
-		c.gate.committed(done.At)
+		c.gate.Committed(done.At)
 		if !copied && done.At.Whole() {
 			copied = true
 			c.log.Info("every table is in its topic", "position", done.At.At.String(), "rows", c.monitor.Status().Totals.Rows)
@@ -406,7 +410,7 @@ func (c *capturing) opened(from pipeline.Resume) {
 }
 
 // arrive ends the stage once its target is reached.
-func (c *capturing) arrive(src source, at pipeline.Resume, stop context.CancelCauseFunc) {
+func (c *capturing) arrive(src databases.Source, at pipeline.Resume, stop context.CancelCauseFunc) {
 	reached, err := src.Reached(at.At.Native, c.target)
 	if reached && c.commanded().isBusy() {
 		return // a table is copied again
@@ -419,13 +423,13 @@ func (c *capturing) arrive(src source, at pipeline.Resume, stop context.CancelCa
 }
 
 // rearrive ends the stage where it stands, when that is its target.
-func (c *capturing) rearrive(src source, stop context.CancelCauseFunc) {
+func (c *capturing) rearrive(src databases.Source, stop context.CancelCauseFunc) {
 	if at := c.monitor.Position(); at.Whole() {
 		c.arrive(src, at, stop)
 	}
 }
 
-func (c *capturing) put(s source) {
+func (c *capturing) put(s databases.Source) {
 	defer c.urge()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -433,9 +437,9 @@ func (c *capturing) put(s source) {
 }
 
 // behindGate puts the gate before a source whose place can be told.
-func (c *capturing) behindGate(s source) source {
-	if _, ok := c.database.(pinner); ok {
-		return &gated{source: s, gate: c.gate}
+func (c *capturing) behindGate(s databases.Source) databases.Source {
+	if _, ok := c.database.(databases.Pinner); ok {
+		return c.gate.Guard(s)
 	}
 	return s
 }
@@ -448,7 +452,7 @@ func (c *capturing) urge() {
 	if c.present == nil {
 		return
 	}
-	held := c.gate.isHeld()
+	held := c.gate.IsHeld()
 	c.present.Separate(held)
 	c.present.Hasten(held || c.waiting > 0 || c.aimed)
 }

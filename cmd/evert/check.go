@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/pipeline"
 )
 
@@ -98,7 +99,7 @@ func (a *app) reportInvalid(err error) error {
 	for _, r := range refusals(err) {
 		all = append(all, checkedOf("", pipeline.Finding{Refusal: r}))
 	}
-	return errsay(json.NewEncoder(a.out).Encode(all), exitInvalid)
+	return errsay(json.NewEncoder(a.out).Encode(all), exit.Misused)
 }
 
 // refusals gives the refusals of an error that joins several.
@@ -179,15 +180,15 @@ func verdict(file string, names []string, errors int, online bool) string {
 
 func codeFor(errors int) int {
 	if errors > 0 {
-		return exitEnvironment
+		return exit.Unavailable
 	}
-	return exitOK
+	return exit.OK
 }
 
 // errsay ends a verb whose printing went well with a code.
 func errsay(printing error, code int) error {
-	if printing != nil || code == exitOK {
+	if printing != nil || code == exit.OK {
 		return printing
 	}
-	return &exitError{code, errSaid}
+	return &exit.Error{Code: code, Err: exit.ErrSaid}
 }

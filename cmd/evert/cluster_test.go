@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log/kafka"
@@ -22,7 +23,7 @@ func TestClusterIsReported(t *testing.T) {
 	c := kafkatest.Start(t, kafkaserver.Options{Features: map[string]int{"transaction.version": 1}})
 	var said bytes.Buffer
 	config := &configs.Config{Name: "test", Kafka: &configs.Kafka{Brokers: c.Brokers()}}
-	l, err := openKafka(t.Context(), config, true, slog.New(slog.NewTextHandler(&said, nil)), kafka.Events{})
+	l, err := storage.OpenKafka(t.Context(), config, true, slog.New(slog.NewTextHandler(&said, nil)), kafka.Events{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,11 +33,11 @@ func TestClusterIsReported(t *testing.T) {
 			t.Errorf("not logged: %q in\n%s", want, said.String())
 		}
 	}
-	if got := l.status().Cluster; got == nil || got.TransactionVersion != 1 || got.Brokers != 1 || got.ID == "" {
+	if got := l.Status().Cluster; got == nil || got.TransactionVersion != 1 || got.Brokers != 1 || got.ID == "" {
 		t.Errorf("the status has %+v", got)
 	}
 	var text bytes.Buffer
-	if err := writeStatus(&text, terminal.Style{}, &api.Status{Log: l.status()}); err != nil {
+	if err := writeStatus(&text, terminal.Style{}, &api.Status{Log: l.Status()}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(text.String(), "1 brokers of version") || !strings.Contains(text.String(), "transaction.version 1") {

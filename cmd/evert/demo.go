@@ -14,7 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/demo"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/schema"
@@ -75,16 +77,16 @@ type show struct {
 
 func (a *app) demo(f demoFlags) (err error) {
 	if f.rate <= 0 || f.rate > 10_000 {
-		return usage(fmt.Errorf("--rate %v: it is above 0, and 10000 at most", f.rate))
+		return exit.Usage(fmt.Errorf("--rate %v: it is above 0, and 10000 at most", f.rate))
 	}
 	if f.span < 0 {
-		return usage(fmt.Errorf("--for %s: it is 0, for no end, or more", f.span))
+		return exit.Usage(fmt.Errorf("--for %s: it is 0, for no end, or more", f.span))
 	}
 	if f.source != "postgres" && f.source != "mariadb" {
-		return usage(fmt.Errorf("--source %s: it is postgres or mariadb", f.source))
+		return exit.Usage(fmt.Errorf("--source %s: it is postgres or mariadb", f.source))
 	}
 	if f.source == "mariadb" && f.keep != "" {
-		return usage(errors.New("--keep: a MariaDB is not kept; leave it out, or take --source postgres"))
+		return exit.Usage(errors.New("--keep: a MariaDB is not kept; leave it out, or take --source postgres"))
 	}
 	ctx, stop := signal.NotifyContext(a.ctx, syscall.SIGPIPE) // nobody reads on: clean up as after Ctrl-C
 	defer stop()
@@ -174,7 +176,7 @@ func (s *show) compareTopics(ctx context.Context) (all []demo.Result, err error)
 // sourceRows gives a table's rows with the texts of the values that the source reads:
 // MariaDB prints some otherwise than records do, such as times with a zone.
 func (s *show) sourceRows(ctx context.Context, name string, each func(values [][]byte) error) error {
-	source := s.capturer.database.(pinner)
+	source := s.capturer.database.(databases.Pinner)
 	tables, err := source.Tables(ctx)
 	if err != nil {
 		return err
@@ -189,8 +191,8 @@ func (s *show) sourceRows(ctx context.Context, name string, each func(values [][
 	}
 	defer p.Close()
 	texts := make([][]byte, len(tables[at].Columns))
-	return p.Rows(ctx, tables[at], func(r tableRow) error {
-		for i, v := range r.values {
+	return p.Rows(ctx, tables[at], func(r databases.Row) error {
+		for i, v := range r.Values {
 			texts[i] = nil
 			if !v.IsNull() {
 				texts[i] = tables[at].Columns[i].Type.AppendText([]byte{}, v)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/demo"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/mysql/mysqlserver"
@@ -73,7 +74,7 @@ func (s *show) startPostgres(ctx context.Context) error {
 		binaries, err = pgserver.Fetch(ctx, s.confirm)
 	}
 	if err != nil {
-		return environment(fmt.Errorf("the demo needs a Postgres: %w; install one with `%s`, or answer yes", err, pgserver.InstallHint()))
+		return exit.Environment(fmt.Errorf("the demo needs a Postgres: %w; install one with `%s`, or answer yes", err, pgserver.InstallHint()))
 	}
 	s.tell("starting Postgres %s", binaries.Version)
 	options := pgserver.Options{}
@@ -82,7 +83,7 @@ func (s *show) startPostgres(ctx context.Context) error {
 	}
 	server, err := pgserver.Start(ctx, binaries, options)
 	if err != nil {
-		return environment(fmt.Errorf("start Postgres: %w", err))
+		return exit.Environment(fmt.Errorf("start Postgres: %w", err))
 	}
 	s.server, s.url = server, server.URL("shop")
 	s.shop = demo.InPostgres(s.url)
@@ -94,12 +95,12 @@ func (s *show) startPostgres(ctx context.Context) error {
 func (s *show) startMariaDB(ctx context.Context) error {
 	binaries, err := mysqlserver.Find()
 	if err != nil {
-		return environment(noMariaDB(err))
+		return exit.Environment(noMariaDB(err))
 	}
 	s.tell("starting MariaDB %s", binaries.Version)
 	server, err := mysqlserver.Start(ctx, binaries, mysqlserver.Options{Settings: map[string]string{"innodb-flush-log-at-trx-commit": "0"}})
 	if err != nil {
-		return environment(fmt.Errorf("start MariaDB: %w", err))
+		return exit.Environment(fmt.Errorf("start MariaDB: %w", err))
 	}
 	s.server, s.url = server, server.URL(demo.MariaDBName)
 	s.shop = demo.InMariaDB(server)
@@ -182,7 +183,7 @@ func (s *show) writeURL(context.Context) error {
 func (s *show) startDaemon(ctx context.Context) error {
 	config, err := configs.Load(s.file("evert.yaml"), s.env)
 	if err != nil {
-		return invalid(err)
+		return exit.Invalid(err)
 	}
 	if s.log, err = os.OpenFile(s.file("evert.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return err

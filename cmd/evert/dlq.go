@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/pipeline"
 )
@@ -146,7 +147,7 @@ func (a *app) showLetter(from letters, name string, flags *listFlags) error {
 			return err
 		}
 		if n < 1 || n > len(list.Letters) {
-			return usage(fmt.Errorf("there is no letter %d: the list has %d", n, len(list.Letters)))
+			return exit.Usage(fmt.Errorf("there is no letter %d: the list has %d", n, len(list.Letters)))
 		}
 		place = list.Letters[n-1].Place
 	}

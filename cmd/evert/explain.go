@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -80,7 +81,7 @@ func (a *app) explanation(name, server string) (*api.Explanation, error) {
 		return nil, err
 	}
 	if c.Views[name] == nil {
-		return nil, usage(fmt.Errorf("there is no view %s in the file; there are %v", name, slices.Sorted(maps.Keys(c.Views))))
+		return nil, exit.Usage(fmt.Errorf("there is no view %s in the file; there are %v", name, slices.Sorted(maps.Keys(c.Views))))
 	}
 	now, err := a.explainFile(name, c)
 	running, asked := a.explainRunning(name)
@@ -130,7 +131,7 @@ func (a *app) explainFile(name string, c *configs.Config) (*api.Explanation, err
 	}
 	p, err := compileView(c, known, name)
 	if err != nil {
-		return nil, invalid(err)
+		return nil, exit.Invalid(err)
 	}
 	return explain(c, name, p)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 
+	"github.com/evertdb/evert/cmd/evert/outlets"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/deliver"
@@ -24,14 +25,14 @@ type sinkExplained struct {
 
 func explainedSink(c *configs.Config, name string) (*sinkExplained, error) {
 	s := c.Sinks[name]
-	kind, connector, err := connectorOf(sinkConnectors(), name, s)
+	kind, connector, err := outlets.KindOf(outlets.Connectors(), name, s)
 	if err != nil {
 		return nil, err
 	}
 	topic := topicOfSink(c, s)
 	_, owner := ownerOfSink(s)
 	return &sinkExplained{Sink: name, Kind: kind, From: s.From, Topic: topic, Frontier: log.FrontierTopic(c.Name, owner), Owned: deliver.Topic(c.Name, name),
-		Transforms: len(s.Transforms), Atomic: connector.atomic, Definition: definitionOf(s, connector, topic)}, nil
+		Transforms: len(s.Transforms), Atomic: connector.Atomic, Definition: definitionOf(s, connector, topic)}, nil
 }
 
 func (a *app) explainSink(c *configs.Config, name string) error {

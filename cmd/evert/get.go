@@ -13,6 +13,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/state/store"
@@ -124,8 +125,8 @@ func (a *app) restingRow(name string, key []string, noDaemon error) (*api.Row, e
 }
 
 // restingView is where the states of a view lie.
-func restingView(c *configs.Config, topics *topicLog, name string) *local.Folder {
-	return &local.Folder{Dir: filepath.Join(c.DataDir, "views", name), Identity: store.Identity{Deployment: c.Name, View: name, Log: topics.identity()}}
+func restingView(c *configs.Config, topics *storage.Log, name string) *local.Folder {
+	return &local.Folder{Dir: filepath.Join(c.DataDir, "views", name), Identity: store.Identity{Deployment: c.Name, View: name, Log: topics.Identity()}}
 }
 
 // clientOf asks the daemon at a URL, or the one of the file.

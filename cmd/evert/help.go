@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/codes"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/pipeline"
 )
@@ -42,7 +43,7 @@ func (a *app) explain(root *cobra.Command, args []string) error {
 	name := pipeline.Code(strings.ToUpper(strings.Trim(args[0], "[]")))
 	e, ok := codes.Find(name)
 	if !ok {
-		return usage(fmt.Errorf("there is no verb and no code %s%s", args[0], codes.Near(name)))
+		return exit.Usage(fmt.Errorf("there is no verb and no code %s%s", args[0], codes.Near(name)))
 	}
 	if a.json() {
 		return json.NewEncoder(a.out).Encode(e)

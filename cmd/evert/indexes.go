@@ -6,12 +6,11 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
-	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/cmd/evert/outlets"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/pipeline/view/query"
@@ -31,8 +30,8 @@ type searched struct {
 func (d *daemon) indexes() api.Indexes {
 	all := indexing{}
 	d.sinks.each(func(s *delivering) {
-		if o, ok := s.outlet.(*bleveOutlet); ok {
-			all[s.name] = searched{s, o.index}
+		if o, ok := s.outlet.(*outlets.BleveOutlet); ok {
+			all[s.name] = searched{s, o.Index}
 		}
 	})
 	return all
@@ -45,19 +44,16 @@ func (d *daemon) loadIndexes(ctx context.Context) {
 		d.log.Warn("indexes of sinks that are gone were not removed", "error", err)
 	}
 	d.sinks.each(func(s *delivering) {
-		if o, ok := s.outlet.(*bleveOutlet); ok {
-			d.tasks.Go(func() { _ = o.index.Load(ctx) })
+		if o, ok := s.outlet.(*outlets.BleveOutlet); ok {
+			d.tasks.Go(func() { _ = o.Index.Load(ctx) })
 		}
 	})
 }
 
-// indexesDir is where the indexes of a deployment lie, by sink.
-func indexesDir(c *configs.Config) string { return filepath.Join(c.DataDir, "indexes") }
-
 // sweepIndexes removes the indexes of sinks that are not in the file any more, as
 // the states of views go: both can be made anew from the log.
 func (d *daemon) sweepIndexes() error {
-	root, err := os.OpenRoot(indexesDir(d.config))
+	root, err := os.OpenRoot(outlets.IndexesDir(d.config))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

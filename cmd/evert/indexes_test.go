@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/evertdb/evert/cmd/evert/outlets"
 	"github.com/evertdb/evert/configs"
 )
 
@@ -17,14 +18,14 @@ func TestIndexesOfGoneSinks(t *testing.T) {
 		t.Fatalf("there is no folder yet: %v", err)
 	}
 	for _, name := range []string{"kept", "changed", "gone"} {
-		if err := os.MkdirAll(filepath.Join(indexesDir(c), name, "b1"), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(outlets.IndexesDir(c), name, "b1"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := d.sweepIndexes(); err != nil {
 		t.Fatal(err)
 	}
-	left, err := os.ReadDir(indexesDir(c))
+	left, err := os.ReadDir(outlets.IndexesDir(c))
 	if err != nil || len(left) != 1 || left[0].Name() != "kept" {
 		t.Errorf("left: %v, %v", left, err)
 	}

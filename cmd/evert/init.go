@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/starter"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -42,13 +44,13 @@ func (a *app) init(raw, out string) error {
 	}
 	url, err := parse(raw)
 	if err != nil {
-		return usage(fmt.Errorf("URL: %w; such as postgres://user:password@host:5432/database or mysql://user:password@host:3306/database", err))
+		return exit.Usage(fmt.Errorf("URL: %w; such as postgres://user:password@host:5432/database or mysql://user:password@host:3306/database", err))
 	}
 	ctx, cancel := context.WithTimeout(a.ctx, time.Minute)
 	defer cancel()
 	d, err := look(ctx, url)
 	if err != nil {
-		return environment(a.explainRefusal(ctx, server, raw, err))
+		return exit.Environment(a.explainRefusal(ctx, server, raw, err))
 	}
 	text := starter.File(d, starter.Options{URL: raw, Insecure: url.Weak() && !url.Local()})
 	if _, err := configs.Parse("evert.yaml", []byte(text), a.env); err != nil {
@@ -119,12 +121,12 @@ func (a *app) explainRefusal(ctx context.Context, server, raw string, err error)
 }
 
 func (a *app) findings(ctx context.Context, c *configs.Config, name string) []pipeline.Finding {
-	_, database, err := connect(place{c, name, slog.New(slog.DiscardHandler)})
+	_, database, err := databases.Open(databases.Place{Config: c, Name: name, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil
 	}
 	r, _ := database.Check(ctx, nil) // what cannot be asked is no finding
-	return r.found
+	return r.Found
 }
 
 // writeStarter writes the file where it belongs, and says where. A file that is
@@ -144,7 +146,7 @@ func (a *app) writeStarter(out, text string) (path string, err error) {
 	case errors.Is(err, os.ErrExist) && redirected:
 		return "", nil
 	case errors.Is(err, os.ErrExist):
-		return "", usage(&pipeline.Refusal{Code: codeFileExists, Where: out, What: "the file exists and is not replaced", Mend: "evert init URL --out " + beside(out)})
+		return "", exit.Usage(&pipeline.Refusal{Code: codeFileExists, Where: out, What: "the file exists and is not replaced", Mend: "evert init URL --out " + beside(out)})
 	case err != nil:
 		return "", err
 	}

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -28,10 +30,10 @@ import (
 type inspection struct {
 	config *configs.Config
 	found  []checked
-	daemon *api.Status            // of the daemon that runs here; nil if none does
-	dir    *datadir.Dir           // taken while the embedded log is read
-	topics *topicLog              // nil if it cannot be read
-	tables map[string][]tableName // that each source would capture, as far as its server said
+	daemon *api.Status                      // of the daemon that runs here; nil if none does
+	dir    *datadir.Dir                     // taken while the embedded log is read
+	topics *storage.Log                     // nil if it cannot be read
+	tables map[string][]databases.TableName // that each source would capture, as far as its server said
 }
 
 // inspectionTime bounds each part of an inspection.
@@ -41,13 +43,13 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	for _, w := range i.config.Warnings() {
 		i.found = append(i.found, checked{Level: pipeline.Warns.String(), What: w, refusal: errors.New(w)})
 	}
-	databases := map[string]database{}
+	opened := map[string]databases.Database{}
 	for _, name := range i.config.SourceNames() {
 		_, d, err := connectTo(i.config, name)
 		if err != nil {
 			return err
 		}
-		databases[name] = d
+		opened[name] = d
 	}
 	if !connect {
 		return nil
@@ -58,9 +60,9 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	i.openLog(ctx)
 	defer i.close()
 	i.lookAtState(ctx)
-	i.tables = map[string][]tableName{}
+	i.tables = map[string][]databases.TableName{}
 	for _, name := range i.config.SourceNames() {
-		i.lookAtSource(ctx, name, databases[name])
+		i.lookAtSource(ctx, name, opened[name])
 	}
 	i.lookAtViews(ctx)
 	i.lookAtSinks(ctx)
@@ -69,8 +71,8 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	return nil
 }
 
-func connectTo(c *configs.Config, name string) (connector, database, error) {
-	return connect(place{c, name, slog.New(slog.DiscardHandler)})
+func connectTo(c *configs.Config, name string) (databases.Connector, databases.Database, error) {
+	return databases.Open(databases.Place{Config: c, Name: name, Log: slog.New(slog.DiscardHandler)})
 }
 
 func (i *inspection) add(source string, found ...pipeline.Finding) {
@@ -116,12 +118,12 @@ func (i *inspection) openLog(ctx context.Context) {
 	var err error
 	switch {
 	case i.config.Kafka != nil:
-		i.topics, err = openKafka(ctx, i.config, true, quiet, kafka.Events{Finding: i.foundTopic})
+		i.topics, err = storage.OpenKafka(ctx, i.config, true, quiet, kafka.Events{Finding: i.foundTopic})
 	case i.daemon != nil || !datadir.Exists(i.config.DataDir):
 		return
 	default:
 		if i.dir, err = datadir.Take(ctx, i.config.DataDir, "check", 2*time.Second); err == nil {
-			i.topics, err = openEmbedded(i.config, true, embedded.Events{})
+			i.topics, err = storage.OpenEmbedded(i.config, true, embedded.Events{})
 		}
 	}
 	if pipeline.CodeOf(err) == embedded.RefuseMissing {
@@ -131,7 +133,7 @@ func (i *inspection) openLog(ctx context.Context) {
 }
 
 // lookAtSource asks a source's server, and the daemon that captures it.
-func (i *inspection) lookAtSource(ctx context.Context, name string, d database) {
+func (i *inspection) lookAtSource(ctx context.Context, name string, d databases.Database) {
 	if i.daemon != nil {
 		i.relay(name)
 	}
@@ -141,11 +143,11 @@ func (i *inspection) lookAtSource(ctx context.Context, name string, d database) 
 		r, err = d.Check(ctx, nil) // a daemon elsewhere moves it on: it compares, not we
 	}
 	if err != nil {
-		r.found = append(r.found, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeUnanswered, Where: "source " + name,
+		r.Found = append(r.Found, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeUnanswered, Where: "source " + name,
 			What: "its server cannot be asked", Err: err, Mend: "see that the server takes connections, then run the check again"}))
 	}
-	i.add(name, r.found...)
-	i.tables[name] = r.tables
+	i.add(name, r.Found...)
+	i.tables[name] = r.Tables
 	if err == nil {
 		i.lookAtTransforms(ctx, name, d)
 	}

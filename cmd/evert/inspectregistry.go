@@ -7,10 +7,18 @@ import (
 	"io"
 	"strings"
 
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema/avro"
 	"github.com/evertdb/evert/schema/registry"
+)
+
+// What a registry of others has or does that will stop capture.
+const (
+	codeRegistryMode  pipeline.Code = "REGISTRY_MODE"
+	codeRegistryLevel pipeline.Code = "REGISTRY_LEVEL"
+	codeRegistryIDs   pipeline.Code = "REGISTRY_IDS"
 )
 
 // lookAtRegistry asks the registry, if the file names one: whether it takes
@@ -21,9 +29,9 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	client, err := dialRegistry(i.config.Registry, registry.Events{})
+	client, err := storage.DialRegistry(i.config.Registry, registry.Events{})
 	if err != nil {
-		i.found = append(i.found, failures("registry", ofRegistry(err))...)
+		i.found = append(i.found, failures("registry", storage.OfRegistry(err))...)
 		return
 	}
 	var tables []log.TopicSpec
@@ -32,7 +40,7 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 	}
 	standings, err := client.Standings(ctx, subjectsOf(tables)...)
 	if err != nil {
-		i.found = append(i.found, failures("registry", ofRegistry(err))...)
+		i.found = append(i.found, failures("registry", storage.OfRegistry(err))...)
 		return
 	}
 	for _, s := range standings {
@@ -43,7 +51,7 @@ func (i *inspection) lookAtRegistry(ctx context.Context) {
 			return
 		}
 		if err := i.compareIDs(ctx, client, topic); err != nil {
-			i.found = append(i.found, failures("registry", ofRegistry(err))...)
+			i.found = append(i.found, failures("registry", storage.OfRegistry(err))...)
 			return
 		}
 	}

@@ -8,7 +8,10 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/outlets"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/log"
@@ -30,16 +33,16 @@ func (i *inspection) lookAtSinks(ctx context.Context) {
 func (i *inspection) lookAtSink(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	_, c, err := connectorOf(sinkConnectors(), name, i.config.Sinks[name])
-	var out outlet
+	_, c, err := outlets.KindOf(outlets.Connectors(), name, i.config.Sinks[name])
+	var out outlets.Outlet
 	if err == nil {
-		out, err = c.open(i.placeOfSink(name))
+		out, err = c.Open(i.placeOfSink(name))
 	}
 	if err != nil {
 		i.found = append(i.found, failures("sink "+name, err)...)
 		return
 	}
-	asked, ok := out.(checkable)
+	asked, ok := out.(outlets.Checkable)
 	if !ok {
 		return
 	}
@@ -52,14 +55,14 @@ func (i *inspection) lookAtSink(ctx context.Context, name string) {
 }
 
 // placeOfSink is where a sink stands that is only looked at.
-func (i *inspection) placeOfSink(name string) sinkPlace {
+func (i *inspection) placeOfSink(name string) outlets.Place {
 	var l log.Log
 	if i.topics != nil {
 		l = i.topics
 	}
 	p := placeOfSink(i.config, name, slog.New(slog.DiscardHandler), l, nil)
-	p.table = func(ctx context.Context) (*schema.Table, error) { return i.shapeOf(ctx, name) }
-	p.rejects = deliver.Stop{}
+	p.Table = func(ctx context.Context) (*schema.Table, error) { return i.shapeOf(ctx, name) }
+	p.Rejects = deliver.Stop{}
 	return p
 }
 
@@ -72,14 +75,14 @@ func (i *inspection) shapeOf(ctx context.Context, sink string) (*schema.Table, e
 	if !isTable {
 		return nil, unknown
 	}
-	if chain, err := sourceChain(i.config, source); chain != nil || err != nil {
+	if chain, err := steps.OfSource(i.config, source); chain != nil || err != nil {
 		return nil, unknown
 	}
 	_, d, err := connectTo(i.config, source)
 	if err != nil {
 		return nil, err
 	}
-	asked, ok := d.(tabled)
+	asked, ok := d.(databases.Tabled)
 	if !ok {
 		return nil, unknown
 	}

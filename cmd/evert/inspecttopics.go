@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/log"
@@ -83,11 +84,11 @@ func (i *inspection) tableTopics(ctx context.Context, source string) (specs []lo
 	}
 	tables := i.tables[source]
 	if tables == nil && (i.config.Kafka == nil || i.config.Kafka.Topics.Manage == "create") {
-		tables = []tableName{{"evert", "check"}}
+		tables = []databases.TableName{{Schema: "evert", Name: "check"}}
 	}
 	for _, t := range tables {
 		want := tableTopicOf(i.config, source, t)
-		name := cmp.Or(want.Name, log.TableTopic(i.config.Sources[source].TopicPrefix, t.schema, t.name))
+		name := cmp.Or(want.Name, log.TableTopic(i.config.Sources[source].TopicPrefix, t.Schema, t.Name))
 		specs = append(specs, log.TopicSpec{Name: name, Partitions: int32(want.Partitions), Compact: true, Settings: want.Settings,
 			MaxBytes: want.MaxBytes, ID: known[name].ID})
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
@@ -16,9 +18,9 @@ const codeMaskUnused pipeline.Code = "MASK_UNUSED"
 
 // lookAtTransforms compiles what the changes of a source have to pass for the
 // tables as the server has them, and notes what they become.
-func (i *inspection) lookAtTransforms(ctx context.Context, name string, d database) {
-	asked, ok := d.(tabled)
-	chain, err := sourceChain(i.config, name)
+func (i *inspection) lookAtTransforms(ctx context.Context, name string, d databases.Database) {
+	asked, ok := d.(databases.Tabled)
+	chain, err := steps.OfSource(i.config, name)
 	if err != nil {
 		i.found = append(i.found, failures("source "+name, err)...)
 	}
@@ -37,7 +39,7 @@ func (i *inspection) lookAtTransforms(ctx context.Context, name string, d databa
 			i.add(name, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: r.Code, Where: r.Where + ", table " + t.String(), What: r.What, Mend: r.Mend, Err: r.Err}))
 		}
 		for _, out := range become {
-			i.tables[name] = append(i.tables[name], tableName{out.Schema, out.Name})
+			i.tables[name] = append(i.tables[name], databases.TableName{Schema: out.Schema, Name: out.Name})
 		}
 	}
 	i.lookForMasks(name, tables)

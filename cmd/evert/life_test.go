@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 )
@@ -18,7 +19,7 @@ func TestLives(t *testing.T) {
 	open := func() *daemon {
 		now = began
 		d := &daemon{config: &configs.Config{Sources: map[string]*configs.Source{"shop": {Postgres: &configs.Postgres{ConnectTimeout: 10 * time.Second}}}},
-			topics: &topicLog{kind: "embedded"}}
+			topics: &storage.Log{Kind: "embedded"}}
 		m := monitor.NewSource(monitor.Config{Name: "shop", Kind: "postgres", Now: func() time.Time { return now }})
 		d.captures, d.monitors = []*capturing{{daemon: d, name: "shop", monitor: m}}, []*monitor.Source{m}
 		d.watch = d.newWatch()

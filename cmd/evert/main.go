@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 )
@@ -42,7 +44,7 @@ func untilSignal() (context.Context, func()) {
 		if s, ok := (<-signals).(syscall.Signal); ok {
 			os.Exit(128 + int(s))
 		}
-		os.Exit(exitFailed)
+		os.Exit(exit.Failed)
 	}()
 	return ctx, func() { cancel(nil) }
 }
@@ -64,10 +66,10 @@ func (a *app) main(args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(a.ctx)
-	if err != nil && !errors.Is(err, errSaid) {
+	if err != nil && !errors.Is(err, exit.ErrSaid) {
 		fmt.Fprintln(a.err, "evert: "+err.Error())
 	}
-	return exitCode(err)
+	return exit.CodeOf(err)
 }
 
 func (a *app) root() *cobra.Command {
@@ -82,7 +84,7 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
 	root.PersistentFlags().StringVarP(&a.file, "config", "c", "./evert.yaml", "configuration file")
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml")
 	root.AddCommand(a.runVerb(), a.demoVerb(), a.initVerb(), a.checkVerb(), a.statusVerb(), a.tailVerb(), a.getVerb(), a.searchVerb(), a.verifyVerb(), a.explainVerb(), a.resetVerb(), a.snapshotVerb(), a.pauseVerb(), a.resumeVerb(), a.skipVerb(), a.dlqVerb(), a.schemasVerb(), a.versionVerb())
@@ -103,9 +105,9 @@ func strict(check cobra.PositionalArgs) cobra.PositionalArgs {
 			return nil
 		}
 		if c.HasSubCommands() && len(args) > 0 {
-			return usage(fmt.Errorf("there is no verb %s%s; `%s --help` lists them", args[0], nearVerb(c, args[0]), c.CommandPath()))
+			return exit.Usage(fmt.Errorf("there is no verb %s%s; `%s --help` lists them", args[0], nearVerb(c, args[0]), c.CommandPath()))
 		}
-		return usage(fmt.Errorf("the arguments are not those of `%s`; see `%s --help`", c.UseLine(), c.CommandPath()))
+		return exit.Usage(fmt.Errorf("the arguments are not those of `%s`; see `%s --help`", c.UseLine(), c.CommandPath()))
 	}
 }
 
@@ -124,7 +126,7 @@ func (a *app) outputFlag(c *cobra.Command) {
 	inner := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if a.output != "text" && a.output != "json" {
-			return usage(fmt.Errorf("-o %s: it is text or json", a.output))
+			return exit.Usage(fmt.Errorf("-o %s: it is text or json", a.output))
 		}
 		return inner(c, args)
 	}
@@ -139,13 +141,13 @@ func (a *app) load() (*configs.Config, error) { return a.loadWith(queryFaults) }
 func (a *app) loadWith(faults func(*configs.Config) error) (*configs.Config, error) {
 	c, err := configs.Load(a.file, a.env)
 	if err == nil {
-		err = transformFaults(c)
+		err = steps.Faults(c)
 	}
 	if err == nil {
 		err = faults(c)
 	}
 	if err != nil {
-		return nil, invalid(err)
+		return nil, exit.Invalid(err)
 	}
 	return c, nil
 }

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -23,7 +25,7 @@ import (
 type resting struct {
 	config   *configs.Config
 	dir      *datadir.Dir // nil when the log is on a cluster
-	topics   *topicLog
+	topics   *storage.Log
 	registry registry.Registry
 }
 
@@ -63,11 +65,11 @@ func (a *app) rest(ctx context.Context, c *configs.Config, verb string, write bo
 		}
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	if r.topics, err = openLog(ctx, c, !write, quiet, logEvents{}); err != nil {
+	if r.topics, err = storage.OpenLog(ctx, c, !write, quiet, storage.Events{}); err != nil {
 		r.close()
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
-	if r.registry, err = openRegistry(ctx, c, r.topics, registry.Events{}); err != nil {
+	if r.registry, err = storage.OpenRegistry(ctx, c, r.topics, registry.Events{}); err != nil {
 		r.close()
 		return nil, fmt.Errorf("open the registry: %w", err)
 	}
@@ -86,7 +88,7 @@ func (r *resting) close() {
 // status tells what the frontiers say.
 func (r *resting) status(ctx context.Context) (api.Status, error) {
 	st := api.Status{Deployment: r.config.Name, Version: thisBuild().Version, At: time.Now(),
-		Log: r.topics.status(), Sources: []monitor.SourceStatus{}}
+		Log: r.topics.Status(), Sources: []monitor.SourceStatus{}}
 	for _, name := range slices.Sorted(maps.Keys(r.config.Sources)) {
 		s, err := r.source(ctx, name)
 		if err != nil {
@@ -104,7 +106,7 @@ func (r *resting) status(ctx context.Context) (api.Status, error) {
 
 // source tells what one source's frontier says.
 func (r *resting) source(ctx context.Context, name string) (monitor.SourceStatus, error) {
-	kind, _, err := connect(place{r.config, name, slog.New(slog.DiscardHandler)})
+	kind, _, err := databases.Open(databases.Place{Config: r.config, Name: name, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return monitor.SourceStatus{}, err
 	}
@@ -112,7 +114,7 @@ func (r *resting) source(ctx context.Context, name string) (monitor.SourceStatus
 	if err != nil {
 		return monitor.SourceStatus{}, err
 	}
-	s := monitor.SourceStatus{Name: name, Kind: kind.kind, State: monitor.Stopped, Tables: []monitor.TableStatus{}}
+	s := monitor.SourceStatus{Name: name, Kind: kind.Kind, State: monitor.Stopped, Tables: []monitor.TableStatus{}}
 	f, ok := fold.Frontier()
 	if !ok {
 		return s, nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/view/query"
 )
@@ -199,7 +200,7 @@ func TestReadYourWrites(t *testing.T) {
 		exec(t, "UPDATE account SET balance = balance + 7 WHERE id = 7")
 		exec(t, "ALTER PUBLICATION evert_reading_shop SET (publish = 'insert, update, delete, truncate')")
 		out, said, code = ran(t.Context(), "verify", "-c", file, "owners")
-		if code != exitDiffers || !strings.Contains(out, `differing  {"owner":"o7"}`) || strings.Contains(out, "2007") {
+		if code != exit.Differs || !strings.Contains(out, `differing  {"owner":"o7"}`) || strings.Contains(out, "2007") {
 			t.Errorf("a view that differs: exit %d: %s%s", code, out, said)
 		}
 		end()

@@ -5,8 +5,6 @@ import "github.com/evertdb/evert/pipeline"
 // The codes of refusals that the verbs themselves make.
 const (
 	codeNothingYet pipeline.Code = "NOTHING_CAPTURED"
-	codeSlotKept   pipeline.Code = "SLOT_KEPT"
-	codeClientTLS  pipeline.Code = "KAFKA_TLS_FILES"
 	codeOwned      pipeline.Code = "SOURCE_OWNED"
 	codeLogFull    pipeline.Code = "LOG_FULL"
 	codeFileExists pipeline.Code = "FILE_EXISTS"
@@ -15,12 +13,6 @@ const (
 	codeNoDaemon   pipeline.Code = "NO_DAEMON"
 	codeVerify     pipeline.Code = "VERIFY_IMPOSSIBLE"
 
-	codeOtherState          pipeline.Code = "DATA_DIR_OTHER"
-	codeNotRunning          pipeline.Code = "NOT_RUNNING"
-	codeRegistryUnreachable pipeline.Code = "REGISTRY_UNREACHABLE"
-	codeRegistryTLS         pipeline.Code = "REGISTRY_TLS"
-	codeRegistryAuth        pipeline.Code = "REGISTRY_AUTH"
-	codeRegistryMode        pipeline.Code = "REGISTRY_MODE"
-	codeRegistryLevel       pipeline.Code = "REGISTRY_LEVEL"
-	codeRegistryIDs         pipeline.Code = "REGISTRY_IDS"
+	codeOtherState pipeline.Code = "DATA_DIR_OTHER"
+	codeNotRunning pipeline.Code = "NOT_RUNNING"
 )

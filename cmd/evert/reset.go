@@ -14,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -71,7 +73,7 @@ func (a *app) reset(r api.Reset) error {
 // run elsewhere, so the source is owned first (O04).
 func resetOwned(ctx context.Context, c *configs.Config, rest *resting, r api.Reset) (plan api.Plan, err error) {
 	quiet, l := slog.New(slog.DiscardHandler), rest.topics
-	if l.kind == "embedded" || !r.Yes || c.Sources[r.Source] == nil {
+	if l.Kind == "embedded" || !r.Yes || c.Sources[r.Source] == nil {
 		return resetSource(ctx, c, l, rest.registry, r, quiet)
 	}
 	waiting, cancel := context.WithTimeout(ctx, 15*time.Second)
@@ -136,7 +138,7 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, schemas regi
 	if c.Sources[r.Source] == nil {
 		return api.Plan{}, noSource(c, r.Source)
 	}
-	_, database, err := connect(place{c, r.Source, logger})
+	_, database, err := databases.Open(databases.Place{Config: c, Name: r.Source, Log: logger})
 	if err != nil {
 		return api.Plan{}, err
 	}
@@ -186,7 +188,7 @@ func unchanged(source string, err error) error {
 	if pipeline.CodeOf(err) != "" {
 		return err
 	}
-	return environment(fmt.Errorf("source %s: nothing was changed, because its server was not asked: %w", source, err))
+	return exit.Environment(fmt.Errorf("source %s: nothing was changed, because its server was not asked: %w", source, err))
 }
 
 // ownTopics gives the topics that a reset deletes, those that it keeps, and the

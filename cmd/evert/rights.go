@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 )
@@ -23,9 +25,9 @@ type access struct {
 // the file alone.
 func (a *app) printRights(c *configs.Config) error {
 	if c.Kafka == nil {
-		return usage(errors.New("--acls: the file has no section kafka; the embedded log needs no rights but those to data_dir"))
+		return exit.Usage(errors.New("--acls: the file has no section kafka; the embedded log needs no rights but those to data_dir"))
 	}
-	config, err := kafkaConfig(c)
+	config, err := storage.KafkaConfig(c)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,10 @@ import (
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/service"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -82,7 +84,7 @@ type daemon struct {
 	log    *slog.Logger
 
 	dir          *datadir.Dir
-	topics       *topicLog
+	topics       *storage.Log
 	registry     registry.Registry
 	captures     []*capturing
 	monitors     []*monitor.Source
@@ -153,8 +155,8 @@ func (a *app) runDaemon(flags runFlags) error {
 
 // ofCluster marks an error with which a cluster or a registry ended the run, for the exit code.
 func ofCluster(err error) error {
-	if code := pipeline.CodeOf(err); kafka.Refuses(code) || registryRefuses(code) {
-		return environment(err)
+	if code := pipeline.CodeOf(err); kafka.Refuses(code) || storage.RegistryRefuses(code) {
+		return exit.Environment(err)
 	}
 	return err
 }
@@ -194,14 +196,14 @@ func (d *daemon) own(ctx context.Context) (err error) {
 
 func (d *daemon) openLog(ctx context.Context) error {
 	return d.persist(ctx, "open the log", func(ctx context.Context) (err error) {
-		d.topics, err = openLog(ctx, d.config, false, d.log, d.logEvents())
+		d.topics, err = storage.OpenLog(ctx, d.config, false, d.log, d.logEvents())
 		return err
 	})
 }
 
 func (d *daemon) openRegistry(ctx context.Context) error {
 	return d.persist(ctx, "open the registry", func(ctx context.Context) (err error) {
-		d.registry, err = openRegistry(ctx, d.config, d.topics, d.registryEvents())
+		d.registry, err = storage.OpenRegistry(ctx, d.config, d.topics, d.registryEvents())
 		return err
 	})
 }
@@ -217,7 +219,7 @@ func (d *daemon) persist(ctx context.Context, what string, try func(context.Cont
 		if passing := d.passing(err); err == nil || passing && !c.FailFast {
 			return err
 		} else if passing {
-			err = environment(err)
+			err = exit.Environment(err)
 		}
 		final = fmt.Errorf("%s: %w", what, err)
 		return nil
@@ -247,8 +249,8 @@ func (d *daemon) passing(err error) bool {
 
 // logEvents are told what happens inside the embedded log. One that cannot go on
 // ends the daemon: what was committed is on the disk.
-func (d *daemon) logEvents() logEvents {
-	return logEvents{kafka: kafka.Events{Certificate: d.sawCertificate, Finding: d.found, Stuck: d.waitsForStuck, Ended: d.endedByHand}, embedded: embedded.Events{
+func (d *daemon) logEvents() storage.Events {
+	return storage.Events{Kafka: kafka.Events{Certificate: d.sawCertificate, Finding: d.found, Stuck: d.waitsForStuck, Ended: d.endedByHand}, Embedded: embedded.Events{
 		Full: func(full bool) {
 			d.full.Store(full)
 			if full {
@@ -326,7 +328,7 @@ func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
 		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats,
-		Cluster: d.topics.cluster, Stucks: d.watch.stuck, Registry: d.schemas, Views: d.views.reports(), Meters: d.views.meters(),
+		Cluster: d.topics.Cluster, Stucks: d.watch.stuck, Registry: d.schemas, Views: d.views.reports(), Meters: d.views.meters(),
 		Sinks: d.sinks.reports(), SinkMeters: d.sinks.meters()},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
@@ -360,7 +362,7 @@ func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Hand
 
 func (d *daemon) start(ctx context.Context) {
 	d.log.Info("started", "deployment", d.config.Name, "version", d.build.Version, "pid", os.Getpid(),
-		"log", d.topics.kind, "data_dir", d.config.DataDir, "sources", len(d.captures))
+		"log", d.topics.Kind, "data_dir", d.config.DataDir, "sources", len(d.captures))
 	for _, l := range d.listen {
 		d.log.Info("listening", "name", l.Name, "address", l.Address)
 	}

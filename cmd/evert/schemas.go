@@ -13,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
+	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log"
-	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
 )
 
@@ -41,12 +43,6 @@ subject, schemaType and schema; with it there is one file per subject.`,
 	return c
 }
 
-// A tabled source can tell its tables without capturing them.
-type tabled interface {
-	// Tables gives the tables that would be captured now.
-	Tables(ctx context.Context) ([]*schema.Table, error)
-}
-
 // A subject is what is registered under one name.
 type subject struct {
 	Subject    string `json:"subject"`
@@ -63,7 +59,7 @@ func (a *app) exportSchemas(dir string) error {
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
 		of, err := subjectsOfSource(a.ctx, c, name)
 		if err != nil {
-			return environment(fmt.Errorf("source %s: %w", name, err))
+			return exit.Environment(fmt.Errorf("source %s: %w", name, err))
 		}
 		all = append(all, of...)
 	}
@@ -78,25 +74,25 @@ func (a *app) exportSchemas(dir string) error {
 
 // subjectsOfSource compiles the schemas as capture does.
 func subjectsOfSource(ctx context.Context, c *configs.Config, name string) (all []subject, err error) {
-	kind, database, err := connect(place{c, name, slog.New(slog.DiscardHandler)})
+	kind, database, err := databases.Open(databases.Place{Config: c, Name: name, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
-	t, ok := database.(tabled)
+	t, ok := database.(databases.Tabled)
 	if !ok {
-		return nil, fmt.Errorf("a %s database cannot tell its tables without being captured", kind.kind)
+		return nil, fmt.Errorf("a %s database cannot tell its tables without being captured", kind.Kind)
 	}
 	tables, err := t.Tables(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if tables, err = writtenTables(c, name, tables); err != nil {
+	if tables, err = steps.Written(c, name, tables); err != nil {
 		return nil, err
 	}
 	source := c.Sources[name]
 	for _, t := range tables {
 		topic := log.TableTopic(source.TopicPrefix, t.Schema, t.Name)
-		codec, err := avro.Compile(t, avro.Options{Topic: topic, Envelope: envelope(source.Envelope), Handling: handling(source.Handling), Connector: kind.names,
+		codec, err := avro.Compile(t, avro.Options{Topic: topic, Envelope: envelope(source.Envelope), Handling: handling(source.Handling), Connector: kind.Names,
 			Version: thisBuild().Version, Name: source.TopicPrefix, Database: t.Database})
 		if err != nil {
 			return nil, fmt.Errorf("table %s: %w", t, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 )
@@ -111,7 +112,7 @@ func (f *searchFlags) params(query string) (url.Values, error) {
 	for _, filter := range f.filters {
 		column, condition, ok := strings.Cut(filter, "=")
 		if !ok {
-			return nil, usage(fmt.Errorf("--where %q is no COLUMN=OPERATOR.VALUE", filter))
+			return nil, exit.Usage(fmt.Errorf("--where %q is no COLUMN=OPERATOR.VALUE", filter))
 		}
 		params.Add(`"`+column+`"`, condition)
 	}

@@ -145,7 +145,7 @@ func (s *delivering) replay(ctx context.Context, letters []deadletter.Letter, ye
 // placesOf gives the places of letters that come from the topic as it is: in one
 // that was made anew, other records stand there.
 func (s *delivering) placesOf(ctx context.Context, letters []deadletter.Letter) (places []deliver.Place, err error) {
-	infos, err := s.daemon.topics.Admin().Topics(ctx, s.place.topic)
+	infos, err := s.daemon.topics.Admin().Topics(ctx, s.place.Topic)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/outlets"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -97,8 +99,8 @@ type delivering struct {
 	daemon   *daemon
 	name     string
 	config   *configs.Sink
-	place    sinkPlace
-	outlet   outlet
+	place    outlets.Place
+	outlet   outlets.Outlet
 	delivery *deliver.Delivery
 	meter    *monitor.Sink
 	log      *slog.Logger
@@ -119,7 +121,7 @@ type delivering struct {
 
 func (d *daemon) newDelivering(name string) (*delivering, error) {
 	config := d.config.Sinks[name]
-	kind, connector, err := connectorOf(sinkConnectors(), name, config)
+	kind, connector, err := outlets.KindOf(outlets.Connectors(), name, config)
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +129,8 @@ func (d *daemon) newDelivering(name string) (*delivering, error) {
 		meter: monitor.NewSink(name, kind), moved: make(chan struct{}), jobs: make(chan *restJob)}
 	s.queue = s.newQueue()
 	s.place = placeOfSink(d.config, name, s.log, d.topics, d.registry)
-	s.place.rejects = s.rejects()
-	if s.outlet, err = connector.open(s.place); err != nil {
+	s.place.Rejects = s.rejects()
+	if s.outlet, err = connector.Open(s.place); err != nil {
 		return nil, fmt.Errorf("sink %s: %w", name, err)
 	}
 	old, err := s.oldRows()
@@ -137,21 +139,21 @@ func (d *daemon) newDelivering(name string) (*delivering, error) {
 	}
 	of, owner := ownerOfSink(config)
 	s.delivery = deliver.New(deliver.Config{
-		Deployment: d.config.Name, Name: name, Of: of, Owner: owner, Topic: s.place.topic, Definition: definitionOf(config, connector, s.place.topic),
-		Atomic: connector.atomic, Log: d.topics, Registry: d.registry, Target: s.outlet.Target, Transforms: s.transforms,
-		Rejects: s.place.rejects, OldRows: old, Limits: s.limits(), Events: s.events(), Holding: d.topics.holding, Positions: positionsOf(config),
+		Deployment: d.config.Name, Name: name, Of: of, Owner: owner, Topic: s.place.Topic, Definition: definitionOf(config, connector, s.place.Topic),
+		Atomic: connector.Atomic, Log: d.topics, Registry: d.registry, Target: s.outlet.Target, Transforms: s.transforms,
+		Rejects: s.place.Rejects, OldRows: old, Limits: s.limits(), Events: s.events(), Holding: d.topics.Holding, Positions: positionsOf(config),
 	})
 	return s, nil
 }
 
 // placeOfSink is where a sink stands, but for what takes its rejected rows.
-func placeOfSink(c *configs.Config, name string, logger *slog.Logger, topics log.Log, schemas registry.Registry) sinkPlace {
-	p := sinkPlace{config: c, name: name, topic: topicOfSink(c, c.Sinks[name]), dir: filepath.Join(c.DataDir, "sinks", name), log: logger, rejects: deliver.Stop{}}
-	p.table = func(ctx context.Context) (*schema.Table, error) {
-		_, t, err := deliver.Shape(ctx, schemas, p.topic)
+func placeOfSink(c *configs.Config, name string, logger *slog.Logger, topics log.Log, schemas registry.Registry) outlets.Place {
+	p := outlets.Place{Config: c, Name: name, Topic: topicOfSink(c, c.Sinks[name]), Dir: filepath.Join(c.DataDir, "sinks", name), Log: logger, Rejects: deliver.Stop{}}
+	p.Table = func(ctx context.Context) (*schema.Table, error) {
+		_, t, err := deliver.Shape(ctx, schemas, p.Topic)
 		return t, err
 	}
-	p.keeper = func() deliver.Keeper { return deliver.NewKeeper(topics, c.Name, name) }
+	p.Keeper = func() deliver.Keeper { return deliver.NewKeeper(topics, c.Name, name) }
 	return p
 }
 
@@ -187,12 +189,12 @@ func positionsOf(s *configs.Sink) func(*log.Frontier) (map[string]string, error)
 }
 
 // definitionOf says what a sink's system is filled from and how.
-func definitionOf(s *configs.Sink, c sinkConnector, topic string) string {
-	steps, err := json.Marshal(s.Transforms)
+func definitionOf(s *configs.Sink, c outlets.Connector, topic string) string {
+	transforms, err := json.Marshal(s.Transforms)
 	if err != nil {
 		panic(err) // texts and numbers always have a JSON form
 	}
-	sum := sha256.Sum256([]byte(topic + "\x00" + c.shape(s) + "\x00" + string(steps) + maskKeys(s.Transforms)))
+	sum := sha256.Sum256([]byte(topic + "\x00" + c.Shape(s) + "\x00" + string(transforms) + steps.MaskKeys(s.Transforms)))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -213,7 +215,7 @@ func (c countedRejects) Reject(ctx context.Context, rejected ...deliver.Rejectio
 
 // transforms makes what rows have to pass.
 func (s *delivering) transforms(rejects deliver.Rejects) ([]pipeline.Transform, error) {
-	specs, err := transformSpecs(s.daemon.config, s.config.Transforms)
+	specs, err := steps.Specs(s.daemon.config, s.config.Transforms)
 	if err != nil || len(specs) == 0 {
 		return nil, err
 	}
@@ -221,7 +223,7 @@ func (s *delivering) transforms(rejects deliver.Rejects) ([]pipeline.Transform, 
 		if deliver.IsTaking(c) { // it comes again
 			return nil
 		}
-		return rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceOf(s.place.topic, c), Why: why})
+		return rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceOf(s.place.Topic, c), Why: why})
 	}
 	return []pipeline.Transform{transform.New(transform.Config{Specs: specs, Fault: fault, Split: true})}, nil
 }
@@ -248,7 +250,7 @@ func (s *delivering) oldRows() (*deliver.OldRows, error) {
 		return nil, err
 	}
 	return &deliver.OldRows{
-		Dir: filepath.Join(s.place.dir, "rows"), Sorter: pool.NewSorter, Most: int64(c.Limits.SinkRowsBytes),
+		Dir: filepath.Join(s.place.Dir, "rows"), Sorter: pool.NewSorter, Most: int64(c.Limits.SinkRowsBytes),
 		Options: store.Options{Shared: store.NewShared(oldCacheBytes, oldFilesOpened), MemTable: oldTableBytes, EpochBytes: oldEpochBytes},
 	}, nil
 }

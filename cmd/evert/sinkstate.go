@@ -18,7 +18,7 @@ func (s *delivering) events() deliver.Events {
 		Opened: func(o deliver.Opening) {
 			s.opens()
 			if o.Filling {
-				s.log.Info("filling the sink's system from the beginning of its topic", "topic", s.place.topic)
+				s.log.Info("filling the sink's system from the beginning of its topic", "topic", s.place.Topic)
 				return
 			}
 			s.log.Info("the sink goes on", "position", o.At.String(), "rows_behind_it", o.Inside)
@@ -85,7 +85,7 @@ func (s *delivering) status() monitor.SinkStatus {
 		s.runs()
 	}
 	st := s.meter.Status()
-	st.From, st.Topic, st.Position = s.config.From, s.place.topic, d.At.Native
+	st.From, st.Topic, st.Position = s.config.From, s.place.Topic, d.At.Native
 	st.Totals.Rows, st.Totals.Bytes, st.Totals.Commits, st.Totals.Renewals = d.Totals.Rows, d.Totals.Bytes, d.Totals.Commits, d.Totals.Renewals
 	if d.Behind.Known {
 		st.LagRows = &d.Behind.Records

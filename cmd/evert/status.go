@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 )
@@ -42,7 +43,7 @@ func (a *app) status(ready bool) error {
 		err = writeStatus(a.out, a.style(a.out), &st)
 	}
 	if err == nil && ready && !(st.Running && st.Ready) {
-		return errSaid
+		return exit.ErrSaid
 	}
 	return err
 }

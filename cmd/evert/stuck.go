@@ -18,7 +18,7 @@ func (w *watching) lookForStuck(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, stuckEvery)
 	defer cancel()
-	found, err := w.daemon.topics.kafka.Stuck(ctx, w.daemon.config.Kafka.TransactionTimeout, w.written()...)
+	found, err := w.daemon.topics.Kafka.Stuck(ctx, w.daemon.config.Kafka.TransactionTimeout, w.written()...)
 	if err != nil {
 		return // the cluster is away, which the sources tell; what is known stays
 	}
@@ -59,16 +59,4 @@ func (w *watching) written() []string {
 		topics = append(topics, log.FrontierTopic(w.daemon.config.Name, name))
 	}
 	return topics
-}
-
-// holding says who holds the stable end of a topic, as a refusal; nil: nobody.
-func (t *topicLog) holding(ctx context.Context, topic string) error {
-	if t.kafka == nil {
-		return nil
-	}
-	found, err := t.kafka.Stuck(ctx, 0, topic)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	return found[0].Refusal()
 }

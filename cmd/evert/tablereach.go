@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/control"
 	"github.com/evertdb/evert/pipeline/log"
@@ -25,7 +26,7 @@ type reach struct {
 func (t *tabling) learn(table *schema.Table) error {
 	r := t.reaches[table.String()]
 	if r == nil {
-		chain, err := sourceChain(t.deployment, t.source)
+		chain, err := steps.OfSource(t.deployment, t.source)
 		if err != nil {
 			return err
 		}

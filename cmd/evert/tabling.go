@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -62,7 +63,7 @@ type tabling struct {
 }
 
 func (c *capturing) newTabling(s pipeline.Source) (*tabling, error) {
-	chain, err := sourceChain(c.daemon.config, c.name)
+	chain, err := steps.OfSource(c.daemon.config, c.name)
 	t := &tabling{deployment: c.daemon.config, source: c.name, commands: c.daemon.control, chain: chain, log: c.log, monitor: c.monitor,
 		tables: map[string]*schema.Table{}, states: map[string]log.TableState{}, asked: map[string]copyAsked{}, resting: map[string]bool{},
 		reaches: map[string]*reach{}, over: map[request]error{}, counts: map[string]*monitor.TableCopy{}, moved: make(chan struct{})}

@@ -8,7 +8,11 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/databases"
+	"github.com/evertdb/evert/cmd/evert/gate"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/steps"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
@@ -46,8 +50,8 @@ func tellOfTables(t *testing.T, more string) *tableStory {
 		t.Fatal(err)
 	}
 	s := &tableStory{T: t, database: sourcetest.NewDatabase("shop")}
-	s.daemon = &daemon{config: config, topics: &topicLog{Log: l}, control: &control.Follower{Log: l, Deployment: config.Name}, registry: &registrytest.InMemory{}}
-	s.source = &capturing{daemon: s.daemon, name: "shop", log: slog.New(slog.DiscardHandler), gate: newGate(), monitor: monitor.NewSource(monitor.Config{Name: "shop"})}
+	s.daemon = &daemon{config: config, topics: &storage.Log{Log: l}, control: &control.Follower{Log: l, Deployment: config.Name}, registry: &registrytest.InMemory{}}
+	s.source = &capturing{daemon: s.daemon, name: "shop", log: slog.New(slog.DiscardHandler), gate: gate.New(), monitor: monitor.NewSource(monitor.Config{Name: "shop"})}
 	s.daemon.captures = []*capturing{s.source}
 	s.run()
 	t.Cleanup(func() { s.end() })
@@ -65,7 +69,7 @@ func (s *tableStory) run() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	chain, err := sourceChain(s.daemon.config, "shop")
+	chain, err := steps.OfSource(s.daemon.config, "shop")
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -217,7 +221,7 @@ func TestTablePolicies(t *testing.T) {
 		t.Errorf("it wants %s", id)
 	}
 	p := configs.Config{Sources: map[string]*configs.Source{"shop": {OnTableError: configs.StopSource, OnTruncate: configs.StopTable}}}
-	if topic := tableTopicOf(&p, "shop", tableName{"public", "items"}); !topic.StopSource || !topic.KeepRows {
+	if topic := tableTopicOf(&p, "shop", databases.TableName{Schema: "public", Name: "items"}); !topic.StopSource || !topic.KeepRows {
 		t.Errorf("the topic is %+v", topic)
 	}
 }

@@ -46,7 +46,7 @@ func (a *app) tail(name string, untilEnd bool) error {
 		err = client.Records(a.ctx, name, untilEnd, emit)
 	} else {
 		defer rest.close()
-		err = tail(a.ctx, config, rest.topics, rest.registry, name, untilEnd || rest.topics.kind == "embedded", emit)
+		err = tail(a.ctx, config, rest.topics, rest.registry, name, untilEnd || rest.topics.Kind == "embedded", emit)
 	}
 	if errors.Is(err, context.Canceled) && a.ctx.Err() != nil {
 		err = nil

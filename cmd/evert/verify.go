@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 )
 
@@ -79,7 +80,7 @@ func (a *app) verify(req api.VerifyRequest) error {
 		err = writeVerified(a, found)
 	}
 	if err == nil && !found.Same() && found.Repaired == 0 {
-		err = &exitError{exitDiffers, errSaid}
+		err = &exit.Error{Code: exit.Differs, Err: exit.ErrSaid}
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/compare"
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/pipeline"
@@ -35,9 +36,9 @@ type verifying struct {
 	*daemon
 	name    string
 	capture *capturing
-	source  pinner
+	source  databases.Pinner
 	tell    func(api.VerifyProgress)
-	pin     pin
+	pin     databases.Pin
 	report  api.Verified
 	cut     log.Offsets // of the topic that is compared
 	cutAt   time.Time   // no later than it was committed
@@ -122,7 +123,7 @@ func (v *verifying) table(ctx context.Context) error {
 func (v *verifying) tableOf(ctx context.Context, topic string) (table *schema.Table, steps *made, err error) {
 	for _, c := range v.captures {
 		prefix := v.config.Sources[c.name].TopicPrefix
-		source, ok := c.database.(pinner)
+		source, ok := c.database.(databases.Pinner)
 		if !ok || !strings.HasPrefix(topic, log.Sanitize(prefix+".")) {
 			continue
 		}
@@ -159,12 +160,12 @@ func (v *verifying) pinned(ctx context.Context, at func(cut pipeline.Position) e
 		return v.refuse("its tables are not copied yet, or it does not run", "evert status   # says how far it is")
 	}
 	g := v.capture.gate
-	if !g.hold() {
+	if !g.Hold() {
 		return v.refuse("another comparison holds the source", "wait for its end")
 	}
 	v.capture.urge()
 	defer v.capture.urge()
-	defer g.release()
+	defer g.Release()
 	v.step("waiting for a snapshot of the database")
 	bounded, cancel := context.WithTimeout(ctx, pinPatience)
 	defer cancel()
@@ -172,12 +173,12 @@ func (v *verifying) pinned(ctx context.Context, at func(cut pipeline.Position) e
 	if v.pin, err = v.source.Pin(bounded); err != nil {
 		return err
 	}
-	g.until(v.pin)
+	g.Until(v.pin)
 	v.step("waiting for capture to come to " + v.pin.Native())
 	bounded, cancel = context.WithTimeout(ctx, cutPatience)
 	defer cancel()
 	v.cutAt = time.Now()
-	cut, err := g.reached(bounded)
+	cut, err := g.Reached(bounded)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return v.refuse("capture did not come to the place of the snapshot within "+cutPatience.String(), "evert status   # says what keeps it; then try again")
 	}
@@ -376,19 +377,19 @@ func (v *verifying) compare(columns *compare.Columns, there func(dataflow.Sorter
 func (v *verifying) databaseRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, t *schema.Table) error {
 	v.step("reading the database")
 	w := &rowWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
-	return v.pin.Rows(ctx, t, func(r tableRow) error {
+	return v.pin.Rows(ctx, t, func(r databases.Row) error {
 		v.count()
 		return w.add(&r)
 	})
 }
 
 // answeredRows adds the rows of a query.
-func (v *verifying) answeredRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, database answerer, sql string) error {
+func (v *verifying) answeredRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, database databases.Answerer, sql string) error {
 	v.step("reading the database")
 	w := &rowWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
 	return database.Answer(ctx, sql, func(texts [][]byte) error {
 		v.count()
-		return w.add(&tableRow{texts: texts})
+		return w.add(&databases.Row{Texts: texts})
 	})
 }
 
@@ -400,17 +401,17 @@ type rowWriter struct {
 	bytes, row, scratch []byte
 }
 
-func (w *rowWriter) add(r *tableRow) error {
-	if r.columns() != len(w.columns.Columns) {
-		return fmt.Errorf("the database gives %d columns, not %d", r.columns(), len(w.columns.Columns))
+func (w *rowWriter) add(r *databases.Row) error {
+	if r.Len() != len(w.columns.Columns) {
+		return fmt.Errorf("the database gives %d columns, not %d", r.Len(), len(w.columns.Columns))
 	}
 	for i, c := range w.columns.Key {
 		var ok bool
-		if w.key[i], ok = r.value(&w.columns.Columns[c].Type, c); !ok {
+		if w.key[i], ok = r.Value(&w.columns.Columns[c].Type, c); !ok {
 			return fmt.Errorf("a key of type %s cannot be compared", w.columns.Columns[c].Type.Name)
 		}
 	}
-	w.row, w.scratch = r.appendCells(w.row[:0], w.columns.Columns, w.scratch)
+	w.row, w.scratch = r.AppendCells(w.row[:0], w.columns.Columns, w.scratch)
 	w.bytes = w.columns.AppendKey(w.bytes[:0], w.key)
 	return w.to.Add(w.bytes, w.row)
 }

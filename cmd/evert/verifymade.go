@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/evertdb/evert/cmd/evert/compare"
+	"github.com/evertdb/evert/cmd/evert/databases"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/log"
-	"github.com/evertdb/evert/pipeline/scalar"
 	"github.com/evertdb/evert/pipeline/transform"
 	"github.com/evertdb/evert/schema"
 )
@@ -24,7 +24,7 @@ type made struct {
 // madeFrom finds which tables of a source come to a topic; nil if none does by a
 // step.
 func (v *verifying) madeFrom(source, topic string, tables []*schema.Table) (*made, error) {
-	chain, err := sourceChain(v.config, source)
+	chain, err := steps.OfSource(v.config, source)
 	if err != nil || chain == nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func (v *verifying) madeRows(ctx context.Context, s dataflow.Sorter, columns *co
 	v.step("reading the database")
 	w := &madeWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
 	for _, t := range m.origins {
-		err := v.pin.Rows(ctx, t, func(r tableRow) error {
-			row, err := r.row(t)
+		err := v.pin.Rows(ctx, t, func(r databases.Row) error {
+			row, err := r.Row(t)
 			if err != nil {
 				return err
 			}
@@ -72,29 +72,6 @@ func (v *verifying) madeRows(ctx context.Context, s dataflow.Sorter, columns *co
 		}
 	}
 	return nil
-}
-
-// rowOf reads a row from the texts of the database.
-func rowOf(t *schema.Table, cells [][]byte) (schema.Row, error) {
-	if len(cells) != len(t.Columns) {
-		return nil, fmt.Errorf("the database gives %d columns, not %d", len(cells), len(t.Columns))
-	}
-	row := make(schema.Row, len(cells))
-	for i, text := range cells {
-		typ := &t.Columns[i].Type
-		switch {
-		case text == nil:
-		case typ.Opaque || scalar.Identify(typ) == scalar.None:
-			row[i] = schema.Text(text)
-		default:
-			value, err := scalar.Parse(typ, text)
-			if err != nil {
-				return nil, fmt.Errorf("column %s of table %s: %w", t.Columns[i].Name, t, err)
-			}
-			row[i] = value
-		}
-	}
-	return row, nil
 }
 
 // A madeWriter adds rows of one table to a sorter.

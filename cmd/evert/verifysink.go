@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/compare"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/outlets"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/deliver"
@@ -41,7 +42,7 @@ func (v *verifying) sink(ctx context.Context, s *delivering, repair bool) error 
 	refuse := func(what, mend string) error {
 		return &pipeline.Refusal{Code: codeVerify, Where: "sink " + s.name, What: what, Mend: mend}
 	}
-	of, ok := s.outlet.(auditable)
+	of, ok := s.outlet.(outlets.Auditable)
 	if !ok {
 		return refuse("what was sent to its system cannot be read back", "evert verify "+s.config.From+"   # what is sent from")
 	}
@@ -64,7 +65,7 @@ func (v *verifying) sink(ctx context.Context, s *delivering, repair bool) error 
 }
 
 // audit compares at the cut at which the sink rests next.
-func (v *verifying) audit(ctx context.Context, s *delivering, of auditable, repair bool) error {
+func (v *verifying) audit(ctx context.Context, s *delivering, of outlets.Auditable, repair bool) error {
 	v.step("waiting for the sink to rest at a cut")
 	bounded, cancel := context.WithTimeout(ctx, cutPatience)
 	defer cancel()

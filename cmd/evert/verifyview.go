@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/evertdb/evert/cmd/evert/compare"
+	"github.com/evertdb/evert/cmd/evert/databases"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/state/tuple"
@@ -31,10 +33,10 @@ func (v *verifying) view(ctx context.Context, shown query.View) error {
 	}
 	v.capture = v.captures[i]
 	var ok bool
-	if v.source, ok = v.capture.database.(pinner); !ok {
+	if v.source, ok = v.capture.database.(databases.Pinner); !ok {
 		return v.refuse("its database gives no snapshot with a known place", "verify its tables")
 	}
-	if chain, err := sourceChain(v.config, source); err != nil || chain != nil {
+	if chain, err := steps.OfSource(v.config, source); err != nil || chain != nil {
 		return cmp.Or(err, v.refuse("its source masks or transforms rows, so that the database's own are others", "evert verify SCHEMA.TABLE   # compares the tables that the view reads with what the same steps make of the database's rows"))
 	}
 	v.report.Kind, v.report.Source = "view", source
@@ -56,7 +58,7 @@ func (v *verifying) view(ctx context.Context, shown query.View) error {
 		return err
 	}
 	there := func(s dataflow.Sorter) error { return v.workedRows(ctx, s, columns) }
-	if database, ok := v.pin.(answerer); ok {
+	if database, ok := v.pin.(databases.Answerer); ok {
 		there = func(s dataflow.Sorter) error { return v.answeredRows(ctx, s, columns, database, sql) }
 	}
 	return v.compare(columns, there, columns.SameValues, func(s dataflow.Sorter) error { return v.viewRows(s, columns, snap) })

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/cmd/evert/compare"
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/state/spill"
@@ -49,7 +50,7 @@ func (v *verifying) workedRows(ctx context.Context, s dataflow.Sorter, columns *
 	w := &rowWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
 	_, err = epoch.Finish(ctx, func(c dataflow.Change) error {
 		v.count()
-		return w.add(&tableRow{values: c.New})
+		return w.add(&databases.Row{Values: c.New})
 	})
 	return err
 }
@@ -73,8 +74,8 @@ func (v *verifying) feed(ctx context.Context, epoch *dataflow.Epoch, input int, 
 		}
 	}
 	row := make(schema.Row, len(carry))
-	return v.pin.Rows(ctx, t, func(r tableRow) error {
-		all, err := r.row(t)
+	return v.pin.Rows(ctx, t, func(r databases.Row) error {
+		all, err := r.Row(t)
 		if err != nil {
 			return err
 		}

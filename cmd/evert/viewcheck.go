@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -9,7 +8,10 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/sql"
@@ -39,32 +41,13 @@ func faultsOfViews(c *configs.Config, look func(name string, v *configs.View) er
 	var all configs.Errors
 	for _, name := range slices.Sorted(maps.Keys(c.Views)) {
 		if err := look(name, c.Views[name]); err != nil {
-			all = append(all, faultsOf(placed(c, c.Views[name], err))...)
+			all = append(all, configs.ErrorsOf(placed(c, c.Views[name], err))...)
 		}
 	}
 	if len(all) == 0 {
 		return nil
 	}
-	return sortedFaults(all)
-}
-
-// sortedFaults puts mistakes in the order of the file.
-func sortedFaults(all configs.Errors) configs.Errors {
-	slices.SortStableFunc(all, func(a, b *configs.Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
-	return all
-}
-
-// faultsOf gives the mistakes that an error joins.
-func faultsOf(err error) (all configs.Errors) {
-	if list, ok := err.(configs.Errors); ok {
-		return list
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, inner := range joined.Unwrap() {
-			all = append(all, faultsOf(inner)...)
-		}
-	}
-	return all
+	return all.Sorted()
 }
 
 // serversTables asks the servers for the tables that would be captured now.
@@ -75,15 +58,15 @@ func serversTables(ctx context.Context, c *configs.Config) (*tablesKnown, error)
 		if err != nil {
 			return nil, err
 		}
-		asked, ok := database.(tabled)
+		asked, ok := database.(databases.Tabled)
 		if !ok {
 			continue
 		}
 		tables, err := asked.Tables(ctx)
 		if err != nil {
-			return nil, environment(fmt.Errorf("source %s: %w", name, err))
+			return nil, exit.Environment(fmt.Errorf("source %s: %w", name, err))
 		}
-		tables, _ = writtenTables(c, name, tables) // what keeps one from it is said of the source
+		tables, _ = steps.Written(c, name, tables) // what keeps one from it is said of the source
 		for _, t := range tables {
 			k.found[tableTopic(c, name, t.Schema, t.Name)] = t
 		}

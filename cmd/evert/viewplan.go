@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -171,7 +172,7 @@ func (k *tablesKnown) read(topic string) (*schema.Table, error) {
 
 // tableTopic names the topic of a table of a source.
 func tableTopic(c *configs.Config, source, schemaName, name string) string {
-	if own := tableTopicOf(c, source, tableName{schemaName, name}).Name; own != "" {
+	if own := tableTopicOf(c, source, databases.TableName{Schema: schemaName, Name: name}).Name; own != "" {
 		return own
 	}
 	return log.TableTopic(c.Sources[source].TopicPrefix, schemaName, name)

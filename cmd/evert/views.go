@@ -180,7 +180,7 @@ func (d *daemon) newView(name string) *maintaining {
 		feed: query.NewFeed(int(d.config.Limits.StreamBytes), feedKept), moved: make(chan struct{}), meter: monitor.NewView(name)}
 	m.folder = &local.Folder{
 		Dir: filepath.Join(d.config.DataDir, "views", name), NewSorter: d.views.pool.NewSorter,
-		Identity: store.Identity{Deployment: d.config.Name, View: name, Log: d.topics.identity()},
+		Identity: store.Identity{Deployment: d.config.Name, View: name, Log: d.topics.Identity()},
 		Options: store.Options{Shared: d.views.shared, Events: store.Events{Trouble: func(text string) { m.log.Warn("state: " + text) },
 			Full: func(full bool) { m.log.Warn("the disk of the view's state is full, or has room again", "full", full) }}},
 		Other: func(why error) { m.log.Warn("a state that is of something else is removed", "why", why.Error()) },
@@ -373,7 +373,7 @@ func (m *maintaining) newTask(p *viewPlan, engine *local.Engine) (*view.Task, er
 	return view.New(view.Config{
 		Deployment: d.config.Name, Name: m.name, Plan: p.Plan, Hash: p.hash, Topics: p.topics, Log: d.topics, Registry: d.registry,
 		Engine: engine, States: m.folder, Partitions: m.config.Partitions, Limits: limits, Events: local.Follow(m.feed, shape, m.events()),
-		Generation: m.fence, Holding: d.topics.holding,
+		Generation: m.fence, Holding: d.topics.Holding,
 	}), nil
 }
 

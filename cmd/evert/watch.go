@@ -32,10 +32,10 @@ type watching struct {
 
 func (d *daemon) newWatch() *watching {
 	w := &watching{daemon: d, disk: &monitor.Disk{}}
-	if d.topics.groups != nil {
+	if d.topics.Groups != nil {
 		w.readers = &monitor.Readers{}
 	}
-	if d.topics.kafka != nil {
+	if d.topics.Kafka != nil {
 		w.stuck = &monitor.Stucks{}
 	}
 	return w
@@ -103,7 +103,7 @@ func (w *watching) readings(ctx context.Context) (all []monitor.Reading, err err
 	if err != nil {
 		return nil, err
 	}
-	groups, hidden := w.daemon.topics.groups.Groups(ctx, topics...)
+	groups, hidden := w.daemon.topics.Groups.Groups(ctx, topics...)
 	if hidden != nil && pipeline.CodeOf(hidden) == "" {
 		return nil, hidden
 	}

@@ -1,4 +1,4 @@
-package main
+package steps
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-// sourceChain makes what the changes of a source have to pass: first the masks of
+// OfSource makes what the changes of a source have to pass: first the masks of
 // its overrides, then its transforms. Keys of masks are read now. It is nil if
 // there is nothing to pass.
-func sourceChain(c *configs.Config, name string) (*transform.Chain, error) {
+func OfSource(c *configs.Config, name string) (*transform.Chain, error) {
 	s := c.Sources[name]
-	specs, err := transformSpecs(c, s.Transforms)
+	specs, err := Specs(c, s.Transforms)
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +32,8 @@ func sourceChain(c *configs.Config, name string) (*transform.Chain, error) {
 	return transform.New(transform.Config{Specs: specs, Again: "evert reset " + name + " --resnapshot --yes", AgainOne: one}), nil
 }
 
-// transformSpecs makes the steps of a list.
-func transformSpecs(c *configs.Config, list []configs.Transform) (specs []transform.Spec, err error) {
+// Specs makes the steps of a list.
+func Specs(c *configs.Config, list []configs.Transform) (specs []transform.Spec, err error) {
 	for i := range list {
 		step, err := transformStep(c, &list[i])
 		if err != nil {
@@ -158,9 +158,9 @@ func maskStep(c *configs.Config, columns map[string]*configs.Column, lenient fun
 	return m, nil
 }
 
-// maskKeys are the keys of masks, one behind the other: with another key, what was
+// MaskKeys are the keys of masks, one behind the other: with another key, what was
 // hidden looks otherwise. One that cannot be read is said at the start.
-func maskKeys(list []configs.Transform) (keys string) {
+func MaskKeys(list []configs.Transform) (keys string) {
 	for i := range list {
 		for _, name := range slices.Sorted(maps.Keys(list[i].Mask)) {
 			if key, err := list[i].Mask[name].Key.Reveal(); err == nil && key != "" {
@@ -206,14 +206,14 @@ func stepNames(c *configs.Config, of map[string]configs.Text) (out []transform.N
 	return out
 }
 
-// transformFaults are the mistakes of transforms that need no table to be seen.
+// Faults are the mistakes of transforms that need no table to be seen.
 // Nothing starts with one.
-func transformFaults(c *configs.Config) error {
+func Faults(c *configs.Config) error {
 	var all configs.Errors
 	look := func(list []configs.Transform) {
 		for i := range list {
 			if step, err := transformStep(c, &list[i]); err == nil { // a key that cannot be read is said at the start
-				all = append(all, faultsOf(transform.Check(step))...)
+				all = append(all, configs.ErrorsOf(transform.Check(step))...)
 			}
 		}
 	}
@@ -226,13 +226,13 @@ func transformFaults(c *configs.Config) error {
 	if len(all) == 0 {
 		return nil
 	}
-	return sortedFaults(all)
+	return all.Sorted()
 }
 
-// writtenTables gives what the tables of a source become before they are written.
+// Written gives what the tables of a source become before they are written.
 // The error joins why some cannot.
-func writtenTables(c *configs.Config, source string, tables []*schema.Table) (out []*schema.Table, err error) {
-	chain, err := sourceChain(c, source)
+func Written(c *configs.Config, source string, tables []*schema.Table) (out []*schema.Table, err error) {
+	chain, err := OfSource(c, source)
 	if err != nil || chain == nil {
 		return tables, err
 	}
@@ -247,12 +247,12 @@ func writtenTables(c *configs.Config, source string, tables []*schema.Table) (ou
 	return out, errors.Join(all...)
 }
 
-// rereader reads the row of a change again at the source, through the chain.
-func rereader(src source, chain *transform.Chain) func(context.Context, *pipeline.Change) (schema.Row, error) {
+// Rereader gives what reads the row of a change again at the source, through the chain.
+func Rereader(reread func(ctx context.Context, t *schema.Table, key schema.Row) (schema.Row, error), chain *transform.Chain) func(context.Context, *pipeline.Change) (schema.Row, error) {
 	return func(ctx context.Context, c *pipeline.Change) (schema.Row, error) {
 		if chain == nil {
-			return src.Reread(ctx, c.Table, c.After)
+			return reread(ctx, c.Table, c.After)
 		}
-		return chain.Reread(ctx, src.Reread, c)
+		return chain.Reread(ctx, reread, c)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package outlets
 
 import (
 	"strings"
@@ -10,16 +10,16 @@ import (
 	"github.com/evertdb/evert/sinks/webhook"
 )
 
-func webhookConnector() sinkConnector {
-	return sinkConnector{
+func webhookConnector() Connector {
+	return Connector{
 		has:   func(s *configs.Sink) bool { return s.Webhook != nil },
-		shape: func(*configs.Sink) string { return "webhook" },
-		open:  func(p sinkPlace) (outlet, error) { return webhookOutlet{p}, nil },
+		Shape: func(*configs.Sink) string { return "webhook" },
+		Open:  func(p Place) (Outlet, error) { return webhookOutlet{p}, nil },
 	}
 }
 
 // webhookOutlet is an HTTP endpoint that is told of changes.
-type webhookOutlet struct{ sinkPlace }
+type webhookOutlet struct{ Place }
 
 // Target implements outlet.
 func (o webhookOutlet) Target() (deliver.Target, error) {
@@ -30,23 +30,23 @@ func (o webhookOutlet) Target() (deliver.Target, error) {
 		return nil, err
 	}
 	return webhook.New(webhook.Config{
-		Name: o.name, Origin: o.origin(), URL: w.URL.Reveal, Secrets: w.Secrets, Headers: w.RevealHeaders, TLS: tls,
+		Name: o.Name, Origin: o.origin(), URL: w.URL.Reveal, Secrets: w.Secrets, Headers: w.RevealHeaders, TLS: tls,
 		Format: webhook.Format(w.Format), MaxRows: w.MaxRows, MaxBytes: int(w.MaxBytes), InFlight: w.InFlight, LinkLocal: w.LinkLocal,
 		Timeout: w.Timeout, RetryMax: s.RetryMax, RetryFor: w.RetryFor, WaitMax: w.RetryAfterMax,
-		Keeper: o.keeper(), Rejects: o.rejects, Waiting: o.waiting,
+		Keeper: o.Keeper(), Rejects: o.Rejects, Waiting: o.waiting,
 	}), nil
 }
 
 func (o webhookOutlet) waiting(why error, pause time.Duration) {
-	o.log.Warn("a request is sent again", "error", why, "in", pause.Round(time.Millisecond).String())
+	o.Log.Warn("a request is sent again", "error", why, "in", pause.Round(time.Millisecond).String())
 }
 
 // origin says in each event where it comes from. The name of a view holds no dot.
-func (p sinkPlace) origin() event.Origin {
+func (p Place) origin() event.Origin {
 	from := p.sink().From
 	source, _, table := strings.Cut(from, ".")
 	if !table {
 		source = ""
 	}
-	return event.Origin{Topic: p.topic, From: from, Source: source}
+	return event.Origin{Topic: p.Topic, From: from, Source: source}
 }

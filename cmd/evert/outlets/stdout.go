@@ -1,4 +1,4 @@
-package main
+package outlets
 
 import (
 	"os"
@@ -10,11 +10,11 @@ import (
 	"github.com/evertdb/evert/sinks/stdout"
 )
 
-func stdoutConnector() sinkConnector {
-	return sinkConnector{
+func stdoutConnector() Connector {
+	return Connector{
 		has:   func(s *configs.Sink) bool { return s.Stdout != nil },
-		shape: func(*configs.Sink) string { return "stdout" },
-		open: func(p sinkPlace) (outlet, error) {
+		Shape: func(*configs.Sink) string { return "stdout" },
+		Open: func(p Place) (Outlet, error) {
 			// Without this the end of the pipe would end the daemon.
 			signal.Ignore(syscall.SIGPIPE)
 			return stdoutOutlet{p}, nil
@@ -23,9 +23,9 @@ func stdoutConnector() sinkConnector {
 }
 
 // stdoutOutlet is the standard output.
-type stdoutOutlet struct{ sinkPlace }
+type stdoutOutlet struct{ Place }
 
 // Target implements outlet.
 func (o stdoutOutlet) Target() (deliver.Target, error) {
-	return stdout.New(stdout.Config{Name: o.name, Origin: o.origin(), Out: os.Stdout, Keeper: o.keeper()}), nil
+	return stdout.New(stdout.Config{Name: o.Name, Origin: o.origin(), Out: os.Stdout, Keeper: o.Keeper()}), nil
 }

@@ -1,4 +1,4 @@
-package main
+package outlets
 
 import (
 	"context"
@@ -12,19 +12,19 @@ import (
 	"github.com/evertdb/evert/sinks/opensearch"
 )
 
-func openSearchConnector() sinkConnector {
-	return sinkConnector{
+func openSearchConnector() Connector {
+	return Connector{
 		has: func(s *configs.Sink) bool { return s.OpenSearch != nil },
-		shape: func(s *configs.Sink) string {
+		Shape: func(s *configs.Sink) string {
 			o := s.OpenSearch
 			return fmt.Sprintf("opensearch %s %q %q", o.Index, o.Mapping, o.Settings) // maps print in the order of their keys
 		},
-		open: func(p sinkPlace) (outlet, error) { return openSearchOutlet{p}, nil },
+		Open: func(p Place) (Outlet, error) { return openSearchOutlet{p}, nil },
 	}
 }
 
 // openSearchOutlet is an index of an OpenSearch or Elasticsearch cluster.
-type openSearchOutlet struct{ sinkPlace }
+type openSearchOutlet struct{ Place }
 
 // Target implements outlet.
 func (o openSearchOutlet) Target() (deliver.Target, error) {
@@ -73,15 +73,15 @@ func (o openSearchOutlet) options() (opensearch.Options, error) {
 		mapping[column] = json.RawMessage(text)
 	}
 	return opensearch.Options{
-		URL: url, TLS: tls, Auth: auth, Index: s.Index, Owner: o.config.Name + "/" + o.name, Topic: o.topic,
+		URL: url, TLS: tls, Auth: auth, Index: s.Index, Owner: o.Config.Name + "/" + o.Name, Topic: o.Topic,
 		Mapping: mapping, Settings: s.Settings,
 		Requests: s.Requests, BulkBytes: int(s.BulkBytes), BulkRows: s.BulkRows, Gzip: s.Gzip, Refresh: s.Refresh,
-		Timeout: s.Timeout, Patience: s.RetryFor, GCDeletes: s.GCDeletes, OnMissing: s.OnMissing, Rejects: o.rejects, Waiting: o.waiting,
+		Timeout: s.Timeout, Patience: s.RetryFor, GCDeletes: s.GCDeletes, OnMissing: s.OnMissing, Rejects: o.Rejects, Waiting: o.waiting,
 	}, nil
 }
 
 func (o openSearchOutlet) waiting(why error, pause time.Duration) {
-	o.log.Warn("documents are sent again", "error", why, "in", pause.Round(time.Millisecond).String())
+	o.Log.Warn("documents are sent again", "error", why, "in", pause.Round(time.Millisecond).String())
 }
 
 // openSearchAuth gives the way of authentication that is set; nil if none is.

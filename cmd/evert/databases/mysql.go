@@ -1,4 +1,4 @@
-package main
+package databases
 
 import (
 	"context"
@@ -19,12 +19,12 @@ import (
 
 // mysqlDatabase is a configured source of the kind mysql.
 type mysqlDatabase struct {
-	place
+	Place
 	my *configs.MySQL
 }
 
-func openMySQL(p place) (database, error) {
-	return &mysqlDatabase{place: p, my: p.source().MySQL}, nil
+func openMySQL(p Place) (Database, error) {
+	return &mysqlDatabase{Place: p, my: p.source().MySQL}, nil
 }
 
 // url gives the connection string; secrets are read anew each time.
@@ -45,9 +45,9 @@ func (d *mysqlDatabase) hides(database, table string) bool {
 // settings says the source's section of the file in the source's own words.
 func (d *mysqlDatabase) settings() mysql.Config {
 	// A batch is never more than a commit may take (I3).
-	batchRows := min(d.config.Limits.BatchRows, d.source().MaxCommitRows)
+	batchRows := min(d.Config.Limits.BatchRows, d.source().MaxCommitRows)
 	c := mysql.Config{
-		Name: d.name, URL: d.url, ServerID: d.serverID(), ZeroDates: binlogvalue.ZeroNull, AcceptCascades: d.my.FKCascades == configs.Accept,
+		Name: d.Name, URL: d.url, ServerID: d.serverID(), ZeroDates: binlogvalue.ZeroNull, AcceptCascades: d.my.FKCascades == configs.Accept,
 		Match: func(database, table string) bool {
 			return configs.Captures(d.my.Tables, d.my.ExcludeTables, database, table)
 		},
@@ -55,20 +55,20 @@ func (d *mysqlDatabase) settings() mysql.Config {
 		Keys:            func(database, table string) []string { return d.source().For(database, table).Key },
 		SnapshotWorkers: d.my.Snapshot.Workers,
 		ChunkAbove:      int64(d.my.Snapshot.ChunksAbove),
-		SpillDir:        datadir.SpillPath(d.config.DataDir, d.name),
-		SpillMost:       int64(d.config.Limits.SpillBytes),
+		SpillDir:        datadir.SpillPath(d.Config.DataDir, d.Name),
+		SpillMost:       int64(d.Config.Limits.SpillBytes),
 		NoSnapshot:      d.my.Snapshot.Mode == configs.Never,
 		MaxRate:         int64(d.my.Snapshot.MaxRate),
-		QueueBytes:      int64(d.config.Limits.QueueBytes),
+		QueueBytes:      int64(d.Config.Limits.QueueBytes),
 		BatchRows:       batchRows,
-		BatchBytes:      int(min(d.config.Limits.BatchBytes, d.source().MaxCommitBytes)),
-		QueueBatches:    max(1, d.config.Limits.QueueRows/batchRows),
-		XABytes:         int64(d.config.Limits.TransactionBytes),
+		BatchBytes:      int(min(d.Config.Limits.BatchBytes, d.source().MaxCommitBytes)),
+		QueueBatches:    max(1, d.Config.Limits.QueueRows/batchRows),
+		XABytes:         int64(d.Config.Limits.TransactionBytes),
 		ConnectTimeout:  d.my.ConnectTimeout,
 		IdleInterval:    d.source().IdleInterval,
 		BackoffMax:      d.source().ReconnectMax,
-		ResetCommand:    "evert reset " + d.name + " --resnapshot --yes",
-		Log:             d.log,
+		ResetCommand:    "evert reset " + d.Name + " --resnapshot --yes",
+		Log:             d.Log,
 	}
 	if d.my.ZeroDates == configs.ZeroEpoch {
 		c.ZeroDates = binlogvalue.ZeroEpoch
@@ -88,7 +88,7 @@ func (d *mysqlDatabase) serverID() uint32 {
 		return uint32(d.my.ServerID)
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(d.config.Name + "/" + d.name))
+	_, _ = h.Write([]byte(d.Config.Name + "/" + d.Name))
 	return 1<<31 | h.Sum32()>>1
 }
 
@@ -98,7 +98,7 @@ type mysqlSource struct {
 	queueBytes int64
 }
 
-func (d *mysqlDatabase) Source() source {
+func (d *mysqlDatabase) Source() Source {
 	c := d.settings()
 	return mysqlSource{mysql.New(c), c.QueueBytes}
 }
@@ -113,11 +113,11 @@ func (s mysqlSource) Facts() monitor.Facts {
 	return f
 }
 
-func (d *mysqlDatabase) Check(ctx context.Context, from *pipeline.Resume) (report, error) {
+func (d *mysqlDatabase) Check(ctx context.Context, from *pipeline.Resume) (Report, error) {
 	checked, err := mysql.Check(ctx, d.settings(), from)
-	r := report{found: checked.Findings}
+	r := Report{Found: checked.Findings}
 	for _, t := range checked.Tables {
-		r.tables = append(r.tables, tableName{t.Database, t.Table})
+		r.Tables = append(r.Tables, TableName{t.Database, t.Table})
 	}
 	return r, err
 }
@@ -142,7 +142,7 @@ func (d *mysqlDatabase) End(ctx context.Context) (string, error) {
 		return end, nil
 	}
 	found, checkErr := d.Check(ctx, nil)
-	if r := pipeline.Failing(found.found); r != nil && checkErr == nil {
+	if r := pipeline.Failing(found.Found); r != nil && checkErr == nil {
 		return "", r
 	}
 	return "", err

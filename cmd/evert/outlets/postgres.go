@@ -1,4 +1,4 @@
-package main
+package outlets
 
 import (
 	"context"
@@ -10,26 +10,26 @@ import (
 	sink "github.com/evertdb/evert/sinks/postgres"
 )
 
-func postgresConnector() sinkConnector {
-	return sinkConnector{
-		atomic: true,
+func postgresConnector() Connector {
+	return Connector{
+		Atomic: true,
 		has:    func(s *configs.Sink) bool { return s.Postgres != nil },
-		shape:  func(s *configs.Sink) string { return "postgres " + s.Postgres.Table.String() },
-		open:   func(p sinkPlace) (outlet, error) { return postgresOutlet{p}, nil },
+		Shape:  func(s *configs.Sink) string { return "postgres " + s.Postgres.Table.String() },
+		Open:   func(p Place) (Outlet, error) { return postgresOutlet{p}, nil },
 	}
 }
 
 // postgresOutlet is a table of a Postgres database.
-type postgresOutlet struct{ sinkPlace }
+type postgresOutlet struct{ Place }
 
 // settings says the sink's section of the file in the sink's own words.
 func (o postgresOutlet) settings() sink.Config {
 	p := o.sink().Postgres
 	c := sink.Config{
-		Name: o.config.Name + "." + o.name, Topic: o.topic, URL: o.url,
+		Name: o.Config.Name + "." + o.Name, Topic: o.Topic, URL: o.url,
 		Adopt: p.Adopt, DropColumns: p.OnColumnGone == "drop", Foreign: o.foreign(),
 		BufferBytes: int(p.BufferBytes), LockWait: p.LockWait,
-		Rejects: o.rejects, Log: o.log, Captures: captures(o.config),
+		Rejects: o.Rejects, Log: o.Log, Captures: captures(o.Config),
 	}
 	c.Table.Schema, c.Table.Name, _ = p.Table.Exact()
 	c.Positions.Schema, c.Positions.Name, _ = p.Positions.Exact()
@@ -47,9 +47,9 @@ func (o postgresOutlet) url(context.Context) (string, error) {
 
 // foreign reports whether the rows come from a table of another kind of database,
 // whose types have names of its own. A view's have Postgres's.
-func (p sinkPlace) foreign() bool {
+func (p Place) foreign() bool {
 	source, _, table := strings.Cut(p.sink().From, ".")
-	s := p.config.Sources[source]
+	s := p.Config.Sources[source]
 	return table && s != nil && s.Postgres == nil
 }
 
@@ -70,7 +70,7 @@ func (o postgresOutlet) Target() (deliver.Target, error) { return sink.New(o.set
 
 // Check implements checkable.
 func (o postgresOutlet) Check(ctx context.Context) ([]pipeline.Finding, error) {
-	shape, err := o.table(ctx)
+	shape, err := o.Table(ctx)
 	if err != nil || len(o.sink().Transforms) > 0 {
 		shape = nil // it is not what is written, or no row was written yet, or the log says by itself why it cannot be read
 	}

@@ -1,4 +1,4 @@
-package main
+package outlets
 
 import (
 	"github.com/evertdb/evert/configs"
@@ -6,17 +6,17 @@ import (
 	"github.com/evertdb/evert/sinks/files"
 )
 
-func filesConnector() sinkConnector {
-	return sinkConnector{
-		atomic: true,
+func filesConnector() Connector {
+	return Connector{
+		Atomic: true,
 		has:    func(s *configs.Sink) bool { return s.Files != nil },
-		shape:  func(s *configs.Sink) string { return "files " + s.Files.Format },
-		open:   func(p sinkPlace) (outlet, error) { return filesOutlet{p}, nil },
+		Shape:  func(s *configs.Sink) string { return "files " + s.Files.Format },
+		Open:   func(p Place) (Outlet, error) { return filesOutlet{p}, nil },
 	}
 }
 
 // filesOutlet is a folder of files.
-type filesOutlet struct{ sinkPlace }
+type filesOutlet struct{ Place }
 
 // Target implements outlet.
 func (o filesOutlet) Target() (deliver.Target, error) {
@@ -26,8 +26,8 @@ func (o filesOutlet) Target() (deliver.Target, error) {
 		compression = "null" // as Avro calls it
 	}
 	return files.New(files.Config{
-		Name: o.name, Owner: o.config.Name + "/" + o.name, Path: f.Path, Origin: o.origin(),
+		Name: o.Name, Owner: o.Config.Name + "/" + o.Name, Path: f.Path, Origin: o.origin(),
 		Format: files.Format(f.Format), Compression: compression, RotateBytes: int64(f.RotateBytes), RotateAfter: f.RotateAfter,
-		Retention: f.Retention, Block: int(f.Block), Rejects: o.rejects,
+		Retention: f.Retention, Block: int(f.Block), Rejects: o.Rejects,
 	}), nil
 }

@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -15,8 +15,9 @@ import (
 	"github.com/evertdb/evert/pipeline/log/kafka"
 )
 
-func openKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger, told kafka.Events) (*topicLog, error) {
-	config, err := kafkaConfig(c)
+// OpenKafka opens the log on the cluster of the file; told.Retrying is its own.
+func OpenKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *slog.Logger, told kafka.Events) (*Log, error) {
+	config, err := KafkaConfig(c)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func openKafka(ctx context.Context, c *configs.Config, readOnly bool, logger *sl
 	if !info.ExactlyOnce() { // I2
 		logger.Warn("the cluster lacks transaction.version 2: a late end of a transaction is not fenced, so that in rare faults a foreign reader could see a record twice; Evert's own readers drop it by its position")
 	}
-	t := &topicLog{Log: l, Closer: l, groups: l, kafka: l, kind: "kafka", place: strings.Join(c.Kafka.Brokers, ","), cluster: clusterStatus(info)}
+	t := &Log{Log: l, Closer: l, Groups: l, Kafka: l, Kind: "kafka", place: strings.Join(c.Kafka.Brokers, ","), Cluster: clusterStatus(info)}
 	if readOnly {
 		return t, nil
 	}
@@ -44,8 +45,8 @@ func clusterStatus(i kafka.Info) *monitor.ClusterStatus {
 	return &monitor.ClusterStatus{ID: i.ClusterID, Version: i.Version, Brokers: i.Brokers, TransactionVersion: int(i.TransactionVersion)}
 }
 
-// kafkaConfig says the section kafka in the log's own words.
-func kafkaConfig(c *configs.Config) (kafka.Config, error) {
+// KafkaConfig says the section kafka in the log's own words.
+func KafkaConfig(c *configs.Config) (kafka.Config, error) {
 	k := c.Kafka
 	config := kafka.Config{
 		Brokers: k.Brokers, Deployment: c.Name, TransactionTimeout: k.TransactionTimeout, SessionTimeout: k.SessionTimeout, Insecure: k.Insecure,

@@ -1,4 +1,4 @@
-package main
+package gate
 
 import (
 	"context"
@@ -9,12 +9,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/pipeline"
 )
 
 // scriptedSource gives batches that a test puts in, and no more.
 type scriptedSource struct {
-	source
+	databases.Source
 	batches chan pipeline.Batch
 }
 
@@ -50,7 +51,7 @@ func (n number) Passed(native string) (bool, error) {
 
 func TestGate(t *testing.T) {
 	type passing struct {
-		g     *gate
+		g     *Gate
 		in    chan pipeline.Batch
 		last  int // the native position that passed last
 		count int
@@ -58,9 +59,9 @@ func TestGate(t *testing.T) {
 	}
 	// start lets a stage run that commits what it gets at once.
 	start := func(t *testing.T) *passing {
-		p := &passing{g: newGate(), in: make(chan pipeline.Batch, 20)}
-		p.g.begin(*resumeAt(1))
-		src := &gated{source: &scriptedSource{batches: p.in}, gate: p.g}
+		p := &passing{g: New(), in: make(chan pipeline.Batch, 20)}
+		p.g.Begin(*resumeAt(1))
+		src := &gated{Source: &scriptedSource{batches: p.in}, gate: p.g}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
@@ -73,7 +74,7 @@ func TestGate(t *testing.T) {
 				p.count++
 				if b.End != nil && b.End.Whole() {
 					p.last, _ = strconv.Atoi(b.End.At.Native)
-					p.g.committed(*b.End)
+					p.g.Committed(*b.End)
 				}
 			}
 		}()
@@ -107,7 +108,7 @@ func TestGate(t *testing.T) {
 		t.Run(c.story, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := start(t)
-				if !p.g.hold() || p.g.hold() {
+				if !p.g.Hold() || p.g.Hold() {
 					t.Fatal("the gate is held twice")
 				}
 				for _, b := range c.before {
@@ -116,20 +117,20 @@ func TestGate(t *testing.T) {
 				if synctest.Wait(); p.count != 0 {
 					t.Fatalf("%d batches passed", p.count)
 				}
-				p.g.until(number(100))
+				p.g.Until(number(100))
 				for _, b := range c.after {
 					p.in <- b
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				at, err := p.g.reached(ctx)
+				at, err := p.g.Reached(ctx)
 				if (err == nil) != (c.reached != "") || err == nil && at.Native != c.reached {
 					t.Errorf("reached %q, %v", at.Native, err)
 				}
 				if synctest.Wait(); p.count != c.passed && c.story != "shapes are announced" {
 					t.Errorf("%d batches passed", p.count)
 				}
-				p.g.release()
+				p.g.Release()
 				if synctest.Wait(); p.count != len(c.before)+len(c.after) {
 					t.Errorf("%d batches passed in the end", p.count)
 				}
@@ -141,47 +142,47 @@ func TestGate(t *testing.T) {
 			p := start(t)
 			p.in <- transaction(99)
 			synctest.Wait()
-			p.g.hold()
-			p.g.until(number(100))
+			p.g.Hold()
+			p.g.Until(number(100))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			if at, err := p.g.reached(ctx); err != nil || at.Native != "100" {
+			if at, err := p.g.Reached(ctx); err != nil || at.Native != "100" {
 				t.Errorf("reached %q, %v", at.Native, err)
 			}
-			p.g.release()
+			p.g.Release()
 		})
 	})
 	t.Run("the stage fails and begins again meanwhile", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := start(t)
-			p.g.hold()
-			p.g.until(number(100))
+			p.g.Hold()
+			p.g.Until(number(100))
 			p.in <- transaction(40)
 			p.in <- transaction(120)
 			synctest.Wait()
 			p.stop()
-			p.g.begin(*resumeAt(1)) // 40 was not committed
+			p.g.Begin(*resumeAt(1)) // 40 was not committed
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if _, err := p.g.reached(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := p.g.Reached(ctx); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("it says that it is there: %v", err)
 			}
-			p.g.release()
+			p.g.Release()
 		})
 	})
 	t.Run("a batch on both sides fails the comparison, and not capture", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := start(t)
-			p.g.hold()
-			p.g.until(number(100))
+			p.g.Hold()
+			p.g.Until(number(100))
 			p.in <- pipeline.Batch{Changes: append(transaction(40).Changes, transaction(120).Changes...), End: resumeAt(121)}
-			if _, err := p.g.reached(t.Context()); err == nil {
+			if _, err := p.g.Reached(t.Context()); err == nil {
 				t.Error("a cut where none is")
 			}
 			if synctest.Wait(); p.count != 1 {
 				t.Errorf("%d batches passed", p.count)
 			}
-			p.g.release()
+			p.g.Release()
 		})
 	})
 }

@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -11,14 +11,21 @@ import (
 	"github.com/evertdb/evert/schema/registry"
 )
 
-// openRegistry opens the registry that the file asks for: one of Confluent's
+// What keeps us from the answer of a registry of others.
+const (
+	codeRegistryUnreachable pipeline.Code = "REGISTRY_UNREACHABLE"
+	codeRegistryTLS         pipeline.Code = "REGISTRY_TLS"
+	codeRegistryAuth        pipeline.Code = "REGISTRY_AUTH"
+)
+
+// OpenRegistry opens the registry that the file asks for: one of Confluent's
 // protocol, or our own over a topic of the log, which is taken over only when
 // something is registered.
-func openRegistry(ctx context.Context, c *configs.Config, l log.Log, told registry.Events) (registry.Registry, error) {
+func OpenRegistry(ctx context.Context, c *configs.Config, l log.Log, told registry.Events) (registry.Registry, error) {
 	if c.Registry == nil {
 		return registry.Open(ctx, &log.Store{Log: l, Topic: log.SchemasTopic(c.Name)})
 	}
-	client, err := dialRegistry(c.Registry, told)
+	client, err := DialRegistry(c.Registry, told)
 	if err != nil {
 		return nil, err
 	}
@@ -28,9 +35,9 @@ func openRegistry(ctx context.Context, c *configs.Config, l log.Log, told regist
 	return external{client}, nil
 }
 
-// dialRegistry makes a client whose secrets and certificates are read again for
+// DialRegistry makes a client whose secrets and certificates are read again for
 // each request and connection (K28).
-func dialRegistry(c *configs.Registry, told registry.Events) (*registry.Client, error) {
+func DialRegistry(c *configs.Registry, told registry.Events) (*registry.Client, error) {
 	url, err := c.URL.Reveal()
 	if err != nil {
 		return nil, err
@@ -62,35 +69,35 @@ type external struct{ *registry.Client }
 // Register implements registry.Registry.
 func (e external) Register(ctx context.Context, subject, schema string) (int, error) {
 	id, err := e.Client.Register(ctx, subject, schema)
-	return id, ofRegistry(err)
+	return id, OfRegistry(err)
 }
 
 // Lookup implements registry.Registry.
 func (e external) Lookup(ctx context.Context, subject, schema string) (int, error) {
 	id, err := e.Client.Lookup(ctx, subject, schema)
-	return id, ofRegistry(err)
+	return id, OfRegistry(err)
 }
 
 // Schema implements registry.Registry.
 func (e external) Schema(ctx context.Context, id int) (string, error) {
 	text, err := e.Client.Schema(ctx, id)
-	return text, ofRegistry(err)
+	return text, OfRegistry(err)
 }
 
 // Latest implements registry.Registry.
 func (e external) Latest(ctx context.Context, subject string) (int, string, error) {
 	id, text, err := e.Client.Latest(ctx, subject)
-	return id, text, ofRegistry(err)
+	return id, text, OfRegistry(err)
 }
 
 // Delete implements registry.Registry.
 func (e external) Delete(ctx context.Context, subject string) error {
-	return ofRegistry(e.Client.Delete(ctx, subject))
+	return OfRegistry(e.Client.Delete(ctx, subject))
 }
 
-// ofRegistry makes a refusal of what keeps us from a registry's answer; of other
+// OfRegistry makes a refusal of what keeps us from a registry's answer; of other
 // errors nothing.
-func ofRegistry(err error) error {
+func OfRegistry(err error) error {
 	t, ok := errors.AsType[*registry.Trouble](err)
 	if !ok {
 		return err
@@ -101,8 +108,8 @@ func ofRegistry(err error) error {
 	return &pipeline.Refusal{Code: code, Where: "registry " + t.Where, What: t.What, Err: t.Err, Mend: t.Mend}
 }
 
-// registryRefuses reports whether a code says that a registry cannot be reached
+// RegistryRefuses reports whether a code says that a registry cannot be reached
 // or refuses us.
-func registryRefuses(code pipeline.Code) bool {
+func RegistryRefuses(code pipeline.Code) bool {
 	return code == codeRegistryUnreachable || code == codeRegistryTLS || code == codeRegistryAuth
 }

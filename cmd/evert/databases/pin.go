@@ -1,88 +1,113 @@
-package main
+package databases
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/evertdb/evert/cmd/evert/compare"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/scalar"
 	"github.com/evertdb/evert/pipeline/view/query"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/mysql"
 	"github.com/evertdb/evert/sources/postgres"
 )
 
-// A pinner is a database that can be read as an exact prefix of its commits.
-type pinner interface {
+// A Pinner is a database that can be read as an exact prefix of its commits.
+type Pinner interface {
 	// Pin takes a snapshot with a known place.
-	Pin(ctx context.Context) (pin, error)
+	Pin(ctx context.Context) (Pin, error)
 	// Tables are the tables that would be captured now.
 	Tables(ctx context.Context) ([]*schema.Table, error)
 }
 
-// A pin is such a snapshot. One goroutine reads it; what it says of places any may ask.
-type pin interface {
-	prefix
+// A Pin is such a snapshot. One goroutine reads it; what it says of places any may ask.
+type Pin interface {
+	Prefix
 	// Native is its place, as positions write it.
 	Native() string
 	// Rows gives a table's rows. One is valid until each returns.
-	Rows(ctx context.Context, t *schema.Table, each func(r tableRow) error) error
+	Rows(ctx context.Context, t *schema.Table, each func(r Row) error) error
 	// Close lets go of the snapshot.
 	Close()
 }
 
-// A prefix is what lies before a place.
-type prefix interface {
+// A Prefix is what lies before a place.
+type Prefix interface {
 	// Holds reports whether a transaction does; rows of a copy have none, and do.
 	Holds(tx *pipeline.Tx) (bool, error)
 	// Passed reports whether nothing of it is left behind a native position.
 	Passed(native string) (bool, error)
 }
 
-// An answerer is a pin of a database that answers the SQL of views.
-type answerer interface {
+// An Answerer is a pin of a database that answers the SQL of views.
+type Answerer interface {
 	// Answer gives the rows as the server prints them; nil is NULL. They are valid
 	// until each returns.
 	Answer(ctx context.Context, sql string, each func(texts [][]byte) error) error
 }
 
-// A tableRow is one row of a table: as its server prints it, or as its source reads it.
-type tableRow struct {
-	texts  [][]byte
-	values schema.Row // nil: texts count
+// A Row is one row of a table: as its server prints it, or as its source reads it.
+type Row struct {
+	Texts  [][]byte
+	Values schema.Row // nil: texts count
 }
 
-// row gives the values.
-func (r *tableRow) row(t *schema.Table) (schema.Row, error) {
-	if r.values != nil {
-		return r.values, nil
+// Row gives the values.
+func (r *Row) Row(t *schema.Table) (schema.Row, error) {
+	if r.Values != nil {
+		return r.Values, nil
 	}
-	return rowOf(t, r.texts)
+	return rowOf(t, r.Texts)
 }
 
-// columns is how many it has.
-func (r *tableRow) columns() int { return max(len(r.texts), len(r.values)) }
+// rowOf reads a row from the texts of the database.
+func rowOf(t *schema.Table, cells [][]byte) (schema.Row, error) {
+	if len(cells) != len(t.Columns) {
+		return nil, fmt.Errorf("the database gives %d columns, not %d", len(cells), len(t.Columns))
+	}
+	row := make(schema.Row, len(cells))
+	for i, text := range cells {
+		typ := &t.Columns[i].Type
+		switch {
+		case text == nil:
+		case typ.Opaque || scalar.Identify(typ) == scalar.None:
+			row[i] = schema.Text(text)
+		default:
+			value, err := scalar.Parse(typ, text)
+			if err != nil {
+				return nil, fmt.Errorf("column %s of table %s: %w", t.Columns[i].Name, t, err)
+			}
+			row[i] = value
+		}
+	}
+	return row, nil
+}
 
-// value gives one value, of a type that can be a key.
-func (r *tableRow) value(t *schema.Type, column int) (v schema.Value, ok bool) {
+// Len is how many it has.
+func (r *Row) Len() int { return max(len(r.Texts), len(r.Values)) }
+
+// Value gives one value, of a type that can be a key.
+func (r *Row) Value(t *schema.Type, column int) (v schema.Value, ok bool) {
 	switch {
-	case r.values != nil:
-		return r.values[column], true
-	case r.texts[column] == nil:
+	case r.Values != nil:
+		return r.Values[column], true
+	case r.Texts[column] == nil:
 		return schema.Null(), true
 	}
-	return query.ParseText(t, string(r.texts[column]))
+	return query.ParseText(t, string(r.Texts[column]))
 }
 
-// appendCells appends all columns as texts.
-func (r *tableRow) appendCells(dst []byte, columns []schema.Column, scratch []byte) (row, memory []byte) {
-	if r.values == nil {
-		for _, text := range r.texts {
+// AppendCells appends all columns as texts.
+func (r *Row) AppendCells(dst []byte, columns []schema.Column, scratch []byte) (row, memory []byte) {
+	if r.Values == nil {
+		for _, text := range r.Texts {
 			dst = compare.AppendCell(dst, text)
 		}
 		return dst, scratch
 	}
-	for i, v := range r.values {
+	for i, v := range r.Values {
 		dst, scratch = compare.AppendValue(dst, &columns[i].Type, v, scratch)
 	}
 	return dst, scratch
@@ -92,7 +117,7 @@ func (r *tableRow) appendCells(dst []byte, columns []schema.Column, scratch []by
 type postgresPin struct{ *postgres.Pin }
 
 // Pin implements pinner.
-func (d *postgresDatabase) Pin(ctx context.Context) (pin, error) {
+func (d *postgresDatabase) Pin(ctx context.Context) (Pin, error) {
 	p, err := postgres.Take(ctx, d.settings())
 	if err != nil {
 		return nil, err
@@ -109,12 +134,12 @@ func (p postgresPin) Passed(native string) (bool, error) {
 	return at >= p.Place, err
 }
 
-func (p postgresPin) Rows(ctx context.Context, t *schema.Table, each func(r tableRow) error) error {
+func (p postgresPin) Rows(ctx context.Context, t *schema.Table, each func(r Row) error) error {
 	sql, err := p.selectFrom(ctx, t)
 	if err != nil {
 		return err
 	}
-	return p.Answer(ctx, sql, func(texts [][]byte) error { return each(tableRow{texts: texts}) })
+	return p.Answer(ctx, sql, func(texts [][]byte) error { return each(Row{Texts: texts}) })
 }
 
 func (p postgresPin) Answer(ctx context.Context, sql string, each func(texts [][]byte) error) error {
@@ -143,7 +168,7 @@ func (p postgresPin) selectFrom(ctx context.Context, t *schema.Table) (string, e
 type mysqlPin struct{ *mysql.Pin }
 
 // Pin implements pinner.
-func (d *mysqlDatabase) Pin(ctx context.Context) (pin, error) {
+func (d *mysqlDatabase) Pin(ctx context.Context) (Pin, error) {
 	p, err := mysql.Take(ctx, d.settings())
 	if err != nil {
 		return nil, err
@@ -151,6 +176,6 @@ func (d *mysqlDatabase) Pin(ctx context.Context) (pin, error) {
 	return mysqlPin{p}, nil
 }
 
-func (p mysqlPin) Rows(ctx context.Context, t *schema.Table, each func(r tableRow) error) error {
-	return p.Pin.Rows(ctx, t, func(row schema.Row) error { return each(tableRow{values: row}) })
+func (p mysqlPin) Rows(ctx context.Context, t *schema.Table, each func(r Row) error) error {
+	return p.Pin.Rows(ctx, t, func(row schema.Row) error { return each(Row{Values: row}) })
 }

@@ -1,4 +1,4 @@
-package main
+package databases
 
 import (
 	"context"
@@ -21,14 +21,17 @@ import (
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
+// codeSlotKept says that a slot could not be dropped.
+const codeSlotKept pipeline.Code = "SLOT_KEPT"
+
 // postgresDatabase is a configured source of the kind postgres.
 type postgresDatabase struct {
-	place
+	Place
 	pg *configs.Postgres
 }
 
-func openPostgres(p place) (database, error) {
-	return &postgresDatabase{place: p, pg: p.source().Postgres}, nil
+func openPostgres(p Place) (Database, error) {
+	return &postgresDatabase{Place: p, pg: p.source().Postgres}, nil
 }
 
 // url gives the connection string; secrets are read anew each time.
@@ -43,9 +46,9 @@ func (d *postgresDatabase) url(context.Context) (string, error) {
 // settings says the source's section of the file in the source's own words.
 func (d *postgresDatabase) settings() postgres.Config {
 	// A batch is never more than a commit may take (I3).
-	batchRows := min(d.config.Limits.BatchRows, d.source().MaxCommitRows)
+	batchRows := min(d.Config.Limits.BatchRows, d.source().MaxCommitRows)
 	c := postgres.Config{
-		Name: d.name, URL: d.url, Slot: d.pg.Slot, Publication: d.pg.Publication,
+		Name: d.Name, URL: d.url, Slot: d.pg.Slot, Publication: d.pg.Publication,
 		Match: func(schema, table string) bool {
 			return configs.Captures(d.pg.Tables, d.pg.ExcludeTables, schema, table)
 		},
@@ -60,18 +63,18 @@ func (d *postgresDatabase) settings() postgres.Config {
 		MaxRetainedWAL:  int64(d.pg.MaxRetainedWAL),
 		ReleaseSlot:     d.pg.OnMaxRetainedWAL == configs.Release,
 		Pause:           postgres.Pause{ReplicaLag: d.pg.Snapshot.Pause.ReplicaLag, RetainedWAL: int64(d.pg.Snapshot.Pause.RetainedWAL), OldestXmin: int64(d.pg.Snapshot.Pause.OldestXmin)},
-		QueueBytes:      int64(d.config.Limits.QueueBytes),
+		QueueBytes:      int64(d.Config.Limits.QueueBytes),
 		BatchRows:       batchRows,
-		BatchBytes:      int(min(d.config.Limits.BatchBytes, d.source().MaxCommitBytes)),
-		QueueBatches:    max(1, d.config.Limits.QueueRows/batchRows),
+		BatchBytes:      int(min(d.Config.Limits.BatchBytes, d.source().MaxCommitBytes)),
+		QueueBatches:    max(1, d.Config.Limits.QueueRows/batchRows),
 		SlotWait:        d.pg.SlotWait,
-		SpillDir:        datadir.SpillPath(d.config.DataDir, d.name),
-		SpillBytes:      int64(d.config.Limits.TransactionBytes),
-		SpillMost:       int64(d.config.Limits.SpillBytes),
+		SpillDir:        datadir.SpillPath(d.Config.DataDir, d.Name),
+		SpillBytes:      int64(d.Config.Limits.TransactionBytes),
+		SpillMost:       int64(d.Config.Limits.SpillBytes),
 		IdleInterval:    d.source().IdleInterval,
 		BackoffMax:      d.source().ReconnectMax,
-		ResetCommand:    "evert reset " + d.name + " --resnapshot --yes",
-		Log:             d.log,
+		ResetCommand:    "evert reset " + d.Name + " --resnapshot --yes",
+		Log:             d.Log,
 	}
 	if d.pg.Snapshot.Window != "" {
 		c.SnapshotDaytimes, _ = postgres.ParseDaytimes(d.pg.Snapshot.Window) // was checked when it was read
@@ -90,7 +93,7 @@ type postgresSource struct {
 	queueBytes int64
 }
 
-func (d *postgresDatabase) Source() source {
+func (d *postgresDatabase) Source() Source {
 	c := d.settings()
 	return postgresSource{postgres.New(c), c.QueueBytes}
 }
@@ -106,11 +109,11 @@ func (s postgresSource) Facts() monitor.Facts {
 	return f
 }
 
-func (d *postgresDatabase) Check(ctx context.Context, from *pipeline.Resume) (report, error) {
+func (d *postgresDatabase) Check(ctx context.Context, from *pipeline.Resume) (Report, error) {
 	checked, err := postgres.Check(ctx, d.settings(), from)
-	r := report{found: checked.Findings}
+	r := Report{Found: checked.Findings}
 	for _, t := range checked.Tables {
-		r.tables = append(r.tables, tableName{t.Schema, t.Name})
+		r.Tables = append(r.Tables, TableName{t.Schema, t.Name})
 	}
 	return r, err
 }
@@ -126,7 +129,7 @@ func (d *postgresDatabase) dial(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	conf.ConnectTimeout = d.pg.ConnectTimeout
-	conf.RuntimeParams["application_name"] = "evert " + d.name
+	conf.RuntimeParams["application_name"] = "evert " + d.Name
 	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c, err := pgx.ConnectConfig(ctx, conf)
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && strings.HasPrefix(refused.Code, "28") {
@@ -187,7 +190,7 @@ func (d *postgresDatabase) End(ctx context.Context) (end string, err error) {
 		return end, nil
 	}
 	found, checkErr := d.Check(ctx, nil)
-	if r := pipeline.Failing(found.found); r != nil {
+	if r := pipeline.Failing(found.Found); r != nil {
 		return "", r
 	}
 	return "", errors.Join(err, checkErr)

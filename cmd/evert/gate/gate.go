@@ -1,25 +1,26 @@
-package main
+package gate
 
 import (
 	"context"
 	"errors"
 	"sync"
 
+	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/pipeline"
 )
 
-// A gate lets a comparison stop a source's capture at an exact place: between the
+// A Gate lets a comparison stop a source's capture at an exact place: between the
 // transactions whose commit lies before it and all others, so that the frontier
 // has a cut there. While the place is not known yet, nothing passes.
 //
 //	hold ─► nothing passes ─► until(place) ─► what is before it passes ─► reached: the cut ─► release
 //
 // Batches wait in the source meanwhile, which keeps the server's connection alive.
-type gate struct {
+type Gate struct {
 	mu     sync.Mutex
 	moved  chan struct{} // closed at each change of what follows
 	held   bool
-	place  prefix            // nil: not known
+	place  databases.Prefix  // nil: not known
 	beyond bool              // nothing before place is left to pass
 	passed pipeline.Position // the end of the last whole transaction that passed, or an idle place
 	within bool              // a part of a transaction passed, and its rest not yet
@@ -27,9 +28,10 @@ type gate struct {
 	failed error
 }
 
-func newGate() *gate { return &gate{moved: make(chan struct{})} }
+// New makes a gate that is open.
+func New() *Gate { return &Gate{moved: make(chan struct{})} }
 
-func (g *gate) change(f func()) {
+func (g *Gate) change(f func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f()
@@ -37,8 +39,8 @@ func (g *gate) change(f func()) {
 	g.moved = make(chan struct{})
 }
 
-// hold lets nothing pass; false says that somebody else holds it.
-func (g *gate) hold() (ok bool) {
+// Hold lets nothing pass; false says that somebody else holds it.
+func (g *Gate) Hold() (ok bool) {
 	g.change(func() {
 		if ok = !g.held; ok {
 			g.held, g.place, g.beyond, g.failed = true, nil, false, nil
@@ -47,15 +49,16 @@ func (g *gate) hold() (ok bool) {
 	return ok
 }
 
-func (g *gate) isHeld() bool {
+// IsHeld reports whether somebody holds it.
+func (g *Gate) IsHeld() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.held
 }
 
-// until lets pass what was committed before a place. All of it may have passed already:
+// Until lets pass what was committed before a place. All of it may have passed already:
 // where nothing is committed, no position comes behind it.
-func (g *gate) until(place prefix) {
+func (g *Gate) Until(place databases.Prefix) {
 	g.change(func() {
 		g.place = place
 		if g.passed.Native != "" {
@@ -64,18 +67,19 @@ func (g *gate) until(place prefix) {
 	})
 }
 
-func (g *gate) release() { g.change(func() { g.held = false }) }
+// Release lets everything pass again.
+func (g *Gate) Release() { g.change(func() { g.held = false }) }
 
-// committed notes what is in the log.
-func (g *gate) committed(at pipeline.Resume) {
+// Committed notes what is in the log.
+func (g *Gate) Committed(at pipeline.Resume) {
 	if at.Whole() {
 		g.change(func() { g.stored = at.At })
 	}
 }
 
-// reached waits until everything before the place is in the log, and nothing else
+// Reached waits until everything before the place is in the log, and nothing else
 // is, and gives the position of that cut.
-func (g *gate) reached(ctx context.Context) (pipeline.Position, error) {
+func (g *Gate) Reached(ctx context.Context) (pipeline.Position, error) {
 	for {
 		g.mu.Lock()
 		at, err, moved := g.stored, g.failed, g.moved
@@ -92,14 +96,14 @@ func (g *gate) reached(ctx context.Context) (pipeline.Position, error) {
 	}
 }
 
-// begin forgets what passed in an earlier stage: from is where the log ends.
-func (g *gate) begin(from pipeline.Resume) {
+// Begin forgets what passed in an earlier stage: from is where the log ends.
+func (g *Gate) Begin(from pipeline.Resume) {
 	g.change(func() { g.passed, g.stored, g.within, g.beyond = from.At, from.At, from.Rows > 0, false })
 }
 
 // verdict says whether a batch may pass now, and notes it if so; moved is closed
 // when it has to be asked again.
-func (g *gate) verdict(b *pipeline.Batch) (pass bool, moved <-chan struct{}, err error) {
+func (g *Gate) verdict(b *pipeline.Batch) (pass bool, moved <-chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.held {
@@ -119,7 +123,7 @@ func (g *gate) verdict(b *pipeline.Batch) (pass bool, moved <-chan struct{}, err
 
 // before reports whether a batch lies before the place. An idle position behind
 // it says that nothing is left before it: it passes, and nothing after it.
-func (g *gate) before(b *pipeline.Batch) (bool, error) {
+func (g *Gate) before(b *pipeline.Batch) (bool, error) {
 	switch {
 	case g.place == nil || g.beyond && (len(b.Changes) > 0 || b.End != nil):
 		return false, nil
@@ -142,24 +146,27 @@ func (g *gate) before(b *pipeline.Batch) (bool, error) {
 	return true, err
 }
 
-func (g *gate) note(b *pipeline.Batch) {
+func (g *Gate) note(b *pipeline.Batch) {
 	g.within = len(b.Changes) > 0
 	if b.End != nil && b.End.Whole() {
 		g.passed, g.within = b.End.At, false
 	}
 }
 
+// Guard puts the gate before a source.
+func (g *Gate) Guard(s databases.Source) databases.Source { return &gated{Source: s, gate: g} }
+
 // gated is a source behind a gate. It is used like any source.
 type gated struct {
-	source
-	gate *gate
+	databases.Source
+	gate *Gate
 	kept *pipeline.Batch // read, and not let through yet; valid as long as nothing more is read
 }
 
 // Next gives what the gate lets through.
 func (s *gated) Next(ctx context.Context) (pipeline.Batch, error) {
 	if s.kept == nil {
-		b, err := s.source.Next(ctx)
+		b, err := s.Source.Next(ctx)
 		if err != nil {
 			return b, err
 		}
