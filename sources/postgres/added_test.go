@@ -22,8 +22,10 @@ func TestTableThatCameLater(t *testing.T) {
 		r := open(t, d.config(), pipeline.Resume{})
 		r.snapshot()
 		writer := dbAt(t, d.url)
+		blind := locked(t, d, "pg_publication") // until the writer is there, nobody looks
 		d.do("CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1), (2); CREATE TEMP TABLE later (id int PRIMARY KEY)")
 		writer.do("BEGIN; INSERT INTO late VALUES (3)") // is waited for, and not for long
+		blind.do("ROLLBACK")
 		eventually(t, "the writer to be noticed", func() bool { return strings.Contains(r.source.Stats().WaitingFor, "somebody uses the table") })
 		d.do("INSERT INTO t VALUES (1)")
 		wantLines(t, r.sync(d), "c t 1")

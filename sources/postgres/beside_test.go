@@ -86,9 +86,11 @@ func TestBesideRows(t *testing.T) {
 		r := open(t, d.config(), pipeline.Resume{})
 		r.snapshot()
 		origin := d.get("SELECT current_database()") + "_origin"
+		t.Cleanup(func() { // it belongs to the whole server
+			d.do("SELECT pg_replication_origin_session_reset(), pg_replication_origin_drop('%s')", origin)
+		})
 		d.do("SELECT pg_replication_origin_create('%s'), pg_replication_origin_session_setup('%[1]s')", origin)
 		d.do("INSERT INTO t VALUES (1)")
-		d.do("SELECT pg_replication_origin_session_reset(), pg_replication_origin_drop('%s')", origin)
 		wantLines(t, r.sync(d), "c t 1")
 	})
 }

@@ -148,6 +148,7 @@ func TestCheckKnowsWhereWeAre(t *testing.T) {
 	}{
 		{"P02 the slot was moved on", func(*Config, *pipeline.Resume) {
 			d.do("INSERT INTO t VALUES (2)")
+			d.freeSlot(c.Slot)
 			d.do("SELECT pg_replication_slot_advance('%s', pg_current_wal_lsn())", c.Slot)
 		}, CodeGap},
 		{"P39 another server", func(_ *Config, from *pipeline.Resume) {
@@ -155,7 +156,7 @@ func TestCheckKnowsWhereWeAre(t *testing.T) {
 		}, CodeOtherServer},
 		{"another slot in the file", func(c *Config, _ *pipeline.Resume) { c.Slot += "_2" }, CodeOtherServer},
 		{"P34 the publication was dropped", func(*Config, *pipeline.Resume) { d.do("DROP PUBLICATION evert_pub") }, CodePublicationGone},
-		{"P02 the slot is gone", func(*Config, *pipeline.Resume) { d.do("SELECT pg_drop_replication_slot('%s')", c.Slot) }, CodeSlotMissing},
+		{"P02 the slot is gone", func(*Config, *pipeline.Resume) { d.dropSlot(c.Slot) }, CodeSlotMissing},
 	} {
 		t.Run(story.what, func(t *testing.T) {
 			c, from := c, from

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/sources/postgres/pgserver"
-	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
 
 // Where a row filter fits an index, the server would read a chunk in the order of
@@ -115,54 +113,5 @@ func TestChunkOfATableThatIsRenamed(t *testing.T) {
 			t.Errorf("%s is read from another table (%v)", root, err)
 		}
 		d.do("ROLLBACK; ALTER TABLE was RENAME TO spare_%s", root)
-	}
-}
-
-// A snapshot shows commits that nobody has flushed. After a crash the table never had
-// them, and what comes in their place of the log is something else.
-func TestChunkOfCommitsThatACrashUndoes(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
-	pgtest.Database(t, server, "undone")
-	d := dbAt(t, server.URL("undone"))
-	d.do("SET synchronous_commit = on; CREATE TABLE t (id int PRIMARY KEY, ver int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 10) g; CREATE TABLE u (id int)")
-	d.do("ALTER SYSTEM SET wal_writer_delay = '10s'")
-	d.do("ALTER SYSTEM SET synchronous_commit = off")
-	d.do("SELECT pg_reload_conf()")
-	eventually(t, "the settings", func() bool {
-		return d.get("SHOW wal_writer_delay") == "10s" && dbAt(t, d.url).get("SHOW synchronous_commit") == "off"
-	})
-	// Nobody flushes the log but who is told to. ours reports whether a connection of
-	// the source is in such a state.
-	ours := func(state string) func() bool {
-		return func() bool {
-			return d.get("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'evert shop' AND "+state) != "0"
-		}
-	}
-	c := d.config()
-	c.Match = func(_, table string) bool { return table == "t" }
-	r := open(t, c, pipeline.Resume{})
-	f := newFold(t, r)
-	r.each("0/1", f.take)
-	other := dbAt(t, d.url)
-	other.do("INSERT INTO u VALUES (1)") // not flushed: the copy waits for that before its first chunk
-	r.copyIt("one")
-	eventually(t, "the table to be described", ours("query LIKE '%txid_current()%'"))
-	other.do("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; UPDATE t SET ver = 77")
-	d.do("INSERT INTO u VALUES (2)") // flushed
-	eventually(t, "a chunk", ours("wait_event_type = 'Lock' AND query LIKE '%ACCESS SHARE%'"))
-	other.do("COMMIT")
-	eventually(t, "the chunk to be read", ours("state = 'idle' AND query LIKE 'ROLLBACK; SELECT%'"))
-	d.do("ALTER SYSTEM RESET ALL")
-	if err := server.Restart(t.Context(), pgserver.Immediate); err != nil {
-		t.Fatal(err)
-	}
-	d.reconnect()
-	d.do("INSERT INTO u SELECT g FROM generate_series(1, 100) g") // over the place of the chunk
-	f.until(1)
-	f.sync(d)
-	f.is(d, r.tables[0], "SELECT id || '|' || ver FROM t")
-	if d.get("SELECT min(ver) FROM t") == "77" {
-		t.Log("the log was flushed before the crash")
 	}
 }

@@ -457,26 +457,28 @@ func TestCopyWhileACommitWaitsForAStandby(t *testing.T) {
 		d.do("SELECT pg_reload_conf()")
 		eventually(t, "the setting", func() bool { return d.get("SHOW synchronous_standby_names") == name })
 	}
-	held := func(sql string) chan struct{} {
-		conn, done := dbAt(t, d.url), make(chan struct{})
+	held := func(sql string) (done chan struct{}, pid uint32) {
+		conn, done := dbAt(t, d.url).conn, make(chan struct{})
 		go func() {
 			defer close(done)
-			conn.do("%s", sql)
+			if _, err := conn.Exec(context.Background(), sql).ReadAll(); err != nil && t.Context().Err() == nil {
+				t.Errorf("%s: %v", sql, err)
+			}
 		}()
-		return done
+		return done, conn.PID()
 	}
 	// The setting takes effect a little later: the first commit that waits tells.
 	holdBack := func() {
 		standby("nobody_there")
 		eventually(t, "a commit that waits", func() bool {
-			done := held("UPDATE t SET ver = ver WHERE id = 1")
+			done, pid := held("UPDATE t SET ver = ver WHERE id = 1")
 			for {
 				select {
 				case <-done:
 					return false
 				case <-time.After(time.Millisecond):
 				}
-				if d.get("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") != "0" {
+				if d.get("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = %d", pid) != "0" {
 					return true
 				}
 			}
@@ -484,7 +486,7 @@ func TestCopyWhileACommitWaitsForAStandby(t *testing.T) {
 	}
 
 	holdBack()
-	before := held("UPDATE t SET ver = 77 WHERE id = 150")
+	before, _ := held("UPDATE t SET ver = 77 WHERE id = 150")
 	streamed := func(ver int64) func(b pipeline.Batch) bool {
 		return func(b pipeline.Batch) bool {
 			f.take(b)
@@ -509,7 +511,7 @@ func TestCopyWhileACommitWaitsForAStandby(t *testing.T) {
 		f.take(b)
 	}
 	holdBack()
-	middle := held("UPDATE t SET ver = 88 WHERE id IN (250, 251)")
+	middle, _ := held("UPDATE t SET ver = 88 WHERE id IN (250, 251)")
 	for !slices.ContainsFunc(slices.Collect(maps.Values(f.rows)), func(row schema.Row) bool { return row[1].Int() == 88 }) {
 		b, err := r.next()
 		if err != nil {

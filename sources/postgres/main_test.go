@@ -104,7 +104,7 @@ func (d *db) config() Config {
 		Match:        func(schema, table string) bool { return schema == "public" },
 		SpillDir:     d.t.TempDir(),
 		IdleInterval: 50 * time.Millisecond, PollInterval: 100 * time.Millisecond, WaitNotice: 50 * time.Millisecond,
-		SlotWait: 5 * time.Second, BackoffMax: 200 * time.Millisecond,
+		SlotWait: patience, BackoffMax: 200 * time.Millisecond,
 		Log: testLog(d.t),
 	}
 }
@@ -156,7 +156,7 @@ func tryOpen(t *testing.T, c Config, from pipeline.Resume) (*run, error) {
 	t.Helper()
 	r := &run{t: t, source: New(c), resume: from, ack: true}
 	t.Cleanup(func() { _ = r.source.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return r, r.source.Open(ctx, from)
 }
@@ -169,7 +169,9 @@ func (r *run) close() pipeline.Resume {
 	return r.resume
 }
 
-const patience = 20 * time.Second
+// patience bounds everything that a test waits for. It is long because machines are
+// slow when all tests run; nothing waits for it that goes well.
+const patience = 3 * time.Minute
 
 // next gives the next batch and acknowledges its end.
 func (r *run) next() (pipeline.Batch, error) {

@@ -36,6 +36,8 @@ func TestSnapshot(t *testing.T) {
 		d.do("CREATE TABLE t (id int PRIMARY KEY, ver int); INSERT INTO t SELECT g, 1 FROM generate_series(1, 200) g")
 		stop := make(chan struct{})
 		var writers sync.WaitGroup
+		over := sync.OnceFunc(func() { close(stop); writers.Wait() })
+		defer over()
 		for w := range 3 {
 			conn := dbAt(t, d.url)
 			writers.Go(func() {
@@ -72,8 +74,7 @@ func TestSnapshot(t *testing.T) {
 			}
 			check(b)
 		}
-		close(stop)
-		writers.Wait()
+		over()
 		d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
 		r.each(d.get("SELECT pg_current_wal_lsn()"), check)
 		sum := int64(0)
@@ -194,11 +195,11 @@ func TestTablesChangeBeforeTheSnapshot(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "the slot to wait", func() bool { return r.source.Stats().WaitingFor != "" })
-		d.do("CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE t ADD COLUMN x int, ADD COLUMN m mood; UPDATE t SET x = 10, m = 'sad'; CREATE TABLE late (id int PRIMARY KEY)")
+		d.do("CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE t ADD COLUMN x int, ADD COLUMN m mood; UPDATE t SET x = 10, m = 'sad'; CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)")
 		d.do("ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (id, x)")
 		blocker.do("COMMIT")
 		wantLines(t, r.snapshot(), "r t 1|a|10|sad")
-		d.do("INSERT INTO t VALUES (2, 'b', 20); INSERT INTO late VALUES (1); DELETE FROM t WHERE id = 1; INSERT INTO u VALUES (3)")
+		d.do("INSERT INTO t VALUES (2, 'b', 20); DELETE FROM t WHERE id = 1; INSERT INTO u VALUES (3)")
 		place, copied := d.get("SELECT pg_current_wal_lsn()"), false
 		lines := r.until(func(b pipeline.Batch) bool {
 			copied = copied || done(b)

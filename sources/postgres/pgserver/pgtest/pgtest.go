@@ -244,16 +244,16 @@ func empty(server *pgserver.Server, name string) error {
 }
 
 // leave ends a database's connections and drops its slots. The walsenders come
-// first: an active slot cannot go.
+// first: an active slot cannot go. Before version 15 one that ends leaves the list of
+// connections first, and lets go of its slot then.
 func leave(server *pgserver.Server, name string) error {
 	literal := "'" + strings.ReplaceAll(name, "'", "''") + "'"
 	return server.Exec(context.Background(), "postgres",
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "+literal,
-		`DO $$ BEGIN
-			WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = `+literal+`) LOOP
-				PERFORM pg_sleep(0.005); PERFORM pg_stat_clear_snapshot();
-			END LOOP;
-		END $$`,
+		`DO $$ BEGIN LOOP
+			PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = `+literal+`;
+			EXIT WHEN NOT FOUND AND NOT EXISTS (SELECT FROM pg_replication_slots WHERE database = `+literal+` AND active);
+			PERFORM pg_sleep(0.005); PERFORM pg_stat_clear_snapshot();
+		END LOOP; END $$`,
 		"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = "+literal)
 }
 
