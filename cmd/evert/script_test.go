@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,12 +22,17 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/pipeline/loopback"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
 
 // pg is the server that scripts share; those that need another start one.
 var pg pgtest.Shared
+
+// patience bounds everything that a test waits for. It is long because machines are
+// slow when all tests run; nothing waits for it that goes well.
+const patience = 3 * time.Minute
 
 // tests runs the tests and then ends the shared server.
 type tests struct{ *testing.M }
@@ -49,6 +52,7 @@ func TestMain(m *testing.M) {
 //	sql URL statement…          runs statements
 //	user URL NAME               gives $NAME: URL with that user, who is made with password pw and no rights
 //	port NAME                   $NAME is a free port
+//	unread URL                  waits until nobody reads a slot of the database: the server learns of it later
 //	until REGEXP program arg…   repeats the program until its output matches
 //	mends FILE                  runs each mend of `check -o json` that is SQL, as printed, on $ADMIN
 //	exits N program arg…        runs it; its exit code is N
@@ -65,7 +69,7 @@ func TestScripts(t *testing.T) {
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"database": s.database, "server": s.server, "restart": s.restart, "sql": s.sql, "user": s.user,
-			"port": s.port, "until": until, "mends": s.mends, "get": get, "exits": exits, "source": sourceOf, "term": term, "tempdir": tempdir, "empty": empty, "hook": hook,
+			"port": s.port, "unread": unread, "until": until, "mends": s.mends, "get": get, "exits": exits, "source": sourceOf, "term": term, "tempdir": tempdir, "empty": empty, "hook": hook,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
@@ -156,7 +160,7 @@ func (s *stage) sql(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func execute(url string, statements ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -182,19 +186,19 @@ func (s *stage) user(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[1]+"_ROLE", name)
 }
 
-// port chooses below the range that systems give to outgoing connections, since the
-// port has to be free still when the script comes to it.
+// port is nobody else's until the script ends.
 func (s *stage) port(ts *testscript.TestScript, _ bool, args []string) {
-	for {
-		port := fmt.Sprint(15000 + rand.IntN(17000))
-		l, err := net.Listen("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			continue
-		}
-		ts.Setenv(args[0], port)
-		ts.Check(l.Close())
-		return
-	}
+	port, err := loopback.Take()
+	ts.Check(err)
+	ts.Defer(port.Close)
+	ts.Setenv(args[0], fmt.Sprint(port.Number))
+}
+
+func unread(ts *testscript.TestScript, _ bool, args []string) {
+	expect(ts, len(args) == 1, "unread URL")
+	ts.Check(execute(args[0], `DO $$ BEGIN
+		WHILE EXISTS (SELECT FROM pg_replication_slots WHERE database = current_database() AND active) LOOP PERFORM pg_sleep(0.005); END LOOP;
+	END $$`))
 }
 
 // until runs a program until its output matches.
@@ -202,7 +206,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 	expect(ts, len(args) > 1, "until REGEXP program arg…")
 	want := regexp.MustCompile(args[0])
 	var out []byte
-	for began := time.Now(); time.Since(began) < 60*time.Second; {
+	for began := time.Now(); time.Since(began) < patience; {
 		program, err := exec.LookPath(args[1])
 		ts.Check(err)
 		c := exec.Command(program, args[2:]...)
@@ -214,7 +218,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	ts.Fatalf("no match of %s within a minute in:\n%s", want, out)
+	ts.Fatalf("no match of %s within %s in:\n%s", want, patience, out)
 }
 
 func environ(ts *testscript.TestScript) []string {

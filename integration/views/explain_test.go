@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/pipeline/loopback"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -124,15 +123,13 @@ func (s *story) masked(text string) string {
 	})
 }
 
-// freeAddress chooses below the range that systems give to outgoing connections, since
-// it has to be free still when the daemon comes to it.
+// freeAddress is still free when the daemon comes to it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(17000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
+	port, err := loopback.Take()
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(port.Close)
+	return port.Address()
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/evertdb/evert/pipeline/loopback"
 )
 
 // Options of a node. The zero value is a small one in a temporary directory.
@@ -40,6 +40,7 @@ type Node struct {
 	options         Options
 	dir             string
 	http, transport int
+	ports           []*loopback.Port
 	process         *process
 }
 
@@ -75,10 +76,7 @@ func (n *Node) begin(ctx context.Context) (err error) {
 	}
 	err = errPortTaken
 	for try := 0; try < portTries && errors.Is(err, errPortTaken); try++ {
-		if n.http, err = freePort(); err != nil {
-			return err
-		}
-		if n.transport, err = freePort(); err != nil {
+		if err := n.choosePorts(); err != nil {
 			return err
 		}
 		err = n.Start(ctx)
@@ -86,17 +84,25 @@ func (n *Node) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// freePort gives a loopback port on which nobody listened a moment ago.
-func freePort() (int, error) {
-	for range 100 {
-		port := firstPort + rand.IntN(lastPort-firstPort+1)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+// choosePorts gives both listeners another one.
+func (n *Node) choosePorts() (err error) {
+	n.leavePorts()
+	for _, number := range []*int{&n.http, &n.transport} {
+		port, err := loopback.TakeBetween(firstPort, lastPort)
 		if err != nil {
-			continue
+			return err
 		}
-		return port, l.Close()
+		n.ports = append(n.ports, port)
+		*number = port.Number
 	}
-	return 0, errors.New("a hundred loopback ports were all taken")
+	return nil
+}
+
+func (n *Node) leavePorts() {
+	for _, port := range n.ports {
+		port.Close()
+	}
+	n.ports = nil
 }
 
 // URL of the node; the same over restarts.
@@ -176,6 +182,7 @@ func (n *Node) Kill() {
 // Close kills the node and removes what was temporary. It may be called again.
 func (n *Node) Close() error {
 	n.Kill()
+	n.leavePorts()
 	if n.options.Dir != "" || n.dir == "" {
 		return nil
 	}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evertdb/evert/pipeline/loopback"
 )
 
 const (
@@ -126,9 +126,11 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	var err error
 	for range portTries {
-		if s.port, err = freePort(); err != nil {
+		s.ours.Close()
+		if s.ours, err = loopback.Take(); err != nil {
 			return err
 		}
+		s.port = s.ours.Number
 		if err = s.launch(ctx); err == nil || !errors.Is(err, errPortTaken) {
 			return err
 		}
@@ -196,17 +198,4 @@ func (s *Server) logTail(from int64) string {
 func tail(text []byte) string {
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	return "    " + string(bytes.Join(lines[max(0, len(lines)-12):], []byte("\n    ")))
-}
-
-// freePort gives a loopback port on which nobody listened a moment ago, from below
-// the range that systems give to outgoing connections.
-func freePort() (int, error) {
-	for range 100 {
-		port := 15000 + rand.IntN(17000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, errors.New("a hundred loopback ports were all taken")
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"github.com/evertdb/evert/pipeline/loopback"
 )
 
 // User is the account that may do everything, from this machine.
@@ -35,6 +37,7 @@ type Server struct {
 	account  *account
 	dir      string
 	port     int
+	ours     *loopback.Port
 	password string
 	process  *process
 }
@@ -114,6 +117,7 @@ func (s *Server) Restart(ctx context.Context, settings map[string]string) error 
 // Close ends the server at once and removes its directory. It may be called again.
 func (s *Server) Close() error {
 	s.Kill()
+	s.ours.Close()
 	if s.dir == "" {
 		return nil
 	}

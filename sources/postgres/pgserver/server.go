@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/evertdb/evert/pipeline/loopback"
 )
 
 // Options of a server. The zero value is a temporary server on a free port.
@@ -39,6 +41,7 @@ type Server struct {
 	account  *account
 	dir      string
 	port     int
+	ours     *loopback.Port // nil where Options.Port is another's
 	password string
 	process  *process
 }
@@ -109,9 +112,12 @@ func (s *Server) Restart(ctx context.Context, mode Mode) error {
 // Close ends the server and removes what was temporary. It may be called again.
 func (s *Server) Close() error {
 	if s.options.Dir != "" {
-		return s.Stop(Fast)
+		err := s.Stop(Fast)
+		s.ours.Close()
+		return err
 	}
 	err := s.Stop(Immediate)
+	s.ours.Close()
 	if s.dir != "" {
 		err = errors.Join(err, os.RemoveAll(s.dir))
 	}
@@ -153,14 +159,14 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	var err error
 	for range portTries {
-		var port int
-		if port, err = freePort(); err != nil {
+		if s.ours, err = loopback.Take(); err != nil {
 			return err
 		}
-		if err = s.launch(ctx, port); err == nil {
-			s.port = port
+		if err = s.launch(ctx, s.ours.Number); err == nil {
+			s.port = s.ours.Number
 			return nil
 		}
+		s.ours.Close()
 		if !errors.Is(err, errPortTaken) {
 			return err
 		}

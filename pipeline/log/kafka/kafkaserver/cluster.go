@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/evertdb/evert/pipeline/loopback"
 )
 
 // A Cluster is a number of nodes, owned by whoever called Start. Its own methods
@@ -22,6 +24,7 @@ type Cluster struct {
 	options Options
 	dir     string
 	nodes   []*Node // brokers, then controllers
+	ports   []*loopback.Port
 }
 
 // startTimeout bounds a start whose context has no earlier end.
@@ -99,17 +102,26 @@ func (c *Cluster) prepare() (err error) {
 
 // choosePorts gives every listener another one.
 func (c *Cluster) choosePorts() error {
+	c.leavePorts()
 	for _, n := range c.nodes {
 		n.ports = map[string]int{}
 		for _, name := range n.listeners() {
-			port, err := freePort()
+			port, err := loopback.Take()
 			if err != nil {
 				return err
 			}
-			n.ports[name] = port
+			c.ports = append(c.ports, port)
+			n.ports[name] = port.Number
 		}
 	}
 	return nil
+}
+
+func (c *Cluster) leavePorts() {
+	for _, port := range c.ports {
+		port.Close()
+	}
+	c.ports = nil
 }
 
 // each does something with every node at the same time.
@@ -155,6 +167,7 @@ func (c *Cluster) Dir() string { return c.dir }
 // Close kills every node and removes what was temporary. It may be called again.
 func (c *Cluster) Close() error {
 	c.kill()
+	c.leavePorts()
 	if c.options.Dir != "" || c.dir == "" {
 		return nil
 	}
