@@ -32,6 +32,7 @@ func running(t *testing.T, db string) (client *api.Client, file string, end func
 data_dir: %s/d
 serve: {http: none}
 logging: {level: error}
+limits: {wait_timeout: 3m}
 sources: {shop: {postgres: {url: %q, tables: [public.account]}}}
 views:
   owners:
@@ -81,7 +82,7 @@ type owner struct {
 
 // read reads an owner, as it is behind a position.
 func read(ctx context.Context, c *api.Client, name, position string) (o owner, at string, err error) {
-	row, err := c.Row(ctx, "owners", []string{name}, url.Values{"wait_for": {position}, "timeout": {"20s"}})
+	row, err := c.Row(ctx, "owners", []string{name}, url.Values{"wait_for": {position}, "timeout": {patience.String()}})
 	if err != nil {
 		return o, "", err
 	}

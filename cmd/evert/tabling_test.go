@@ -123,7 +123,7 @@ func (s *tableStory) until(topic string, fits func(log.TableState) bool) log.Tab
 	if err := r.Assign(log.Offsets{{Topic: log.FrontierTopic("tables", "shop")}: 0}); err != nil {
 		s.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	var fold log.Fold
 	for {
@@ -146,7 +146,7 @@ func (s *tableStory) until(topic string, fits func(log.TableState) bool) log.Tab
 // known waits until the stage knows something of a table.
 func (s *tableStory) known(table string, fits func(log.TableState) bool) {
 	s.Helper()
-	t, limit := s.source.commanded(), time.After(time.Minute)
+	t, limit := s.source.commanded(), time.After(patience)
 	for {
 		t.mu.Lock()
 		state, moved := t.states[table], t.moved
