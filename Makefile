@@ -4,7 +4,7 @@
 GO ?= go
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: ## a throw-away Postgres with a shop under traffic, captured; installs nothing
 	$(GO) run ./cmd/evert demo
@@ -17,6 +17,9 @@ test: ## every test, with real servers; LANES=unit,format make test runs some
 
 ci: ## make test; then the race detector, other Postgres versions, staticcheck, other platforms
 	@LANES=ci $(GO) run ./integration/lanes
+
+test-mysql: ## the MySQL source on other servers: EVERT_MYSQLS=/path/to/mysqld:…, else what Debian has
+	@LANES=mysql $(GO) run ./integration/lanes
 
 crash: ## kill -9 at random moments, full counts: EVERT_CRASH_RUNS=200
 	@LANES=crash $(GO) run ./integration/lanes
@@ -51,4 +54,4 @@ sbom: ## what the binary is made of, as CycloneDX; writes results/
 vuln: ## known vulnerabilities in what is linked; asks the network for their list
 	@LANES=vuln $(GO) run ./integration/lanes
 
-.PHONY: help demo build test ci crash bench lint fuzz cover schema golden sbom vuln
+.PHONY: help demo build test ci test-mysql crash bench lint fuzz cover schema golden sbom vuln

@@ -3,7 +3,7 @@
 //	go run ./integration/lanes              `make test`: every test once
 //	LANES=ci go run ./integration/lanes     `make ci`: that, then what CI runs beside it
 //	LANES=unit,format go run ./integration/lanes
-//	LANES=crash go run ./integration/lanes  lanes that run only by name: crash, fuzz
+//	LANES=crash go run ./integration/lanes  lanes that run only by name: crash, mysql, fuzz
 //
 // A lane is a named check, quick ones first. Each prints a line per package or
 // step and, when it fails, the output of what failed and nothing else. The end
@@ -25,6 +25,10 @@
 // other versions of Postgres, under the race detector; and it looks at the code
 // with staticcheck and compiles it for other platforms.
 //
+// The lane mysql runs the MySQL source and what is built on it against other servers than
+// the installed one: the daemons that EVERT_MYSQLS names, or those of two other releases
+// of Debian, which it unpacks beside this system with the libraries that they need.
+//
 // The race lane runs packages in which goroutines share anything, without the tests
 // that wait for broken clusters; fuzz targets run their seeds in tests, and search in
 // fuzz. All but race compile in the way of `make build`, so that one cache serves
@@ -36,5 +40,5 @@
 // optin.go with the way to run them; they are listed, and never fail a run.
 //
 // Variables: LANES, CI, EVERT_SEED (chosen and printed if unset),
-// EVERT_CRASH_RUNS and EVERT_FULL (set by the crash lane), EVERT_FUZZTIME.
+// EVERT_CRASH_RUNS and EVERT_FULL (set by the crash lane), EVERT_MYSQLS, EVERT_FUZZTIME.
 package main

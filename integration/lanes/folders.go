@@ -20,6 +20,9 @@ const notRaced = "^(TestBrokerKilled|TestThreeBrokers|TestPowerCut|TestTransacti
 // notVersioned is the road into Kafka: what a Postgres sends is told apart before it.
 const notVersioned = "^TestBankOnKafka$"
 
+// mysqlFolders are what runs against MySQL or MariaDB alone.
+var mysqlFolders = []string{"sources/mysql", "sources/mysql/mysqlserver", "sources/mysql/binlogvalue", "integration/mysqlroad"}
+
 // crashFolders have tests that repeat with EVERT_CRASH_RUNS, or more faults and
 // longer ones with EVERT_FULL=1.
 var crashFolders = []string{

@@ -176,7 +176,9 @@ func (w *copier) chunk(ctx context.Context, k *chunk) error {
 	if err := w.open(ctx); err != nil {
 		return err
 	}
-	k.seen = w.at
+	if k.seen = w.at; !k.seen.contains(k.from) {
+		return nil // it cannot be merged, and a table that has just been made may not be there yet
+	}
 	if _, err := w.query(ctx, "SELECT 1 FROM "+k.table.sql()+" LIMIT 0"); err != nil {
 		return err
 	}

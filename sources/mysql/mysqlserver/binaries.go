@@ -21,10 +21,20 @@ type Binaries struct {
 	Daemon    string // mariadbd or mysqld, an absolute path
 	InstallDB string // mariadb-install-db; empty for MySQL, whose daemon does it
 	Version   string // 10.11.19
+	BaseDir   string // of one that lies elsewhere than it was built for; else empty
+	mariaDB   bool
 }
 
 // MariaDB reports whether these are MariaDB's.
-func (b Binaries) MariaDB() bool { return b.InstallDB != "" }
+func (b Binaries) MariaDB() bool { return b.mariaDB }
+
+// base are the arguments by which a server finds its own files.
+func (b Binaries) base() []string {
+	if b.BaseDir == "" {
+		return nil
+	}
+	return []string{"--basedir=" + b.BaseDir}
+}
 
 // places are where distributions put the daemon besides the PATH.
 func places() []string {
@@ -41,16 +51,34 @@ func Find() (Binaries, error) {
 	if err != nil {
 		return Binaries{}, err
 	}
-	b := Binaries{Daemon: daemon, InstallDB: install}
-	b.Version, err = version(daemon)
+	b, err := named(daemon)
+	b.InstallDB = install
 	return b, err
 }
 
-// MySQL gives the binaries of a MySQL whose daemon is given; it may be a script
-// that calls the daemon.
-func MySQL(daemon string) (Binaries, error) {
-	v, err := version(daemon)
-	return Binaries{Daemon: daemon, Version: v}, err
+// At gives the binaries of the server whose daemon is given: a MySQL or a MariaDB that
+// is installed, or that a tarball or packages were unpacked to. The daemon may be a
+// script that calls it.
+func At(daemon string) (Binaries, error) {
+	b, err := named(daemon)
+	if err != nil {
+		return Binaries{}, err
+	}
+	base := filepath.Dir(filepath.Dir(daemon))
+	if info, err := os.Stat(filepath.Join(base, "share")); err == nil && info.IsDir() {
+		b.BaseDir = base
+	}
+	if !b.MariaDB() {
+		return b, nil
+	}
+	for _, dir := range []string{"bin", "scripts"} {
+		path := filepath.Join(base, dir, "mariadb-install-db")
+		if _, err := os.Stat(path); err == nil {
+			b.InstallDB = path
+			return b, nil
+		}
+	}
+	return b, fmt.Errorf("no mariadb-install-db in bin or scripts of %s", base)
 }
 
 func find(name string) (string, error) {
@@ -66,14 +94,15 @@ func find(name string) (string, error) {
 	return "", errors.New("no " + name + " on this machine")
 }
 
-func version(daemon string) (string, error) {
+// named tells which server a daemon is of.
+func named(daemon string) (Binaries, error) {
 	out, err := exec.Command(daemon, "--no-defaults", "--version").Output()
 	if err != nil {
-		return "", fmt.Errorf("%s --version: %w", daemon, err)
+		return Binaries{}, fmt.Errorf("%s --version: %w", daemon, err)
 	}
-	m := regexp.MustCompile(`Ver ([0-9.]+)`).FindStringSubmatch(string(out))
+	m := regexp.MustCompile(`Ver ([0-9.]+)(-MariaDB)?`).FindStringSubmatch(string(out))
 	if m == nil {
-		return "", fmt.Errorf("%s says no version: %s", daemon, strings.TrimSpace(string(out)))
+		return Binaries{}, fmt.Errorf("%s says no version: %s", daemon, strings.TrimSpace(string(out)))
 	}
-	return m[1], nil
+	return Binaries{Daemon: daemon, Version: m[1], mariaDB: m[2] != ""}, nil
 }

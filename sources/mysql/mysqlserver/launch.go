@@ -77,10 +77,10 @@ func (s *Server) initSQL() string {
 
 // install makes the system tables.
 func (s *Server) install(ctx context.Context) error {
-	args := []string{"--no-defaults", "--datadir=" + s.data(), "--tmpdir=" + filepath.Join(s.dir, "tmp")}
+	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--tmpdir=" + filepath.Join(s.dir, "tmp")}, s.bin.base()...)
 	name := s.bin.InstallDB
 	if s.bin.MariaDB() {
-		args = append(args, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M", "--skip-log-bin")
+		args = append(args, "--auth-root-authentication-method=normal", "--skip-test-db", "--force", "--innodb-log-file-size=16M", "--skip-log-bin")
 	} else {
 		name, args = s.bin.Daemon, append(args, "--initialize-insecure")
 	}
@@ -108,6 +108,7 @@ func (s *Server) arguments(port int) []string {
 		"--no-defaults", "--datadir=" + s.data(), "--tmpdir=" + filepath.Join(s.dir, "tmp"), "--port=" + strconv.Itoa(port),
 		"--socket=" + filepath.Join(s.dir, "s"), "--pid-file=" + filepath.Join(s.dir, "data", "pid"), "--init-file=" + s.initFile(),
 	}
+	args = append(args, s.bin.base()...)
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "--"+name+"="+settings[name])
 	}

@@ -8,8 +8,8 @@
 //	func TestMain(m *testing.M) { os.Exit(maria.Run(m)) }
 //
 // Where no MariaDB is found, a test is skipped and names the command that installs
-// one; with CI=true it fails instead. EVERT_TEST_MYSQL=/path/to/mysqld runs the
-// same tests against a MySQL.
+// one; with CI=true it fails instead. EVERT_TEST_MYSQL=/path/to/mysqld (or mariadbd)
+// runs the same tests against another server.
 package mysqltest
 
 import (
@@ -42,7 +42,7 @@ func Binaries(t testing.TB) mysqlserver.Binaries {
 
 func find() (mysqlserver.Binaries, error) {
 	if daemon := os.Getenv("EVERT_TEST_MYSQL"); daemon != "" {
-		return mysqlserver.MySQL(daemon)
+		return mysqlserver.At(daemon)
 	}
 	return mysqlserver.Find()
 }
