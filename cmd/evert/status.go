@@ -290,7 +290,7 @@ func lagText(src *monitor.SourceStatus) string {
 		text += terminal.Duration(time.Duration(*src.LagSeconds * float64(time.Second)))
 	}
 	if src.ClockSkewed {
-		text += " (the server's clock is ahead of ours)"
+		text += " (the server's clock is not ours)"
 	}
 	return text
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
@@ -74,22 +76,35 @@ func Describe(ctx context.Context, c Config) ([]*schema.Table, error) {
 
 // End gives the end of the server's log, as a native position.
 func End(ctx context.Context, c Config) (string, error) {
+	end, _, err := EndAndClock(ctx, c)
+	return end, err
+}
+
+// EndAndClock gives the end of the server's log, as a native position, and by how
+// much the server's clock is ahead of ours, within half of the time of the answer.
+func EndAndClock(ctx context.Context, c Config) (end string, ahead time.Duration, err error) {
 	c = c.withDefaults()
 	side, err := c.dial(ctx)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	defer side.close()
-	sql := "SELECT @@GLOBAL.gtid_executed"
+	sql := "SELECT @@GLOBAL.gtid_executed, cast(unix_timestamp(now(6)) * 1000000 AS SIGNED)"
 	if side.mariaDB {
-		sql = "SELECT @@GLOBAL.gtid_binlog_pos"
+		sql = "SELECT @@GLOBAL.gtid_binlog_pos, cast(unix_timestamp(now(6)) * 1000000 AS SIGNED)"
 	}
+	asked := time.Now()
 	rows, err := side.query(ctx, sql)
 	if err != nil {
-		return "", err
+		return "", 0, err
+	}
+	middle := asked.Add(time.Since(asked) / 2)
+	micros, err := strconv.ParseInt(rows.text(0, 1), 10, 64)
+	if err != nil {
+		return "", 0, fmt.Errorf("the server's clock: %w", err)
 	}
 	p, err := parsePlace(rows.text(0, 0))
-	return p.String(), err
+	return p.String(), time.UnixMicro(micros).Sub(middle), err
 }
 
 // Reached compares native positions, without a server.

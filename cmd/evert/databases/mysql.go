@@ -126,8 +126,12 @@ func (d *mysqlDatabase) Check(ctx context.Context, from *pipeline.Resume) (Repor
 func (d *mysqlDatabase) Probe(ctx context.Context, committed string) (p monitor.Probe, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.my.ConnectTimeout+10*time.Second)
 	defer cancel()
-	if p.End, err = mysql.End(ctx, d.settings()); err != nil || committed == "" {
+	var ahead time.Duration
+	if p.End, ahead, err = mysql.EndAndClock(ctx, d.settings()); err != nil {
 		return p, err
+	}
+	if p.ClockAhead = &ahead; committed == "" {
+		return p, nil
 	}
 	reached, err := mysql.Reached(committed, p.End)
 	p.Ahead = !reached

@@ -157,7 +157,7 @@ func (d *postgresDatabase) with(ctx context.Context, f func(c *pgx.Conn) error) 
 // what the server can send; safe_wal_size is null without a limit.
 const probeSQL = `
 SELECT e.lsn::text, coalesce((e.lsn - s.confirmed_flush_lsn)::bigint, 0), (e.lsn - s.restart_lsn)::bigint,
-       %s, CASE WHEN s.slot_name IS NULL AND $2 <> '' THEN 'missing' ELSE %s END, coalesce(e.lsn > nullif($2, '')::pg_lsn, false)
+       %s, CASE WHEN s.slot_name IS NULL AND $2 <> '' THEN 'missing' ELSE %s END, coalesce(e.lsn > nullif($2, '')::pg_lsn, false), clock_timestamp()
 FROM (SELECT pg_current_wal_flush_lsn() AS lsn) e LEFT JOIN pg_replication_slots s ON s.slot_name = $1`
 
 func (d *postgresDatabase) Probe(ctx context.Context, committed string) (p monitor.Probe, err error) {
@@ -168,8 +168,13 @@ func (d *postgresDatabase) Probe(ctx context.Context, committed string) (p monit
 		if major(c) < 13 {
 			limit, status = "NULL::bigint", "''"
 		}
-		return c.QueryRow(ctx, fmt.Sprintf(probeSQL, limit, status), d.pg.Slot, committed).
-			Scan(&p.End, &p.LagBytes, &p.RetainedBytes, &p.LimitBytes, &p.Slot, &p.Ahead)
+		var clock time.Time
+		asked := time.Now()
+		err := c.QueryRow(ctx, fmt.Sprintf(probeSQL, limit, status), d.pg.Slot, committed).
+			Scan(&p.End, &p.LagBytes, &p.RetainedBytes, &p.LimitBytes, &p.Slot, &p.Ahead, &clock)
+		ahead := clock.Sub(asked.Add(time.Since(asked) / 2))
+		p.ClockAhead = &ahead
+		return err
 	})
 	return p, err
 }

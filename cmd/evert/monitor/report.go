@@ -8,8 +8,8 @@ import (
 	"github.com/evertdb/evert/pipeline"
 )
 
-// skewLimit is how far the source's clock may be ahead of ours before lag in
-// seconds is marked as doubtful.
+// skewLimit is how far the source's clock may be from ours before that is marked
+// (O05).
 const skewLimit = 2 * time.Second
 
 // Status gives how the source is now. The caller owns it.
@@ -52,12 +52,14 @@ func (s *Source) Status() SourceStatus {
 	return st
 }
 
+// lag is reckoned by the source's clock alone: what it says now less what it said at
+// the commit. A clock that jumps is put right by the next answer of the server.
 func (s *Source) lag(st *SourceStatus, now time.Time) {
 	if s.clock.IsZero() {
 		return
 	}
-	age := now.Sub(s.clock)
-	st.ClockSkewed = age < -skewLimit
+	age := now.Add(s.skew).Sub(s.clock)
+	st.ClockSkewed = s.skew.Abs() > skewLimit || age < -skewLimit
 	seconds := math.Max(0, age.Seconds())
 	st.LagSeconds = &seconds
 }

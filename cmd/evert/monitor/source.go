@@ -35,7 +35,8 @@ type Source struct {
 	progress time.Time // when rows were last written or committed
 	position pipeline.Resume
 	ready    bool
-	clock    time.Time // the source's clock at position
+	clock    time.Time     // the source's clock at position
+	skew     time.Duration // by which that clock is ahead of ours, when last asked
 	totals   Totals
 	pending  int
 	handed   int       // rows that the sink was given and has not taken yet
@@ -292,8 +293,9 @@ func (s *Source) committed(c pipeline.Committed) {
 		s.clock = c.Time
 	}
 	if c.Rows > 0 && c.At.Whole() && s.state == Streaming && !c.Time.IsZero() {
-		s.deliveries.Observe(now.Sub(c.Time).Seconds())
-		s.delay.add(now.Sub(c.Time).Seconds())
+		took := max(0, now.Add(s.skew).Sub(c.Time)).Seconds()
+		s.deliveries.Observe(took)
+		s.delay.add(took)
 	}
 	if c.At.Whole() {
 		s.ready = true
@@ -321,6 +323,8 @@ type Probe struct {
 	LimitBytes    *int64 // until it is kept no longer
 	Slot          string // what the server says of what it keeps for us; see SlotStatuses
 	Ahead         bool   // the end lies ahead of what is committed
+
+	ClockAhead *time.Duration // by how much its clock is ahead of ours; nil if not known
 }
 
 // SlotStatuses are what a server may say of what it keeps for us: kept; kept
@@ -336,6 +340,9 @@ func (s *Source) Probed(p Probe) {
 	defer s.mu.Unlock()
 	now := s.Now()
 	s.ahead = p.Ahead
+	if p.ClockAhead != nil {
+		s.skew = *p.ClockAhead
+	}
 	s.server = &ServerStatus{End: p.End, LagBytes: p.LagBytes, RetainedBytes: p.RetainedBytes, LimitBytes: p.LimitBytes,
 		Slot: p.Slot, Ahead: p.Ahead, At: now}
 	if p.LimitBytes == nil {

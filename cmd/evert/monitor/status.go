@@ -44,9 +44,9 @@ type SourceStatus struct {
 	Totals   Totals         `json:"totals"`
 	Latency  LatencySummary `json:"latency"`
 
-	LagSeconds         *float64 `json:"lag_seconds,omitempty"` // age of what is committed, by the source's clock
-	ClockSkewed        bool     `json:"clock_skewed,omitempty"`
-	PendingRows        int      `json:"pending_rows"` // written and not yet committed
+	LagSeconds         *float64 `json:"lag_seconds,omitempty"`  // age of what is committed, by the source's clock alone
+	ClockSkewed        bool     `json:"clock_skewed,omitempty"` // that clock is more than two seconds from ours
+	PendingRows        int      `json:"pending_rows"`           // written and not yet committed
 	QueueFillRatio     float64  `json:"queue_fill_ratio"`
 	ProgressAgeSeconds float64  `json:"progress_age_seconds"`
 	Restarts           uint64   `json:"restarts"`
