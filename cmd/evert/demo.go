@@ -24,12 +24,13 @@ import (
 
 // demoFlags are how the demo is run.
 type demoFlags struct {
-	source string
-	keep   string
-	span   time.Duration
-	rate   float64
-	seed   uint64
-	yes    bool
+	source    string
+	keep      string
+	span      time.Duration
+	rate      float64
+	customers int
+	seed      uint64
+	yes       bool
 }
 
 func (a *app) demoVerb() *cobra.Command {
@@ -51,6 +52,7 @@ is removed at the end, also after Ctrl-C, unless --keep names a directory for it
 	c.Flags().StringVar(&f.keep, "keep", "", "directory for file, topics and database; they stay, and the next demo goes on with them")
 	c.Flags().DurationVar(&f.span, "for", 0, "end after so long; without it Ctrl-C ends the demo")
 	c.Flags().Float64Var(&f.rate, "rate", 80, "transactions per second in the shop")
+	c.Flags().IntVar(&f.customers, "customers", demo.DefaultCustomers, "in the shop when it opens, each with four orders")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "of the traffic")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "fetch Postgres without asking if none is found")
 	return c
@@ -78,6 +80,9 @@ type show struct {
 func (a *app) demo(f demoFlags) (err error) {
 	if f.rate <= 0 || f.rate > 10_000 {
 		return exit.Usage(fmt.Errorf("--rate %v: it is above 0, and 10000 at most", f.rate))
+	}
+	if f.customers < 100 || f.customers > 1_000_000 {
+		return exit.Usage(fmt.Errorf("--customers %d: it is 100 at least, and 1000000 at most", f.customers))
 	}
 	if f.span < 0 {
 		return exit.Usage(fmt.Errorf("--for %s: it is 0, for no end, or more", f.span))

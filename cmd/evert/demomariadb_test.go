@@ -18,7 +18,7 @@ func TestDemoOnMariaDB(t *testing.T) {
 	mysqltest.Binaries(t)
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	out, said, code := ran(t.Context(), "demo", "--source", "mariadb", "--for", "2s", "--seed", "7")
+	out, said, code := ran(t.Context(), "demo", "--source", "mariadb", "--for", "2s", "--customers", "1000", "--seed", "7")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, out+said)
 	}

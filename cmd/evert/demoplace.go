@@ -130,7 +130,7 @@ func (s *show) openShop(ctx context.Context) (err error) {
 		return err
 	}
 	s.tell("filling the shop")
-	return s.shop.Fill(ctx, demo.DefaultSizes())
+	return s.shop.Fill(ctx, demo.SizesFor(s.customers))
 }
 
 func makePostgresDatabase(ctx context.Context, url string) error {

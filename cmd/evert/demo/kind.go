@@ -14,8 +14,13 @@ type Sizes struct {
 	Customers, Products, Orders int
 }
 
-// DefaultSizes make a snapshot that lasts about a second.
-func DefaultSizes() Sizes { return Sizes{Customers: 5_000, Products: 400, Orders: 20_000} }
+// DefaultCustomers make a snapshot that lasts about a second.
+const DefaultCustomers = 5_000
+
+// SizesFor are those of a shop with so many customers.
+func SizesFor(customers int) Sizes {
+	return Sizes{Customers: customers, Products: 400, Orders: 4 * customers}
+}
 
 // A Shop is the shop in a database of some kind: the same tables and people, in the
 // words of the database.
