@@ -75,9 +75,10 @@ func slotLost(s *stage, _ map[string]string) {
 	s.admin("ALTER SYSTEM SET max_slot_wal_keep_size = '2MB'", "SELECT pg_reload_conf()")
 	s.caughtUp()
 	s.own("DELETE FROM t WHERE id = 1", "CREATE TEMP TABLE noise (s text)")
-	for range 8 {
+	harness.Until(s, "the slot is lost", func() bool { // the checkpointer hears of the limit later
 		s.admin("SELECT pg_logical_emit_message(false, 'noise', repeat('x', 500000))", "SELECT pg_switch_wal()", "CHECKPOINT")
-	}
+		return s.walStatus() == "lost"
+	})
 	out, exit := s.sh("evert run --until-caught-up")
 	if exit == 0 {
 		s.Fatalf("not refused:\n%s", out)
@@ -85,6 +86,20 @@ func slotLost(s *stage, _ map[string]string) {
 	s.obey(mendOf(s, out, "PG_SLOT_LOST"), false)
 	s.equal(&story{})
 	s.admin("ALTER SYSTEM RESET max_slot_wal_keep_size", "SELECT pg_reload_conf()")
+}
+
+// walStatus is what the server says of the log that it keeps for the slot.
+func (s *stage) walStatus() (status string) {
+	s.Helper()
+	conn, err := pgx.Connect(s.Context(), s.Postgres.URL(s.Database))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(s.Context()))
+	if err := conn.QueryRow(s.Context(), "SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", s.slot()).Scan(&status); err != nil {
+		s.Fatal(err)
+	}
+	return status
 }
 
 func noFreeSender(s *stage, settings map[string]string) {

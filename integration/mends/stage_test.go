@@ -139,6 +139,9 @@ func (s *stage) obeyLine(line string) bool {
 	switch {
 	case statement.MatchString(line):
 		s.admin(line)
+		if strings.Contains(line, "pg_terminate_backend") {
+			s.slotIsFree()
+		}
 	case daemon.MatchString(line):
 		s.daemon(line)
 	case command.MatchString(line):

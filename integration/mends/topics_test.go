@@ -171,17 +171,22 @@ func appendAll(ctx context.Context, l log.Log, recs ...log.Record) error {
 	return w.Commit(ctx, nil)
 }
 
-// dropSlot drops the slot, which the server's process that served it may hold for
-// a moment after the client of it is gone.
-func (s *stage) dropSlot() {
+// slotIsFree waits for the server's process that served the slot, which may hold it
+// for a moment after its client is gone, or after it was told to end.
+func (s *stage) slotIsFree() {
 	s.Helper()
 	s.own(`DO $$ BEGIN
-		FOR i IN 1..3000 LOOP
-			EXIT WHEN NOT (SELECT active FROM pg_replication_slots WHERE slot_name = '` + s.slot() + `');
+		FOR i IN 1..18000 LOOP
+			EXIT WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '` + s.slot() + `' AND active);
 			PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); -- the period of asking
 		END LOOP;
-		PERFORM pg_drop_replication_slot('` + s.slot() + `');
 	END $$`)
+}
+
+func (s *stage) dropSlot() {
+	s.Helper()
+	s.slotIsFree()
+	s.own("SELECT pg_drop_replication_slot('" + s.slot() + "')")
 }
 
 // readSlot reads from the slot as another process would, until it is thrown out.
