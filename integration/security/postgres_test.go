@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/pipeline/log/kafka/certtest"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -80,7 +81,7 @@ func certify(t *testing.T, s *pgserver.Server, p certtest.Pair) {
 func awaitCertificate(t *testing.T, s *pgserver.Server, p certtest.Pair) {
 	t.Helper()
 	want := p.TLS(t).Certificate[0]
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(harness.Patience)
 	for {
 		got, err := shown(fmt.Sprintf("127.0.0.1:%d", s.Port()))
 		if err == nil && string(got) == string(want) {

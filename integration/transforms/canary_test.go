@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -96,7 +95,7 @@ func spilled(t *testing.T, w *harness.World) {
 	t.Helper()
 	d := w.Run()
 	d.AwaitStatus("it follows", func(s harness.Status) bool { return s.Ready })
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, w.Postgres.URL("canary"))
 	if err != nil {

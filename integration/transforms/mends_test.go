@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/evertdb/evert/integration/harness"
 )
@@ -30,7 +29,7 @@ func TestMends(t *testing.T) {
 			w.CatchUp()
 			w.SQL(database, c.change, `INSERT INTO other VALUES (1)`)
 			d := w.Run("--until-caught-up")
-			if code := d.Wait(t, time.Minute); code == 0 || d.Count(func(l string) bool { return strings.Contains(l, c.code) }) == 0 {
+			if code := d.Wait(t, harness.Patience); code == 0 || d.Count(func(l string) bool { return strings.Contains(l, c.code) }) == 0 {
 				t.Fatalf("exit code %d, and no %s:\n%s", code, c.code, d.Last(20))
 			}
 			if n := count(t, w, "other"); n != 1 {
@@ -86,7 +85,7 @@ func TestMisfit(t *testing.T) {
 	stopped := func() {
 		t.Helper()
 		d := w.Run("--until-caught-up")
-		if code := d.Wait(t, time.Minute); code == 0 || d.Count(func(l string) bool { return strings.Contains(l, "TRANSFORM_COLUMN") || strings.Contains(l, "SQL_NAME") }) == 0 {
+		if code := d.Wait(t, harness.Patience); code == 0 || d.Count(func(l string) bool { return strings.Contains(l, "TRANSFORM_COLUMN") || strings.Contains(l, "SQL_NAME") }) == 0 {
 			t.Fatalf("exit code %d, and no refusal:\n%s", code, d.Last(20))
 		}
 	}
@@ -98,7 +97,7 @@ func TestMisfit(t *testing.T) {
 	}
 	w.SQL("misfit", `ALTER TABLE t ADD nick text`)
 	d := w.Run("--until-caught-up")
-	if code := d.Wait(t, time.Minute); code == 0 || d.Count(func(l string) bool { return strings.Contains(l, "its table stopped at") }) == 0 {
+	if code := d.Wait(t, harness.Patience); code == 0 || d.Count(func(l string) bool { return strings.Contains(l, "its table stopped at") }) == 0 {
 		t.Fatalf("I8 it goes on without the rows that it missed: exit code %d:\n%s", code, d.Last(20))
 	}
 	out, errs, code := harness.Run(t, suite.Evert(t), "reset", harness.Prefix, "--resnapshot", "--yes", "-c", w.Write())

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/evertdb/evert/integration/harness"
 )
@@ -62,7 +61,7 @@ func TestRecipe(t *testing.T) {
 	env := []string{"SHOP_URL=" + w.URL(), "PII_KEY=k"}
 	evert := func(args ...string) *harness.Process {
 		p := harness.Start(t, harness.Launch{Path: suite.Evert(t), Env: env, Args: append(args, "-c", file)})
-		if code := p.Wait(t, time.Minute); code != 0 {
+		if code := p.Wait(t, harness.Patience); code != 0 {
 			t.Fatalf("evert %v: exit code %d:\n%s", args, code, p.Last(20))
 		}
 		return p
