@@ -29,6 +29,11 @@ func openDatabase(t *testing.T, name, options string) *database {
 	if err := server.Exec(ctx, "postgres", fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0 ENCODING UTF8 %s", name, options)); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := server.Exec(context.Background(), "postgres", "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+	})
 	d := &database{url: server.URL(name)}
 	config, err := pgx.ParseConfig(d.url)
 	if err != nil {
