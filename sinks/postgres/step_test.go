@@ -129,12 +129,16 @@ func TestCommitIsCut(t *testing.T) {
 			c.Rejects = deliver.Stop{}
 		}), items()
 		r.filled(s, 10)
-		seen := map[bool]int{}
+		seen, order := map[bool]int{}, []int(nil)
 		for n := range rounds(20, 500) {
 			// A transfer: each step moves one unit, so that one made twice or not at all shows.
 			step := []pipeline.Change{put(s, schema.Int(1), text(fmt.Sprint(r.seq+1))), put(s, schema.Int(int64(2+n%9)), text(fmt.Sprint("at ", r.seq+1)))}
 			r.write(step...)
-			cutter.arm(moment(random.IntN(int(moments))))
+			if len(order) == 0 {
+				order = random.Perm(int(moments)) // each comes as often as the others
+			}
+			cutter.arm(moment(order[0]))
+			order = order[1:]
 			err := r.tryCommit()
 			was := r.seq
 			from := r.open()
