@@ -37,7 +37,7 @@ func (d *daemon) Status(ctx context.Context) api.Status {
 	st.Readers = d.watch.readers.Status()
 	st.Findings = d.findings.List()
 	st.Health = monitor.Judge(st.Sources)
-	st.Views = d.views.status()
+	st.Views = d.views.Status()
 	st.JudgeViews(st.Views)
 	st.Sinks = d.sinks.status()
 	st.JudgeSinks(st.Sinks)

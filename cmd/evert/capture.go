@@ -142,7 +142,7 @@ func (c *capturing) component() *supervise.Component {
 	return &supervise.Component{
 		Run:      c.run,
 		Backoff:  supervise.Backoff{Min: reconnect / 100, Max: reconnect},
-		Person:   needsPerson,
+		Person:   codes.NeedsPerson,
 		FailFast: c.daemon.flags.failFast || c.daemon.flags.untilCaughtUp,
 
 		Progressed: c.progressed,
@@ -158,17 +158,8 @@ func (c *capturing) progressed() bool {
 	return c.commits > before
 }
 
-// needsPerson reports whether trying again at once is of no use.
-func needsPerson(err error) bool {
-	if errors.Is(err, log.ErrFenced) && !errors.Is(err, log.ErrLost) {
-		return true // the newer owner keeps it; we stand by
-	}
-	code := pipeline.CodeOf(err)
-	return code != "" && !codes.Passing(code)
-}
-
 func (c *capturing) failed(err error, wait time.Duration) {
-	person := needsPerson(err)
+	person := codes.NeedsPerson(err)
 	c.monitor.Failed(err, wait, person)
 	level := slog.LevelWarn
 	if person {

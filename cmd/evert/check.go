@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/pipeline"
 )
 
@@ -51,7 +52,7 @@ type checked struct {
 }
 
 func (a *app) check(flags checkFlags) error {
-	config, err := a.loadWith(viewFaults)
+	config, err := a.loadWith(views.Faults)
 	if err != nil {
 		return a.reportInvalid(err)
 	}

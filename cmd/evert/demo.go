@@ -139,7 +139,7 @@ func (s *show) compare(ctx context.Context, took time.Duration) error {
 	s.tell("comparing every topic with its table")
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	s.daemon.views.caughtUp(ctx)
+	s.daemon.views.CaughtUp(ctx)
 	if err := s.own.Once(ctx); err != nil { // also a short demo has read a write
 		return err
 	}

@@ -59,7 +59,7 @@ func (s *show) look(views demo.Look) demo.Look {
 // compareViews compares every view as `evert verify` does.
 func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err error) {
 	s.tell("comparing every view with the rows of %s", s.shop.Product)
-	s.daemon.views.caughtUp(ctx)
+	s.daemon.views.CaughtUp(ctx)
 	s.daemon.comparing.Lock() // after a person's `evert verify`
 	defer s.daemon.comparing.Unlock()
 	for _, name := range demo.ViewNames() {

@@ -15,6 +15,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
+	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/sql"
@@ -129,11 +130,11 @@ func (a *app) explainFile(name string, c *configs.Config) (*api.Explanation, err
 	if err != nil {
 		return nil, err
 	}
-	p, err := compileView(c, known, name)
+	p, err := views.CompileOver(c, known, name)
 	if err != nil {
 		return nil, exit.Invalid(err)
 	}
-	return explain(c, name, p)
+	return views.Explain(c, name, p)
 }
 
 // writeExplanation prints an explanation for people.

@@ -19,6 +19,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/terminal"
+	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/configs"
 )
 
@@ -135,7 +136,7 @@ func (a *app) outputFlag(c *cobra.Command) {
 func (a *app) json() bool { return a.output == "json" }
 
 // load reads the configuration.
-func (a *app) load() (*configs.Config, error) { return a.loadWith(queryFaults) }
+func (a *app) load() (*configs.Config, error) { return a.loadWith(views.QueryFaults) }
 
 // loadWith reads the configuration; faults are those of its views.
 func (a *app) loadWith(faults func(*configs.Config) error) (*configs.Config, error) {

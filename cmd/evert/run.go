@@ -27,6 +27,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/service"
 	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/cmd/evert/supervise"
+	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/control"
@@ -92,7 +93,7 @@ type daemon struct {
 	reads        *query.Reader     // of views
 	shown        api.Views         // nil: there are none
 	comparing    sync.Mutex        // held by verify
-	views        *viewing          // the same; nil: there are none
+	views        *views.Views      // the same; nil: there are none
 	sinks        *sinking          // nil: there are none
 	control      *control.Follower // what people commanded of sinks and tables
 	servers      []server
@@ -305,6 +306,14 @@ func (d *daemon) openSources(context.Context) error {
 	return nil
 }
 
+func (d *daemon) openViews(context.Context) (err error) {
+	d.views, err = views.Open(views.Config{File: d.config, Topics: d.topics, Registry: d.registry, Reads: d.reads, Log: d.log, FailFast: d.flags.failFast, Fail: d.fail})
+	if d.views != nil {
+		d.shown = d.views
+	}
+	return err
+}
+
 func (d *daemon) listenAll(ctx context.Context) error {
 	faces := d.handlers()
 	socket, err := api.ListenSocket(datadir.SocketPath(d.config.DataDir))
@@ -328,7 +337,7 @@ func (d *daemon) handlers() api.Handlers {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
 		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats,
-		Cluster: d.topics.Cluster, Stucks: d.watch.stuck, Registry: d.schemas, Views: d.views.reports(), Meters: d.views.meters(),
+		Cluster: d.topics.Cluster, Stucks: d.watch.stuck, Registry: d.schemas, Views: d.views.Reports(), Meters: d.views.Meters(),
 		Sinks: d.sinks.reports(), SinkMeters: d.sinks.meters()},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
@@ -369,7 +378,7 @@ func (d *daemon) start(ctx context.Context) {
 	for _, c := range d.captures {
 		c.start(ctx)
 	}
-	d.views.start(ctx)
+	d.views.Start(ctx)
 	d.loadIndexes(ctx)
 	d.sinks.start(ctx)
 	ctx, d.rest = context.WithCancel(ctx)
@@ -390,7 +399,7 @@ func (d *daemon) wait(ctx context.Context) error {
 		for _, c := range d.captures {
 			c.wait()
 		}
-		d.views.caughtUp(ctx)
+		d.views.CaughtUp(ctx)
 		d.sinks.caughtUp(ctx)
 	}()
 	select {
@@ -426,7 +435,7 @@ func (d *daemon) drain() {
 	for _, c := range d.captures {
 		c.cancel()
 	}
-	d.views.cancel()
+	d.views.Cancel()
 	d.sinks.cancel()
 	for _, c := range d.captures {
 		c.wait()
@@ -440,7 +449,7 @@ func (d *daemon) drain() {
 	}
 	d.servers = nil
 	d.reads.Close()
-	d.views.wait() // behind what reads them
+	d.views.Wait() // behind what reads them
 	d.log.Info("stopped")
 }
 
@@ -452,7 +461,7 @@ func (d *daemon) close() {
 	for _, s := range d.servers {
 		s.Stop(ctx)
 	}
-	d.views.close()
+	d.views.Close()
 	if d.topics != nil {
 		if err := d.topics.Close(); err != nil && !errors.Is(err, log.ErrClosed) {
 			d.log.Error("the log did not close well", "error", err)

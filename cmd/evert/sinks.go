@@ -14,11 +14,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/outlets"
 	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/supervise"
+	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
@@ -160,7 +162,7 @@ func placeOfSink(c *configs.Config, name string, logger *slog.Logger, topics log
 // topicOfSink names the topic of the view or table that a sink delivers.
 func topicOfSink(c *configs.Config, s *configs.Sink) string {
 	if source, schemaName, table, ok := s.Table(); ok {
-		return tableTopic(c, source, schemaName, table)
+		return views.TableTopic(c, source, schemaName, table)
 	}
 	return view.Topic(c.Name, s.From)
 }
@@ -288,7 +290,7 @@ const sinkRetry = 250 * time.Millisecond
 func (s *delivering) component() *supervise.Component {
 	commits := uint64(0)
 	return &supervise.Component{
-		Run: s.run, Backoff: supervise.Backoff{Min: min(sinkRetry, s.config.RetryMax), Max: s.config.RetryMax}, Person: needsPerson,
+		Run: s.run, Backoff: supervise.Backoff{Min: min(sinkRetry, s.config.RetryMax), Max: s.config.RetryMax}, Person: codes.NeedsPerson,
 		Progressed: func() bool {
 			before := commits
 			commits = s.delivery.Status().Totals.Commits
@@ -324,7 +326,7 @@ func (s *delivering) failed(err error, wait time.Duration) {
 		s.log.Info("the sink went to another daemon")
 		return
 	}
-	person := needsPerson(err)
+	person := codes.NeedsPerson(err)
 	p := monitor.ProblemOf(err, time.Now())
 	s.meter.Failed(p, wait, person)
 	s.change(func() {

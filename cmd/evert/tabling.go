@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/supervise"
@@ -300,9 +301,9 @@ func (t *tabling) look(ctx context.Context, name, id string) error {
 	}
 	if err != nil {
 		p := monitor.ProblemOf(err, t.monitor.Now())
-		t.log.Warn("a table cannot be copied again", "table", name, "error", p.Text, "code", string(p.Code), "mend", p.Mend, "again", !needsPerson(err))
+		t.log.Warn("a table cannot be copied again", "table", name, "error", p.Text, "code", string(p.Code), "mend", p.Mend, "again", !codes.NeedsPerson(err))
 	}
-	if err != nil && !needsPerson(err) {
+	if err != nil && !codes.NeedsPerson(err) {
 		t.mu.Lock()
 		delete(t.asked, name)
 		t.mu.Unlock()

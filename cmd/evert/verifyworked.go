@@ -7,6 +7,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/compare"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/state/spill"
 	"github.com/evertdb/evert/schema"
@@ -23,7 +24,7 @@ import (
 
 // workedRows adds those rows.
 func (v *verifying) workedRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns) error {
-	p, err := planView(ctx, v.config, v.registry, v.name)
+	p, err := views.Compile(ctx, v.config, v.registry, v.name)
 	if err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func (v *verifying) workedRows(ctx context.Context, s dataflow.Sorter, columns *
 	if err != nil {
 		return err
 	}
-	engine, err := dataflow.New(p.Plan, dataflow.Env{NewSorter: pool.NewSorter, MaxGroup: v.views.group})
+	engine, err := dataflow.New(p.Plan, dataflow.Env{NewSorter: pool.NewSorter, MaxGroup: v.views.Group})
 	if err != nil {
 		return err
 	}

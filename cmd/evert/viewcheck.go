@@ -12,47 +12,16 @@ import (
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/steps"
+	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/sql"
-	"github.com/evertdb/evert/pipeline/sql/syntax"
 	"github.com/evertdb/evert/schema"
 )
 
-// queryFaults are the texts of views that cannot be read, each mistake at its
-// place in the file. Nothing starts with one.
-func queryFaults(c *configs.Config) error {
-	return faultsOfViews(c, func(_ string, v *configs.View) error {
-		_, err := syntax.Parse(v.SQL)
-		return err
-	})
-}
-
-// viewFaults are all mistakes of the views that need no table to be seen. A
-// daemon starts with those that queryFaults does not have; their view stops alone.
-func viewFaults(c *configs.Config) error {
-	return faultsOfViews(c, func(name string, v *configs.View) error {
-		return sql.Inspect(v.SQL, fileNames{c}, sql.Options{Name: name, Key: v.Key, Indexes: v.Indexes})
-	})
-}
-
-// faultsOfViews places what look says of every view.
-func faultsOfViews(c *configs.Config, look func(name string, v *configs.View) error) error {
-	var all configs.Errors
-	for _, name := range slices.Sorted(maps.Keys(c.Views)) {
-		if err := look(name, c.Views[name]); err != nil {
-			all = append(all, configs.ErrorsOf(placed(c, c.Views[name], err))...)
-		}
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	return all.Sorted()
-}
-
 // serversTables asks the servers for the tables that would be captured now.
-func serversTables(ctx context.Context, c *configs.Config) (*tablesKnown, error) {
-	k := &tablesKnown{ctx: ctx, config: c, found: map[string]*schema.Table{}}
+func serversTables(ctx context.Context, c *configs.Config) (*views.Catalog, error) {
+	found := map[string]*schema.Table{}
 	for _, name := range c.SourceNames() {
 		_, database, err := connectTo(c, name)
 		if err != nil {
@@ -68,10 +37,10 @@ func serversTables(ctx context.Context, c *configs.Config) (*tablesKnown, error)
 		}
 		tables, _ = steps.Written(c, name, tables) // what keeps one from it is said of the source
 		for _, t := range tables {
-			k.found[tableTopic(c, name, t.Schema, t.Name)] = t
+			found[views.TableTopic(c, name, t.Schema, t.Name)] = t
 		}
 	}
-	return k, nil
+	return views.NewCatalog(ctx, c, found), nil
 }
 
 // lookAtViews compiles every view for the tables as the servers have them.
@@ -84,8 +53,7 @@ func (i *inspection) lookAtViews(ctx context.Context) {
 		return // the source says so itself
 	}
 	for _, name := range slices.Sorted(maps.Keys(i.config.Views)) {
-		known.missing = nil
-		p, err := compileView(i.config, known, name)
+		p, err := views.CompileOver(i.config, known, name)
 		if err != nil {
 			i.found = append(i.found, failures("view "+name, err)...)
 			continue
@@ -114,9 +82,9 @@ func (a *app) lookAtCaptured(i *inspection) {
 	}
 	defer rest.close()
 	for _, name := range slices.Sorted(maps.Keys(c.Views)) {
-		p, err := planView(a.ctx, c, rest.registry, name)
+		p, err := views.Compile(a.ctx, c, rest.registry, name)
 		for _, r := range refusals(err) {
-			if r.Code == codeViewWaits {
+			if r.Code == views.CodeWaits {
 				continue // it says nothing of a table that was never captured
 			}
 			old := *r

@@ -1,4 +1,4 @@
-package main
+package views
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
@@ -19,39 +18,45 @@ import (
 	"github.com/evertdb/evert/schema/registry"
 )
 
-// codeViewWaits: a table of the view is not captured yet; it passes.
-const codeViewWaits pipeline.Code = "VIEW_WAITS"
+// CodeWaits: a table of the view is not captured yet; it passes.
+const CodeWaits pipeline.Code = "VIEW_WAITS"
 
-// A viewPlan is a view's query as it was compiled for the tables of a moment.
-type viewPlan struct {
+// A Plan is a view's query as it was compiled for the tables of a moment.
+type Plan struct {
 	*sql.View
 	hash   string
 	topics []string // of the plan's inputs
 }
 
-// planView compiles a view for the tables as the registry has them now.
-func planView(ctx context.Context, c *configs.Config, r registry.Registry, name string) (*viewPlan, error) {
-	known := &tablesKnown{ctx: ctx, config: c, registry: r}
-	return compileView(c, known, name)
+// NewCatalog knows the tables of found by their topics, and asks nobody for others.
+func NewCatalog(ctx context.Context, c *configs.Config, found map[string]*schema.Table) *Catalog {
+	return &Catalog{ctx: ctx, config: c, found: found}
 }
 
-// compileView compiles a view over a catalog. Its errors stand at their places in
+// Compile compiles a view for the tables as the registry has them now.
+func Compile(ctx context.Context, c *configs.Config, r registry.Registry, name string) (*Plan, error) {
+	known := &Catalog{ctx: ctx, config: c, registry: r}
+	return CompileOver(c, known, name)
+}
+
+// CompileOver compiles a view over a catalog. Its errors stand at their places in
 // the file.
-func compileView(c *configs.Config, known *tablesKnown, name string) (*viewPlan, error) {
+func CompileOver(c *configs.Config, known *Catalog, name string) (*Plan, error) {
 	v := c.Views[name]
+	known.missing = nil
 	compiled, err := sql.Compile(v.SQL, known, sql.Options{Name: name, Key: v.Key, Indexes: v.Indexes})
 	switch {
 	case known.failed != nil:
 		return nil, known.failed
 	case len(known.missing) > 0:
-		return nil, &pipeline.Refusal{Code: codeViewWaits, Where: "view " + name, What: "table " + known.missing[0] + " is not captured yet, so that its columns are not known",
+		return nil, &pipeline.Refusal{Code: CodeWaits, Where: "view " + name, What: "table " + known.missing[0] + " is not captured yet, so that its columns are not known",
 			Mend: "evert status   # how far the source is, and whether it captures the table"}
 	case err != nil:
 		return nil, placed(c, v, err)
 	}
-	p := &viewPlan{View: compiled, hash: hex.EncodeToString(compiled.Hash[:16])}
+	p := &Plan{View: compiled, hash: hex.EncodeToString(compiled.Hash[:16])}
 	for _, in := range compiled.Plan.Inputs {
-		p.topics = append(p.topics, tableTopic(c, in.Source, in.Table.Schema, in.Table.Name))
+		p.topics = append(p.topics, TableTopic(c, in.Source, in.Table.Schema, in.Table.Name))
 	}
 	return p, nil
 }
@@ -69,9 +74,9 @@ func placed(c *configs.Config, v *configs.View, err error) error {
 	return errors.Join(all...)
 }
 
-// tablesKnown are the tables that the registry has schemas of, and the views of
+// A Catalog is the tables that the registry has schemas of, and the views of
 // the file.
-type tablesKnown struct {
+type Catalog struct {
 	ctx      context.Context
 	config   *configs.Config
 	registry registry.Registry // nil: found is all that there is
@@ -111,17 +116,17 @@ func (n fileNames) Named(source, schemaName, name string) error {
 }
 
 // View implements sql.Catalog.
-func (k *tablesKnown) View(name string) (text string, ok bool) {
+func (k *Catalog) View(name string) (text string, ok bool) {
 	return fileNames{k.config}.View(name)
 }
 
 // Table implements sql.Catalog.
-func (k *tablesKnown) Table(source, schemaName, name string) (*schema.Table, error) {
+func (k *Catalog) Table(source, schemaName, name string) (*schema.Table, error) {
 	never := fileNames{k.config}.Named(source, schemaName, name)
 	if k.config.Sources[source] == nil {
 		return nil, never
 	}
-	topic := tableTopic(k.config, source, schemaName, name)
+	topic := TableTopic(k.config, source, schemaName, name)
 	if t := k.found[topic]; t != nil {
 		return t, nil
 	}
@@ -152,7 +157,7 @@ func (k *tablesKnown) Table(source, schemaName, name string) (*schema.Table, err
 }
 
 // read rebuilds a table from the newest schemas of its topic.
-func (k *tablesKnown) read(topic string) (*schema.Table, error) {
+func (k *Catalog) read(topic string) (*schema.Table, error) {
 	_, value, err := k.registry.Latest(k.ctx, topic+"-value")
 	if err != nil {
 		return nil, err
@@ -170,10 +175,7 @@ func (k *tablesKnown) read(topic string) (*schema.Table, error) {
 	return &t, nil
 }
 
-// tableTopic names the topic of a table of a source.
-func tableTopic(c *configs.Config, source, schemaName, name string) string {
-	if own := tableTopicOf(c, source, databases.TableName{Schema: schemaName, Name: name}).Name; own != "" {
-		return own
-	}
+// TableTopic names the topic of a table of a source.
+func TableTopic(c *configs.Config, source, schemaName, name string) string {
 	return log.TableTopic(c.Sources[source].TopicPrefix, schemaName, name)
 }

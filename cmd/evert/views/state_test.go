@@ -1,4 +1,4 @@
-package main
+package views
 
 import (
 	"errors"
@@ -18,9 +18,9 @@ func TestTheLastViewsStateIsRemoved(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(state, "v1"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{config: &configs.Config{Name: "till", DataDir: dir}, log: slog.New(slog.DiscardHandler)}
+	c := Config{File: &configs.Config{Name: "till", DataDir: dir}, Log: slog.New(slog.DiscardHandler)}
 	for range 2 { // the second time nothing is there
-		if err := d.openViews(t.Context()); err != nil {
+		if _, err := Open(c); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(state); !errors.Is(err, fs.ErrNotExist) {

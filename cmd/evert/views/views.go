@@ -1,4 +1,4 @@
-package main
+package views
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -23,54 +24,65 @@ import (
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/pipeline/view/local"
 	"github.com/evertdb/evert/pipeline/view/query"
+	"github.com/evertdb/evert/schema/registry"
 )
 
-// viewing is what all views of a daemon share.
+// A Config is what the views of a file are made from.
+type Config struct {
+	File     *configs.Config
+	Topics   *storage.Log
+	Registry registry.Registry
+	Reads    *query.Reader
+	Log      *slog.Logger
+	FailFast bool        // end at the first failure
+	Fail     func(error) // ends the daemon; it may be called from any goroutine
+}
+
+// Views is what all views of a daemon share.
 //
 //	limits.memory ─┬─ a quarter: blocks of states that were read
 //	               ├─ an eighth: what is sorted before it spills to data_dir/spill
 //	               └─ a sixteenth: one group of a join or an aggregate
-type viewing struct {
+type Views struct {
+	Config
 	shared  *store.Shared
 	pool    *spill.Pool
-	group   int64
+	Group   int64
 	byName  map[string]*maintaining
 	running []*maintaining
 }
 
-// openViews makes the views of the file; nothing runs yet.
-func (d *daemon) openViews(context.Context) (err error) {
-	if len(d.config.Views) == 0 {
-		return d.reportLeft()
+// Open makes the views of the file; nothing runs yet. It is nil if there are none.
+func Open(c Config) (v *Views, err error) {
+	if len(c.File.Views) == 0 {
+		return nil, removeLeft(c.File, c.Log)
 	}
-	memory := int64(d.config.Limits.Memory)
-	v := &viewing{shared: store.NewShared(memory/4, stateFiles), group: memory / 16, byName: map[string]*maintaining{}}
-	d.views = v
-	if v.pool, err = spill.Open(datadir.SpillPath(d.config.DataDir, "views.tmp"), spill.Options{Memory: memory / 8, Disk: int64(d.config.Limits.SpillBytes)}); err != nil {
-		return err
+	memory := int64(c.File.Limits.Memory)
+	v = &Views{Config: c, shared: store.NewShared(memory/4, stateFiles), Group: memory / 16, byName: map[string]*maintaining{}}
+	if v.pool, err = spill.Open(datadir.SpillPath(c.File.DataDir, "views.tmp"), spill.Options{Memory: memory / 8, Disk: int64(c.File.Limits.SpillBytes)}); err != nil {
+		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.config.Views)) {
-		m := d.newView(name)
+	for _, name := range slices.Sorted(maps.Keys(c.File.Views)) {
+		m := v.newView(name)
 		v.byName[name], v.running = m, append(v.running, m)
 	}
-	d.shown = v
-	return d.reportLeft()
+	return v, removeLeft(c.File, c.Log)
 }
 
 // stateFiles is how many files of states are open at one time.
 const stateFiles = 500
 
 // Names implements api.Views.
-func (v *viewing) Names() []string { return slices.Sorted(maps.Keys(v.byName)) }
+func (v *Views) Names() []string { return slices.Sorted(maps.Keys(v.byName)) }
 
 // View implements api.Views.
-func (v *viewing) View(name string) (query.View, bool) {
+func (v *Views) View(name string) (query.View, bool) {
 	m, ok := v.byName[name]
 	return m, ok
 }
 
 // Explain implements api.Views.
-func (v *viewing) Explain(name string) (*api.Explanation, error) {
+func (v *Views) Explain(name string) (*api.Explanation, error) {
 	m, ok := v.byName[name]
 	if !ok {
 		return nil, api.NoView(name)
@@ -80,63 +92,67 @@ func (v *viewing) Explain(name string) (*api.Explanation, error) {
 
 // The rest may be called with a nil v: there are no views.
 
-// close frees what the views shared; they have ended.
-func (v *viewing) close() {
+// Close frees what the views shared; they have ended.
+func (v *Views) Close() {
 	if v != nil {
 		v.shared.Close()
 	}
 }
 
-func (v *viewing) all() []*maintaining {
+func (v *Views) all() []*maintaining {
 	if v == nil {
 		return nil
 	}
 	return v.running
 }
 
-func (v *viewing) start(ctx context.Context) {
+// Start begins to maintain every view, until ctx ends or Cancel is called.
+func (v *Views) Start(ctx context.Context) {
 	for _, m := range v.all() {
 		m.start(ctx)
 	}
 }
 
-func (v *viewing) cancel() {
+// Cancel tells every view to end.
+func (v *Views) Cancel() {
 	for _, m := range v.all() {
 		m.cancel()
 	}
 }
 
-func (v *viewing) wait() {
+// Wait returns when every view has ended.
+func (v *Views) Wait() {
 	for _, m := range v.all() {
 		m.wait()
 	}
 }
 
-// meters and reports are for the metrics.
-func (v *viewing) meters() (all []*monitor.View) {
+// Meters are the numbers of the metrics.
+func (v *Views) Meters() (all []*monitor.View) {
 	for _, m := range v.all() {
 		all = append(all, m.meter)
 	}
 	return all
 }
 
-func (v *viewing) reports() func() []monitor.ViewStatus {
+// Reports gives what tells the metrics how every view is; nil if there are none.
+func (v *Views) Reports() func() []monitor.ViewStatus {
 	if v == nil {
 		return nil
 	}
-	return v.status
+	return v.Status
 }
 
-// caughtUp waits until every view shows what its sources have committed, or has
+// CaughtUp waits until every view shows what its sources have committed, or has
 // stopped.
-func (v *viewing) caughtUp(ctx context.Context) {
+func (v *Views) CaughtUp(ctx context.Context) {
 	for _, m := range v.all() {
 		m.caughtUp(ctx)
 	}
 }
 
-// status gives how every view is.
-func (v *viewing) status() (all []monitor.ViewStatus) {
+// Status gives how every view is.
+func (v *Views) Status() (all []monitor.ViewStatus) {
 	if v == nil {
 		return nil
 	}
@@ -149,7 +165,7 @@ func (v *viewing) status() (all []monitor.ViewStatus) {
 // maintaining is one view and what watches over it. One goroutine, live, owns
 // the component; others ask.
 type maintaining struct {
-	daemon   *daemon
+	views    *Views
 	name     string
 	config   *configs.View
 	log      *slog.Logger
@@ -162,7 +178,7 @@ type maintaining struct {
 	mu         sync.Mutex
 	task       *view.Task // nil until the query was compiled once
 	hash       string     // its version
-	plan       *viewPlan  // of that version
+	plan       *Plan      // of that version
 	engine     *local.Engine
 	still      *view.Still // what was shown last, while there is no task
 	reading    *local.Reading
@@ -175,13 +191,13 @@ type maintaining struct {
 // feedKept is how long changes are held when the last follower has gone.
 const feedKept = time.Minute
 
-func (d *daemon) newView(name string) *maintaining {
-	m := &maintaining{daemon: d, name: name, config: d.config.Views[name], log: d.log.With("view", name), cancel: func() {}, finished: make(chan struct{}),
-		feed: query.NewFeed(int(d.config.Limits.StreamBytes), feedKept), moved: make(chan struct{}), meter: monitor.NewView(name)}
+func (v *Views) newView(name string) *maintaining {
+	m := &maintaining{views: v, name: name, config: v.File.Views[name], log: v.Log.With("view", name), cancel: func() {}, finished: make(chan struct{}),
+		feed: query.NewFeed(int(v.File.Limits.StreamBytes), feedKept), moved: make(chan struct{}), meter: monitor.NewView(name)}
 	m.folder = &local.Folder{
-		Dir: filepath.Join(d.config.DataDir, "views", name), NewSorter: d.views.pool.NewSorter,
-		Identity: store.Identity{Deployment: d.config.Name, View: name, Log: d.topics.Identity()},
-		Options: store.Options{Shared: d.views.shared, Events: store.Events{Trouble: func(text string) { m.log.Warn("state: " + text) },
+		Dir: filepath.Join(v.File.DataDir, "views", name), NewSorter: v.pool.NewSorter,
+		Identity: store.Identity{Deployment: v.File.Name, View: name, Log: v.Topics.Identity()},
+		Options: store.Options{Shared: v.shared, Events: store.Events{Trouble: func(text string) { m.log.Warn("state: " + text) },
 			Full: func(full bool) { m.log.Warn("the disk of the view's state is full, or has room again", "full", full) }}},
 		Other: func(why error) { m.log.Warn("a state that is of something else is removed", "why", why.Error()) },
 	}
@@ -194,7 +210,7 @@ func (m *maintaining) start(ctx context.Context) {
 	go func() {
 		defer close(m.finished)
 		if err := m.component().Supervise(ctx); err != nil {
-			m.daemon.fail(err)
+			m.views.Fail(err)
 		}
 		m.change(func() { m.problem, m.person = nil, false })
 		err := m.endStill(ctx) // whoever looks closes it
@@ -218,8 +234,8 @@ const (
 
 func (m *maintaining) component() *supervise.Component {
 	return &supervise.Component{
-		Run: m.run, Backoff: supervise.Backoff{Min: viewRetry, Max: viewLongest}, Person: viewNeedsPerson, Sleep: m.rest,
-		FailFast: m.daemon.flags.failFast,
+		Run: m.run, Backoff: supervise.Backoff{Min: viewRetry, Max: viewLongest}, Person: needsPerson, Sleep: m.rest,
+		FailFast: m.views.FailFast,
 		Events:   supervise.Events{Starting: func(int) { m.meter.Starting() }, Failed: m.failed},
 	}
 }
@@ -227,12 +243,12 @@ func (m *maintaining) component() *supervise.Component {
 // run maintains the view while this daemon owns it, and stands by while another
 // does (R08).
 func (m *maintaining) run(ctx context.Context) error {
-	group, frontier := viewOwnership(m.daemon.config, m.name)
-	return log.OwnFenced(ctx, m.daemon.topics, group, frontier, m.meter.StandingBy, m.maintain)
+	group, frontier := ownership(m.views.File, m.name)
+	return log.OwnFenced(ctx, m.views.Topics, group, frontier, m.meter.StandingBy, m.maintain)
 }
 
-// viewOwnership gives the group and the topic by which a view is owned.
-func viewOwnership(c *configs.Config, name string) (group, frontier string) {
+// ownership gives the group and the topic by which a view is owned.
+func ownership(c *configs.Config, name string) (group, frontier string) {
 	return "evert." + c.Name + ".view." + name, view.FrontierTopic(c.Name, name)
 }
 
@@ -256,14 +272,14 @@ func (m *maintaining) maintain(ctx context.Context, generation func() log.Genera
 const tablesPoll = 500 * time.Millisecond
 
 // awaitPlan compiles the query, and waits for tables that are not captured yet.
-func (m *maintaining) awaitPlan(ctx context.Context) (*viewPlan, error) {
+func (m *maintaining) awaitPlan(ctx context.Context) (*Plan, error) {
 	told := ""
 	for {
-		p, err := planView(ctx, m.daemon.config, m.daemon.registry, m.name)
+		p, err := Compile(ctx, m.views.File, m.views.Registry, m.name)
 		if err != nil {
 			m.showLast()
 		}
-		if pipeline.CodeOf(err) != codeViewWaits {
+		if pipeline.CodeOf(err) != CodeWaits {
 			return p, err
 		}
 		if told != err.Error() {
@@ -318,12 +334,12 @@ func (m *maintaining) endStill(ctx context.Context) error {
 		return nil
 	}
 	m.change(func() { m.still, m.reading = nil, nil })
-	m.daemon.reads.Drop(m.name)
+	m.views.Reads.Drop(m.name)
 	return still.Close(ctx)
 }
 
 // taskOf gives the task of a version: that of the run before, if it is the same.
-func (m *maintaining) taskOf(ctx context.Context, p *viewPlan) (*view.Task, error) {
+func (m *maintaining) taskOf(ctx context.Context, p *Plan) (*view.Task, error) {
 	m.mu.Lock()
 	task, hash := m.task, m.hash
 	m.mu.Unlock()
@@ -340,7 +356,7 @@ func (m *maintaining) taskOf(ctx context.Context, p *viewPlan) (*view.Task, erro
 	if err := m.endStill(ctx); err != nil {
 		return nil, err
 	}
-	engine, err := local.NewEngine(p.Plan, dataflow.Env{NewSorter: m.daemon.views.pool.NewSorter, MaxGroup: m.daemon.views.group})
+	engine, err := local.NewEngine(p.Plan, dataflow.Env{NewSorter: m.views.pool.NewSorter, MaxGroup: m.views.Group})
 	if err != nil {
 		return nil, err
 	}
@@ -356,9 +372,9 @@ func (m *maintaining) taskOf(ctx context.Context, p *viewPlan) (*view.Task, erro
 	return task, nil
 }
 
-func (m *maintaining) newTask(p *viewPlan, engine *local.Engine) (*view.Task, error) {
-	d := m.daemon
-	table := view.Table(d.config.Name, m.name, p.Plan)
+func (m *maintaining) newTask(p *Plan, engine *local.Engine) (*view.Task, error) {
+	v := m.views
+	table := view.Table(v.File.Name, m.name, p.Plan)
 	if err := m.folder.Describe(p.hash, table, p.Plan.Indexes); err != nil {
 		return nil, err
 	}
@@ -366,14 +382,14 @@ func (m *maintaining) newTask(p *viewPlan, engine *local.Engine) (*view.Task, er
 	if err != nil {
 		return nil, err
 	}
-	limits := view.Limits{Interval: m.config.EpochInterval, State: int64(d.config.Limits.ViewStateBytes)}
-	if k := d.config.Kafka; k != nil {
+	limits := view.Limits{Interval: m.config.EpochInterval, State: int64(v.File.Limits.ViewStateBytes)}
+	if k := v.File.Kafka; k != nil {
 		limits.Timeout = k.TransactionTimeout / 2
 	}
 	return view.New(view.Config{
-		Deployment: d.config.Name, Name: m.name, Plan: p.Plan, Hash: p.hash, Topics: p.topics, Log: d.topics, Registry: d.registry,
+		Deployment: v.File.Name, Name: m.name, Plan: p.Plan, Hash: p.hash, Topics: p.topics, Log: v.Topics, Registry: v.Registry,
 		Engine: engine, States: m.folder, Partitions: m.config.Partitions, Limits: limits, Events: local.Follow(m.feed, shape, m.events()),
-		Generation: m.fence, Holding: d.topics.Holding,
+		Generation: m.fence, Holding: v.Topics.Holding,
 	}), nil
 }
 

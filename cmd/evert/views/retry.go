@@ -1,4 +1,4 @@
-package main
+package views
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/log"
@@ -19,7 +20,7 @@ import (
 // ran: another daemon has it now, or this one will have it again in a moment.
 func isSharedOut(err error) bool { return errors.Is(err, log.ErrLost) || errors.Is(err, log.ErrFenced) }
 
-func viewNeedsPerson(err error) bool { return !isSharedOut(err) && needsPerson(err) }
+func needsPerson(err error) bool { return !isSharedOut(err) && codes.NeedsPerson(err) }
 
 // elsewhere is what readers are told by a daemon that had a view.
 func (m *maintaining) elsewhere() error {
@@ -78,7 +79,7 @@ func (m *maintaining) isNewer(ctx context.Context, read log.Offsets) bool {
 	plan := m.plan
 	m.mu.Unlock()
 	for i, in := range plan.Plan.Inputs {
-		fold, err := log.ReadFrontier(ctx, m.daemon.topics, log.FrontierTopic(m.daemon.config.Name, in.Source))
+		fold, err := log.ReadFrontier(ctx, m.views.Topics, log.FrontierTopic(m.views.File.Name, in.Source))
 		newest, ok := fold.Frontier()
 		if err != nil || !ok {
 			continue
@@ -98,7 +99,7 @@ func (m *maintaining) failed(err error, wait time.Duration) {
 		m.log.Info("the views were shared out anew; this daemon stands by for the view until it is its turn", "why", err.Error())
 		return
 	}
-	person := viewNeedsPerson(err)
+	person := needsPerson(err)
 	p := m.waits(err, wait, person)
 	level := slog.LevelWarn
 	if person {

@@ -1,4 +1,4 @@
-package main
+package views
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ func (m *maintaining) explain() (*api.Explanation, error) {
 	if plan == nil {
 		return nil, api.NotMaintained(m.name, problem)
 	}
-	e, err := explain(m.daemon.config, m.name, plan)
+	e, err := Explain(m.views.File, m.name, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -31,8 +31,8 @@ func (m *maintaining) explain() (*api.Explanation, error) {
 	return e, nil
 }
 
-// explain says how a plan is carried out.
-func explain(c *configs.Config, name string, p *viewPlan) (*api.Explanation, error) {
+// Explain says how a plan is carried out.
+func Explain(c *configs.Config, name string, p *Plan) (*api.Explanation, error) {
 	engine, err := dataflow.New(p.Plan, dataflow.Env{NewSorter: func() (dataflow.Sorter, error) { return nil, errors.New("it only explains") }, MaxGroup: 1})
 	if err != nil {
 		return nil, err

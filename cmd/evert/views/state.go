@@ -1,14 +1,16 @@
-package main
+package views
 
 import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/view"
@@ -124,7 +126,7 @@ func (m *maintaining) events() view.Events {
 // status gives how the view is now.
 func (m *maintaining) status() monitor.ViewStatus {
 	s := m.meter.Status()
-	s.Topic = view.Topic(m.daemon.config.Name, m.name)
+	s.Topic = view.Topic(m.views.File.Name, m.name)
 	m.mu.Lock()
 	task, still := m.task, m.still
 	s.Version = m.hash
@@ -175,22 +177,22 @@ func phaseOf(s monitor.ViewStatus, st view.Status) monitor.State {
 	return monitor.Streaming
 }
 
-// reportLeft removes the states of views that are not in the file any more, and
+// removeLeft removes the states of views that are not in the file any more, and
 // names their topics, which stay for who reads them.
-func (d *daemon) reportLeft() error {
-	root := filepath.Join(d.config.DataDir, "views")
+func removeLeft(c *configs.Config, logger *slog.Logger) error {
+	root := filepath.Join(c.DataDir, "views")
 	list, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, e := range list {
-		if _, known := d.config.Views[e.Name()]; known || !e.IsDir() {
+		if _, known := c.Views[e.Name()]; known || !e.IsDir() {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(root, e.Name())); err != nil {
 			return err
 		}
-		d.log.Info("a view is not in the file any more: its state was removed, and its topic is kept", "view", e.Name(), "topic", view.Topic(d.config.Name, e.Name()))
+		logger.Info("a view is not in the file any more: its state was removed, and its topic is kept", "view", e.Name(), "topic", view.Topic(c.Name, e.Name()))
 	}
 	return err
 }
@@ -204,7 +206,7 @@ func (m *maintaining) caughtUp(ctx context.Context) {
 		task, stopped, problem := m.task, m.person, m.problem
 		m.mu.Unlock()
 		if stopped {
-			m.daemon.fail(problem)
+			m.views.Fail(problem)
 			return
 		}
 		if task != nil && m.shows(ctx, task) {
@@ -227,7 +229,7 @@ func (m *maintaining) shows(ctx context.Context, task *view.Task) bool {
 		return false
 	}
 	for source, cut := range shown.At {
-		fold, err := log.ReadFrontier(ctx, m.daemon.topics, log.FrontierTopic(m.daemon.config.Name, source))
+		fold, err := log.ReadFrontier(ctx, m.views.Topics, log.FrontierTopic(m.views.File.Name, source))
 		if err != nil {
 			return false
 		}
