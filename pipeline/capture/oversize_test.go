@@ -63,7 +63,7 @@ func (s *large) commit() {
 	s.t.Helper()
 	at := s.tx.Position.Seq
 	s.story.commit()
-	for deadline := time.Now().Add(20 * time.Second); !s.visible(at); time.Sleep(time.Millisecond) { // the period of asking
+	for deadline := time.Now().Add(3 * time.Minute); !s.visible(at); time.Sleep(time.Millisecond) { // the period of asking
 		if time.Now().After(deadline) {
 			s.t.Fatal("the commit does not become visible")
 		}

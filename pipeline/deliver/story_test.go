@@ -298,7 +298,7 @@ func TestAway(t *testing.T) {
 		if err := w.ended(); !errors.Is(err, errAway) {
 			t.Fatal(err)
 		}
-		limit := time.After(30 * time.Second)
+		limit := time.After(3 * time.Minute)
 		for {
 			moved := w.delivery.Moved()
 			if s := w.delivery.Status(); s.Behind.Records > 300 && w.config.Now().Sub(s.Behind.Since) > 3*time.Hour {

@@ -111,7 +111,7 @@ func (w *world) ended() error {
 	select {
 	case err := <-w.done:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		w.t.Fatalf("the sink does not stop: %+v\n%s", w.delivery.Status(), w.said.Take())
 		return nil
 	}
@@ -141,7 +141,7 @@ func (w *world) events() deliver.Events {
 // until waits for a status.
 func (w *world) until(what string, is func(deliver.Status) bool) {
 	w.t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(3 * time.Minute)
 	for {
 		moved := w.delivery.Moved()
 		if is(w.delivery.Status()) {

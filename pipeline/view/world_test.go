@@ -191,7 +191,7 @@ func (w *world) ended() error {
 	select {
 	case err := <-w.done:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		w.t.Fatal("the view does not stop")
 		return nil
 	}
@@ -224,7 +224,7 @@ func (w *world) events(e view.Events) view.Events {
 // until waits for a status.
 func (w *world) until(what string, is func(view.Status) bool) {
 	w.t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(3 * time.Minute)
 	for {
 		moved := w.task.Moved()
 		if is(w.task.Status()) {

@@ -17,7 +17,7 @@ var pg pgtest.Shared
 func TestMain(m *testing.M) { os.Exit(pg.Run(m)) }
 
 func TestTrafficUsesTheWholeShop(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	url := pg.Database(t)
 	shop := InPostgres(url)

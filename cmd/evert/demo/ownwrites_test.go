@@ -56,7 +56,7 @@ func TestOwnWritesAreCounted(t *testing.T) {
 // A client sees its orders in what the database itself answers, and misses those
 // that a reader withholds.
 func TestOwnWritesOnPostgres(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	url := pg.Database(t)
 	shop := InPostgres(url)

@@ -329,7 +329,7 @@ func TestDenied(t *testing.T) {
 			defer l.Close()
 			w := &world{T: t, log: l, now: time.Now()}
 			w.fill()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			err = w.queue(deadletter.Config{Keep: true}).Reject(ctx, rejection(3))
 			cancel()
 			if len(acls) == len(allowed) && acls[len(acls)-1].Allow {

@@ -40,7 +40,7 @@ func (s *Story) Take() string {
 // and takes them: what is seen comes before what is said.
 func (s *Story) Await(t testing.TB, lines ...string) {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(3 * time.Minute)
 	for want := strings.Join(lines, "\n"); ; {
 		got, told := s.look()
 		if got == want {

@@ -141,7 +141,7 @@ func TestWriterLeavesFullDisk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(3 * time.Minute):
 			t.Fatal("Close waits for room")
 		}
 		if err := w.Append(context.Background(), x); !errors.Is(err, log.ErrClosed) && !errors.Is(err, log.ErrFenced) {

@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds everything that a clause waits for.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // env is what a clause works with. Its verbs fail the clause by themselves.
 type env struct {

@@ -39,7 +39,7 @@ func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 // eventually waits for what a background goroutine does.
 func eventually(t *testing.T, what string, ch <-chan bool, want bool) {
 	t.Helper()
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(3 * time.Minute); ; {
 		select {
 		case got := <-ch:
 			if got == want {

@@ -184,7 +184,7 @@ func TestServerDiesWithUs(t *testing.T) {
 // awaitDeath asks for the process until it is gone.
 func awaitDeath(t *testing.T, pid int) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(3 * time.Minute)
 	defer deadline.Stop()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()

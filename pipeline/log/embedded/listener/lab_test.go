@@ -32,7 +32,7 @@ type lab struct {
 
 func newLab(t testing.TB, cfg listener.Config) *lab {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	b := &lab{t: t, ctx: ctx}
 	l, err := embedded.Open(embedded.Config{Dir: "log", FS: vfs.NewMem(), MemTable: 4 << 20, SweepRate: -1})
@@ -179,7 +179,7 @@ func (b *lab) dial() *wire {
 	n, err := net.Dial("tcp", b.server.Addr().String())
 	b.must(err)
 	b.t.Cleanup(func() { n.Close() })
-	b.must(n.SetDeadline(time.Now().Add(time.Minute)))
+	b.must(n.SetDeadline(time.Now().Add(3 * time.Minute)))
 	return &wire{Conn: n, t: b.t}
 }
 

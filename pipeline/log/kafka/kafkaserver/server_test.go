@@ -207,7 +207,7 @@ func create(t *testing.T, cl *kgo.Client, topic string, partitions int32) {
 
 func produce(t *testing.T, cl *kgo.Client, topic, value string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte(value)}).FirstErr(); err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func produce(t *testing.T, cl *kgo.Client, topic, value string) {
 // consume reads so many values from the start of partition 0.
 func consume(t *testing.T, cl *kgo.Client, topic string, n int) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}})
 	var values []string
