@@ -87,7 +87,7 @@ func (d *door) try(t *testing.T, ours *certtest.Authority) {
 			return c, nil
 		}
 	}
-	l, err := Open(within(t, 20*time.Second), cfg)
+	l, err := Open(within(t, 3*time.Minute), cfg)
 	if err == nil {
 		defer l.Close()
 	}
@@ -154,7 +154,7 @@ func TestPlaintextStaysHere(t *testing.T) {
 		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		return distant{c, far}, err
 	}
-	_, err := Open(within(t, 10*time.Second), cfg)
+	_, err := Open(within(t, 3*time.Minute), cfg)
 	same(t, pipeline.CodeOf(err), codeTLS)
 	cfg.Insecure = true
 	open(t, cfg)
@@ -205,7 +205,7 @@ func TestCertificatesAreReadAnew(t *testing.T) {
 		t.Errorf("the broker's certificate ends %v", end)
 	}
 	write(others, soon)
-	_, err := l.Writer(within(t, 20*time.Second), "w")
+	_, err := l.Writer(within(t, 3*time.Minute), "w")
 	if err == nil {
 		t.Fatal("the certificate of another authority was not used")
 	}
@@ -216,7 +216,7 @@ func TestCertificatesAreReadAnew(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "client.key"), []byte("canary"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = l.Writer(within(t, 20*time.Second), "w2"); err == nil || bytes.Contains([]byte(err.Error()), []byte("canary")) {
+	if _, err = l.Writer(within(t, 3*time.Minute), "w2"); err == nil || bytes.Contains([]byte(err.Error()), []byte("canary")) {
 		t.Errorf("X14 a broken key gives %v", err)
 	}
 }

@@ -139,7 +139,7 @@ func notEnoughReplicas(t *testing.T) {
 	if err := w.Append(t.Context(), rec(part0("t"), "a", "1"), rec(part0("t"), "b", "2")); err != nil {
 		t.Fatal(err)
 	}
-	if err := fault.Wait(within(t, 10*time.Second), 3); err != nil {
+	if err := fault.Wait(within(t, 3*time.Minute), 3); err != nil {
 		t.Fatal(err)
 	}
 	fault.Remove()
@@ -265,11 +265,11 @@ func brokerDown(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := w.Commit(within(t, 20*time.Second), nil); err != nil {
+		if err := w.Commit(within(t, 3*time.Minute), nil); err != nil {
 			t.Fatal(err)
 		}
 		for seen < 3*(i+1) {
-			f, err := r.Next(within(t, 20*time.Second), 100)
+			f, err := r.Next(within(t, 3*time.Minute), 100)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -295,7 +295,7 @@ func timedOut(t *testing.T) {
 	}
 	before := ends(t, l, part0("t")).Stable
 	for ends(t, l, part0("t")).Stable == before { // until the cluster's abort
-		if wait(within(t, 10*time.Second), 10*time.Millisecond) != nil {
+		if wait(within(t, 3*time.Minute), 10*time.Millisecond) != nil {
 			t.Fatal("the cluster never aborted")
 		}
 	}

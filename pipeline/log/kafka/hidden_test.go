@@ -49,7 +49,7 @@ func killBroker(t *testing.T, version int) {
 		c.Node(1).Kill()
 		back := make(chan error, 1)
 		go func() { back <- c.Node(1).Start(context.Background()) }()
-		together(t, stories, func(s *endStory) error { return s.after(s, within(t, time.Minute)) })
+		together(t, stories, func(s *endStory) error { return s.after(s, within(t, 3*time.Minute)) })
 		if err := <-back; err != nil {
 			t.Fatal(err)
 		}

@@ -46,7 +46,7 @@ func reader(t *testing.T, l *Log, from log.Offsets) *Reader {
 func read(t *testing.T, r *Reader, n int) (values []string) {
 	t.Helper()
 	for len(values) < n {
-		f, err := r.Next(within(t, 20*time.Second), n-len(values))
+		f, err := r.Next(within(t, 3*time.Minute), n-len(values))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func read(t *testing.T, r *Reader, n int) (values []string) {
 func until(t *testing.T, r *Reader) error {
 	t.Helper()
 	for {
-		if _, err := r.Next(within(t, 20*time.Second), 100); err != nil {
+		if _, err := r.Next(within(t, 3*time.Minute), 100); err != nil {
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func refusedInRange(t *testing.T) {
 	put(t, writer(t, l, "w"), rec(part0("t"), "a", "1"))
 	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.OffsetOutOfRange, Count: 3})
 	began := time.Now()
-	f, err := reader(t, l, log.Offsets{part0("t"): 0}).Next(within(t, 10*time.Second), 10)
+	f, err := reader(t, l, log.Offsets{part0("t"): 0}).Next(within(t, 3*time.Minute), 10)
 	if err != nil || len(f.Records) != 1 {
 		t.Fatalf("%v, %v", f, err)
 	}
@@ -225,7 +225,7 @@ func tailGone(t *testing.T) {
 		return resp, nil, true
 	})
 	r := reader(t, l, log.Offsets{part0("t"): 3})
-	f, err := r.Next(within(t, 10*time.Second), 10)
+	f, err := r.Next(within(t, 3*time.Minute), 10)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ const dirtyRatio = "min.cleanable.dirty.ratio"
 // clean returns when the cleaner has passed all that was committed in a topic.
 func clean(t *testing.T, c *kafkaserver.Cluster, topic string) {
 	t.Helper()
-	if err := kafkatest.Clean(within(t, time.Minute), c, topic); err != nil {
+	if err := kafkatest.Clean(within(t, 3*time.Minute), c, topic); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -74,7 +74,7 @@ func clean(t *testing.T, c *kafkaserver.Cluster, topic string) {
 // eventually looks again and again until it is so.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for !so() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)

@@ -42,14 +42,14 @@ func TestAccess(t *testing.T) {
 			t.Errorf("K28 %s: a new connection did not ask for the password again", mechanism)
 		}
 		password.Store("wrong")
-		_, err := Open(within(t, 10*time.Second), cfg)
+		_, err := Open(within(t, 3*time.Minute), cfg)
 		same(t, pipeline.CodeOf(err), codeUnreachable) // the fake hangs up; Kafka says why: see TestDenied
 		if strings.Contains(err.Error(), "wrong") {
 			t.Errorf("X14 the password is in %q", err)
 		}
 	}
 	t.Run("X02 a listener that wants SASL", func(t *testing.T) {
-		_, err := Open(within(t, 10*time.Second), config(c))
+		_, err := Open(within(t, 3*time.Minute), config(c))
 		if code := pipeline.CodeOf(err); code != codeAuth && code != codeTLS {
 			t.Errorf("got %v", err)
 		}
@@ -57,7 +57,7 @@ func TestAccess(t *testing.T) {
 	t.Run("X02 a mechanism that is not offered", func(t *testing.T) {
 		cfg := config(c)
 		cfg.SASL = &SASL{Mechanism: "oauthbearer", Token: func(context.Context) (string, error) { return "canary", nil }}
-		_, err := Open(within(t, 10*time.Second), cfg)
+		_, err := Open(within(t, 3*time.Minute), cfg)
 		same(t, pipeline.CodeOf(err), codeAuth)
 		if !strings.Contains(err.Error(), "do not offer OAUTHBEARER") {
 			t.Errorf("got %v", err)
@@ -66,7 +66,7 @@ func TestAccess(t *testing.T) {
 	t.Run("X14 a secret that cannot be read", func(t *testing.T) {
 		cfg := config(c)
 		cfg.SASL = &SASL{Mechanism: "scram-sha-512", Credentials: func(context.Context) (string, string, error) { return "", "", errors.New("no such file") }}
-		_, err := Open(within(t, 10*time.Second), cfg)
+		_, err := Open(within(t, 3*time.Minute), cfg)
 		same(t, pipeline.CodeOf(err), codeAuth)
 	})
 	cfg := config(c)
@@ -284,7 +284,7 @@ func TestBearer(t *testing.T) {
 	cfg.SASL = &SASL{Mechanism: "oauthbearer", Token: e.Token, Extensions: map[string]string{"logicalCluster": "lkc-1"}}
 	l := open(t, cfg)
 	same(t, strings.HasPrefix(g.last(), "n,,\x01auth=Bearer token-1\x01logicalCluster=lkc-1\x01\x01"), true)
-	ctx := within(t, 20*time.Second)
+	ctx := within(t, 3*time.Minute)
 	for !strings.Contains(g.last(), "token-3") { // each request past the session's life shows another one
 		if _, err := l.Admin().Topics(ctx); err != nil {
 			t.Fatal(err)
@@ -297,7 +297,7 @@ func TestBearer(t *testing.T) {
 	g.mu.Lock()
 	g.answer = []byte(`{"status": "invalid_token", "scope": "x"}`)
 	g.mu.Unlock()
-	_, err := Open(within(t, 10*time.Second), cfg)
+	_, err := Open(within(t, 3*time.Minute), cfg)
 	same(t, pipeline.CodeOf(err), codeAuth)
 	if !strings.Contains(err.Error(), `does not take the token ("invalid_token")`) || strings.Contains(err.Error(), "token-") {
 		t.Errorf("got %v", err)

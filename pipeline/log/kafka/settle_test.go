@@ -278,7 +278,7 @@ func TestEndingDenied(t *testing.T) {
 	if err := w.Append(t.Context(), rec(f.tp, "b", "2")); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Flush(within(t, 20*time.Second))
+	_, err := w.Flush(within(t, 3*time.Minute))
 	wantCode(t, err, codeHidden)
 	wantCode(t, w.Append(t.Context(), rec(f.tp, "b", "2")), codeHidden)
 	w.Close()

@@ -242,7 +242,7 @@ func awaitInSync(t *testing.T, cl *kgo.Client, topic string, n int) {
 // wait looks again and again until it is so.
 func wait(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for !so() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
