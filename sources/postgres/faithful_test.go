@@ -34,6 +34,7 @@ func TestEveryTypeEveryWay(t *testing.T) {
 		c := d.config()
 		c.Slot, c.Text, c.ask = c.Slot+"_"+form, form == "text", form == "binary"
 		r := open(t, c, pipeline.Resume{})
+		r.wait = 10 * patience // many values are asked of the server, one by one
 		all["copied as "+form] = r.capture(d, true)
 		d.touch(types)
 		all["streamed as "+form] = r.capture(d, false)

@@ -140,7 +140,8 @@ type run struct {
 	source *Source
 	resume pipeline.Resume // of the last batch that had an end
 	tables []*schema.Table
-	ack    bool // acknowledge each end at once
+	ack    bool          // acknowledge each end at once
+	wait   time.Duration // for one batch
 }
 
 func open(t *testing.T, c Config, from pipeline.Resume) *run {
@@ -154,7 +155,7 @@ func open(t *testing.T, c Config, from pipeline.Resume) *run {
 
 func tryOpen(t *testing.T, c Config, from pipeline.Resume) (*run, error) {
 	t.Helper()
-	r := &run{t: t, source: New(c), resume: from, ack: true}
+	r := &run{t: t, source: New(c), resume: from, ack: true, wait: patience}
 	t.Cleanup(func() { _ = r.source.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -175,7 +176,7 @@ const patience = 3 * time.Minute
 
 // next gives the next batch and acknowledges its end.
 func (r *run) next() (pipeline.Batch, error) {
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), r.wait)
 	defer cancel()
 	b, err := r.source.Next(ctx)
 	if err != nil {
