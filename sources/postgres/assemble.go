@@ -47,6 +47,7 @@ type assembler struct {
 	partOf   txID
 	idleTo   receivedLSN // everything before this place was read
 	idleTime time.Time   // the server's clock then
+	rowsTo   receivedLSN // the end of the last transaction that had rows
 
 	out   *handover.Batch
 	block *spilled // the open stream block
@@ -183,7 +184,7 @@ func (a *assembler) end(end lsn) error {
 		return nil // nothing of ours
 	}
 	a.at.Seq++
-	a.at.Native, a.atLSN = end.String(), receivedLSN(end)
+	a.at.Native, a.atLSN, a.rowsTo = end.String(), receivedLSN(end), receivedLSN(end)
 	a.leaveOut, a.partOf = 0, txID{}
 	if a.tx != nil && a.tx.Position.Native == "" {
 		a.tx.Position.Native = a.at.Native

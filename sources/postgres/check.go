@@ -49,7 +49,7 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Report, error)
 	closeConn(conn.PgConn)
 	problems := s.unready()
 	if known {
-		problems = s.problems(*from, was)
+		problems = s.problems(ctx, *from, was)
 		for _, t := range s.stopped {
 			problems = append(problems, t.told(s.facts.database).Why)
 		}

@@ -47,6 +47,9 @@ const (
 	CodeRetention       pipeline.Code = "PG_RETENTION"
 	CodeSlotReleased    pipeline.Code = "PG_SLOT_RELEASED"
 	CodePartition       pipeline.Code = "PG_PARTITION"
+	CodeDrained         pipeline.Code = "PG_DRAINED"
+	CodeNotDrained      pipeline.Code = "PG_NOT_DRAINED"
+	CodeReopened        pipeline.Code = "PG_REOPENED"
 
 	// Warnings of Check.
 	CodeSuperuser        pipeline.Code = "PG_SUPERUSER"
@@ -107,6 +110,9 @@ func Codes() map[pipeline.Code]string {
 		CodeDecoding:         "The server fails again and again to decode its log at one place.",
 		CodeTooLarge:         "A row is so large that the server can send it in no form.",
 		CodePartition:        "A table is named whose changes arrive under another name: that of the root of its partitions, or those of its partitions.",
+		CodeDrained:          "The source was drained for a major upgrade of its server: everything was read, and its place is kept. It goes on by itself on the new server.",
+		CodeNotDrained:       "The source cannot be drained now, because rows may still come; it goes on.",
+		CodeReopened:         "The database was read-only when its source was drained, and is not on the new server, where the source has no slot yet: rows may have been written that it will not read.",
 		CodeSuperuser:        "The user is a superuser, which is more than capturing needs.",
 		CodeBaseBackup:       "The user may copy the whole cluster by physical replication, because of a line of pg_hba.conf with the keyword replication.",
 		CodeNoFreeConnection: "The server has fewer free connections than a start may take.",

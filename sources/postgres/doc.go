@@ -25,7 +25,7 @@
 // the position is done, and is skipped when the server sends it again (P07).
 // receivedLSN and durableLSN are different types: only Ack makes a durableLSN,
 // and only a durableLSN is told to the server (P06). Seq counts transactions that
-// have rows; an idle movement keeps it. Inside a transaction that is larger than
+// have rows, and drains; an idle movement keeps it. Inside a transaction that is larger than
 // a batch, Tx.Position names the beginning of the commit record, because its end
 // is not known yet.
 //
@@ -87,6 +87,18 @@
 // were open when it began. It writes nothing; where no commit lets the server flush its
 // log, a transaction that has a number and nothing else does (Source.nudge), for a copy
 // and for a reader who waits on an idle server.
+//
+// # Upgrades
+//
+// A major upgrade drops the slot, or leaves it where nothing vouches for it. Drain ends
+// the source at a place behind which nothing is left to read, and says so in Resume.State;
+// Open goes on from there on the new server alone: with a new slot, or with the one that
+// pg_upgrade brought, with tables told by their names, and without a copy (P41). Between
+// the two nobody may write. That the database is read-only by a setting of its own is what
+// vouches for it: the setting comes along with pg_upgrade and with pg_dump --create, so
+// that both servers are asked for it. Who says READ WRITE writes all the same; he is seen
+// only while he does. See fence.go, drain.go and cross.go. LSNs go on behind pg_upgrade;
+// after a dump they may be less than before, and who waits for an older one waits in vain.
 //
 // # Start
 //

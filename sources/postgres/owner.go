@@ -37,6 +37,9 @@ func (s *Source) begin(conn *replConn) error {
 		b.Stopped = append(b.Stopped, t.told(s.system.database))
 	}
 	if s.initial.Copied {
+		if s.moved != nil {
+			b.EndWhole(pipeline.Resume{At: s.a.at, State: s.a.encoded}, s.config.Now())
+		}
 		return s.queue.Put(s.life.Ended, b)
 	}
 	b.EndWhole(pipeline.Resume{State: s.a.encoded}, s.config.Now())
@@ -51,6 +54,9 @@ func (s *Source) begin(conn *replConn) error {
 
 // session streams over one connection, its own or a new one, until it ends.
 func (s *Source) session(conn *replConn) (err error) {
+	if s.a.state.Drained != nil { // the connection ended before that was committed
+		return s.awaitDrained()
+	}
 	if conn == nil {
 		if conn, err = s.dial(s.life.Ended); err != nil {
 			return err

@@ -117,12 +117,13 @@ func (s *Source) dropLeftover(ctx context.Context, conn *replConn) error {
 
 // createSlotSQL asks, where the server knows how, for a slot that standbys keep up
 // to date, so that one that is promoted has it.
-func (s *Source) createSlotSQL() string {
+// snapshot is what becomes of its snapshot: export or nothing.
+func (s *Source) createSlotSQL(snapshot string) string {
 	create := "CREATE_REPLICATION_SLOT " + QuoteIdent(s.config.Slot) + " LOGICAL pgoutput "
 	if s.version < failoverVersion || s.config.NoFailover {
-		return create + "EXPORT_SNAPSHOT"
+		return create + map[string]string{"export": "EXPORT_SNAPSHOT", "nothing": "NOEXPORT_SNAPSHOT"}[snapshot]
 	}
-	return create + "(SNAPSHOT 'export', FAILOVER true)"
+	return create + "(SNAPSHOT '" + snapshot + "', FAILOVER true)"
 }
 
 // failoverVersion is the first with slots that are synchronized to standbys.
@@ -137,7 +138,7 @@ func (s *Source) createSlot(ctx context.Context, conn *replConn) (pglogrepl.Crea
 	}
 	done := make(chan answer, 1)
 	go func() {
-		slot, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, s.createSlotSQL()))
+		slot, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, s.createSlotSQL("export")))
 		done <- answer{slot, err}
 	}()
 	ticker := time.NewTicker(s.config.WaitNotice)

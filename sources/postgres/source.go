@@ -56,6 +56,13 @@ type Source struct {
 	hasty     atomic.Bool
 	separate  atomic.Bool
 	current   atomic.Pointer[stream]
+	opened    atomic.Bool
+
+	draining  atomic.Pointer[drain]     // nil: it is not to be drained
+	fenced    atomic.Pointer[time.Time] // when the database was first seen read-only; nil: it was not
+	undrained bool                      // it goes on where it was drained; set before Open
+	moved     *pipeline.Resume          // on another server than before, the place there; set by Open
+	toldMoved atomic.Bool
 
 	retentionLevel int  // owned by the poller: the percentage last warned of
 	warnedOfMost   bool // likewise: of MaxRetainedWAL
@@ -93,7 +100,15 @@ func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
 	if err != nil {
 		return err
 	}
-	if err := s.prepare(ctx, from, was); err != nil {
+	if s.crosses(was) {
+		from, was, err = s.cross(ctx, conn, from, was)
+	} else if was.Drained != nil && s.undrained {
+		from, was = s.goOn(from, was)
+	}
+	if err == nil {
+		err = s.prepare(ctx, from, was)
+	}
+	if err != nil {
 		closeConn(conn.PgConn)
 		return err
 	}
@@ -101,6 +116,7 @@ func (s *Source) open(ctx context.Context, from pipeline.Resume) error {
 	s.stats.connected()
 	s.life.Go(func() { s.own(conn) })
 	s.life.Go(s.poll)
+	s.opened.Store(true)
 	return nil
 }
 
@@ -148,13 +164,19 @@ func (s *Source) dial(ctx context.Context) (*replConn, error) {
 }
 
 // problems gives everything that keeps the source from starting at from.
-func (s *Source) problems(from pipeline.Resume, was state) []error {
+func (s *Source) problems(ctx context.Context, from pipeline.Resume, was state) []error {
 	var problems []error
+	if s.crosses(was) {
+		return s.crossing(ctx, was)
+	}
 	if !from.IsZero() {
 		if other := s.otherServer(s.system, was, from.At.Native); len(other) > 0 {
 			return other // what another server has says nothing of the position (K12)
 		}
 		problems = s.identityRefusals(was, from.At.Native)
+	}
+	if was.Drained != nil {
+		return append(problems, s.drainedRefusal(*was.Drained, from.At.Native))
 	}
 	if isFresh(from) {
 		return slices.Concat(s.unready(), problems, s.leftover(was))
@@ -177,7 +199,7 @@ func isFresh(from pipeline.Resume) bool { return from.At.IsZero() && from.Rows =
 
 // prepare refuses what would go wrong later, and makes what reading needs.
 func (s *Source) prepare(ctx context.Context, from pipeline.Resume, was state) error {
-	if err := errors.Join(s.problems(from, was)...); err != nil {
+	if err := errors.Join(s.problems(ctx, from, was)...); err != nil {
 		return err
 	}
 	for _, w := range s.facts.warnings(&s.config) {
@@ -254,6 +276,8 @@ func (s *Source) Next(ctx context.Context) (pipeline.Batch, error) {
 // Ack lets the server forget what lies before the end of a transaction (P06).
 func (s *Source) Ack(_ context.Context, durable pipeline.Position) error {
 	s.plan.Do(func() { close(s.planned) })
+	s.ackDrained(durable)
+	s.tellMoved(durable)
 	if durable.IsZero() {
 		return nil
 	}

@@ -27,6 +27,7 @@ type state struct {
 	Stopped     []stop      `json:"stopped,omitempty"` // tables of Tables that are not read on, by OID
 	Part        *txID       `json:"part,omitempty"`    // the transaction of Resume.Rows
 	Copies      []tableCopy `json:"copies,omitempty"`  // begun, in order; or done, by request
+	Drained     *drained    `json:"drained,omitempty"` // it was drained here
 
 	kept  kept  // Columns, read
 	names names // Names, read

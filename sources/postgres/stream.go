@@ -153,7 +153,7 @@ func (st *stream) pause() error {
 	if err := st.notices(); err != nil {
 		return err
 	}
-	if err := st.source.copying.step(); err != nil {
+	if err := st.step(); err != nil {
 		return err
 	}
 	if err := st.moveOn(); err != nil {
@@ -185,7 +185,11 @@ func (st *stream) bound(now time.Time) error {
 
 // tick is how long a read may wait.
 func (st *stream) tick() time.Duration {
-	return min(st.idleInterval(), st.statusEvery, st.source.copying.within())
+	tick := min(st.idleInterval(), st.statusEvery, st.source.copying.within())
+	if st.source.draining.Load() != nil {
+		tick = min(tick, askEvery)
+	}
+	return tick
 }
 
 func (st *stream) idleInterval() time.Duration {
@@ -228,7 +232,7 @@ func (st *stream) beat() error {
 	}
 	ask := now.Sub(st.askedAt) >= st.deadAfter/3 && silent > st.deadAfter/2 ||
 		st.source.hasty.Load() && now.Sub(st.askedAt) >= st.idleInterval() ||
-		st.source.copying.waits() && now.Sub(st.askedAt) >= askEvery
+		(st.source.copying.waits() || st.source.draining.Load() != nil) && now.Sub(st.askedAt) >= askEvery
 	durable := st.source.durable()
 	if !ask && durable == st.told && now.Sub(st.toldAt) < st.statusEvery {
 		return nil
@@ -341,7 +345,15 @@ func (st *stream) frame(data []byte) error {
 			return err
 		}
 	}
-	return st.source.copying.step()
+	return st.step()
+}
+
+// step does what is due between two reads.
+func (st *stream) step() error {
+	if err := st.source.copying.step(); err != nil {
+		return err
+	}
+	return st.drainStep()
 }
 
 // keepalive: the server has sent everything before f.end that there is for us.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -138,6 +139,13 @@ func (s *Server) Exec(ctx context.Context, db string, sql ...string) error {
 		}
 	}
 	return nil
+}
+
+// Tool makes a command of another program of the server's version, run as its account
+// in its directory.
+func (s *Server) Tool(name string, args ...string) (*exec.Cmd, error) {
+	_, err := s.bin.Tool(name)
+	return s.command(name, args...), err
 }
 
 // startTimeout bounds a start whose context has no earlier end; recovery after

@@ -59,7 +59,13 @@ func find() (pgserver.Binaries, error) {
 // printed when the test has failed.
 func Start(t testing.TB, o Options) *pgserver.Server {
 	t.Helper()
-	s, err := pgserver.Start(t.Context(), Binaries(t), quick(o))
+	return StartOf(t, Binaries(t), o)
+}
+
+// StartOf is Start with the binaries of another version.
+func StartOf(t testing.TB, b pgserver.Binaries, o Options) *pgserver.Server {
+	t.Helper()
+	s, err := pgserver.Start(t.Context(), b, quick(o))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,274 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A source is drained before its server is upgraded to another major version, which
+// drops its slot or leaves it where nothing vouches for it (P41):
+//
+//	nobody may write (fence) ─► place: the end of the log ─► everything before it is read, nothing with rows behind it
+//	─► that is committed downstream, as an end whose state says drained ─► the source ends
+//
+// It does not go on by itself on this server, and goes on on the next one (cross.go).
+
+// drained is what a drained source needs to go on. It lies in Resume.State.
+type drained struct {
+	At      time.Time         `json:"at"`
+	Version int               `json:"version"` // server_version_num
+	Fenced  bool              `json:"fenced"`  // the database was read-only; else somebody vouched for it
+	Tables  map[string]uint32 `json:"tables"`  // what each captured table is, by its name as SQL
+}
+
+// A Drained says where a source was drained, and what is to be done now.
+type Drained struct {
+	Position string   // native
+	Fenced   bool     // the database is read-only
+	Next     []string // steps, in order
+}
+
+// A drain is under way. The owner goroutine ends it by one of its channels.
+type drain struct {
+	place  receivedLSN
+	record drained
+	failed chan error    // of size 1
+	stored chan struct{} // closed when end is committed downstream
+	once   sync.Once     // of closing it
+	end    pipeline.Position
+}
+
+// Drain reads everything that is committed, ends the source at a place behind which
+// nothing is left to read, and returns when that is committed downstream. It is
+// refused, and the source goes on, while somebody may write: with writersStopped the
+// caller vouches that nobody who may does. A ctx that ends gives the drain up, unless
+// its end was handed over. It may be called by any goroutine, after Open.
+func (s *Source) Drain(ctx context.Context, writersStopped bool) (Drained, error) {
+	if !s.opened.Load() {
+		return Drained{}, s.notDrained("it does not run", "evert status   # why, and what mends it")
+	}
+	d, f, err := s.prepareDrain(ctx, writersStopped)
+	if err != nil {
+		return Drained{}, err
+	}
+	if !s.draining.CompareAndSwap(nil, d) {
+		return Drained{}, s.notDrained("it is being drained already", "wait for that")
+	}
+	if st := s.current.Load(); st != nil {
+		st.wakeUp()
+	}
+	select {
+	case <-d.stored:
+		return Drained{Position: d.end.Native, Fenced: d.record.Fenced, Next: s.nextSteps(d, f)}, nil
+	case err = <-d.failed:
+	case <-s.life.Ended.Done():
+		err = s.life.Why()
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	s.draining.CompareAndSwap(d, nil)
+	return Drained{}, err
+}
+
+func (s *Source) notDrained(what, mend string) error {
+	return &pipeline.Refusal{Code: CodeNotDrained, Where: "source " + s.config.Name, What: what, Mend: mend}
+}
+
+// prepareDrain looks whether the source can be drained, and gives the place to read to:
+// the end of the log once nobody writes. A transaction that writes nothing lets the
+// server flush what lies before it.
+func (s *Source) prepareDrain(ctx context.Context, writersStopped bool) (*drain, *fence, error) {
+	seen := s.a.seen.Load()
+	if !seen.Copied || slices.ContainsFunc(seen.Copies, func(t tableCopy) bool { return !t.Done }) {
+		return nil, nil, s.notDrained("tables of it are being copied", "evert status   # how far they are\nevert drain "+s.config.Name)
+	}
+	f, err := s.lookAtFence(ctx, s.fencedSince())
+	if err != nil {
+		return nil, nil, err
+	}
+	s.noteFence(f)
+	if err = f.writing(s.config.Name); !writersStopped {
+		err = f.gap(s.config.Name)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	tables, err := s.describeForDrain(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := s.side.query(ctx, "SELECT txid_current()"); err != nil {
+		return nil, nil, fmt.Errorf("let the server flush its log: %w", err)
+	}
+	rs, err := s.side.query(ctx, "SELECT pg_current_wal_insert_lsn()")
+	if err != nil {
+		return nil, nil, err
+	}
+	place, err := parseLSN(rs.text(0, 0))
+	return &drain{
+		place: receivedLSN(beforeHeader(place)), failed: make(chan error, 1), stored: make(chan struct{}),
+		record: drained{At: s.config.Now(), Version: s.version, Fenced: !writersStopped, Tables: tables},
+	}, f, err
+}
+
+// fencedSince is when the database was first seen read-only, by the server's clock;
+// zero: it was not.
+func (s *Source) fencedSince() time.Time {
+	if since := s.fenced.Load(); since != nil {
+		return *since
+	}
+	return time.Time{}
+}
+
+// noteFence remembers when the fence was first seen: sessions that begin later cannot
+// write.
+func (s *Source) noteFence(f *fence) {
+	switch {
+	case !f.on:
+		s.fenced.Store(nil)
+	case s.fenced.Load() == nil:
+		s.fenced.CompareAndSwap(nil, &f.now)
+	}
+}
+
+// describeForDrain gives what each captured table is, so that the next server can be
+// compared with this one.
+func (s *Source) describeForDrain(ctx context.Context) (map[string]uint32, error) {
+	keys := *s.watched.Load()
+	all, err := loadTables(ctx, s.side, false)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(t *tableInfo) bool { return keys[t.oid] == nil })
+	if err := describe(ctx, s.side, all); err != nil {
+		return nil, err
+	}
+	if err := markPublished(ctx, s.side, s.version, s.config.Publication, all); err != nil {
+		return nil, err
+	}
+	out := map[string]uint32{}
+	for _, t := range all {
+		out[t.sql()] = t.likeness(keys[t.oid])
+	}
+	return out, nil
+}
+
+// likeness hashes what a table is to its readers, whatever its numbers are: columns in
+// order, key, and what the publication sends of it.
+func (t *tableInfo) likeness(key []string) uint32 {
+	words := []string{t.kind, strings.Join(key, "\x01"), t.filter, strings.Join(t.attnames, "\x01")}
+	for _, c := range t.columns {
+		words = append(words, c.name, c.typeName)
+	}
+	return sum(words...)
+}
+
+// drainStep ends the source if it is to be drained and is there. It is called between
+// two reads.
+func (st *stream) drainStep() error {
+	d, a := st.source.draining.Load(), st.a
+	switch {
+	case d == nil:
+		return nil
+	case a.rowsTo > d.place:
+		st.source.draining.CompareAndSwap(d, nil)
+		d.failed <- st.source.notDrained(fmt.Sprintf("rows still come: a transaction that changed a captured table was committed before %s, behind the place %s at which nobody wrote", lsn(a.rowsTo), lsn(d.place)),
+			"stop those who write\nevert drain "+st.source.config.Name)
+		return nil
+	case max(a.idleTo, a.atLSN) < d.place || !a.quiet() || st.source.copying.busy.Load():
+		return nil
+	}
+	return st.source.endDrained(d)
+}
+
+// endDrained hands over the end of a drained source. Its Seq is one of its own, so that
+// its commit can be told from that of an idle place.
+func (s *Source) endDrained(d *drain) error {
+	a := s.a
+	a.atLSN = max(a.atLSN, a.idleTo)
+	a.at = pipeline.Position{Seq: a.at.Seq + 1, Native: lsn(a.atLSN).String()}
+	d.end = a.at // before seen says so, for ackDrained
+	was := a.state
+	was.Drained = &d.record
+	a.keep(was)
+	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
+	if err := a.flush(); err != nil {
+		return err
+	}
+	return s.awaitDrained()
+}
+
+// awaitDrained ends a source whose end was handed over, once that is committed.
+func (s *Source) awaitDrained() error {
+	select {
+	case <-s.draining.Load().stored:
+		return s.drainedRefusal(*s.a.state.Drained, s.a.at.Native)
+	case <-s.life.Ended.Done():
+		return s.life.Why()
+	}
+}
+
+// ackDrained notes that the end of a drained source is committed.
+func (s *Source) ackDrained(durable pipeline.Position) {
+	if d := s.draining.Load(); d != nil && s.a.seen.Load().Drained != nil && durable == d.end {
+		d.once.Do(func() { close(d.stored) })
+	}
+}
+
+// drainedRefusal says that a source has ended, and how it goes on.
+func (s *Source) drainedRefusal(d drained, at string) error {
+	return &pipeline.Refusal{
+		Code: CodeDrained, Where: "source " + s.config.Name,
+		What: fmt.Sprintf("it was drained at %s, at %s of Postgres %d, for an upgrade of the server, and goes on by itself on the new one", d.At.UTC().Format(time.RFC3339), at, d.Version/10000),
+		Mend: "url: that of the new server\nor, to go on on this one: evert drain " + s.config.Name + " --cancel",
+	}
+}
+
+// nextSteps says what is to be done now, in order.
+func (s *Source) nextSteps(d *drain, f *fence) []string {
+	upgrade := "stop the server cleanly, and upgrade it: pg_upgrade; or pg_dump --create into a new one with PGOPTIONS='-c default_transaction_read_only=off'"
+	if d.record.Version >= failoverVersion {
+		upgrade += " (pg_upgrade takes slot " + s.config.Slot + " along, if the new server has wal_level = logical)"
+	}
+	open := "once evert status says that it streams, let the writers write"
+	if d.record.Fenced {
+		open = "once evert status says that it streams: " + f.openSQL()
+	}
+	return []string{
+		"keep the writers away until the last step",
+		upgrade,
+		"set wal_level = logical on the new server, and max_replication_slots and max_wal_senders as they were",
+		"if host, port or password changed, set url: and start evert again; else it finds the new server by itself. It makes slot " + s.config.Slot + " there, and copies nothing",
+		open,
+		"to call the upgrade off instead: evert drain " + s.config.Name + " --cancel",
+	}
+}
+
+// byName gives the numbers of tables by their names.
+func (n names) byName() map[TableName]uint32 {
+	out := map[TableName]uint32{}
+	for oid, name := range maps.All(n) {
+		out[name] = oid
+	}
+	return out
+}
+
+// Undrain lets Open go on with a source that was drained and whose server was not
+// upgraded.
+func (s *Source) Undrain() { s.undrained = true }
+
+// goOn gives the place and the state of a drained source that goes on on its server.
+func (s *Source) goOn(from pipeline.Resume, was state) (pipeline.Resume, state) {
+	was.Drained = nil
+	from = pipeline.Resume{At: pipeline.Position{Seq: from.At.Seq + 1, Native: from.At.Native}, State: was.encode()}
+	s.moved = &from
+	s.toldMoved.Store(true) // there is nothing to tell
+	return from, was
+}

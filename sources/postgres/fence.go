@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+)
+
+// A fence is what keeps a database from being written to, and who may write all the
+// same, as one statement sees it.
+//
+//	ALTER DATABASE d SET default_transaction_read_only = on     sessions that begin from here on cannot write
+//	sessions that began before                                  can, until they end
+//	a role with a setting of its own                            can
+//	who says BEGIN READ WRITE                                   can, and is not seen before it writes
+//
+// The setting is dumped, and pg_upgrade takes it along, so that it holds until it is
+// reset, on the new server too.
+type fence struct {
+	database string
+	on       bool
+	now      time.Time // the server's clock
+	roles    string    // that are excepted
+	early    string    // sessions that are not known to have begun after a moment
+	writers  string    // transactions that write, or are prepared
+}
+
+// fenceSQL asks; $1 is a moment. What a session may not see of others counts as the
+// worst. Autovacuum writes no row, and sessions of Evert write none.
+const fenceSQL = `
+WITH settings AS (
+       SELECT s.setdatabase, s.setrole, lower(split_part(c, '=', 2)) IN ('on', 'true', 'yes', '1') AS readonly
+       FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE c LIKE 'default\_transaction\_read\_only=%'),
+     here AS (SELECT oid FROM pg_database WHERE datname = current_database()),
+     others AS (
+       SELECT a.pid, a.backend_start, a.backend_xid, coalesce(a.backend_type, 'client backend') AS kind,
+              'pid ' || a.pid || ', user ' || coalesce(a.usename, '?') || ', application ' || quote_literal(coalesce(a.application_name, '')) AS who
+       FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.usename IS NOT NULL
+         AND NOT (a.usename = current_user AND a.application_name LIKE 'evert %'))
+SELECT current_database(), EXISTS (SELECT FROM settings, here WHERE setdatabase = oid AND setrole = 0 AND readonly), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+       coalesce((SELECT string_agg(DISTINCT r.rolname, ', ') FROM settings s JOIN pg_roles r ON r.oid = s.setrole, here WHERE s.setdatabase IN (0, here.oid) AND NOT readonly), ''),
+       coalesce((SELECT string_agg(who, '; ') FROM (SELECT who FROM others WHERE kind = 'client backend' AND coalesce(backend_start < to_timestamp($1::bigint / 1000000.0), true) ORDER BY pid LIMIT 5) o), ''),
+       concat_ws('; ', (SELECT string_agg(who, '; ') FROM (SELECT who FROM others WHERE backend_xid IS NOT NULL AND kind NOT LIKE 'autovacuum%' ORDER BY pid LIMIT 5) o),
+         (SELECT string_agg('prepared transaction ' || quote_literal(gid), '; ') FROM pg_prepared_xacts WHERE database = current_database()))`
+
+// lookAtFence asks who may write. since is when the fence was first seen; zero: not yet.
+func (s *Source) lookAtFence(ctx context.Context, since time.Time) (*fence, error) {
+	if since.IsZero() {
+		since = time.Now().AddDate(100, 0, 0) // then every session may have begun before it
+	}
+	rs, err := s.side.query(ctx, fenceSQL, fmt.Sprint(since.UnixMicro()))
+	if err != nil {
+		return nil, fmt.Errorf("look who writes to the database: %w", err)
+	}
+	r := record{cols: rs[0]}
+	return &fence{database: r.text(), on: r.bool(), now: time.UnixMicro(r.int()), roles: r.text(), early: r.text(), writers: r.text()}, nil
+}
+
+// closeSQL is the statement that makes the database read-only, openSQL the one that
+// opens it again.
+func (f *fence) closeSQL() string {
+	return "ALTER DATABASE " + QuoteIdent(f.database) + " SET default_transaction_read_only = on;"
+}
+
+func (f *fence) openSQL() string {
+	return behindFence("ALTER DATABASE " + QuoteIdent(f.database) + " RESET default_transaction_read_only;")
+}
+
+// behindFence lets a statement change something behind a fence.
+func behindFence(sql string) string { return "BEGIN READ WRITE; " + sql + " COMMIT;" }
+
+// endSQL ends the other sessions of the database.
+const endSQL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name NOT LIKE 'evert %';"
+
+// gap says how rows could be written; nil: by nobody who does not say READ WRITE.
+func (f *fence) gap(source string) error {
+	again := "\nevert drain " + source
+	say := func(what, mend string) error {
+		return &pipeline.Refusal{Code: CodeNotDrained, Where: "database " + f.database, What: what, Mend: mend + again}
+	}
+	switch {
+	case !f.on:
+		return say("it is not read-only, so that rows may be written behind the place at which reading would stop",
+			f.closeSQL()+"\n"+endSQL+"\nor, if you have stopped all who write: evert drain "+source+" --writers-stopped")
+	case f.roles != "":
+		return say("it is read-only, but not for roles with a setting of their own: "+f.roles, "ALTER ROLE "+firstOf(f.roles)+" RESET default_transaction_read_only;")
+	case f.early != "":
+		return say("it is read-only, but not for sessions that may have begun before it was: "+f.early, endSQL)
+	}
+	return f.writing(source)
+}
+
+// writing refuses while somebody writes.
+func (f *fence) writing(source string) error {
+	if f.writers == "" {
+		return nil
+	}
+	return &pipeline.Refusal{
+		Code: CodeNotDrained, Where: "database " + f.database, What: "transactions that write are open: " + f.writers,
+		Mend: "end them, or wait until they have ended\nevert drain " + source,
+	}
+}
+
+func firstOf(list string) string {
+	first, _, _ := strings.Cut(list, ", ")
+	return QuoteIdent(first)
+}
