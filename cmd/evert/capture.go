@@ -46,14 +46,16 @@ type capturing struct {
 	ends      *pipeline.Refusal            // why the stage is to end behind the next commit; owned by the component
 	commits   uint64                       // when it last failed; owned by the component
 	tables    *tabling                     // of the stage that runs; guarded by mu
+	undrain   bool                         // it goes on where it was drained; owned by the component
 	target    string                       // where to stop, with --until-caught-up; owned by the component
 	probes    beat                         // of the prober
 	gate      *gate.Gate                   // by which a comparison stops the source at a place
 
 	mu      sync.Mutex
-	present databases.Source // of the stage that runs; nil between two
-	waiting int              // readers that wait for the source to move on
-	aimed   bool             // it has a target
+	present databases.Source  // of the stage that runs; nil between two
+	drains  databases.Drainer // the same, if it can be drained
+	waiting int               // readers that wait for the source to move on
+	aimed   bool              // it has a target
 }
 
 // A job is done while the source rests.
@@ -195,6 +197,7 @@ func (c *capturing) stage(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	bare := c.database.Source()
+	defer c.drainable(bare)()
 	src := c.behindGate(bare)
 	c.put(src)
 	defer c.put(nil)
@@ -392,7 +395,7 @@ func (c *capturing) events(src databases.Source, stop context.CancelCauseFunc) p
 }
 
 func (c *capturing) opened(from pipeline.Resume) {
-	c.open = true
+	c.open, c.undrain = true, false
 	if !from.At.IsZero() {
 		c.log.Info("streaming", "position", from.At.String())
 		return

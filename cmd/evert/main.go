@@ -88,7 +88,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
 	root.PersistentFlags().StringVarP(&a.file, "config", "c", "./evert.yaml", "configuration file")
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml")
-	root.AddCommand(a.runVerb(), a.demoVerb(), a.initVerb(), a.checkVerb(), a.statusVerb(), a.tailVerb(), a.getVerb(), a.searchVerb(), a.verifyVerb(), a.explainVerb(), a.resetVerb(), a.snapshotVerb(), a.pauseVerb(), a.resumeVerb(), a.skipVerb(), a.dlqVerb(), a.schemasVerb(), a.versionVerb())
+	root.AddCommand(a.runVerb(), a.demoVerb(), a.initVerb(), a.checkVerb(), a.statusVerb(), a.tailVerb(), a.getVerb(), a.searchVerb(), a.verifyVerb(), a.explainVerb(), a.resetVerb(), a.drainVerb(), a.snapshotVerb(), a.pauseVerb(), a.resumeVerb(), a.skipVerb(), a.dlqVerb(), a.schemasVerb(), a.versionVerb())
 	root.SetHelpCommand(a.helpVerb())
 	for _, c := range root.Commands() {
 		c.Args = strict(c.Args)

@@ -342,7 +342,7 @@ func (d *daemon) handlers() api.Handlers {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests, AnyHost: d.config.Serve.BehindProxy,
-		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams, Commands: d.sinkCommands(), Tables: tableCommands{d}}
+		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams, Commands: d.sinkCommands(), Tables: tableCommands{d}, Sources: sourceCommands{d}}
 }
 
 func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Handler, certificate *configs.ServeTLS) error {

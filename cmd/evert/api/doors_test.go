@@ -45,6 +45,7 @@ func rules() map[string]rule {
 		"POST /v1/sinks/{sink}/control":      {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/sinks/{sink}/replay":       {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/tables/{table}/control":    {http: [3]int{401, 401, 0}, socket: 200},
+		"POST /v1/sources/{source}/drain":    {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/control":                   {http: [3]int{401, 401, 0}, socket: 200},
 		"POST /v1/verify":                    {http: [3]int{401, 401, 0}, socket: 200},
 	}
@@ -56,6 +57,7 @@ func TestWhoMayWhat(t *testing.T) {
 	h.Indexes = someIndexes(t)
 	h.Commands = &someSinks{}
 	h.Tables = &someTables{}
+	h.Sources = &someSources{}
 	h.Token = func() (string, error) { return "secret", nil }
 	h.Daemon.(*fake).status.Sources = both()
 	all := rules()
@@ -90,6 +92,8 @@ func bodyOf(path string) string {
 		return `{"name": "t"}`
 	case strings.HasPrefix(path, "/v1/sinks"), strings.HasPrefix(path, "/v1/tables"):
 		return `{"by": "ann@box"}`
+	case strings.HasPrefix(path, "/v1/sources"):
+		return `{}`
 	}
 	return `{"source": "s"}`
 }

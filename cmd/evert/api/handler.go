@@ -45,6 +45,7 @@ type Handlers struct {
 
 	Commands SinkCommands // to sinks; nil: there are none
 	Tables   TableCommands
+	Sources  SourceCommands
 
 	streams chan struct{} // places for streams
 }

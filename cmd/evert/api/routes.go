@@ -41,6 +41,7 @@ func (h Handlers) routes() []route {
 		{"POST /v1/sinks/{sink}/control", onSocket, h.sinkCommand},
 		{"POST /v1/sinks/{sink}/replay", onSocket, h.replay},
 		{"POST /v1/tables/{table}/control", onSocket, h.tableCommand},
+		{"POST /v1/sources/{source}/drain", onSocket, h.drain},
 		{"POST /v1/control", onSocket, h.control},
 		{"POST /v1/verify", onSocket, h.verify},
 	}

@@ -60,6 +60,9 @@ func ofPostgres() []Entry {
 		{Code: "PG_PUBLISHED_IN_PART", Text: "Rows that an update leads out of a filter arrive as deletes, those that it leads in as inserts; columns that are not listed are not in the topic.", Mend: "Leave it so if it is meant; else take the table out of the publication and add it again without filter and list."},
 		{Code: "PG_NOT_IN_LOG", Mend: "Capture the tables that it is made of, or leave it out with exclude_tables."},
 		{Code: "PG_SLOT_RELEASED", Text: "That is what on_max_retained_wal: release asks for. What was written since the last position is not captured; topics and views stay as they were.", Mend: again},
+		{Code: "PG_DRAINED", Text: "Nothing is lost and nothing is read: the source waits for the new server under its url, looks for it by itself, and is told of on the old one by this code.", Mend: "Upgrade the server as `evert drain` said; or call it off: `evert drain SOURCE --cancel`."},
+		{Code: "PG_NOT_DRAINED", Text: "A drain ends at a place behind which nothing is left to read, so nobody may be able to write: the database is read-only by a setting of its own, no session is older than that, and no transaction writes.", Mend: "Do what the message says, and drain again. With --writers-stopped the setting and the sessions are not asked for; then it is you who vouch for that."},
+		{Code: "PG_REOPENED", Text: "The setting default_transaction_read_only of the database vouches that nobody wrote between the old server and the new one; pg_upgrade and pg_dump --create take it along.", Mend: "If nobody wrote, set it again: `ALTER DATABASE d SET default_transaction_read_only = on`; else copy the tables again: `evert reset SOURCE --resnapshot --yes`."},
 		{Code: "PG_RETENTION", Text: "This is a warning: while Evert is down the server keeps its log for it, up to a full disk.", Mend: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; then SELECT pg_reload_conf();"},
 	}
 }

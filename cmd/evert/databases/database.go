@@ -49,6 +49,15 @@ type Source interface {
 	Separate(each bool)   // each batch is to end behind its transaction; may be called from any goroutine
 }
 
+// A Drainer is a Source that can be drained before its server is upgraded.
+type Drainer interface {
+	// Drain reads everything, ends the source, and returns when that is committed. It
+	// may be called from any goroutine, while the source is open.
+	Drain(ctx context.Context, writersStopped bool) (api.Drained, error)
+	// Undrain lets Open go on where the source was drained.
+	Undrain()
+}
+
 // A Report is what a check of a source found, and the tables that it would
 // capture.
 type Report struct {

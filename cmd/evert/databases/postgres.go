@@ -87,6 +87,9 @@ func (d *postgresDatabase) settings() postgres.Config {
 	return c
 }
 
+// CodeNotDrained says that a source cannot be drained now.
+const CodeNotDrained = postgres.CodeNotDrained
+
 // postgresSource is a source that the monitor can ask.
 type postgresSource struct {
 	*postgres.Source
@@ -96,6 +99,12 @@ type postgresSource struct {
 func (d *postgresDatabase) Source() Source {
 	c := d.settings()
 	return postgresSource{postgres.New(c), c.QueueBytes}
+}
+
+// Drain implements Drainer.
+func (s postgresSource) Drain(ctx context.Context, writersStopped bool) (api.Drained, error) {
+	d, err := s.Source.Drain(ctx, writersStopped)
+	return api.Drained{Position: d.Position, ReadOnly: d.Fenced, Next: d.Next}, err
 }
 
 // Facts says in the monitor's words what the source knows of itself.

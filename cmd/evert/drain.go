@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/databases"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/pipeline"
+)
+
+func (a *app) drainVerb() *cobra.Command {
+	var d api.Drain
+	c := &cobra.Command{
+		Use:   "drain SOURCE",
+		Short: "Read a Postgres source to its end, before its server is upgraded",
+		Long: `Read a Postgres source to its end and stop it there, before its server is upgraded to
+another major version: that drops the replication slot, or leaves it where nothing vouches
+for it. Nobody may write meanwhile, nor until the source goes on on the new server:
+
+  ALTER DATABASE shop SET default_transaction_read_only = on;
+
+says so to the server, and to the new one, which pg_upgrade and pg_dump take it to. A drain
+is refused while somebody can write, and tells who. What is to be done next is printed. On
+the new server, under the same name of the database, the source goes on by itself, makes its
+slot, and copies nothing again but tables that are not what they were.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: first(a.sourceNames),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.drain(args[0], d) },
+	}
+	c.Flags().BoolVar(&d.WritersStopped, "writers-stopped", false, "the database is not read-only, and I vouch that nobody writes until the source goes on")
+	c.Flags().BoolVar(&d.Cancel, "cancel", false, "there is no upgrade: go on where the source was drained")
+	c.MarkFlagsMutuallyExclusive("writers-stopped", "cancel")
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) drain(source string, d api.Drain) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
+	if errors.Is(err, api.ErrNoDaemon) {
+		return &pipeline.Refusal{Code: codeNoDaemon, Where: "data directory " + config.DataDir, What: "no daemon is running there, and a source is drained by the one that streams from it", Mend: "evert run"}
+	}
+	if err != nil {
+		return fmt.Errorf("ask the daemon: %w", err)
+	}
+	drained, err := client.Drain(a.ctx, source, d)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(drained)
+	}
+	if d.Cancel {
+		_, err = fmt.Fprintf(a.out, "source %s goes on where it was drained\n", source)
+		return err
+	}
+	fmt.Fprintf(a.out, "source %s is drained at %s: everything was read and is in the log. Next:\n", source, drained.Position)
+	for i, step := range drained.Next {
+		fmt.Fprintf(a.out, "  %d. %s\n", i+1, step)
+	}
+	return nil
+}
+
+// sourceCommands are what people may do with the sources of a daemon.
+type sourceCommands struct{ daemon *daemon }
+
+// Drain implements api.SourceCommands.
+func (s sourceCommands) Drain(ctx context.Context, source string, d api.Drain) (api.Drained, error) {
+	i := slices.IndexFunc(s.daemon.captures, func(c *capturing) bool { return c.name == source })
+	if i < 0 {
+		return api.Drained{}, noSource(s.daemon.config, source)
+	}
+	c := s.daemon.captures[i]
+	if _, ok := c.positions.(databases.Drainer); !ok {
+		return api.Drained{}, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "source " + source, What: "only sources of the kind postgres are drained: others keep their place over an upgrade",
+			Mend: "upgrade its server; the source waits for it"}
+	}
+	if d.Cancel {
+		return api.Drained{Source: source}, c.whileResting(ctx, func() { c.undrain = true })
+	}
+	drained, err := c.drain(ctx, d.WritersStopped)
+	drained.Source = source
+	return drained, err
+}
+
+// drain drains the source that runs.
+func (c *capturing) drain(ctx context.Context, writersStopped bool) (api.Drained, error) {
+	c.mu.Lock()
+	d := c.drains
+	c.mu.Unlock()
+	if d == nil {
+		return api.Drained{}, &pipeline.Refusal{Code: databases.CodeNotDrained, Where: "source " + c.name, What: "it does not run here now", Mend: "evert status   # why, and what mends it"}
+	}
+	return d.Drain(ctx, writersStopped)
+}
+
+// drainable lets a source be drained from here on, and one go on that was, if people
+// said so. What is given back ends that.
+func (c *capturing) drainable(s databases.Source) (end func()) {
+	d, ok := s.(databases.Drainer)
+	if ok && c.undrain {
+		d.Undrain()
+	}
+	c.letDrain(d)
+	return func() { c.letDrain(nil) }
+}
+
+func (c *capturing) letDrain(d databases.Drainer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drains = d
+}
