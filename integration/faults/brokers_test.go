@@ -95,7 +95,7 @@ func newThreesome(t *testing.T) *threesome {
 	}
 	t.Cleanup(cl.Close)
 	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.OnKafka(cluster))
-	s.Workload.Pace = 40 * time.Millisecond // the faults last for as long as sessions and elections
+	s.Workload.Pace = 100 * time.Millisecond // the faults last for as long as sessions and elections
 	return &threesome{Scene: s, cluster: cluster, admin: kadm.NewClient(cl)}
 }
 

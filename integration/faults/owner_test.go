@@ -31,7 +31,7 @@ func TestThreeDaemonsOfOneFile(t *testing.T) {
 	o := harness.OnKafka(c)
 	o.DataRef, o.HTTP, o.Session = "${NODE_DIR}", "${NODE_HTTP}", "10s"
 	s := open(t, impatient(t), o)
-	s.Workload.Pace = 50 * time.Millisecond // the faults last for as long as sessions
+	s.Workload.Pace = 100 * time.Millisecond // the faults last for as long as sessions
 	stop := s.Traffic()
 	var daemons []*harness.Daemon
 	for n := range 3 {

@@ -33,6 +33,7 @@ func TestForeignTransaction(t *testing.T) {
 	o.Kafka = ", transaction_timeout: 5s"
 	o.Source = "commit_interval: 1s\nmax_commit_rows: 200\nidle_interval: 100ms\nreconnect_max: 1s\n" // one is open most of the time
 	s := open(t, pgtest.Start(t, pgtest.Options{}), o)
+	s.Workload.Pace = 100 * time.Millisecond // each step waits for timeouts
 	stop := s.Traffic()
 	d := s.Run()
 	d.AwaitStatus("the stream", harness.Flowing(5))

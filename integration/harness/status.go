@@ -104,23 +104,30 @@ func (d *Daemon) Status() (Status, error) {
 	return StatusOf(d.world.Context(), d.data)
 }
 
-// AwaitStatus asks until the answer is as wished, and gives it.
+// AwaitStatus asks until the answer is as wished, and gives it. It asks often at
+// first, where a moment may be short, and seldom after that: each time costs the
+// machine half a millisecond.
 func (d *Daemon) AwaitStatus(what string, wish func(Status) bool) Status {
 	d.world.Helper()
-	timeout := time.After(Patience)
+	timeout, began := time.After(Patience), time.Now()
 	for {
 		s, err := d.Status()
 		if err == nil && wish(s) {
 			return s
 		}
 		select {
-		case <-time.After(5 * time.Millisecond): // the period of asking
+		case <-time.After(period(time.Since(began))):
 		case <-d.Exited():
 			d.world.Fatalf("the daemon ended before %s; its last lines:\n%s", what, d.Last(12))
 		case <-timeout:
 			d.world.Fatalf("no sign of %s; status %+v, %v; its last lines:\n%sthe server:\n%s", what, s, err, d.Last(12), d.world.Activity())
 		}
 	}
+}
+
+// period is how long to wait before asking again, after so long: a hundredth of it.
+func period(waited time.Duration) time.Duration {
+	return min(max(waited/100, 5*time.Millisecond), 50*time.Millisecond)
 }
 
 // Copying accepts a snapshot of which so many rows were read.
