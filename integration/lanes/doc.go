@@ -17,6 +17,7 @@
 // (EVERT_FULL=1):
 //
 //	integration/crash, ddl, deliver, views   kills of the program and of brokers, by seed
+//	integration/mysqlroad               the same on MySQL and MariaDB, and a minute of sysbench
 //	integration/faults, road            pauses and losses of a minute, a bank at scale 10
 //	pipeline/log/kafka                  brokers killed behind commits, on each transaction.version
 //	sinks/bleve, opensearch, postgres   kills and faults of a target

@@ -70,7 +70,7 @@ func (p *pair) until(what string, args ...string) {
 // killed → the Postgres flows, the view keeps the other's rows, status says why · it
 // comes back → all is caught up, and every sink equals its topic
 func TestTwoSources(t *testing.T) {
-	pg, maria := pgtest.Start(t, pgtest.Options{}), mysqltest.Start(t, mysqltest.Options{})
+	pg, mortal := pgtest.Start(t, pgtest.Options{}), mysqltest.Start(t, mysqltest.Options{})
 	dir, err := os.MkdirTemp("", "evert-both-") // short: it holds a unix socket
 	if err != nil {
 		t.Fatal(err)
@@ -85,25 +85,25 @@ func TestTwoSources(t *testing.T) {
 	}
 	inMariaDB := func(sql ...string) {
 		t.Helper()
-		if _, err := maria.Exec(t.Context(), "", sql...); err != nil {
+		if _, err := mortal.Exec(t.Context(), "", sql...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	inPostgres("CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL)", "INSERT INTO people VALUES (1, 'one'), (2, 'two')")
 	inMariaDB("CREATE DATABASE shared", "CREATE TABLE shared.orders (id int PRIMARY KEY, person int NOT NULL, total decimal(9,2) NOT NULL, note varchar(20))",
 		"INSERT INTO shared.orders VALUES (1, 1, 1.50, 'a'), (2, 1, 2.25, NULL), (3, 2, 9, 'ä')")
-	text := fmt.Sprintf(bothFile, dir, pg.URL("postgres"), maria.URL("shared"))
+	text := fmt.Sprintf(bothFile, dir, pg.URL("postgres"), mortal.URL("shared"))
 	if err := os.WriteFile(filepath.Join(dir, "evert.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	daemon := harness.Start(t, harness.Launch{Path: suite.Evert(t), Args: []string{"run", "-c", filepath.Join(dir, "evert.yaml")}})
 	p.until(`"orders":2,"spent":3.75`, "get", "people_orders", "1", "-o", "json")
-	maria.Kill()
+	mortal.Kill()
 	inPostgres("INSERT INTO people VALUES (3, 'three')", "UPDATE people SET name = 'uno' WHERE id = 1")
 	p.until(`"name":"three","orders":0,"spent":0`, "get", "people_orders", "3", "-o", "json")
 	p.until(`"name":"uno","orders":2,"spent":3.75`, "get", "people_orders", "1", "-o", "json")
 	p.until("MY_CONNECT", "status", "-o", "json")
-	if err := maria.Restart(t.Context(), nil); err != nil {
+	if err := mortal.Restart(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	inMariaDB("INSERT INTO shared.orders VALUES (4, 3, 7.00, 'late')", "UPDATE shared.orders SET total = 2.50 WHERE id = 1", "DELETE FROM shared.orders WHERE id = 3")
