@@ -287,7 +287,7 @@ func (s *Source) explain(err error) error {
 		return purgedRefusal(&s.config, s.a.set.String())
 	case strings.Contains(text, "not in the master's binlog") || strings.Contains(text, "more GTIDs than") || strings.Contains(text, "diverged") || strings.Contains(text, "impossible position"):
 		return otherServer(&s.config, "the server does not have the transactions before "+s.a.set.String())
-	case strings.Contains(text, "max_allowed_packet"):
+	case strings.Contains(text, "max_allowed_packet") || strings.Contains(text, "bogus data"): // MySQL 9 tells damage from size
 		return &pipeline.Refusal{
 			Code: CodeEvent, Where: "behind " + s.a.set.String(),
 			What: "an event of the log is larger than the server sends (max_allowed_packet), or its log is damaged: then what it takes for an event's length is none",
