@@ -2,19 +2,11 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 )
-
-// A Capture is a Postgres source of the same deployment.
-type Capture struct {
-	Source string
-	Slot   string
-	Match  func(schema, table string) bool
-}
 
 // Check asks the server for everything that would keep the sink from working, and
 // changes nothing; shape is that of the topic's rows, nil if it is not known. An
@@ -136,32 +128,4 @@ func (t *Target) lookForLoop(ctx context.Context) ([]pipeline.Finding, error) {
 		return told(err)
 	}
 	return nil, nil
-}
-
-// notCaptured refuses to write a table that a source of the same deployment
-// captures: every row would come back, and every move of a position would cause
-// the next. A slot, which no dump carries over, tells that this is the source's
-// database.
-func (t *Target) notCaptured(ctx context.Context) error {
-	for _, s := range t.config.Captures {
-		var caught []string
-		for _, name := range []TableName{t.config.Table, fillName(t.config.Table), t.config.Positions} {
-			if s.Match(name.Schema, name.Name) {
-				caught = append(caught, name.String())
-			}
-		}
-		if caught == nil {
-			continue
-		}
-		var here bool
-		err := t.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database())", s.Slot).Scan(&here)
-		if err != nil {
-			return passing("look for the slots of sources", err)
-		}
-		if here {
-			return t.config.refuse(CodeLoop, fmt.Sprintf("source %s captures %s, so that what is written there would come back without end", s.Source, strings.Join(caught, " and ")),
-				"exclude_tables: ["+strings.Join(caught, ", ")+"]   # of source "+s.Source+"; or name a table in another schema")
-		}
-	}
-	return nil
 }

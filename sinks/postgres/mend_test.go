@@ -168,3 +168,35 @@ func TestLoop(t *testing.T) {
 	caught = "others"
 	r.open()
 }
+
+// P53: a sink that writes what a source captures is refused before the source has a
+// slot, by whatever URL either comes to the database; another database is none of it.
+func TestLoopBeforeTheSlot(t *testing.T) {
+	d, other := newDB(t), newDB(t)
+	for _, db := range []*db{d, other} {
+		db.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)")
+	}
+	for _, c := range []struct {
+		story, url string
+		loops      bool
+	}{
+		{"P53 the same URL", d.url, true},
+		{"P53 another URL of the same database", strings.Replace(d.url, "127.0.0.1", "localhost", 1) + "&connect_timeout=9", true},
+		{"another database of the server", other.url, false},
+		{"a server that does not answer", "postgres://nobody@127.0.0.1:1/none", false},
+	} {
+		t.Run(c.story, func(t *testing.T) {
+			r := d.run(func(conf *Config) {
+				conf.Captures = []Capture{{Source: "shop", Slot: "not_made_yet", Match: func(_, table string) bool { return table == "items" },
+					URL: func(context.Context) (string, error) { return c.url, nil }}}
+			})
+			found, err := Check(t.Context(), r.config, items())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fails := pipeline.Failing(found); (fails != nil) != c.loops || fails != nil && fails.Code != CodeLoop {
+				t.Errorf("check found %v", found)
+			}
+		})
+	}
+}

@@ -36,7 +36,7 @@ func ofPostgresSink() []Entry {
 		},
 		{
 			Code: "PG_SINK_LOOP",
-			Text: "A source of this deployment captures the very table that the sink writes. Every row would come back, be written again, and come back again.",
+			Text: "A source of this deployment captures the very table that the sink writes, by whatever URL either comes to the database. Every row would come back, be written again, and come back again.",
 			Mend: "Leave the table out with exclude_tables of the source, or name another table.",
 		},
 		{

@@ -38,7 +38,10 @@ func (o postgresOutlet) settings() sink.Config {
 
 // url gives the connection string; secrets are read anew each time.
 func (o postgresOutlet) url(context.Context) (string, error) {
-	u, err := o.sink().Postgres.Connect()
+	return revealed(o.sink().Postgres.Connect())
+}
+
+func revealed(u *configs.DatabaseURL, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
@@ -59,7 +62,7 @@ func captures(c *configs.Config) (out []sink.Capture) {
 		if pg := c.Sources[name].Postgres; pg != nil {
 			out = append(out, sink.Capture{Source: name, Slot: pg.Slot, Match: func(schema, table string) bool {
 				return configs.Captures(pg.Tables, pg.ExcludeTables, schema, table)
-			}})
+			}, URL: func(context.Context) (string, error) { return revealed(pg.Connect()) }})
 		}
 	}
 	return out
