@@ -23,6 +23,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/machine"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/service"
 	"github.com/evertdb/evert/cmd/evert/storage"
@@ -165,7 +166,7 @@ func ofCluster(err error) error {
 // boot makes everything; nothing runs before its last step.
 func (d *daemon) boot(ctx context.Context) error {
 	d.prepare()
-	steps := []func(context.Context) error{d.own, d.openLog, d.openRegistry, d.openSources, d.openViews, d.openControl, d.openSinks, d.listenAll}
+	steps := []func(context.Context) error{func(context.Context) error { return machine.EnoughFiles() }, d.own, d.openLog, d.openRegistry, d.openSources, d.openViews, d.openControl, d.openSinks, d.listenAll}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err

@@ -23,8 +23,12 @@ func (w *World) Run(args ...string) *Daemon { return w.RunWatched(nil, args...) 
 // RunWatched is Run; watch sees every line of the log as it comes.
 func (w *World) RunWatched(watch func(line string), args ...string) *Daemon {
 	w.Helper()
-	p := Start(w, Launch{Path: w.Evert(w, w.Options.Tags...), Env: w.Options.Env, Watch: watch,
-		Args: append([]string{"run", "-c", w.Write()}, args...)})
+	l := Launch{Path: w.Evert(w, w.Options.Tags...), Env: w.Options.Env, Watch: watch, Args: append([]string{"run", "-c", w.Write()}, args...)}
+	if w.Options.Shell != "" {
+		l.Args = append([]string{"-c", w.Options.Shell + `; exec "$0" "$@"`, l.Path}, l.Args...)
+		l.Path = "/bin/sh"
+	}
+	p := Start(w, l)
 	w.outputs = append(w.outputs, p)
 	return &Daemon{Process: p, world: w, data: w.Data()}
 }

@@ -40,6 +40,7 @@ type World struct {
 type Options struct {
 	Tags     []string             // build tags of the binary
 	Env      []string             // NAME=value, added to the daemon's environment
+	Shell    string               // what a shell does before it becomes the daemon, as ulimit -n 64
 	Brokers  []string             // a Kafka cluster; the embedded log if there is none
 	Cluster  *kafkaserver.Cluster // that of Brokers, if it is Apache Kafka
 	Kafka    string               // further settings of the section kafka, each with a comma before it

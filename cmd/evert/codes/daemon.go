@@ -135,6 +135,11 @@ func ofDaemon() []Entry {
 			Mend: "Lower limits.memory to what the message shows, or allow the process more.",
 		},
 		{
+			Code: "OPEN_FILES",
+			Text: "The system allows the process fewer open files than a daemon needs. The embedded log would fail in the middle of its work, so it does not begin, with exit code 3. What is allowed beyond that is shared between the log and connections.",
+			Mend: "Raise the limit: `ulimit -n 1024` in the shell that starts it, LimitNOFILE= in a unit of systemd.",
+		},
+		{
 			Code: "FILE_MODE",
 			Text: "Other users of this machine may read the data directory, in which rows of the database lie, or a private key.",
 			Mend: "Run the chmod that the message shows.",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/machine"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 )
@@ -46,7 +47,7 @@ func CodeOf(err error) int {
 		return known.Code
 	}
 	switch pipeline.CodeOf(err) {
-	case datadir.CodeTaken, datadir.CodeAccess, api.CodePortTaken, api.CodeSocketPath, api.CodeCertificate, embedded.RefuseTaken:
+	case datadir.CodeTaken, datadir.CodeAccess, api.CodePortTaken, api.CodeSocketPath, api.CodeCertificate, embedded.RefuseTaken, machine.CodeFiles:
 		return Unavailable
 	}
 	return Failed

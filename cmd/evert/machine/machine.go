@@ -18,6 +18,7 @@ const (
 	CodeDisk   pipeline.Code = "DISK_LOW"
 	CodeMemory pipeline.Code = "MEMORY_LIMIT"
 	CodeMode   pipeline.Code = "FILE_MODE"
+	CodeFiles  pipeline.Code = "OPEN_FILES"
 )
 
 // A Machine is what a deployment needs of the one it runs on.

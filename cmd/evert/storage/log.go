@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/machine"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -49,7 +50,7 @@ type Events struct {
 // OpenEmbedded opens the log in the data directory.
 func OpenEmbedded(c *configs.Config, readOnly bool, told embedded.Events) (*Log, error) {
 	dir := datadir.LogPath(c.DataDir)
-	l, err := embedded.Open(embedded.Config{Dir: dir, ReadOnly: readOnly, Cache: int64(c.Limits.LogCacheBytes), Events: told})
+	l, err := embedded.Open(embedded.Config{Dir: dir, ReadOnly: readOnly, Cache: int64(c.Limits.LogCacheBytes), OpenFiles: machine.LogFiles(), Events: told})
 	if err != nil {
 		return nil, err
 	}
