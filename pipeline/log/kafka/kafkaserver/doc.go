@@ -5,7 +5,8 @@
 //
 //	Find    a distribution that was fetched before, and a Java to run it
 //	Fetch   else Maven resolves the pinned version into the user's cache, once
-//	Start   format the storage, start the nodes, wait until each takes requests
+//	Start   format the storage, or copy one that was formatted alike before, start
+//	        the nodes, wait until each takes requests
 //
 // # Layout of a cluster's directory
 //

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -118,17 +117,8 @@ func (n *Node) dir() string { return filepath.Join(n.cluster.dir, "node-"+strcon
 
 func (n *Node) configPath() string { return filepath.Join(n.dir(), "server.properties") }
 
-// format writes the node's settings and, once, its storage.
-func (n *Node) format(ctx context.Context) error {
-	if err := os.MkdirAll(n.dir(), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(n.configPath(), []byte(properties(n.settings())), 0o600); err != nil {
-		return err
-	}
-	if _, err := os.Stat(filepath.Join(n.Data(), "meta.properties")); err == nil {
-		return nil
-	}
+// runFormat runs the program that formats a storage.
+func (n *Node) runFormat(ctx context.Context) error {
 	cmd := n.java(ctx, nil, "kafka.tools.StorageTool", n.formatArguments()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("format the storage of node %d: %w%s", n.id, errors.Join(err, context.Cause(ctx)), lastLines(out, 12))
