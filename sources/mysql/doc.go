@@ -57,6 +57,11 @@
 // the table, to be copied again; nothing is synthesised. A new table that may have rows
 // which the log lacks is copied before it is captured.
 //
+// # Servers that are not at hand
+//
+// testdata/recorded has files of the logs of servers, with the text that is read from
+// them; TestRecorded reads them again, whichever server is installed.
+//
 // # What is weaker than it should be
 //
 // Changes by triggers under binlog_format=STATEMENT in another database than the
