@@ -18,7 +18,7 @@ func TestCopiedAgain(t *testing.T) {
 	w.start()
 	w.check()
 	before := w.shows()
-	w.said.Take()
+	w.wantStory("hydrates: there is none yet, tail 0", "epoch 1: 5 in, 2 out, 1 parts")
 	shop.GiveUp(orders)
 	w.until("it says that the table has stopped", func(s view.Status) bool { return s.Held != nil && strings.Contains(s.Held.What, "has stopped") })
 	w.said.Await(t, "held: table topic shop.public.orders has stopped; the view keeps its last cut")

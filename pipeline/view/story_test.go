@@ -12,11 +12,10 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
+// wantStory waits for what is said: an epoch is seen before it is told.
 func (w *world) wantStory(lines ...string) {
 	w.t.Helper()
-	if got, want := w.said.Take(), strings.Join(lines, "\n"); got != want {
-		w.t.Fatalf("it said\n%s\nwant\n%s", got, want)
-	}
+	w.said.Await(w.t, lines...)
 }
 
 // TestEpochs tells how transactions of two sources become epochs, through a
@@ -47,7 +46,7 @@ func TestIdle(t *testing.T) {
 	w.begin()
 	w.start()
 	w.check()
-	w.said.Take()
+	w.wantStory("hydrates: there is none yet, tail 0", "epoch 1: 0 in, 0 out, 1 parts")
 	w.sources["shop"].Commit()
 	w.check()
 	w.wantStory()
