@@ -30,6 +30,9 @@ import (
 // pg is the server that scripts share; those that need another start one.
 var pg pgtest.Shared
 
+// users counts the roles that were made there: they outlive their script, and its test.
+var users atomic.Int64
+
 // patience bounds everything that a test waits for. It is long because machines are
 // slow when all tests run; nothing waits for it that goes well.
 const patience = 3 * time.Minute
@@ -80,7 +83,6 @@ type stage struct {
 	t       *testing.T
 	mu      sync.Mutex
 	servers map[string]*scripted
-	users   atomic.Int64 // roles made so far
 }
 
 func (s *stage) setup(e *testscript.Env) error {
@@ -179,7 +181,7 @@ func (s *stage) user(ts *testscript.TestScript, _ bool, args []string) {
 	expect(ts, len(args) == 2, "user URL NAME")
 	u, err := url.Parse(args[0])
 	ts.Check(err)
-	name := fmt.Sprintf("%s_%d", strings.ToLower(args[1]), s.users.Add(1)) // a role outlives the script's database
+	name := fmt.Sprintf("%s_%d", strings.ToLower(args[1]), users.Add(1))
 	ts.Check(execute(args[0], "CREATE ROLE "+name+" LOGIN PASSWORD 'pw'"))
 	u.User = url.UserPassword(name, "pw")
 	ts.Setenv(args[1], u.String())
