@@ -178,17 +178,17 @@ func (b *lab) fetchByID(id [16]byte, offset int64) kmsg.FetchResponseTopicPartit
 // TestWaiting is about fetches for which there is too little to read.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
-	b := newLab(t, listener.Config{})
+	b := newLab(t, listener.Config{Limits: listener.Limits{MaxWait: time.Hour}})
+	const long = 3_000_000 // longer than an answer is waited for here
 	tp, w := b.topic("t"), b.writer("w")
 	t.Run("a commit wakes", func(t *testing.T) {
 		c := b.dial()
 		r := fetchRequest(11, tp, [16]byte{}, b.ends(tp).Stable)
-		r.MaxWaitMillis = 25_000
+		r.MaxWaitMillis = long
 		c.send(r)
-		began := time.Now()
 		b.put(w, tp, 0, 1)
-		if c.receive() == nil || time.Since(began) > 10*time.Second {
-			t.Errorf("answered after %s", time.Since(began))
+		if c.receive() == nil {
+			t.Error("not answered")
 		}
 	})
 	t.Run("the time ends it", func(t *testing.T) {
@@ -215,7 +215,7 @@ func TestWaiting(t *testing.T) {
 	t.Run("an aborted commit wakes too", func(t *testing.T) {
 		c := b.dial()
 		r := fetchRequest(11, tp, [16]byte{}, b.ends(tp).Stable)
-		r.MaxWaitMillis = 25_000
+		r.MaxWaitMillis = long
 		c.send(r)
 		b.abort(w, tp, 3)
 		if raw := c.receive(); len(raw) < 61 {
@@ -225,7 +225,7 @@ func TestWaiting(t *testing.T) {
 	t.Run("a stop ends it", func(t *testing.T) {
 		c := b.dial()
 		r := fetchRequest(11, tp, [16]byte{}, b.ends(tp).Stable)
-		r.MaxWaitMillis = 25_000
+		r.MaxWaitMillis = long
 		c.send(r)
 		for b.server.Stats().Connections == 0 { // admitted
 			time.Sleep(time.Millisecond)

@@ -113,10 +113,17 @@ func TestHostileBodies(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			began, before := time.Now(), allocated()
-			_, err := c.body.measure(nil, c.of, 1<<20/elementBytes)
-			if took, made := time.Since(began), allocated()-before; err == nil || took > time.Second || made > 4<<20 {
-				t.Errorf("%v after %s and %d bytes", err, took, made)
+			took := time.Hour
+			for range 3 { // the quickest: who is not let run for a while takes long for nothing
+				began, before := time.Now(), allocated()
+				_, err := c.body.measure(nil, c.of, 1<<20/elementBytes)
+				if made := allocated() - before; err == nil || made > 4<<20 {
+					t.Errorf("%v after %d bytes", err, made)
+				}
+				took = min(took, time.Since(began))
+			}
+			if took > time.Second {
+				t.Errorf("it took %s", took)
 			}
 		})
 	}
