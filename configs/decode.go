@@ -67,6 +67,10 @@ func (d *decoder) value(n *node, v reflect.Value, s spot) {
 		d.structure(n, v, s)
 	case v.Kind() == reflect.Map:
 		d.dictionary(n, v, s)
+	case v.Type() == reflect.TypeFor[From]() && n.kind != sequenceNode:
+		one := reflect.New(v.Type().Elem()).Elem()
+		d.value(n, one, s)
+		v.Set(reflect.Append(v, one))
 	case v.Kind() == reflect.Slice:
 		d.list(n, v, s)
 	}

@@ -98,6 +98,7 @@ func kindOf(t reflect.Type, tag reflect.StructTag) string {
 	names := map[reflect.Type]string{
 		reflect.TypeFor[time.Duration](): "duration", reflect.TypeFor[Size](): "size", reflect.TypeFor[Rate](): "rate",
 		reflect.TypeFor[Secret](): "secret", reflect.TypeFor[Text](): "text", reflect.TypeFor[TablePattern](): "table", reflect.TypeFor[*Unbuilt](): "section",
+		reflect.TypeFor[From](): "text, or list of text",
 	}
 	if name := names[t]; name != "" {
 		return name
@@ -244,7 +245,7 @@ func chosenExamples() map[string]string {
 		"OpenSearch.Mapping": `{history: '{"type": "nested"}'}`, "OpenSearch.Settings": `{number_of_shards: "3"}`,
 		"AWSKeys.Region": "eu-central-1", "AWSKeys.AccessKey": `"${AWS_ACCESS_KEY_ID}"`, "AWSKeys.SecretKey": `"${AWS_SECRET_ACCESS_KEY}"`, "AWSKeys.SessionToken": `"${file:/run/secrets/aws-session}"`,
 		"PostgresSink.URL":      `"${MART_URL}"`,
-		"PostgresSink.Password": `"${file:/run/secrets/mart}"`, "PostgresSink.Table": "public.customers",
+		"PostgresSink.Password": `"${file:/run/secrets/mart}"`, "PostgresSink.Table": "public.customers", "PostgresSink.Schema": "public",
 		"Serve.Token": `"${EVERT_TOKEN}"`, "Serve.Health": "127.0.0.1:8381", "Serve.Registry": "127.0.0.1:18081", "Serve.Kafka": "127.0.0.1:19092",
 		"ServeTLS.Cert": "/etc/evert/server.pem", "ServeTLS.Key": "/etc/evert/server.key",
 	}

@@ -149,6 +149,8 @@ func (g *generator) typed(t reflect.Type, tag reflect.StructTag) object {
 		return orReference(object{"type": "string", "pattern": `^[0-9]+(B|KiB|MiB|GiB|TiB)$`})
 	case reflect.TypeFor[Rate]():
 		return orReference(object{"type": "string", "pattern": `^[0-9]+(B|KiB|MiB|GiB|TiB)/s$`})
+	case reflect.TypeFor[From]():
+		return object{"anyOf": []any{g.text(tag), object{"type": "array", "minItems": 1, "maxItems": maxTables, "uniqueItems": true, "items": g.text(tag)}}}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,8 +10,8 @@ import (
 // A Sink is an outside system that a table or view is delivered to. Exactly one
 // of its kinds is set.
 type Sink struct {
-	// A view, or a table as <source>.<schema>.<table>.
-	From string `yaml:"from" format:"text" required:"true"`
+	// A view, or a table as <source>.<schema>.<table>; or a list of tables of one source, which move from cut to cut together. Postgres, webhook, files and stdout take several.
+	From From `yaml:"from" format:"text" required:"true"`
 	// What rows have to pass before they are delivered, step by step.
 	Transforms []Transform `yaml:"transforms"`
 	// An OpenSearch or Elasticsearch index.
@@ -56,41 +57,41 @@ func (s *Sink) NeedsOldRows() bool {
 	return slices.ContainsFunc(s.Transforms, func(t Transform) bool { return t.NeedsOldRows() })
 }
 
-// Table gives the table that the sink delivers; ok is false if it is a view.
-func (s *Sink) Table() (source, schema, table string, ok bool) {
-	source, rest, dotted := strings.Cut(s.From, ".")
-	if !dotted {
-		return "", "", "", false
+// Several reports whether the sink delivers more than one table.
+func (s *Sink) Several() bool { return len(s.From) > 1 }
+
+// Tables gives the tables that the sink delivers, and their source; ok is false if it
+// delivers a view.
+func (s *Sink) Tables() (source string, tables []TablePattern, ok bool) {
+	for _, name := range s.From {
+		from, table, ok := tableOf(name)
+		if !ok {
+			return "", nil, false
+		}
+		source, tables = from, append(tables, table)
 	}
-	p, err := ParseTable(rest)
-	if err != nil {
-		return "", "", "", false
-	}
-	schema, table, exact := p.Exact()
-	return source, schema, table, exact
+	return source, tables, len(tables) > 0
 }
 
-// checkFrom finds what a sink delivers among the views and tables of the file.
-func (d *decoder) checkFrom(c *Config, name string, s *Sink) {
-	if c.Views[s.From] != nil || !d.wrote("sinks", name, "from") {
+// checkSeveral refuses tables that cannot move together, and kinds that hold one.
+func (d *decoder) checkSeveral(name string, s *Sink) {
+	if !s.Several() {
 		return
 	}
-	wrong := func(what, mend string) { d.add(d.at("sinks", name, "from"), badValue, what, mend) }
-	known := "write a view of the file, or a table as <source>.<schema>.<table>"
-	source, schema, table, ok := s.Table()
-	switch {
-	case !ok && !strings.Contains(s.From, "."):
-		wrong("there is no view "+s.From, known+among(sortedKeys(c.Views)))
-	case !ok:
-		wrong(quoteName(s.From)+" is no table", known)
-	case c.Sources[source] == nil:
-		wrong("there is no source "+source, known+among(sortedKeys(c.Sources)))
-	default:
-		section, tables, exclude := c.Sources[source].Patterns()
-		if !Captures(tables, exclude, schema, table) {
-			_, full, _ := strings.Cut(s.From, ".")
-			wrong("source "+source+" does not capture table "+full, "add "+full+" to sources."+source+"."+section+".tables")
+	wrong := func(what, mend string) {
+		d.add(d.at("sinks", name, "from"), conflict, "sinks."+name+".from: "+what, mend)
+	}
+	if len(s.From) > maxTables {
+		wrong(fmt.Sprintf("%d tables, and a sink takes %d", len(s.From), maxTables), "write a second sink for some of them")
+	}
+	first, _, _ := tableOf(s.From[0])
+	for _, from := range s.From[1:] {
+		if source, _, ok := tableOf(from); ok && first != "" && source != first {
+			wrong("tables of "+first+" and of "+source+" have no common order of transactions", "write a sink for each source")
 		}
+	}
+	if s.OpenSearch != nil || s.Bleve != nil {
+		wrong("an index holds the documents of one table", "write a sink for each table; or a view that joins them, and deliver that")
 	}
 }
 
@@ -103,7 +104,10 @@ func among(known []string) string {
 }
 
 func (d *decoder) checkSink(c *Config, name string, s *Sink) {
-	d.checkFrom(c, name, s)
+	for _, from := range s.From {
+		d.checkFrom(c, name, s, from)
+	}
+	d.checkSeveral(name, s)
 	d.checkTransforms(c, s.Transforms, "sinks", name, "transforms")
 	kinds := sinkKinds()
 	written := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return !d.wrote("sinks", name, kind) })
@@ -116,8 +120,7 @@ func (d *decoder) checkSink(c *Config, name string, s *Sink) {
 	}
 	if p := s.Postgres; p != nil {
 		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sinks", name, "postgres")
-		d.checkExact(p.Table, "sinks", name, "postgres", "table")
-		d.checkExact(p.Positions, "sinks", name, "postgres", "positions")
+		d.checkPostgresSink(name, s)
 	}
 	if w := s.Webhook; w != nil {
 		d.checkWebhook(c, name, w)

@@ -6,19 +6,21 @@ import (
 	"strings"
 )
 
-// place names where a sink's rows lie, as far as the file says it: two sinks in one
-// place would take turns in replacing each other's rows. It is empty for a sink that
+// places name where a sink's rows lie, as far as the file says it: two sinks in one
+// place would take turns in replacing each other's rows. There are none for a sink that
 // tells of changes to others, of which several may.
-func (s *Sink) place() (what, where string) {
+func (s *Sink) places() (all [][2]string) {
 	switch {
 	case s.OpenSearch != nil:
-		return "index " + s.OpenSearch.Index, addressOf(s.OpenSearch.URL) + s.OpenSearch.Index
+		all = append(all, [2]string{"index " + s.OpenSearch.Index, addressOf(s.OpenSearch.URL) + s.OpenSearch.Index})
 	case s.Postgres != nil:
-		return "table " + s.Postgres.Table.String(), addressOf(s.Postgres.URL) + s.Postgres.Table.String()
+		for _, t := range s.Targets() {
+			all = append(all, [2]string{"table " + t.String(), addressOf(s.Postgres.URL) + t.String()})
+		}
 	case s.Files != nil:
-		return "folder " + s.Files.Path, path.Clean(s.Files.Path)
+		all = append(all, [2]string{"folder " + s.Files.Path, path.Clean(s.Files.Path)})
 	}
-	return "", ""
+	return all
 }
 
 // addressOf is the server and database of a URL, whoever connects and how.
@@ -38,15 +40,16 @@ func addressOf(secret Secret) string {
 func (d *decoder) checkPlaces(c *Config) {
 	first := map[string]string{}
 	for _, name := range sortedKeys(c.Sinks) {
-		what, where := c.Sinks[name].place()
-		if where == "" {
-			continue
+		own := map[string]bool{}
+		for _, p := range c.Sinks[name].places() {
+			what, where := p[0], p[1]
+			kind, _, _ := strings.Cut(what, " ")
+			other, taken := first[kind+" "+where]
+			if taken && !own[where] {
+				d.add(d.at("sinks", name), conflict, "sinks."+name+" writes to "+what+", as sinks."+other+" does", "give each a place of its own")
+				continue
+			}
+			first[kind+" "+where], own[where] = name, true
 		}
-		kind, _, _ := strings.Cut(what, " ")
-		if other, taken := first[kind+" "+where]; taken {
-			d.add(d.at("sinks", name), conflict, "sinks."+name+" writes to "+what+", as sinks."+other+" does", "give each a place of its own")
-			continue
-		}
-		first[kind+" "+where] = name
 	}
 }

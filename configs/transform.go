@@ -11,7 +11,7 @@ import (
 // A Transform is one step that changes have to pass. Exactly one of its kinds is
 // set.
 type Transform struct {
-	// The tables of the source that it is for, whatever steps before it made of their names; all by default. Not below a sink, which has one.
+	// The tables that it is for, whatever steps before it made of their names; all by default. Not below a sink of one table.
 	Tables []TablePattern `yaml:"tables"`
 
 	// Rows for which this condition is true pass, others do not. An update that makes a row fit creates it, one that makes it fit no more deletes it.
@@ -210,12 +210,12 @@ func (t *Transform) NeedsOldRows() bool {
 	return t.Rekey != nil || t.Unnest != nil || t.DropUnchanged != nil
 }
 
-// checkSinkStep refuses what a sink cannot do: it has one table and no topics. One
+// checkSinkStep refuses what a sink cannot do: it has no topics. One
 // that tells of changes tells of each by its place, in order: what is made of rows
 // as they were and are at a cut has none.
 func (d *decoder) checkSinkStep(at place, name string, t *Transform, s *Sink) {
 	switch {
-	case len(t.Tables) > 0:
+	case len(t.Tables) > 0 && !s.Several():
 		d.add(at, conflict, name+" names tables, and a sink has one", "remove tables")
 	case t.Route != nil, t.Outbox != nil:
 		d.add(at, conflict, name+" names topics, and a sink writes none", "write the step below the source")

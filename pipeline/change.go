@@ -54,6 +54,7 @@ type Change struct {
 	Row    uint32 // the change's number within its transaction, from 0; counted over all tables, as Resume.Rows is
 	Offset uint64 // the change's own numeric place in the source's log (LSN, a topic's offset), for provenance; 0 if none
 
+	Topic     uint16   // which of its source's topics it is of, where the source reads several: a number from 0
 	Partition int32    // of the topic, where the source is one
 	Rank      uint64   // orders the changes of a row of the target, where offsets do not; 0: they do
 	Headers   []Header // what a transform wants beside the row; most often none
@@ -105,7 +106,8 @@ func (c *Change) KeyChanged() bool {
 //
 // Tables announces tables: the first batch after Open names every captured
 // table, so that its topic exists also without rows, and later ones name new
-// shapes before their first row.
+// shapes before their first row. Where a source reads several topics, a batch is of
+// the one whose number is Topic.
 //
 // Stopped are tables that a transform, or the source itself, has given up: their
 // changes are not among those of this batch, nor of later ones, until a copy of them
@@ -115,6 +117,7 @@ func (c *Change) KeyChanged() bool {
 // has no changes, and Stopped, Tables and Copies count in this order.
 type Batch struct {
 	Tables  []*schema.Table
+	Topic   uint16
 	Stopped []TableStop
 	Copies  []TableCopy
 	Changes []Change

@@ -20,7 +20,9 @@
 //	                         folder's own struct, so that it imports neither configs nor cmd. Its doc.go says
 //	                         what readers see when, and what the system cannot do
 //	2  sinks/KIND            a test that runs sinktest.RunTarget over the real system, with the Powers it has.
-//	                         A kind without all of them has its line in integration/lanes/optin.go
+//	                         A kind without all of them has its line in integration/lanes/optin.go. One that
+//	                         takes several tables (pipeline.Batch.Topic) runs sinktest.RunSeveral too; one that
+//	                         does not is refused them by configs/sink.go
 //	3  configs/sinkKIND.go   the settings: a comment, a default and bounds on each; secrets are configs.Secret. A field of
 //	                         configs.Sink and a word in its sinkKinds; then `make schema`
 //	4  cmd/evert/outlets     a file with an outlet that makes a Config of the settings, and a line in Connectors

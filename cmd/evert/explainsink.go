@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/evertdb/evert/cmd/evert/outlets"
 	"github.com/evertdb/evert/cmd/evert/terminal"
@@ -29,10 +30,10 @@ func explainedSink(c *configs.Config, name string) (*sinkExplained, error) {
 	if err != nil {
 		return nil, err
 	}
-	topic := topicOfSink(c, s)
+	topics := topicsOfSink(c, s)
 	_, owner := ownerOfSink(s)
-	return &sinkExplained{Sink: name, Kind: kind, From: s.From, Topic: topic, Frontier: log.FrontierTopic(c.Name, owner), Owned: deliver.Topic(c.Name, name),
-		Transforms: len(s.Transforms), Atomic: connector.Atomic, Definition: definitionOf(s, connector, topic)}, nil
+	return &sinkExplained{Sink: name, Kind: kind, From: s.From.String(), Topic: strings.Join(topics, ", "), Frontier: log.FrontierTopic(c.Name, owner), Owned: deliver.Topic(c.Name, name),
+		Transforms: len(s.Transforms), Atomic: connector.Atomic, Definition: definitionOf(s, connector, topics)}, nil
 }
 
 func (a *app) explainSink(c *configs.Config, name string) error {

@@ -98,7 +98,7 @@ func (s searched) At(place pipeline.Resume) (query.Vector, time.Time) {
 	if !ok {
 		return nil, time.Time{}
 	}
-	if source, _, _, ok := s.config.Table(); ok {
+	if source, _, ok := s.config.Tables(); ok {
 		return query.Vector{source: cut.Resume.At.Native}, cut.Time
 	}
 	isSource := func(name string) bool { return s.daemon.config.Sources[name] != nil }

@@ -71,10 +71,12 @@ func (i *inspection) placeOfSink(name string) outlets.Place {
 // log.
 func (i *inspection) shapeOf(ctx context.Context, sink string) (*schema.Table, error) {
 	unknown := fmt.Errorf("sink %s: %w", sink, registry.ErrNotFound)
-	source, schemaName, name, isTable := i.config.Sinks[sink].Table()
-	if !isTable {
+	s := i.config.Sinks[sink]
+	source, delivered, ok := s.Tables()
+	if !ok || s.Several() {
 		return nil, unknown
 	}
+	schemaName, name, _ := delivered[0].Exact()
 	if chain, err := steps.OfSource(i.config, source); chain != nil || err != nil {
 		return nil, unknown
 	}

@@ -142,15 +142,19 @@ func (s *delivering) replay(ctx context.Context, letters []deadletter.Letter, ye
 	return done, s.queue.Forget(ctx, off...)
 }
 
-// placesOf gives the places of letters that come from the topic as it is: in one
+// placesOf gives the places of letters that come from a topic as it is: in one
 // that was made anew, other records stand there.
 func (s *delivering) placesOf(ctx context.Context, letters []deadletter.Letter) (places []deliver.Place, err error) {
-	infos, err := s.daemon.topics.Admin().Topics(ctx, s.place.Topic)
+	infos, err := s.daemon.topics.Admin().Topics(ctx, s.place.Topics...)
 	if err != nil {
 		return nil, err
 	}
+	id := map[string]string{}
+	for _, info := range infos {
+		id[info.Name] = info.ID
+	}
 	for i := range letters {
-		if len(infos) == 1 && letters[i].OfTopic() == infos[0].ID {
+		if has, ok := id[letters[i].Place.Topic]; ok && letters[i].OfTopic() == has {
 			places = append(places, letters[i].Place)
 		}
 	}

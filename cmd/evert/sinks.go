@@ -11,6 +11,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,7 +142,7 @@ func (d *daemon) newDelivering(name string) (*delivering, error) {
 	}
 	of, owner := ownerOfSink(config)
 	s.delivery = deliver.New(deliver.Config{
-		Deployment: d.config.Name, Name: name, Of: of, Owner: owner, Topic: s.place.Topic, Definition: definitionOf(config, connector, s.place.Topic),
+		Deployment: d.config.Name, Name: name, Of: of, Owner: owner, Topics: s.place.Topics, Definition: definitionOf(config, connector, s.place.Topics),
 		Atomic: connector.Atomic, Log: d.topics, Registry: d.registry, Target: s.outlet.Target, Transforms: s.transforms,
 		Rejects: s.place.Rejects, OldRows: old, Limits: s.limits(), Events: s.events(), Holding: d.topics.Holding, Positions: positionsOf(config),
 	})
@@ -150,34 +151,39 @@ func (d *daemon) newDelivering(name string) (*delivering, error) {
 
 // placeOfSink is where a sink stands, but for what takes its rejected rows.
 func placeOfSink(c *configs.Config, name string, logger *slog.Logger, topics log.Log, schemas registry.Registry) outlets.Place {
-	p := outlets.Place{Config: c, Name: name, Topic: topicOfSink(c, c.Sinks[name]), Dir: filepath.Join(c.DataDir, "sinks", name), Log: logger, Rejects: deliver.Stop{}}
+	p := outlets.Place{Config: c, Name: name, Topics: topicsOfSink(c, c.Sinks[name]), Dir: filepath.Join(c.DataDir, "sinks", name), Log: logger, Rejects: deliver.Stop{}}
 	p.Table = func(ctx context.Context) (*schema.Table, error) {
-		_, t, err := deliver.Shape(ctx, schemas, p.Topic)
+		_, t, err := deliver.Shape(ctx, schemas, p.Topics[0])
 		return t, err
 	}
 	p.Keeper = func() deliver.Keeper { return deliver.NewKeeper(topics, c.Name, name) }
 	return p
 }
 
-// topicOfSink names the topic of the view or table that a sink delivers.
-func topicOfSink(c *configs.Config, s *configs.Sink) string {
-	if source, schemaName, table, ok := s.Table(); ok {
-		return views.TableTopic(c, source, schemaName, table)
+// topicsOfSink names the topics of the view or tables that a sink delivers.
+func topicsOfSink(c *configs.Config, s *configs.Sink) (topics []string) {
+	source, tables, ok := s.Tables()
+	if !ok {
+		return []string{view.Topic(c.Name, s.From[0])}
 	}
-	return view.Topic(c.Name, s.From)
+	for _, t := range tables {
+		schemaName, table, _ := t.Exact()
+		topics = append(topics, views.TableTopic(c, source, schemaName, table))
+	}
+	return topics
 }
 
 // ownerOfSink says whose frontier a sink goes by.
 func ownerOfSink(s *configs.Sink) (of, owner string) {
-	if source, _, _, ok := s.Table(); ok {
+	if source, _, ok := s.Tables(); ok {
 		return "source " + source, source
 	}
-	return "view " + s.From, log.ViewOwner(s.From)
+	return "view " + s.From[0], log.ViewOwner(s.From[0])
 }
 
 // positionsOf gives where the sources of a view are at its cuts; nil for a table.
 func positionsOf(s *configs.Sink) func(*log.Frontier) (map[string]string, error) {
-	if _, _, _, table := s.Table(); table {
+	if _, _, ok := s.Tables(); ok {
 		return nil
 	}
 	return func(f *log.Frontier) (map[string]string, error) {
@@ -191,12 +197,12 @@ func positionsOf(s *configs.Sink) func(*log.Frontier) (map[string]string, error)
 }
 
 // definitionOf says what a sink's system is filled from and how.
-func definitionOf(s *configs.Sink, c outlets.Connector, topic string) string {
+func definitionOf(s *configs.Sink, c outlets.Connector, topics []string) string {
 	transforms, err := json.Marshal(s.Transforms)
 	if err != nil {
 		panic(err) // texts and numbers always have a JSON form
 	}
-	sum := sha256.Sum256([]byte(topic + "\x00" + c.Shape(s) + "\x00" + string(transforms) + steps.MaskKeys(s.Transforms)))
+	sum := sha256.Sum256([]byte(strings.Join(topics, "\x00") + "\x00" + c.Shape(s) + "\x00" + string(transforms) + steps.MaskKeys(s.Transforms)))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -225,7 +231,7 @@ func (s *delivering) transforms(rejects deliver.Rejects) ([]pipeline.Transform, 
 		if deliver.IsTaking(c) { // it comes again
 			return nil
 		}
-		return rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceOf(s.place.Topic, c), Why: why})
+		return rejects.Reject(ctx, deliver.Rejection{Place: deliver.PlaceIn(s.place.Topics, c), Why: why})
 	}
 	return []pipeline.Transform{transform.New(transform.Config{Specs: specs, Fault: fault, Split: true})}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
@@ -18,7 +19,7 @@ func (s *delivering) events() deliver.Events {
 		Opened: func(o deliver.Opening) {
 			s.opens()
 			if o.Filling {
-				s.log.Info("filling the sink's system from the beginning of its topic", "topic", s.place.Topic)
+				s.log.Info("filling the sink's system from the beginning of its topic", "topics", strings.Join(s.place.Topics, ", "))
 				return
 			}
 			s.log.Info("the sink goes on", "position", o.At.String(), "rows_behind_it", o.Inside)
@@ -85,7 +86,8 @@ func (s *delivering) status() monitor.SinkStatus {
 		s.runs()
 	}
 	st := s.meter.Status()
-	st.From, st.Topic, st.Position = s.config.From, s.place.Topic, d.At.Native
+	st.From, st.Topic, st.Position = s.config.From.String(), strings.Join(s.place.Topics, ", "), d.At.Native
+	st.Tables = s.tables(&d)
 	st.Totals.Rows, st.Totals.Bytes, st.Totals.Commits, st.Totals.Renewals = d.Totals.Rows, d.Totals.Bytes, d.Totals.Commits, d.Totals.Renewals
 	if d.Behind.Known {
 		st.LagRows = &d.Behind.Records
@@ -110,6 +112,21 @@ func (s *delivering) status() monitor.SinkStatus {
 		st.Problem = monitor.ProblemOf(d.Held, now)
 	}
 	return st
+}
+
+// tables tells how far each is behind, where the sink delivers several.
+func (s *delivering) tables(d *deliver.Status) (all []monitor.SinkTable) {
+	if !s.config.Several() {
+		return nil
+	}
+	for i, from := range s.config.From {
+		t := monitor.SinkTable{Table: from, Topic: s.place.Topics[i]}
+		if n := d.Behind.Topics[t.Topic]; d.Behind.Known {
+			t.LagRows = &n
+		}
+		all = append(all, t)
+	}
+	return all
 }
 
 // caughtUp waits until the sink's system has what was committed by now, or a

@@ -44,9 +44,9 @@ func (v *verifying) sink(ctx context.Context, s *delivering, repair bool) error 
 	}
 	of, ok := s.outlet.(outlets.Auditable)
 	if !ok {
-		return refuse("what was sent to its system cannot be read back", "evert verify "+s.config.From+"   # what is sent from")
+		return refuse("what was sent to its system cannot be read back", "evert verify "+s.config.From[0]+"   # what is sent from")
 	}
-	v.report.Kind, v.report.Source = "sink", s.config.From
+	v.report.Kind, v.report.Source = "sink", s.config.From.String()
 	for range cutAttempts {
 		err := v.audit(ctx, s, of, repair)
 		if !errors.Is(err, deliver.ErrMoved) {

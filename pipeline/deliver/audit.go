@@ -306,7 +306,7 @@ func (c counting) Reject(_ context.Context, rejected ...Rejection) error {
 
 // A Resting is where a sink rests.
 type Resting struct {
-	Cut     log.Frontier // of the sink's topic alone
+	Cut     log.Frontier // of the sink's topics alone
 	Written time.Time    // no earlier than when the log took it
 }
 
@@ -324,13 +324,13 @@ func (p *pump) bounded(ctx context.Context) error {
 		return err
 	}
 	p.at.cut = p.until.Cut.Clone()
-	if err := p.read(ctx); err != nil {
+	if err := p.readUp(ctx); err != nil {
 		return err
 	}
 	if ok, err = p.isSound(ctx); err != nil {
 		return err
 	}
-	if !ok || len(p.missing) > 0 {
+	if !ok || p.lacks() {
 		return ErrMoved
 	}
 	if err := p.reach(ctx); err != nil {

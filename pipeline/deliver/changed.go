@@ -38,13 +38,13 @@ func rank(cut uint64, h half) uint64 { return 2*cut + uint64(h) + 1 }
 func IsTaking(c *pipeline.Change) bool { return c.Rank != 0 && c.Rank%2 == 0 }
 
 // gather takes a record into the step.
-func (p *pump) gather(r *log.Record, gone bool) (err error) {
+func (p *pump) gather(topic uint16, r *log.Record, gone bool) (err error) {
 	if p.sorter == nil {
 		if p.sorter, err = p.OldRows.Sorter(); err != nil {
 			return err
 		}
 	}
-	p.key = entryKey(p.key[:0], r)
+	p.key = entryKey(p.key[:0], topic, r)
 	p.value = appendEntry(p.value[:0], r, gone, p.restored)
 	return p.sorter.Add(p.key, p.value)
 }
@@ -79,7 +79,9 @@ func (nothing) Close() error  { return nil }
 // giveChanged gives what the step changed, and its end; it returns when the target
 // has that.
 func (p *pump) giveChanged(ctx context.Context, end *pipeline.Resume) error {
-	clear(p.deleted)
+	for _, f := range p.feeds {
+		clear(f.deleted)
+	}
 	changed, err := p.gathered()
 	if err != nil {
 		return err
@@ -210,10 +212,10 @@ func (p *pump) giveOne(ctx context.Context, h half, key, was, is []byte) error {
 		if err := p.loads(ctx); err != nil {
 			return err
 		}
-		c, err := p.changed(ctx, key, was, is)
+		f, c, err := p.changed(ctx, key, was, is)
 		more := len(p.load.batch.Changes) > 0
 		switch {
-		case errors.Is(err, errShape), err == nil && more && (p.load.half != h || p.load.table != p.table):
+		case errors.Is(err, errShape), err == nil && more && (p.load.half != h || p.load.table != f.table):
 			if err := p.send(ctx, nil); err != nil {
 				return err
 			}
@@ -224,8 +226,8 @@ func (p *pump) giveOne(ctx context.Context, h half, key, was, is []byte) error {
 		if c.Rank = rank(p.at.cut.Number, h); h == taking {
 			p.display.again.Add(1)
 		}
-		p.load.half, p.load.table = h, p.table
-		p.load.batch.Changes = append(p.load.batch.Changes, c)
+		p.load.half = h
+		p.load.hold(f, c)
 		p.load.batch.Bytes += len(was) + len(is)
 		break
 	}
@@ -236,37 +238,38 @@ func (p *pump) giveOne(ctx context.Context, h half, key, was, is []byte) error {
 }
 
 // changed makes the change of one row.
-func (p *pump) changed(ctx context.Context, key, was, is []byte) (c pipeline.Change, err error) {
+func (p *pump) changed(ctx context.Context, key, was, is []byte) (f *feed, c pipeline.Change, err error) {
 	place := is
 	if len(place) == 0 {
 		place = was
 	}
-	if c, err = p.readEntry(ctx, key, place); err != nil {
-		return c, err
+	if f, c, err = p.readEntry(ctx, key, place); err != nil {
+		return f, c, err
 	}
 	if isGone(was) {
 		c.Op, c.Before = pipeline.Create, nil
-		return c, nil
+		return f, c, nil
 	}
 	old := c
 	if len(is) > 0 {
-		if old, err = p.readEntry(ctx, key, was); err != nil {
-			return c, err
+		if _, old, err = p.readEntry(ctx, key, was); err != nil {
+			return f, c, err
 		}
 	}
 	c.Before = old.After
 	if isGone(is) {
 		c.Op, c.After = pipeline.Delete, nil
 	}
-	return c, nil
+	return f, c, nil
 }
 
 // readEntry makes of an entry what its record says.
-func (p *pump) readEntry(ctx context.Context, key, value []byte) (c pipeline.Change, err error) {
-	e, err := parseEntry(p.Topic, key, value)
+func (p *pump) readEntry(ctx context.Context, key, value []byte) (f *feed, c pipeline.Change, err error) {
+	e, err := parseEntry(p.Topics, key, value)
 	if err != nil {
-		return c, err
+		return nil, c, err
 	}
+	f = p.feeds[e.topic]
 	p.reads, p.restored = true, nil
 	for name, v := range e.aside {
 		if p.restored == nil {
@@ -274,9 +277,9 @@ func (p *pump) readEntry(ctx context.Context, key, value []byte) (c pipeline.Cha
 		}
 		p.restored[name] = p.load.keep(v)
 	}
-	c, err = p.change(ctx, &e.record)
+	c, err = f.change(ctx, &e.record)
 	p.reads, p.restored = false, nil
-	return c, err
+	return f, c, err
 }
 
 // A halving leaves out what does not belong to the half of a step that a batch is.

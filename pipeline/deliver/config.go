@@ -13,10 +13,10 @@ import (
 // Config says what is delivered, and to what. All of it is read only.
 type Config struct {
 	Deployment string
-	Name       string // of the sink
-	Of         string // whose rows they are, for people: source shop, view totals
-	Owner      string // whose frontier counts: a source's name, or log.ViewOwner of a view's
-	Topic      string // of the rows
+	Name       string   // of the sink
+	Of         string   // whose rows they are, for people: source shop, view totals
+	Owner      string   // whose frontier counts: a source's name, or log.ViewOwner of a view's
+	Topics     []string // of the rows: one, or several of one source, which move from cut to cut together
 	// Positions gives where each source is at a frontier record of a view; nil: the
 	// owner is the source.
 	Positions func(*log.Frontier) (map[string]string, error)

@@ -13,7 +13,7 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 )
 
-// A Delivery is one sink: a stage from its topic to its system, made anew after
+// A Delivery is one sink: a stage from its topics to its system, made anew after
 // each failure, and a target that is filled anew when it has to be.
 //
 //	Run: ┌─► target, source ─► stage ──── fails ────► its caller, who tries again
@@ -50,7 +50,7 @@ func New(c Config) *Delivery {
 	c.Limits = c.Limits.withDefaults()
 	d := &Delivery{Config: c, news: make(chan struct{}, 1), display: display{now: c.Now, moved: make(chan struct{}), positions: c.positions}}
 	plant(&d.Config) // wrong orders of the steps, in test builds
-	d.follower = &intake.Follower{Log: c.Log, Of: c.Of, Source: c.Owner, Topic: log.FrontierTopic(c.Deployment, c.Owner), Topics: []string{c.Topic}, State: c.Positions != nil,
+	d.follower = &intake.Follower{Log: c.Log, Of: c.Of, Source: c.Owner, Topic: log.FrontierTopic(c.Deployment, c.Owner), Topics: c.Topics, State: c.Positions != nil,
 		Known: d.display.knows, Moved: d.sawNews}
 	return d
 }
@@ -132,7 +132,7 @@ func (d *Delivery) renew(ctx context.Context, r *Renewal) error {
 func (d *Delivery) opened(from pipeline.Resume) {
 	has := &standing{}
 	if !from.IsZero() {
-		has, _ = parseStanding(from.State) // the source has read it
+		has, _ = parseStanding(from.State, d.Topics) // the source has read it
 	}
 	d.display.opened(has)
 	if d.Events.Opened != nil {
@@ -141,7 +141,7 @@ func (d *Delivery) opened(from pipeline.Resume) {
 }
 
 func (d *Delivery) committed(c pipeline.Committed) {
-	has, err := parseStanding(c.At.State)
+	has, err := parseStanding(c.At.State, d.Topics)
 	if err != nil {
 		return // it is the source's own
 	}

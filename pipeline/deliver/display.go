@@ -72,9 +72,10 @@ func (p Progress) Left() time.Duration {
 
 // Behind is how much of what the source committed the system does not have.
 type Behind struct {
-	Known   bool      // the target was asked, so that Records counts
-	Records int64     // of the topic, about: offsets have gaps
-	Since   time.Time // when it last was nothing; zero while it follows
+	Known   bool             // the target was asked, so that Records counts
+	Records int64            // of the topics, about: offsets have gaps
+	Topics  map[string]int64 // the same of each topic; nobody changes it
+	Since   time.Time        // when it last was nothing; zero while it follows
 }
 
 // Totals count since the process began.
@@ -123,7 +124,7 @@ func (d *display) judge() {
 		s.At, s.Cut, s.Time, s.Positions = at.Resume.At, at.Number, at.Time, d.positions(at)
 	}
 	s.Behind.Known = d.has != nil && d.newest != nil
-	s.Behind.Records = d.unread()
+	s.Behind.Records, s.Behind.Topics = d.unread()
 	switch late := d.isBehind(); {
 	case !late:
 		s.Behind.Since = time.Time{}
@@ -179,17 +180,19 @@ func sameRows(a, b *log.Frontier) bool {
 }
 
 // unread counts offsets.
-func (d *display) unread() (n int64) {
+func (d *display) unread() (n int64, of map[string]int64) {
+	of = map[string]int64{}
 	if d.has == nil || d.newest == nil {
-		return 0
+		return 0, of
 	}
 	for tp, end := range d.newest.Offsets {
 		if d.has.cut.Incarnation == d.newest.Incarnation {
-			end -= d.has.read[tp.Partition]
+			end -= d.has.next(tp)
 		}
 		n += max(0, end)
+		of[tp.Topic] += max(0, end)
 	}
-	return n
+	return n, of
 }
 
 // written notes what the source has written.
@@ -214,15 +217,8 @@ func (d *display) opened(has *standing) {
 func (d *display) fill() {
 	if d.begun.IsZero() {
 		d.begun = d.now()
-		d.status.Progress = Progress{from: sum(d.has.read)}
+		d.status.Progress = Progress{from: d.has.sum()}
 	}
-}
-
-func sum(read map[int32]int64) (n int64) {
-	for _, next := range read {
-		n += next
-	}
-	return n
 }
 
 // committed notes a commit, and reports whether a fill ended with it, and whether
@@ -252,7 +248,7 @@ func (d *display) progress(c pipeline.Committed) (tell bool) {
 	now := d.now()
 	p := &d.status.Progress
 	p.Rows += int64(c.Rows)
-	p.Done, p.Total = sum(d.has.read), 0
+	p.Done, p.Total = d.has.sum(), 0
 	to := d.has.cut.Offsets
 	if d.newest != nil && !d.has.whole {
 		to = d.newest.Offsets

@@ -19,9 +19,15 @@
 // The frontier is followed whether the target is there or not: how far a sink is
 // behind is known while its system is away (S07).
 //
+// It reads one topic, or several of one source (Config.Topics). Several move from cut
+// to cut together: a step has the rows of all of them, and its end is one place, so an
+// atomic target shows a transaction in all its tables or in none. What holds, stops or
+// voids one of them does so to the sink. A batch is of one topic, Batch.Topic, and a
+// Change names its own.
+//
 // # What a Target gets
 //
-// Changes of the rows of one topic, in the order of the log per key (I4), each
+// Changes of rows, in the order of the log per key of a topic (I4), each
 // with its own place: Change.Partition and Change.Offset are those of its record.
 // Op is Update for a row that is there now and Delete for one that is gone;
 // whether a row was there before is for the target to know, so every write is an

@@ -10,21 +10,25 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 )
 
-// An entry is a record as a sink keeps it: its key is partition:4 and the record's
-// own, its value
+// An entry is a record as a sink keeps it: its key is lane:4 and the record's own, its
+// value
 //
 //	there:byte offset value count { key value } count { column value }
 //
 // with the headers and, of values that lay in a side topic, the values themselves:
 // they may be gone there when the row is an old one. there is 0 for a row that is
-// gone. Integers are uvarint, bytes have their length before them.
+// gone. Integers are uvarint, bytes have their length before them. The lane is the
+// partition in its lower laneBits, and above them the number of the topic.
 type entry struct {
+	topic  uint16 // its number
 	record log.Record
 	aside  map[string][]byte
 }
 
-func entryKey(dst []byte, r *log.Record) []byte {
-	return append(binary.BigEndian.AppendUint32(dst, uint32(r.Partition)), r.Key...)
+const laneBits = 20
+
+func entryKey(dst []byte, topic uint16, r *log.Record) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(topic)<<laneBits|uint32(r.Partition)), r.Key...)
 }
 
 func appendEntry(dst []byte, r *log.Record, gone bool, aside map[string][]byte) []byte {
@@ -49,11 +53,11 @@ func appendEntry(dst []byte, r *log.Record, gone bool, aside map[string][]byte) 
 func isGone(value []byte) bool { return len(value) == 0 || value[0] == 0 }
 
 // parseEntry reads an entry; it shares the memory of key and value.
-func parseEntry(topic string, key, value []byte) (e entry, err error) {
+func parseEntry(topics []string, key, value []byte) (e entry, err error) {
 	d := decoder{b: value}
 	r := &e.record
 	d.byte()
-	r.Topic, r.Offset, r.Value = topic, int64(d.uint()), d.bytes()
+	r.Offset, r.Value = int64(d.uint()), d.bytes()
 	if len(r.Value) == 0 {
 		r.Value = nil // a tombstone
 	}
@@ -71,7 +75,11 @@ func parseEntry(topic string, key, value []byte) (e entry, err error) {
 	if d.failed || len(d.b) != 0 || len(key) < 4 {
 		return e, errStanding
 	}
-	r.Partition, r.Key = int32(binary.BigEndian.Uint32(key)), key[4:]
+	lane := binary.BigEndian.Uint32(key)
+	if e.topic = uint16(lane >> laneBits); int(e.topic) >= len(topics) {
+		return e, errStanding
+	}
+	r.Topic, r.Partition, r.Key = topics[e.topic], int32(lane&(1<<laneBits-1)), key[4:]
 	return e, nil
 }
 

@@ -7,6 +7,6 @@ import (
 
 // NewPlace is the place of a target that has reached a cut.
 func NewPlace(definition string, cut log.Frontier) pipeline.Resume {
-	s := standing{definition: definition, cut: cut, whole: true}
+	s := standing{definition: definition, cut: cut, whole: true, topics: []*reading{newReading("")}}
 	return s.resume(0)
 }

@@ -27,6 +27,12 @@ func (l *load) reset() {
 	l.arena.Reset()
 }
 
+// hold takes a change of a feed.
+func (l *load) hold(f *feed, c pipeline.Change) {
+	l.table, l.batch.Topic = f.table, f.number
+	l.batch.Changes = append(l.batch.Changes, c)
+}
+
 // isFull reports whether l has as much as it may have.
 func (l *load) isFull(bytes, rows int) bool {
 	return l.batch.Bytes >= bytes || len(l.batch.Changes) >= rows

@@ -23,17 +23,20 @@ func TestLoadIsBounded(t *testing.T) {
 			for range readAhead {
 				s.free <- &load{}
 			}
-			p := &pump{Source: s, at: &standing{read: map[int32]int64{}}, table: &schema.Table{}, missing: map[string]bool{}, deleted: map[int32][]byte{}}
+			p := &pump{Source: s, at: newStanding("one", []string{"items"})}
+			p.open()
+			f := p.feeds[0]
+			f.table = &schema.Table{}
 			if err := p.loads(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			p.load.table = p.table
+			p.load.table = f.table
 			p.load.batch.Changes = p.load.batch.Changes[:0]
 			for range before {
 				p.load.batch.Changes = append(p.load.batch.Changes, pipeline.Change{})
 			}
 			for offset := range int64(5000) {
-				if err := p.record(t.Context(), &log.Record{Offset: offset, Key: []byte("k"), Value: append([]byte{9}, make([]byte, 10<<10)...)}); err != nil {
+				if err := f.record(t.Context(), &log.Record{Offset: offset, Key: []byte("k"), Value: append([]byte{9}, make([]byte, 10<<10)...)}); err != nil {
 					t.Fatal(err)
 				}
 				if p.load != nil && cap(p.load.bytes) > s.Limits.Bytes {

@@ -6,10 +6,10 @@ import (
 )
 
 // CutAt gives the frontier record of the source that a place of d's target lies at,
-// or a later one at which the rows of the topic are the same: other tables moved
+// or a later one at which the rows of the topics are the same: other tables moved
 // on. ok is false while nothing whole was delivered, and for what is no place.
 func (d *Delivery) CutAt(place pipeline.Resume) (cut log.Frontier, ok bool) {
-	at, err := parseStanding(place.State)
+	at, err := parseStanding(place.State, d.Topics)
 	if err != nil || !at.whole {
 		return cut, false
 	}

@@ -1,10 +1,10 @@
 package deliver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -23,33 +23,44 @@ type pump struct {
 	given    uint64    // the number of the last cut that was given as a place
 	recorded time.Time // when a place was last given
 
-	reader  *intake.Rows
-	decoder intake.Decoder
-	places  intake.Places
-	newest  intake.Report
-	table   *schema.Table    // the newest shape, in which rows come
-	shapeID int              // of its schema
-	tell    bool             // the shape was not announced yet
-	tx      *pipeline.Tx     // of the last row
-	deleted map[int32][]byte // by partition: the key of the last record, if it was a delete
-	load    *load            // that is filled; nil: none
+	reader *intake.Rows
+	feeds  []*feed // one for each topic
+	newest intake.Report
+	load   *load // that is filled; nil: none
 
 	old        *old              // what the target was given; nil: changes come without, or from nothing
 	sorter     dataflow.Sorter   // what the step changes, with old rows; nil: nothing yet
 	restored   map[string][]byte // of the record that is read: what lay in side topics
 	reads      bool              // it is an entry, that has them
 	key, value []byte            // of an entry
+}
 
-	// missing are the keys of rows whose values lay in a side topic until a newer
-	// record replaced them: no place lies before that one was read.
-	missing map[string]bool
+// open makes the feeds of what was read.
+func (p *pump) open() {
+	for i, r := range p.at.topics {
+		p.feeds = append(p.feeds, p.newFeed(i, r))
+	}
+}
+
+// of gives the feed of a topic.
+func (p *pump) of(topic string) *feed {
+	for _, f := range p.feeds {
+		if f.topic == topic {
+			return f
+		}
+	}
+	return nil
+}
+
+// lacks reports whether rows are missing.
+func (p *pump) lacks() bool {
+	return slices.ContainsFunc(p.feeds, func(f *feed) bool { return len(f.missing) > 0 })
 }
 
 // run reads until ctx ends or it cannot go on.
 func (p *pump) run(ctx context.Context) error {
-	p.begun, p.given = p.at.whole || len(p.at.read) > 0, p.at.cut.Number
-	p.missing, p.deleted = map[string]bool{}, map[int32][]byte{}
-	p.decoder = intake.Decoder{Log: p.Log, Registry: p.Registry, Map: p.mapTo, Restore: p.restore}
+	p.begun, p.given = p.at.begun(), p.at.cut.Number
+	p.open()
 	defer func() {
 		p.forgetStep()
 		if p.old != nil {
@@ -140,40 +151,62 @@ func (p *pump) take(ctx context.Context, r *intake.Report) error {
 		if err := intake.Succeeds(p.Of, &r.Cut, &p.at.cut); err != nil {
 			return err
 		}
-		if intake.IsVoid(p.at.cut.Tables[p.Topic], r.Cut.Tables[p.Topic]) {
-			return &intake.Anew{Why: "rows that it holds became void: the table was truncated or made anew", World: true}
+		for _, topic := range p.Topics {
+			if intake.IsVoid(p.at.cut.Tables[topic], r.Cut.Tables[topic]) {
+				return &intake.Anew{Why: "rows that it holds became void: " + p.tableOf(topic) + " was truncated or made anew", World: true}
+			}
 		}
 	}
 	p.newest = *r
 	return p.assign(ctx)
 }
 
-// assign sets the reader to where was read to, once the topic's partitions are
+// tableOf names the table of a topic, where there is more than one.
+func (p *pump) tableOf(topic string) string {
+	if len(p.Topics) == 1 {
+		return "the table"
+	}
+	return "the table of topic " + topic
+}
+
+// assign sets the reader to where was read to, once the partitions of the topics are
 // known.
 func (p *pump) assign(ctx context.Context) error {
 	if p.reader != nil {
 		return nil
 	}
-	if err := intake.Spreads(ctx, p.Log, p.Topic, &p.newest.Cut); err != nil {
-		return err
-	}
-	if err := p.refresh(ctx); err != nil {
-		return err
-	}
 	from := log.Offsets{}
+	for _, f := range p.feeds {
+		if err := intake.Spreads(ctx, p.Log, f.topic, &p.newest.Cut); err != nil {
+			return err
+		}
+		if err := f.refresh(ctx); err != nil {
+			return err
+		}
+	}
 	for tp := range p.newest.Cut.Offsets {
-		from[tp] = p.at.read[tp.Partition]
+		from[tp] = p.at.next(tp)
 	}
 	r, err := p.Log.Reader(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
-	p.reader = &intake.Rows{Reader: r, Topics: []string{p.Topic}, Patience: p.Limits.Patience, Holding: p.Holding}
+	p.reader = &intake.Rows{Reader: r, Topics: p.Topics, Patience: p.Limits.Patience, Holding: p.Holding}
 	err = r.Assign(from)
 	if errors.Is(err, log.ErrNoTopic) {
-		return &intake.Gone{Topic: p.Topic, What: err.Error()}
+		return p.gone(ctx, err)
 	}
 	return err
+}
+
+// gone says which topic is not there any more.
+func (p *pump) gone(ctx context.Context, err error) error {
+	for _, topic := range p.Topics {
+		if infos, asked := p.Log.Admin().Topics(ctx, topic); asked == nil && len(infos) == 0 {
+			return &intake.Gone{Topic: topic, What: err.Error()}
+		}
+	}
+	return &intake.Gone{Topic: p.Topics[0], What: err.Error()}
 }
 
 // isSound reports whether a step may end at the newest cut. The limits come first:
@@ -183,7 +216,7 @@ func (p *pump) isSound(ctx context.Context) (bool, error) {
 	p.reader.Limit(cut)
 	ok, err := p.Log.Admin().Sound(ctx, cut, p.newest.Written)
 	if errors.Is(err, log.ErrNoTopic) {
-		err = &intake.Gone{Topic: p.Topic, What: err.Error()}
+		err = p.gone(ctx, err)
 	}
 	return ok, err
 }
@@ -225,14 +258,14 @@ func (p *pump) step(ctx context.Context) error {
 		p.at.cut, p.begun = p.newest.Cut.Clone(), true
 	}
 	for {
-		if err := p.read(ctx); err != nil {
+		if err := p.readUp(ctx); err != nil {
 			return err
 		}
 		ok, err := p.isSound(ctx)
 		if err != nil {
 			return err
 		}
-		if ok && len(p.missing) == 0 {
+		if ok && !p.lacks() {
 			return p.reach(ctx)
 		}
 		if err := p.awaitLater(ctx); err != nil {
@@ -250,7 +283,7 @@ func (p *pump) awaitLater(ctx context.Context) error {
 		if err := p.sleep(ctx, soundPoll); err != nil {
 			return err
 		}
-		if len(p.missing) == 0 {
+		if !p.lacks() {
 			return nil // it may be sound again
 		}
 	}
@@ -259,53 +292,23 @@ func (p *pump) awaitLater(ctx context.Context) error {
 // readBatch is how many records are asked for at once.
 const readBatch = 2000
 
-// read gives the rows below the newest cut.
-func (p *pump) read(ctx context.Context) error {
-	cut := &p.newest.Cut
-	from := intake.Counts(p.at.cut.Tables[p.Topic], cut.Tables[p.Topic])
-	p.places = intake.Places{Incarnation: cut.Incarnation, Last: p.at.last}
-	if p.at.whole {
-		p.places.Since = p.at.cut.Resume.At.Seq
+// readUp gives the rows below the newest cut.
+func (p *pump) readUp(ctx context.Context) error {
+	for _, f := range p.feeds {
+		f.begin(&p.newest.Cut, &p.at.cut, p.at.whole)
 	}
 	for {
-		f, err := p.reader.Next(ctx, readBatch)
+		got, err := p.reader.Next(ctx, readBatch)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		for i := range f.Records {
-			r := &f.Records[i]
-			if r.Offset >= from[f.Partition] && !p.places.IsRepeated(r) {
-				if err := p.record(ctx, r); err != nil {
-					return err
-				}
-			}
-			p.at.read[f.Partition] = r.Offset + 1
-		}
-		p.at.read[f.Partition] = f.Next
-	}
-}
-
-// record adds what one record says to the load.
-func (p *pump) record(ctx context.Context, r *log.Record) error {
-	err := p.add(ctx, r)
-	if errors.Is(err, errShape) {
-		if err := p.send(ctx, nil); err != nil {
+		if err := p.of(got.Topic).take(ctx, &got); err != nil {
 			return err
 		}
-		err = p.add(ctx, r)
 	}
-	if err = p.aside(ctx, r, err); err != nil || !p.load.isFull(p.Limits.Bytes/readAhead, p.Limits.Rows) {
-		return err
-	}
-	if len(p.load.batch.Changes) == 0 { // nothing that was decoded is wanted
-		p.load.reset()
-		return nil
-	}
-	p.at.read[r.Partition] = r.Offset + 1
-	return p.send(ctx, p.inside())
 }
 
 // aside asks what becomes of a record that cannot be read (R09); any other error
@@ -324,7 +327,7 @@ func (p *pump) aside(ctx context.Context, r *log.Record, err error) error {
 
 // inside is the place that lies here, inside a step; nil where none may.
 func (p *pump) inside() *pipeline.Resume {
-	if len(p.missing) > 0 || p.Atomic && p.at.whole || p.OldRows != nil {
+	if p.lacks() || p.Atomic && p.at.whole || p.OldRows != nil {
 		return nil
 	}
 	end := p.at.resume(p.rows)
@@ -335,7 +338,7 @@ func (p *pump) inside() *pipeline.Resume {
 func (p *pump) reach(ctx context.Context) error {
 	p.at.cut, p.at.whole, p.rows = p.newest.Cut.Clone(), true, 0
 	for tp, next := range p.at.cut.Offsets {
-		p.at.read[tp.Partition] = next
+		p.at.of(tp.Topic).read[tp.Partition] = next
 	}
 	p.given, p.recorded = p.at.cut.Number, p.Now()
 	end := p.at.resume(0)
@@ -345,23 +348,42 @@ func (p *pump) reach(ctx context.Context) error {
 	return p.send(ctx, &end)
 }
 
-// send gives the load to the stage, and its end.
+// send gives the load to the stage, and its end. Every shape is announced before
+// that.
 func (p *pump) send(ctx context.Context, end *pipeline.Resume) error {
+	for end != nil && p.untold() > 1 {
+		if err := p.send(ctx, nil); err != nil {
+			return err
+		}
+	}
 	if err := p.loads(ctx); err != nil {
 		return err
 	}
 	l := p.load
-	l.batch.End, l.batch.At = end, p.newest.Cut.Time
 	p.announce(l)
+	l.batch.End, l.batch.At = end, p.newest.Cut.Time
 	p.load = nil
 	p.ready <- l // there is room for each
 	return nil
 }
 
+// untold counts the shapes that were not announced.
+func (p *pump) untold() (n int) {
+	for _, f := range p.feeds {
+		if f.tell {
+			n++
+		}
+	}
+	return n
+}
+
 // announce names a shape before its first row: the load is of one shape.
 func (p *pump) announce(l *load) {
-	if p.tell && (l.table == p.table || len(l.batch.Changes) == 0) {
-		l.batch.Tables, p.tell = []*schema.Table{p.table}, false
+	for _, f := range p.feeds {
+		if f.tell && (l.table == f.table || len(l.batch.Changes) == 0) {
+			l.batch.Tables, l.batch.Topic, f.tell = []*schema.Table{f.table}, f.number, false
+			return
+		}
 	}
 }
 
@@ -377,79 +399,4 @@ func (p *pump) loads(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// add decodes a record into the load. It is errShape, with nothing added, when the
-// record is of a newer shape than the load.
-func (p *pump) add(ctx context.Context, r *log.Record) error {
-	if err := p.loads(ctx); err != nil {
-		return err
-	}
-	if len(p.load.batch.Changes) > 0 && p.load.table != p.table {
-		return errShape
-	}
-	delete(p.missing, string(r.Key))
-	p.load.batch.Bytes += r.Size() // it lies there, whatever becomes of it
-	p.restored = nil
-	c, err := p.change(ctx, r)
-	switch {
-	case errors.Is(err, log.ErrSuperseded):
-		p.missing[string(r.Key)] = true
-		if len(p.missing) > p.Limits.Missing {
-			return p.tooManyMissing(r.Topic)
-		}
-		return nil
-	case err != nil || c.Op == 0:
-		return err
-	}
-	p.rows++
-	if p.OldRows != nil {
-		p.load.reset()
-		return p.gather(r, c.Op == pipeline.Delete)
-	}
-	p.load.table = p.table
-	p.load.batch.Changes = append(p.load.batch.Changes, c)
-	return nil
-}
-
-// change is what a record says; none if it says again that a row is gone.
-func (p *pump) change(ctx context.Context, r *log.Record) (c pipeline.Change, err error) {
-	own := p.load.own(r)
-	row := p.load.row(len(p.table.Columns))
-	e, ok, err := p.decoder.Row(ctx, own, row, &p.load.arena)
-	if err != nil {
-		return c, err
-	}
-	c = pipeline.Change{Table: p.table, Op: pipeline.Update, After: row, Offset: uint64(r.Offset), Partition: r.Partition}
-	if !ok {
-		if r.Value == nil && bytes.Equal(p.deleted[r.Partition], r.Key) && len(r.Key) > 0 {
-			return pipeline.Change{}, nil // the tombstone behind its delete
-		}
-		c.Op, c.After, c.Before = pipeline.Delete, nil, row
-		if err := p.keyed(ctx, own, row); err != nil {
-			return c, err
-		}
-	}
-	p.deleted[r.Partition] = p.deleted[r.Partition][:0]
-	if !ok && r.Value != nil {
-		p.deleted[r.Partition] = append(p.deleted[r.Partition], r.Key...)
-	}
-	pos, _ := log.ParsePos(r.Find(log.PosHeader)) // a foreign writer has none
-	c.Tx, c.Row = p.transaction(pos, &e), uint32(pos.Row)
-	return c, nil
-}
-
-// keyed makes a row that has its key alone.
-func (p *pump) keyed(ctx context.Context, r *log.Record, row schema.Row) error {
-	key, err := p.decoder.Key(ctx, r, &p.load.arena)
-	if err != nil {
-		return err
-	}
-	for i := range row {
-		row[i] = schema.Unknown()
-	}
-	for i, col := range p.table.Key {
-		row[col] = key[i]
-	}
-	return nil
 }

@@ -62,8 +62,8 @@ func (c *Config) stopped(err error) error {
 	return err
 }
 
-func (c *Config) columnChanged(column, what string) error {
-	return &pipeline.Refusal{Code: CodeColumn, Where: fmt.Sprintf("sink %s, topic %s, column %s", c.Name, c.Topic, schema.QuotePart(column)), What: what,
+func (c *Config) columnChanged(topic, column, what string) error {
+	return &pipeline.Refusal{Code: CodeColumn, Where: fmt.Sprintf("sink %s, topic %s, column %s", c.Name, topic, schema.QuotePart(column)), What: what,
 		Mend: c.again() + "   # its tables are copied again, in their present shape"}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
@@ -39,7 +38,7 @@ func IsReplay(c *pipeline.Change) bool {
 // CodeReplay says that records cannot be delivered once more now.
 const CodeReplay pipeline.Code = "SINK_REPLAY"
 
-// Replay delivers records of the topic once more, in the order of their places,
+// Replay delivers records of the topics once more, in the order of their places,
 // through the transforms and into the target, and says what became of each. Its
 // commit leaves the target's place where it is. With dry nothing is delivered, and
 // what would be counts as Delivered. Run does not run meanwhile. After an error
@@ -54,7 +53,7 @@ func (d *Delivery) Replay(ctx context.Context, places []Place, dry bool) (map[Pl
 	if err != nil {
 		return nil, fmt.Errorf("open sink: %w", err)
 	}
-	at, err := parseStanding(from.State)
+	at, err := parseStanding(from.State, d.Topics)
 	if from.IsZero() || err != nil || !at.whole || at.definition != d.Definition {
 		return nil, &pipeline.Refusal{Code: CodeReplay, Where: "sink " + d.Name, What: "it is being filled, so that every row is delivered anyway",
 			Mend: "evert status   # when it follows, replay what is left"}
@@ -82,30 +81,44 @@ type replay struct {
 // look finds the records that are the newest of their keys, in the order of their
 // places, and the outcome of the others.
 func (r *replay) look(ctx context.Context, places []Place) (found []wanted, err error) {
-	by := map[int32][]int64{}
+	by := map[log.TopicPartition][]int64{}
 	for _, p := range places {
-		switch read, known := r.at.read[p.Partition]; {
-		case p.Topic != r.Topic || known && p.Offset < r.void(p.Partition):
+		tp := log.TopicPartition{Topic: p.Topic, Partition: p.Partition}
+		switch read, known := r.at.of(p.Topic).read[p.Partition]; {
+		case !slices.Contains(r.Topics, p.Topic) || known && p.Offset < r.void(tp):
 			r.outcomes[p] = Newer
 		case p.Offset >= read:
 			r.outcomes[p] = Ahead
 		default:
 			r.outcomes[p] = Newer // until it is found, and nothing newer
-			by[p.Partition] = append(by[p.Partition], p.Offset)
+			by[tp] = append(by[tp], p.Offset)
 		}
 	}
-	infos, err := r.Log.Admin().Topics(ctx, r.Topic)
+	for _, topic := range r.Topics {
+		some, err := r.lookAt(ctx, topic, by)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// lookAt looks for the records of one topic.
+func (r *replay) lookAt(ctx context.Context, topic string, by map[log.TopicPartition][]int64) (found []wanted, err error) {
+	infos, err := r.Log.Admin().Topics(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
 	if len(infos) == 0 { // no newer record counts: a letter may be all that is left of its row
-		return nil, r.stopped(&intake.Gone{Topic: r.Topic, What: "it is gone"})
+		return nil, r.stopped(&intake.Gone{Topic: topic, What: "it is gone"})
 	}
-	for _, partition := range slices.Sorted(maps.Keys(by)) {
-		if int(partition) >= len(infos[0].Ends) {
+	for partition := range infos[0].Ends {
+		tp := log.TopicPartition{Topic: topic, Partition: int32(partition)}
+		if len(by[tp]) == 0 {
 			continue
 		}
-		some, err := r.lookIn(ctx, log.TopicPartition{Topic: r.Topic, Partition: partition}, by[partition], infos[0].Ends[partition])
+		some, err := r.lookIn(ctx, tp, by[tp], infos[0].Ends[partition])
 		if err != nil {
 			return nil, err
 		}
@@ -115,10 +128,10 @@ func (r *replay) look(ctx context.Context, places []Place) (found []wanted, err 
 }
 
 // void gives the offset below which rows are void.
-func (r *replay) void(partition int32) int64 {
-	from := r.at.cut.Tables[r.Topic].From
-	if int(partition) < len(from) {
-		return from[partition]
+func (r *replay) void(tp log.TopicPartition) int64 {
+	from := r.at.cut.Tables[tp.Topic].From
+	if int(tp.Partition) < len(from) {
+		return from[tp.Partition]
 	}
 	return 0
 }
@@ -137,7 +150,7 @@ func (r *replay) lookIn(ctx context.Context, tp log.TopicPartition, offsets []in
 		switch {
 		case asked:
 			newest[string(rec.Key)] = wanted{cloneRecord(rec), placeOfRecord(rec)}
-		case known && rec.Value == nil && rec.Offset < r.at.read[tp.Partition]:
+		case known && rec.Value == nil && rec.Offset < r.at.next(tp):
 			had.record = cloneRecord(rec) // the row is gone, which may be what was asked for: its delete stands before
 			newest[string(rec.Key)] = had
 		case known:
@@ -185,10 +198,12 @@ func (r *replay) deliver(ctx context.Context, found []wanted) (err error) {
 	}
 	config := r.Config
 	config.OldRows = nil // what a row was before was never given
-	p := &pump{Source: &Source{Config: &config}, at: r.at, missing: map[string]bool{}, deleted: map[int32][]byte{}, load: &load{}}
-	p.decoder = intake.Decoder{Log: r.Log, Registry: r.Registry, Map: p.mapTo}
-	if err := p.refresh(ctx); err != nil {
-		return err
+	p := &pump{Source: &Source{Config: &config}, at: r.at, load: &load{}}
+	p.open()
+	for _, f := range p.feeds {
+		if err := f.refresh(ctx); err != nil {
+			return err
+		}
 	}
 	for i := range found {
 		if err := r.one(ctx, p, &found[i]); err != nil {
@@ -201,12 +216,13 @@ func (r *replay) deliver(ctx context.Context, found []wanted) (err error) {
 // one adds one record, and writes what there is when that is enough.
 func (r *replay) one(ctx context.Context, p *pump, w *wanted) error {
 	rec := &w.record
-	err := p.add(ctx, rec)
+	f := p.of(rec.Topic)
+	err := f.add(ctx, rec)
 	if errors.Is(err, errShape) {
 		if err := r.write(ctx, p); err != nil {
 			return err
 		}
-		err = p.add(ctx, rec)
+		err = f.add(ctx, rec)
 	}
 	var poison *intake.Poison
 	switch {
@@ -215,7 +231,7 @@ func (r *replay) one(ctx context.Context, p *pump, w *wanted) error {
 		return nil
 	case err != nil:
 		return err
-	case p.missing[string(rec.Key)]:
+	case f.missing[string(rec.Key)]:
 		r.outcomes[w.place] = Newer
 	}
 	if p.load.isFull(r.Limits.Bytes/readAhead, r.Limits.Rows) {

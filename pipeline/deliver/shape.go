@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/intake"
-	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
 	"github.com/evertdb/evert/schema/registry"
@@ -23,24 +21,24 @@ var errShape = errors.New("a newer shape")
 
 // refresh takes the newest shape of the topic's rows from the registry, and
 // reports whether it is another.
-func (p *pump) refresh(ctx context.Context) error {
-	id, t, err := Shape(ctx, p.Registry, p.Topic)
+func (f *feed) refresh(ctx context.Context) error {
+	id, t, err := Shape(ctx, f.Registry, f.topic)
 	if err != nil {
-		return fmt.Errorf("look up the columns of %s: %w", p.Topic, err)
+		return fmt.Errorf("look up the columns of %s: %w", f.topic, err)
 	}
-	p.turn(id, t)
+	f.turn(id, t)
 	return nil
 }
 
 // turn makes t the shape in which rows come.
-func (p *pump) turn(id int, t *schema.Table) (changed bool) {
-	p.shapeID = max(p.shapeID, id)
-	if p.table != nil && slices.EqualFunc(p.table.Columns, t.Columns, sameColumn) && slices.Equal(p.table.Key, t.Key) {
+func (f *feed) turn(id int, t *schema.Table) (changed bool) {
+	f.shapeID = max(f.shapeID, id)
+	if f.table != nil && slices.EqualFunc(f.table.Columns, t.Columns, sameColumn) && slices.Equal(f.table.Key, t.Key) {
 		return false
 	}
-	p.table, p.tell = t, true
-	p.decoder.Keys = len(t.Key)
-	p.decoder.Forget()
+	f.table, f.tell = t, true
+	f.decoder.Keys = len(t.Key)
+	f.decoder.Forget()
 	return true
 }
 
@@ -58,26 +56,26 @@ func sameType(a, b *schema.Type) bool {
 
 // mapTo says where the columns of the newest shape lie in another version, and
 // finds out whether that is a newer one.
-func (p *pump) mapTo(ctx context.Context, id int, version *schema.Table) (from []int, err error) {
-	if id > p.shapeID {
-		was := p.table
-		if err := p.refresh(ctx); err != nil {
+func (f *feed) mapTo(ctx context.Context, id int, version *schema.Table) (from []int, err error) {
+	if id > f.shapeID {
+		was := f.table
+		if err := f.refresh(ctx); err != nil {
 			return nil, err
 		}
-		if id > p.shapeID { // it is not the registry's newest for others yet
+		if id > f.shapeID { // it is not the registry's newest for others yet
 			newer := *version
-			newer.Key = p.table.Key
-			if newer.Key, err = keyOf(p.table, version); err != nil {
+			newer.Key = f.table.Key
+			if newer.Key, err = keyOf(f.table, version); err != nil {
 				return nil, err
 			}
-			p.turn(id, &newer)
+			f.turn(id, &newer)
 		}
-		if p.table != was {
+		if f.table != was {
 			return nil, errShape
 		}
 	}
-	for i := range p.table.Columns {
-		c, err := p.column(version, &p.table.Columns[i])
+	for i := range f.table.Columns {
+		c, err := f.column(version, &f.table.Columns[i])
 		if err != nil {
 			return nil, err
 		}
@@ -100,31 +98,15 @@ func keyOf(t, version *schema.Table) (key []int, err error) {
 
 // column finds a column of the newest shape in another version. One that came
 // later is NULL in a record from before.
-func (p *pump) column(version *schema.Table, want *schema.Column) (int, error) {
+func (f *feed) column(version *schema.Table, want *schema.Column) (int, error) {
 	i := version.Column(want.Name)
 	if i < 0 && !want.Nullable {
-		return 0, p.columnChanged(want.Name, "it was added without NULLs, and a record from before does not say what it holds")
+		return 0, f.columnChanged(f.topic, want.Name, "it was added without NULLs, and a record from before does not say what it holds")
 	}
 	if i >= 0 && !intake.Fits(&version.Columns[i].Type, &want.Type) {
-		return 0, p.columnChanged(want.Name, fmt.Sprintf("it is %s in a record, and %s by now", version.Columns[i].Type.Name, want.Type.Name))
+		return 0, f.columnChanged(f.topic, want.Name, fmt.Sprintf("it is %s in a record, and %s by now", version.Columns[i].Type.Name, want.Type.Name))
 	}
 	return i, nil
-}
-
-// transaction gives the Tx of a row.
-func (p *pump) transaction(pos log.Pos, e *avro.Event) *pipeline.Tx {
-	if p.tx != nil && pos.Seq > 0 && p.tx.Position.Seq == pos.Seq && p.tx.Incarnation == pos.Incarnation {
-		return p.tx
-	}
-	t := pipeline.Tx{Position: pipeline.Position{Seq: pos.Seq}, Incarnation: pos.Incarnation}
-	if o := e.Origin; o != nil {
-		t.ID, t.Commit, t.At = o.Postgres.TxID, o.Postgres.CommitLSN, o.At
-	}
-	if p.tx != nil && *p.tx == t {
-		return p.tx
-	}
-	p.tx = &t
-	return p.tx
 }
 
 // Shape gives the newest shape of a topic's rows, and the id of its schema. It is

@@ -9,11 +9,10 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/intake"
-	"github.com/evertdb/evert/pipeline/log"
 )
 
-// A Source reads one topic by its frontier, from cut to cut. A Delivery makes
-// one for each run.
+// A Source reads topics by their frontier, from cut to cut. A Delivery makes one
+// for each run.
 //
 //	Follower ─► pump, on a goroutine of its own: await a sound cut, read and decode up to it
 //	                 │  ready: loads that wait for the target
@@ -46,13 +45,13 @@ const readAhead = 4
 // Open implements pipeline.Source. What the place says of the topic is checked
 // against the first cut, by Next.
 func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
-	at := &standing{definition: s.Definition, read: map[int32]int64{}, last: map[int32]log.Pos{}}
+	at := newStanding(s.Definition, s.Topics)
 	if s.fresh && !from.IsZero() {
 		return s.tooManyRenewals("its system goes on from a place that it was to give up")
 	}
 	if !from.IsZero() {
 		var err error
-		if at, err = parseStanding(from.State); err != nil {
+		if at, err = parseStanding(from.State, s.Topics); err != nil {
 			return &Renewal{Why: "what it says of its place cannot be read"}
 		}
 		if err := s.continues(ctx, at); err != nil {
@@ -96,8 +95,10 @@ func (s *Source) continues(ctx context.Context, at *standing) error {
 	if at.definition != s.Definition {
 		return &Renewal{Why: "its definition changed", moved: true}
 	}
-	if intake.Forgets(ctx, s.Log, s.Topic, at.reached(s.Topic), s.Now()) {
-		return &Renewal{Why: "it is older than its topic keeps tombstones"}
+	for _, topic := range s.Topics {
+		if intake.Forgets(ctx, s.Log, topic, at.reached(), s.Now()) {
+			return &Renewal{Why: "it is older than its topic keeps tombstones"}
+		}
 	}
 	return nil
 }
@@ -144,7 +145,7 @@ func (s *Source) Ack(context.Context, pipeline.Position) error {
 // Reached implements pipeline.Source. Positions of a topic are those of what is
 // captured into it, and only its source can tell them apart.
 func (s *Source) Reached(_, _ string) (bool, error) {
-	return false, fmt.Errorf("positions of topic %s are compared by its source", s.Topic)
+	return false, fmt.Errorf("positions of what comes from %s are compared by its source", s.Of)
 }
 
 // Close implements pipeline.Source.

@@ -47,6 +47,9 @@ type Place struct {
 	Offset    int64
 }
 
+// PlaceIn gives the place of a change that came from one of topics.
+func PlaceIn(topics []string, c *pipeline.Change) Place { return PlaceOf(topics[c.Topic], c) }
+
 // PlaceOf gives the place of a change of topic.
 func PlaceOf(topic string, c *pipeline.Change) Place {
 	return Place{Topic: topic, Partition: c.Partition, Offset: int64(c.Offset)}

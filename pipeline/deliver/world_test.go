@@ -48,7 +48,7 @@ func newWorldOn(t testing.TB, l log.Log) *world {
 	w := &world{t: t, log: l, system: sinktest.NewMemoryTarget()}
 	w.source = intaketest.NewSource(t, "shop", capture.Config{Log: l, Registry: reg, VoidBudget: 1}, sinktest.Items) // tombstones stay owed for long
 	w.config = deliver.Config{
-		Deployment: intaketest.Deployment, Name: "index", Of: "source shop", Owner: "shop", Topic: itemsTopic, Definition: "one", Log: l, Registry: reg,
+		Deployment: intaketest.Deployment, Name: "index", Of: "source shop", Owner: "shop", Topics: []string{itemsTopic}, Definition: "one", Log: l, Registry: reg,
 		Target: func() (deliver.Target, error) { return w.system.New(t), nil },
 		Limits: deliver.Limits{Interval: time.Microsecond, IdleCommit: time.Hour},
 	}

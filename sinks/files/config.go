@@ -33,10 +33,10 @@ const (
 
 // Config says what a target writes, and where.
 type Config struct {
-	Name   string // the sink's, for messages
-	Owner  string // names the sink among all that could use the folder
-	Path   string
-	Origin event.Origin
+	Name    string // the sink's, for messages
+	Owner   string // names the sink among all that could use the folder
+	Path    string
+	Origins []event.Origin // of the topics, by their numbers
 
 	Format      Format        // JSONL if empty
 	Compression string        // of Avro blocks: null, deflate, snappy or zstandard; null if empty

@@ -10,15 +10,17 @@
 //	    0000000002-p3-o2001.jsonl.open    the file that is written now
 //
 // A file's name holds its number in the series and the place (partition and offset
-// in the topic) of its first change. Numbers are the order of delivery: the files of
+// in the topic) of its first change. Where a sink delivers several tables each has
+// files of its own, with the number of its topic in their names (-t1-p0-o17), and the
+// manifest lists the topics; a commit is of all of them. Numbers are the order of delivery: the files of
 // a series by name, line after line, are its changes in the order of the log per
 // key. Files are 0600.
 //
 // # What a reader may read
 //
 // Every file without .open below the series that the manifest calls seen: such a
-// file is whole, and never changes. Of the file that the manifest calls open, as
-// many bytes as it says. Finished files may be taken away; Evert does not look for
+// file is whole, and never changes. Of the files that the manifest calls open and
+// beside, as many bytes as it says. Finished files may be taken away; Evert does not look for
 // them again.
 //
 // # When a file is finished

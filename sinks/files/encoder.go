@@ -29,13 +29,13 @@ func (p *pending) Write(b []byte) (int, error) {
 }
 
 // newEncoder begins a file, or with continued goes on with one.
-func (t *Target) newEncoder(table *schema.Table, name string, continued bool, to *pending) (encoder, error) {
-	if t.config.Format == JSONL {
-		return &lines{t.events, to}, nil
+func (l *lane) newEncoder(table *schema.Table, name string, continued bool, to *pending) (encoder, error) {
+	if l.config.Format == JSONL {
+		return &lines{l.events, to}, nil
 	}
-	sum := sha256.Sum256([]byte(t.config.Owner + "/" + t.manifest.writing() + "/" + name))
-	c, err := avro.NewContainer(table, to, avro.ContainerOptions{Topic: t.config.Origin.Topic, Compression: t.config.Compression,
-		Sync: [16]byte(sum[:16]), Block: t.config.Block, Continued: continued})
+	sum := sha256.Sum256([]byte(l.config.Owner + "/" + l.manifest.writing() + "/" + name))
+	c, err := avro.NewContainer(table, to, avro.ContainerOptions{Topic: l.config.Origins[l.number].Topic, Compression: l.config.Compression,
+		Sync: [16]byte(sum[:16]), Block: l.config.Block, Continued: continued})
 	return &blocks{Container: c}, err
 }
 
@@ -74,14 +74,14 @@ func (b *blocks) flush() error { return b.Flush() }
 func (b *blocks) close() error { return b.Close() }
 
 // shapeOf names what the rows of a table version are: a file holds one shape.
-func (t *Target) shapeOf(table *schema.Table) (string, error) {
-	if t.shaped == table {
-		return t.shape, nil
+func (l *lane) shapeOf(table *schema.Table) (string, error) {
+	if l.shaped == table {
+		return l.shape, nil
 	}
 	text := ""
-	if t.config.Format == Avro {
+	if l.config.Format == Avro {
 		var err error
-		if text, err = avro.ContainerSchema(table, t.config.Origin.Topic); err != nil {
+		if text, err = avro.ContainerSchema(table, l.config.Origins[l.number].Topic); err != nil {
 			return "", err
 		}
 	} else {
@@ -91,6 +91,6 @@ func (t *Target) shapeOf(table *schema.Table) (string, error) {
 		}
 	}
 	sum := sha256.Sum256([]byte(text))
-	t.shaped, t.shape = table, hex.EncodeToString(sum[:8])
-	return t.shape, nil
+	l.shaped, l.shape = table, hex.EncodeToString(sum[:8])
+	return l.shape, nil
 }

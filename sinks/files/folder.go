@@ -154,9 +154,13 @@ func (d *folder) settle(m *manifest) error {
 			}
 		}
 	}
-	if m.Open != nil {
-		keep[m.Open.Name+openSuffix] = true
-		if err := d.cut(series, m.Open); err != nil {
+	for i := range 1 + len(m.Beside) {
+		f := m.open(i)
+		if f == nil {
+			continue
+		}
+		keep[f.Name+openSuffix] = true
+		if err := d.cut(series, f); err != nil {
 			return err
 		}
 	}
@@ -200,8 +204,10 @@ func (d *folder) finish(series string, f *file) error {
 // leave finishes the series that readers see: nothing is written to it any more.
 func (d *folder) leave(m *manifest) error {
 	err := d.settle(m)
-	if err == nil && m.Open != nil {
-		err = d.finish(m.Seen, m.Open)
+	for i := range 1 + len(m.Beside) {
+		if f := m.open(i); err == nil && f != nil {
+			err = d.finish(m.Seen, f)
+		}
 	}
 	if isRenewal(err) {
 		return nil // what is gone is gone; that is why a new one is begun

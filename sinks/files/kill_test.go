@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver/event"
 	"github.com/evertdb/evert/sinks/files"
 	"github.com/evertdb/evert/sinks/sinktest"
 )
@@ -40,7 +41,7 @@ const rows = 3000
 func child(path string) {
 	format, path, _ := strings.Cut(path, ":")
 	c := files.Config{Name: "out", Owner: "shop/out", Path: path, Format: files.Format(format), RotateBytes: 4000, Block: 600}
-	c.Origin.Topic = "app.public.items"
+	c.Origins = []event.Origin{{Topic: "app.public.items"}}
 	target := files.New(c)
 	from, err := target.Open(context.Background())
 	if err != nil {

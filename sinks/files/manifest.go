@@ -20,14 +20,16 @@ const (
 
 // A manifest says what of the folder is committed. It is replaced as a whole.
 type manifest struct {
-	Version  int    `json:"version"`
-	Owner    string `json:"owner"`   // the sink
-	Seen     string `json:"seen"`    // the series for readers; empty before the first is whole
-	Filling  string `json:"filling"` // the series that is filled beside; empty: none
-	Files    uint64 `json:"files"`   // numbers given to files of the series that is written
-	Open     *file  `json:"open"`    // the file that is written; nil: none
-	Finished []file `json:"finished"`
-	Resume   resume `json:"resume"`
+	Version  int      `json:"version"`
+	Owner    string   `json:"owner"`            // the sink
+	Seen     string   `json:"seen"`             // the series for readers; empty before the first is whole
+	Filling  string   `json:"filling"`          // the series that is filled beside; empty: none
+	Files    uint64   `json:"files"`            // numbers given to files of the series that is written
+	Open     *file    `json:"open"`             // the file that is written; nil: none
+	Topics   []string `json:"topics,omitempty"` // where several are delivered: their names, by number
+	Beside   []*file  `json:"beside,omitempty"` // the files that are written of those behind the first
+	Finished []file   `json:"finished"`
+	Resume   resume   `json:"resume"`
 }
 
 // A file of the series that is written, by its name without .open.
@@ -62,7 +64,7 @@ func (m *manifest) writing() string {
 
 var (
 	seriesName  = regexp.MustCompile(`^[0-9]{8}$`)
-	fileName    = regexp.MustCompile(`^[0-9]{10,20}-p[0-9]{1,10}-o[0-9]{1,20}\.(jsonl|avro)$`)
+	fileName    = regexp.MustCompile(`^[0-9]{10,20}(-t[0-9]{1,4})?-p[0-9]{1,10}-o[0-9]{1,20}\.(jsonl|avro)$`)
 	errManifest = errors.New("it names what no sink has written")
 )
 
@@ -75,7 +77,36 @@ func (m *manifest) valid() bool {
 	for _, f := range m.Finished {
 		ok = ok && f.valid()
 	}
-	return ok && (m.Open == nil || m.Open.valid())
+	for i := range 1 + len(m.Beside) {
+		f := m.open(i)
+		ok = ok && (f == nil || f.valid())
+	}
+	return ok
+}
+
+// open is the file of a topic that is written; nil if there is none.
+func (m *manifest) open(topic int) *file {
+	switch {
+	case topic == 0:
+		return m.Open
+	case topic <= len(m.Beside):
+		return m.Beside[topic-1]
+	}
+	return nil
+}
+
+// hold takes the files that go on behind a commit.
+func (m *manifest) hold(lanes []*lane) {
+	m.Open, m.Beside, m.Topics = lanes[0].open(), nil, nil
+	if len(lanes) == 1 {
+		return
+	}
+	for i, l := range lanes {
+		m.Topics = append(m.Topics, l.config.Origins[i].Topic)
+		if i > 0 {
+			m.Beside = append(m.Beside, l.open())
+		}
+	}
 }
 
 func (f *file) valid() bool { return fileName.MatchString(f.Name) && f.Bytes >= 0 }
@@ -118,8 +149,11 @@ func (m *manifest) write(root *os.Root) error {
 	return syncDir(root, ".")
 }
 
-// name gives the name of the next file.
-func (m *manifest) name(c *pipeline.Change, f Format) string {
+// name gives the name of the next file, where so many topics are delivered.
+func (m *manifest) name(c *pipeline.Change, topics int, f Format) string {
 	m.Files++
+	if topics > 1 {
+		return fmt.Sprintf("%010d-t%d-p%d-o%d.%s", m.Files, c.Topic, c.Partition, c.Offset, f)
+	}
 	return fmt.Sprintf("%010d-p%d-o%d.%s", m.Files, c.Partition, c.Offset, f)
 }

@@ -33,6 +33,32 @@ func TestTarget(t *testing.T) {
 	}
 }
 
+// TestSeveral runs the clauses of several tables in one sink: each has files of its own
+// in one folder, under one manifest.
+func TestSeveral(t *testing.T) {
+	for _, c := range []files.Config{{}, {RotateBytes: 300, Block: 64}} {
+		t.Run(fmt.Sprintf("rotate %d", c.RotateBytes), func(t *testing.T) {
+			sinktest.RunSeveral(t, func(t *testing.T) sinktest.SeveralHarness {
+				c.Origins = []event.Origin{{Topic: "app.public.items", From: "app.public.items", Source: "app"}, {Topic: "app.public.others", From: "app.public.others", Source: "app"}}
+				f := newFolder(t, c)
+				return sinktest.SeveralHarness{New: f.New, Rows: f.both, Powers: sinktest.Powers{Atomic: true, Fences: true, Beside: true}}
+			})
+		})
+	}
+}
+
+// both does what the changes say to the rows of their table. No file holds both.
+func (f *folder) both(t testing.TB) (items, others map[int64]string) {
+	items, others = map[int64]string{}, map[int64]string{}
+	for _, b := range f.contents(t) {
+		f.each(t, b, func(event []byte) { sinktest.ApplyEventOf(t, items, others, event) })
+		if bytes.Contains(b, []byte(`"app.public.items"`)) && bytes.Contains(b, []byte(`"app.public.others"`)) {
+			t.Errorf("a file holds rows of both tables:\n%s", b)
+		}
+	}
+	return items, others
+}
+
 // folder is what a sink writes, and a reader that keeps to what the package's page
 // lets it read.
 type folder struct {
@@ -41,7 +67,9 @@ type folder struct {
 
 func newFolder(t testing.TB, c files.Config) *folder {
 	c.Name, c.Owner, c.Path = "out", "shop/out", filepath.Join(t.TempDir(), "out")
-	c.Origin = event.Origin{Topic: "app.public.items", From: "app.public.items", Source: "app"}
+	if c.Origins == nil {
+		c.Origins = []event.Origin{{Topic: "app.public.items", From: "app.public.items", Source: "app"}}
+	}
 	return &folder{c}
 }
 
@@ -54,7 +82,21 @@ type committed struct {
 		Name  string
 		Bytes int64
 	}
+	Beside []*struct {
+		Name  string
+		Bytes int64
+	}
 	Finished []struct{ Name string }
+}
+
+// open gives how much of a file counts that is written still.
+func (m *committed) open(name string) (bytes int64, ok bool) {
+	for _, f := range append(m.Beside, m.Open) {
+		if f != nil && m.Filling == "" && f.Name == name {
+			return f.Bytes, true
+		}
+	}
+	return 0, false
 }
 
 func (f *folder) manifest(t testing.TB) (m committed) {
@@ -77,20 +119,18 @@ func (f *folder) contents(t testing.TB) (all [][]byte) {
 	if m.Seen == "" {
 		return nil
 	}
-	names := f.names(t, m.Seen)
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(slices.Values(f.names(t, m.Seen))) {
 		b, err := os.ReadFile(filepath.Join(f.config.Path, m.Seen, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		plain, opened := strings.CutSuffix(name, ".open")
-		switch {
-		case !opened:
-		case m.Open != nil && m.Filling == "" && m.Open.Name == plain:
-			b = b[:m.Open.Bytes]
-		default:
-			continue
+		if opened {
+			n, ok := m.open(plain)
+			if !ok {
+				continue
+			}
+			b = b[:n]
 		}
 		all = append(all, b)
 	}

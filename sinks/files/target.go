@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/deliver/event"
-	"github.com/evertdb/evert/schema"
 )
 
 // Target implements deliver.Target over a folder.
@@ -23,32 +22,25 @@ type Target struct {
 	mu       sync.Mutex // one at a time: who calls, or the clock
 	dir      *folder
 	manifest *manifest // as it is committed
-	now      *writing  // the file that changes go into; nil: none
-	left     *file     // of an earlier target, to go on with; nil: none
+	lanes    []*lane   // by the number of the topic
 	done     []file    // finished, and not committed as such
 	named    bool      // files were made since the last commit
 	dirty    bool      // something was written since the last commit
 	failed   error     // of the clock
-	shaped   *schema.Table
-	shape    string // of shaped
 	swept    time.Time
 
 	stop  context.CancelFunc
 	tasks sync.WaitGroup // the clock
 }
 
-// writing is a file that is written.
-type writing struct {
-	file
-	at      *os.File
-	pending pending
-	encoder encoder
-}
-
 // New makes a target. Nothing is touched yet.
 func New(c Config) *Target {
 	c = c.withDefaults()
-	return &Target{config: c, events: event.New(c.Origin)}
+	t := &Target{config: c, events: event.New(c.Origins...)}
+	for i := range c.Origins {
+		t.lanes = append(t.lanes, &lane{Target: t, number: i})
+	}
+	return t
 }
 
 func lost(why string) error { return &deliver.Renewal{Why: why} }
@@ -82,7 +74,9 @@ func (t *Target) open(ctx context.Context) (err error) {
 			t.manifest, err = t.dir.begin(t.config.Owner, nil)
 			return err
 		}
-		t.left = t.manifest.Open
+		for i, l := range t.lanes {
+			l.left = t.manifest.open(i)
+		}
 		return t.dir.settle(t.manifest)
 	})
 }
@@ -102,112 +96,11 @@ func (t *Target) Write(ctx context.Context, b pipeline.Batch) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range b.Changes {
-		if err := cmp.Or(t.failed, t.append(ctx, &b.Changes[i])); err != nil {
+		if err := cmp.Or(t.failed, t.lanes[b.Changes[i].Topic].append(ctx, &b.Changes[i])); err != nil {
 			return t.trouble(err)
 		}
 	}
 	return nil
-}
-
-func (t *Target) append(ctx context.Context, c *pipeline.Change) error {
-	if err := t.ready(ctx, c); err != nil {
-		return err
-	}
-	t.dirty = true
-	if err := t.now.encoder.append(c, t.manifest.Filling != ""); err != nil {
-		return t.reject(ctx, c, err)
-	}
-	if len(t.now.pending.bytes) >= t.config.Block {
-		if err := t.flush(ctx); err != nil {
-			return err
-		}
-	}
-	if t.now.Bytes+int64(len(t.now.pending.bytes)) >= t.config.RotateBytes {
-		return t.finish(ctx)
-	}
-	return nil
-}
-
-// reject is told of a row that has no form in the file.
-func (t *Target) reject(ctx context.Context, c *pipeline.Change, why error) error {
-	place := deliver.PlaceOf(t.config.Origin.Topic, c)
-	return t.config.Rejects.Reject(ctx, deliver.Rejection{Place: place, Why: &pipeline.Refusal{
-		Code: CodeRow, Where: fmt.Sprintf("sink %s, %s/%d at offset %d", t.config.Name, place.Topic, place.Partition, place.Offset), What: "the row has no Avro form", Err: why,
-		Mend: "write format: jsonl below sinks." + t.config.Name + ".files; or let the sink go on without such rows: on_reject: dead_letter"}})
-}
-
-// ready sees to it that there is a file for rows of c's shape.
-func (t *Target) ready(ctx context.Context, c *pipeline.Change) error {
-	shape, err := t.shapeOf(c.Table)
-	if err != nil {
-		return err
-	}
-	if t.now != nil && t.now.Shape != shape {
-		if err := t.finish(ctx); err != nil {
-			return err
-		}
-	}
-	if t.now != nil {
-		return nil
-	}
-	if left := t.left; left != nil {
-		t.left = nil
-		if left.Shape == shape {
-			return t.begin(ctx, c.Table, *left, true)
-		}
-		t.done = append(t.done, *left)
-	}
-	t.named = true
-	return t.begin(ctx, c.Table, file{Name: t.manifest.name(c, t.config.Format), Shape: shape, Since: time.Now()}, false)
-}
-
-// begin opens a file for rows of one table version.
-func (t *Target) begin(ctx context.Context, table *schema.Table, f file, continued bool) (err error) {
-	w := &writing{file: f}
-	if w.encoder, err = t.newEncoder(table, f.Name, continued, &w.pending); err != nil {
-		return err
-	}
-	err = t.dir.holding(ctx, func() error {
-		w.at, err = t.dir.OpenFile(t.manifest.writing()+"/"+f.Name+openSuffix, os.O_WRONLY|os.O_CREATE, 0o600)
-		return err
-	})
-	if err == nil {
-		t.now = w
-	}
-	return err
-}
-
-// flush writes the pending bytes, behind all that is written.
-func (t *Target) flush(ctx context.Context) error {
-	w := t.now
-	if len(w.pending.bytes) == 0 {
-		return nil
-	}
-	return t.dir.holding(ctx, func() error {
-		n, err := w.at.WriteAt(w.pending.bytes, w.Bytes)
-		w.Bytes += int64(n)
-		w.pending.bytes = w.pending.bytes[:0]
-		return err
-	})
-}
-
-// settle makes all of the present file durable.
-func (t *Target) settle(ctx context.Context) error {
-	if err := t.now.encoder.flush(); err != nil {
-		return err
-	}
-	return cmp.Or(t.flush(ctx), t.now.at.Sync())
-}
-
-// finish ends the present file. It has its name from the next commit on.
-func (t *Target) finish(ctx context.Context) error {
-	if err := t.settle(ctx); err != nil {
-		return err
-	}
-	w := t.now
-	t.now = nil
-	t.done = append(t.done, w.file)
-	return errors.Join(w.encoder.close(), w.at.Close())
 }
 
 // Commit implements pipeline.Sink. See the package's page for the order.
@@ -222,11 +115,8 @@ func (t *Target) commit(ctx context.Context, at pipeline.Resume) error {
 		return err
 	}
 	next := *t.manifest
-	next.Open, next.Finished, next.Resume = t.left, t.done, resumeOf(at)
-	if t.now != nil {
-		f := t.now.file
-		next.Open = &f
-	}
+	next.Finished, next.Resume = t.done, resumeOf(at)
+	next.hold(t.lanes)
 	series := next.writing()
 	if at.Whole() && next.Filling != "" {
 		next.Seen, next.Filling = next.Filling, ""
@@ -250,18 +140,14 @@ func (t *Target) commit(ctx context.Context, at pipeline.Resume) error {
 	return nil
 }
 
-// settleAll makes what was written durable, and ends a file that is old enough.
+// settleAll makes what was written durable, and ends files that are old enough.
 func (t *Target) settleAll(ctx context.Context) error {
-	if t.left != nil && t.old(t.left) {
-		t.done, t.left = append(t.done, *t.left), nil
+	for _, l := range t.lanes {
+		if err := l.settleOrEnd(ctx); err != nil {
+			return err
+		}
 	}
-	switch {
-	case t.now == nil:
-		return nil
-	case t.old(&t.now.file):
-		return t.finish(ctx)
-	}
-	return t.settle(ctx)
+	return nil
 }
 
 func (t *Target) old(f *file) bool { return time.Since(f.Since) >= t.config.RotateAfter }
@@ -307,8 +193,7 @@ func (t *Target) watchClock(ctx context.Context) {
 func (t *Target) endOld(ctx context.Context) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	idle := t.failed == nil && !t.dirty
-	if idle && (t.left != nil && t.old(t.left) || t.now != nil && t.old(&t.now.file)) {
+	if t.failed == nil && !t.dirty && slices.ContainsFunc(t.lanes, (*lane).isOld) {
 		t.failed = t.commit(ctx, t.manifest.Resume.resume())
 	}
 }
@@ -343,9 +228,8 @@ func (t *Target) Close() error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.now != nil {
-		_ = errors.Join(t.now.encoder.close(), t.now.at.Close())
-		t.now = nil
+	for _, l := range t.lanes {
+		l.drop()
 	}
 	if t.dir != nil {
 		t.dir.close()

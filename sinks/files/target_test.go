@@ -200,7 +200,7 @@ func TestRetention(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	t.Run("X10 names of topics and columns are no paths", func(t *testing.T) {
 		f := newFolder(t, files.Config{})
-		f.config.Origin.Topic, f.config.Origin.From = "../../../etc/passwd", "shop.\"../..\".\"a/b\""
+		f.config.Origins[0].Topic, f.config.Origins[0].From = "../../../etc/passwd", "shop.\"../..\".\"a/b\""
 		target := f.open(t)
 		table := *sinktest.Items
 		table.Name, table.Schema = "../../x", "/abs"

@@ -29,8 +29,8 @@ var _ deliver.Auditor = (*Auditor)(nil)
 
 // OpenAuditor connects, and learns from the table of positions what is compared.
 func OpenAuditor(ctx context.Context, c Config) (*Auditor, error) {
-	t := New(c)
-	a := &Auditor{target: t, exact: map[*schema.Table][]bool{}}
+	a := newAuditor(c)
+	t := a.target
 	var err error
 	if t.conn, err = t.config.dial(ctx); err == nil {
 		err = a.learn(ctx)
@@ -40,6 +40,10 @@ func OpenAuditor(ctx context.Context, c Config) (*Auditor, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+func newAuditor(c Config) *Auditor {
+	return &Auditor{target: New(c), exact: map[*schema.Table][]bool{}}
 }
 
 func (a *Auditor) learn(ctx context.Context) (err error) {

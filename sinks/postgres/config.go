@@ -21,6 +21,7 @@ func (n TableName) String() string { return n.Schema + "." + n.Name }
 // fields take the value of DefaultConfig, except where noted.
 type Config struct {
 	Name  string // of the sink, with its deployment; no two sinks of a database have the same
+	Group string // the sink that keeps this table beside others, in one session; empty: Name
 	Topic string // where the rows come from, for the places of rejected ones
 
 	// URL gives the connection string; it is called at every connect, so that a
@@ -67,6 +68,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Rejects, d.Rejects)
 	or(&c.Log, d.Log)
 	or(&c.Positions, TableName{c.Table.Schema, "evert_sinks"})
+	or(&c.Group, c.Name)
 	return c
 }
 

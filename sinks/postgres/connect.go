@@ -33,7 +33,7 @@ const connectTimeout = 15 * time.Second
 
 // applicationName is how the sink shows in pg_stat_activity.
 func (c *Config) applicationName() string {
-	name := "evert sink " + c.Name
+	name := "evert sink " + c.Group
 	return name[:min(len(name), 63)]
 }
 
@@ -43,7 +43,7 @@ func (c *Config) dial(ctx context.Context) (*pgx.Conn, error) {
 		return nil, &pipeline.Refusal{Code: CodeConfig, What: "the sink has no name, table or connection string", Mend: "table: schema.table, and url: postgres://user:password@host:port/database"}
 	}
 	if len(c.Table.Name) > maxName || len(c.Positions.Name) > maxName {
-		return nil, c.refuse(CodeConfig, "its name is longer than the 63 bytes that Postgres keeps", "name it by those 63 bytes")
+		return nil, c.tooLong()
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -65,6 +65,10 @@ func (c *Config) dial(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+func (c *Config) tooLong() *pipeline.Refusal {
+	return c.refuse(CodeConfig, "its name is longer than the 63 bytes that Postgres keeps", "name it by those 63 bytes")
 }
 
 func (c *Config) prepare(conf *pgx.ConnConfig) {

@@ -28,6 +28,14 @@
 // and a deadlock costs nothing but another attempt (S11). The role needs the right
 // TEMPORARY on the database for that.
 //
+// # Several tables
+//
+// A Group keeps several tables, each equal to its own topic, in one session. Their
+// steps are one transaction, with one place; each has its own row in the table of
+// positions, and takes the road that suits it. They are filled together, and switch
+// together. A foreign key from one to another has to be DEFERRABLE INITIALLY DEFERRED,
+// for they are written one after the other.
+//
 // # Values
 //
 // All go as the text that Postgres prints, and are read by the target's own types;

@@ -82,7 +82,7 @@ func (t *Target) merge(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if t.careful {
+	if t.road == apart {
 		err = t.carefully(ctx, t.differences(), t.target.TableName, false)
 	} else {
 		err = t.mergeAtOnce(ctx)

@@ -23,11 +23,11 @@ func (t *Target) applySmall(ctx context.Context) error {
 	}
 	b := &pgconn.Batch{}
 	if t.step.gone > 0 {
-		b.ExecPrepared(deleteName, t.keyArrays(), binaryFormat(len(t.layout.key)), nil)
+		b.ExecPrepared(deleteName+t.suffix(), t.keyArrays(), binaryFormat(len(t.layout.key)), nil)
 	}
 	if len(t.step.rows) > t.step.gone {
 		arrays := t.valueArrays()
-		b.ExecPrepared(upsertName, arrays, binaryFormat(len(arrays)), nil)
+		b.ExecPrepared(upsertName+t.suffix(), arrays, binaryFormat(len(arrays)), nil)
 	}
 	_, err := t.conn.PgConn().ExecBatch(ctx, b).ReadAll()
 	return err
@@ -51,7 +51,7 @@ func (t *Target) prepare(ctx context.Context) error {
 	for _, s := range []struct {
 		name, sql string
 		params    int
-	}{{upsertName, t.upsertSQL(), len(t.layout.columns) + t.places()}, {deleteName, t.deleteSQL(), len(t.layout.key)}} {
+	}{{upsertName + t.suffix(), t.upsertSQL(), len(t.layout.columns) + t.places()}, {deleteName + t.suffix(), t.deleteSQL(), len(t.layout.key)}} {
 		if err := conn.Deallocate(ctx, s.name); err != nil {
 			return err
 		}

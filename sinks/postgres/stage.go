@@ -10,7 +10,18 @@ import (
 // The temporary table of a step, which only this session sees: the number of a
 // row in order of arrival, where it came from, whether it is gone, and its values
 // under names of our own.
-const stageTable = "pg_temp.evert_stage"
+// Targets that share a session have one each.
+func (t *Target) stageTable() string { return "pg_temp." + t.stageName() }
+
+func (t *Target) stageName() string { return "evert_stage" + t.suffix() }
+
+// suffix tells apart what targets make in the session that they share.
+func (t *Target) suffix() string {
+	if t.ordinal == 0 {
+		return ""
+	}
+	return fmt.Sprint("_", t.ordinal)
+}
 
 // growStage gives the temporary table, if there is one, the columns that the
 // layout has got since.
@@ -26,7 +37,7 @@ func (t *Target) growStage(ctx context.Context) error {
 		return nil
 	}
 	t.step.columns = len(t.layout.columns)
-	_, err := t.conn.Exec(ctx, "ALTER TABLE "+stageTable+" "+strings.Join(add, ", "))
+	_, err := t.conn.Exec(ctx, "ALTER TABLE "+t.stageTable()+" "+strings.Join(add, ", "))
 	return passing("change the temporary table", err)
 }
 
@@ -38,7 +49,7 @@ func (t *Target) ensureStage(ctx context.Context) error {
 	for i, c := range t.layout.columns {
 		columns = append(columns, fmt.Sprintf("c%d %s", i, c.typ))
 	}
-	_, err := t.conn.Exec(ctx, "DROP TABLE IF EXISTS "+stageTable+"; CREATE TEMPORARY TABLE evert_stage ("+strings.Join(columns, ", ")+")")
+	_, err := t.conn.Exec(ctx, "DROP TABLE IF EXISTS "+t.stageTable()+"; CREATE TEMPORARY TABLE "+t.stageName()+" ("+strings.Join(columns, ", ")+")")
 	if err == nil {
 		t.step.columns = len(t.layout.columns)
 	}
@@ -90,7 +101,7 @@ func (t *Target) stage(ctx context.Context, rows []entry) error {
 	for i := range t.layout.columns {
 		names = append(names, fmt.Sprintf("c%d", i))
 	}
-	return copyIn(ctx, t.conn.PgConn(), r, stageTable, strings.Join(names, ", "))
+	return copyIn(ctx, t.conn.PgConn(), r, t.stageTable(), strings.Join(names, ", "))
 }
 
 // appendStaged writes what stands before the values of a staged row.
@@ -129,9 +140,9 @@ func (t *Target) stagedKey() string {
 // copy, no key stands twice and the rows lie in the order of keys.
 func (t *Target) last() string {
 	if t.step.chunks <= 1 {
-		return stageTable
+		return t.stageTable()
 	}
-	return "(SELECT DISTINCT ON (" + t.stagedKey() + ") * FROM " + stageTable + " ORDER BY " + t.stagedKey() + ", n DESC)"
+	return "(SELECT DISTINCT ON (" + t.stagedKey() + ") * FROM " + t.stageTable() + " ORDER BY " + t.stagedKey() + ", n DESC)"
 }
 
 // applyStaged writes what the temporary table holds.
@@ -189,6 +200,6 @@ func (t *Target) emptyStage(ctx context.Context) error {
 		return nil
 	}
 	t.step.staged, t.step.stagedGone, t.step.chunks = 0, 0, 0
-	_, err := t.conn.Exec(ctx, "TRUNCATE "+stageTable)
+	_, err := t.conn.Exec(ctx, "TRUNCATE "+t.stageTable())
 	return passing("empty the temporary table", err)
 }

@@ -35,24 +35,37 @@ type step struct {
 // Commit implements deliver.Target: what was written, and how far was read, in one
 // transaction (I1). One that met a deadlock or could not be serialized is made
 // again as a whole, in the order of keys (S11).
-func (t *Target) Commit(ctx context.Context, at pipeline.Resume) (err error) {
-	t.step.consolidate()
+func (t *Target) Commit(ctx context.Context, at pipeline.Resume) error {
+	return commitAll(ctx, at, []*Target{t})
+}
+
+// commitAll commits the steps of targets that share a session, in one transaction.
+func commitAll(ctx context.Context, at pipeline.Resume, all []*Target) error {
+	for _, t := range all {
+		t.step.consolidate()
+		t.road = fromMemory
+	}
 	for attempt := 0; ; attempt++ {
-		err = t.attempt(ctx, at)
-		if attempt >= t.config.Retries || !passesByItself(err) {
+		failed, err := tryAll(ctx, at, all)
+		if err == nil {
 			break
+		}
+		if attempt >= all[0].config.Retries || !passesByItself(err) {
+			if gone(err) && failed != nil {
+				return failed.changedUnderneath(ctx, err)
+			}
+			return passing("commit a step", err)
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return err
 		}
 	}
-	if err != nil {
-		if gone(err) {
-			return t.changedUnderneath(ctx, err)
+	for _, t := range all {
+		if err := t.done(ctx, at); err != nil {
+			return err
 		}
-		return passing("commit a step", err)
 	}
-	return t.done(ctx, at)
+	return nil
 }
 
 // pause waits a little longer each time, and never for the same time as others do.
@@ -79,49 +92,85 @@ func (t *Target) changedUnderneath(ctx context.Context, err error) error {
 	return err
 }
 
-// attempt makes one transaction of the step by the road that suits it. Where the
-// server refuses a row, a road on which rows can be told apart follows (S13).
-func (t *Target) attempt(ctx context.Context, at pipeline.Resume) error {
-	switching := t.filling && at.Whole()
-	if t.step.staged == 0 {
-		err := t.attemptBuffered(ctx, at, switching)
-		if !concernsRow(err) && !errors.Is(err, errTooMany) {
-			return err
+// A road is how a step is written.
+type road uint8
+
+// A step goes straight from memory; by way of the temporary table; or likewise, with
+// the rows told apart that the server refuses (S13).
+const (
+	fromMemory road = iota
+	staged
+	apart
+)
+
+// tryAll makes one transaction of the steps, each by the road that suits it. Where
+// the server refuses a row, the next road follows. failed is whose step it was; nil if
+// that is not known.
+func tryAll(ctx context.Context, at pipeline.Resume, all []*Target) (failed *Target, err error) {
+	for {
+		for _, t := range all {
+			if err := t.prepareRoad(ctx); err != nil {
+				return t, err
+			}
 		}
-		if err := t.spill(ctx); err != nil {
-			return err
-		}
-	} else if len(t.step.rows) > 0 {
-		if err := t.spill(ctx); err != nil {
-			return err
+		failed, err = transaction(ctx, at, all)
+		if !concernsRow(err) && !errors.Is(err, errTooMany) || !nextRoad(failed, all) {
+			return failed, err
 		}
 	}
-	err := t.transaction(ctx, at, switching, t.applyStaged)
-	if !concernsRow(err) {
-		return err
+}
+
+// prepareRoad brings what lies in memory to where the road begins.
+func (t *Target) prepareRoad(ctx context.Context) error {
+	if t.road == fromMemory && t.step.staged > 0 {
+		t.road = staged
 	}
-	t.careful = true
-	defer func() { t.careful = false }()
-	return t.transaction(ctx, at, switching, t.applyCarefully)
+	if t.road == fromMemory {
+		return nil
+	}
+	return t.spill(ctx)
+}
+
+// nextRoad takes the next road of the step that failed, or of all if nobody knows
+// which; false if there is none.
+func nextRoad(failed *Target, all []*Target) (is bool) {
+	for _, t := range all {
+		if (failed == nil || failed == t) && t.road < apart {
+			t.road++
+			is = true
+		}
+	}
+	return is
 }
 
 // errTooMany says that a step is not a small one.
 var errTooMany = errors.New("more rows than go by INSERT")
 
-// attemptBuffered is for a step that lies in memory.
-func (t *Target) attemptBuffered(ctx context.Context, at pipeline.Resume, switching bool) error {
+// apply writes the step.
+func (t *Target) apply(ctx context.Context) error {
+	switch t.road {
+	case fromMemory:
+		return t.applyBuffered(ctx)
+	case staged:
+		return t.applyStaged(ctx)
+	}
+	return t.applyCarefully(ctx)
+}
+
+// applyBuffered writes a step that lies in memory.
+func (t *Target) applyBuffered(ctx context.Context) error {
 	switch {
 	case len(t.step.rows) == 0:
-		return t.transaction(ctx, at, switching, nil)
+		return nil
 	case t.filling && t.step.gone == 0 && t.step.clashed == 0:
-		err := t.transaction(ctx, at, switching, t.applyCopy)
+		err := t.applyCopy(ctx)
 		if sqlState(err) != uniqueViolation {
 			return err
 		}
 		t.step.clashed = clashPause
 		return errTooMany
 	case len(t.step.rows) <= t.config.SmallRows:
-		return t.transaction(ctx, at, switching, t.applySmall)
+		return t.applySmall(ctx)
 	}
 	return errTooMany
 }
@@ -132,46 +181,75 @@ const clashPause = 16
 
 const uniqueViolation = "23505"
 
-// transaction moves the position first: that locks its row, so that a newer owner
+// transaction moves the positions first: that locks their rows, so that a newer owner
 // waits for us, or we find that there is one (K05). Then come the effects.
-func (t *Target) transaction(ctx context.Context, at pipeline.Resume, switching bool, effects func(context.Context) error) error {
-	err := t.begin(ctx, at)
-	if err == nil && effects != nil {
-		err = effects(ctx)
+func transaction(ctx context.Context, at pipeline.Resume, all []*Target) (failed *Target, err error) {
+	lead := all[0]
+	defer func() {
+		if err != nil {
+			lead.rollback(ctx)
+		}
+	}()
+	if failed, err = begin(ctx, at, all); err != nil {
+		return failed, err
 	}
-	if err == nil {
-		err = t.dropShed(ctx)
+	for _, t := range all {
+		if err := t.effects(ctx, at); err != nil {
+			return t, err
+		}
 	}
-	if err == nil && switching {
-		err = t.switchOver(ctx)
+	if len(all) == 1 {
+		failed = lead
 	}
-	if err == nil {
-		err = t.commit(ctx)
-	}
-	if err != nil {
-		t.rollback(ctx)
-	}
-	return err
+	return failed, lead.commit(ctx)
 }
 
-func (t *Target) begin(ctx context.Context, at pipeline.Resume) error {
+// effects are what the step does, inside the transaction.
+func (t *Target) effects(ctx context.Context, at pipeline.Resume) error {
+	if err := t.apply(ctx); err != nil {
+		return err
+	}
+	if err := t.dropShed(ctx); err != nil || !t.filling || !at.Whole() {
+		return err
+	}
+	return t.switchOver(ctx)
+}
+
+// begin opens the transaction, and moves the positions.
+func begin(ctx context.Context, at pipeline.Resume, all []*Target) (failed *Target, err error) {
+	b := &pgconn.Batch{}
+	b.ExecParams("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", nil, nil, nil, nil)
+	for _, t := range all {
+		t.move(b, at)
+	}
+	results, err := all[0].conn.PgConn().ExecBatch(ctx, b).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range all {
+		if err := t.moved(results[i+1].Rows); err != nil {
+			return t, err
+		}
+	}
+	return nil, nil
+}
+
+// move asks to move the position.
+func (t *Target) move(b *pgconn.Batch, at pipeline.Resume) {
 	var columns, key []byte // nil while none are known
 	if t.layout != nil {
 		columns, key = textArray(t.layout.names()), textArray(t.layout.key)
 	}
-	b := &pgconn.Batch{}
-	b.ExecParams("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", nil, nil, nil, nil)
 	b.ExecParams(fmt.Sprintf(moveSQL, t.config.Positions.sql()), [][]byte{appendResume(nil, at), []byte(t.config.Name), fmt.Append(nil, t.epoch), columns, []byte(t.config.Table.sql()), key},
 		[]uint32{oidBytea, oidText, oidInt8, oidTextArray, oidText, oidTextArray}, []int16{1, 0, 0, 1, 0, 1}, nil)
-	results, err := t.conn.PgConn().ExecBatch(ctx, b).ReadAll()
-	if err != nil {
-		return err
-	}
-	moved := results[len(results)-1].Rows
-	if len(moved) != 1 {
+}
+
+// moved reads whether it was moved.
+func (t *Target) moved(rows [][][]byte) error {
+	if len(rows) != 1 {
 		return t.config.errFenced()
 	}
-	if string(moved[0][0]) != "t" {
+	if string(rows[0][0]) != "t" {
 		return &deliver.Renewal{Why: t.config.where() + " is gone, or was made anew by somebody else"}
 	}
 	return nil

@@ -212,7 +212,7 @@ func TestZombieInATransaction(t *testing.T) {
 		r, s := d.run(func(c *Config) { c.LockWait = 100 * time.Millisecond }), items()
 		r.filled(s, 1)
 		zombie := r.target
-		if err := zombie.begin(context.Background(), whole(9)); err != nil {
+		if _, err := begin(context.Background(), whole(9), []*Target{zombie}); err != nil {
 			t.Fatal(err)
 		}
 		r.target = nil

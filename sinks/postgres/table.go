@@ -289,7 +289,7 @@ func (t *Target) relearn(ctx context.Context) error {
 		*c = t.layoutColumn(has)
 		t.step.prepared = false
 		if i < t.step.columns {
-			sql := fmt.Sprintf("ALTER TABLE %s ALTER COLUMN c%d TYPE %s USING c%d::text::%s", stageTable, i, c.typ, i, c.typ)
+			sql := fmt.Sprintf("ALTER TABLE %s ALTER COLUMN c%d TYPE %s USING c%d::text::%s", t.stageTable(), i, c.typ, i, c.typ)
 			if _, err := t.conn.Exec(ctx, sql); err != nil {
 				return passing("change the temporary table", err)
 			}

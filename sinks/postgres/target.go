@@ -26,7 +26,8 @@ type Target struct {
 	newest *schema.Table
 
 	shedding []string // columns that go with the step in progress
-	careful  bool     // rows are told apart in this attempt
+	road     road     // by which the step is written in this attempt
+	ordinal  int      // among the targets of a session
 
 	step step
 }
@@ -58,6 +59,11 @@ func (t *Target) connect(ctx context.Context, renew bool) (err error) {
 	if t.conn, err = t.config.dial(ctx); err != nil {
 		return err
 	}
+	return t.own(ctx, renew)
+}
+
+// own becomes the sink's owner.
+func (t *Target) own(ctx context.Context, renew bool) (err error) {
 	t.types = types{conn: t.conn, foreign: t.config.Foreign}
 	t.plans = map[*schema.Table]*plan{}
 	if err := t.ensurePositions(ctx); err != nil {
@@ -154,6 +160,14 @@ func (t *Target) dropFill(ctx context.Context) error {
 // Write implements deliver.Target. Rows stay in memory or, beyond its bound, in a
 // temporary table that only this session sees.
 func (t *Target) Write(ctx context.Context, b pipeline.Batch) error {
+	if err := t.gather(ctx, &b); err != nil || t.step.size() < t.config.BufferBytes {
+		return err
+	}
+	return t.spill(ctx)
+}
+
+// gather takes the changes of a batch into the step.
+func (t *Target) gather(ctx context.Context, b *pipeline.Batch) error {
 	for _, table := range b.Tables {
 		if _, err := t.planFor(ctx, table); err != nil {
 			return err
@@ -164,10 +178,7 @@ func (t *Target) Write(ctx context.Context, b pipeline.Batch) error {
 			return err
 		}
 	}
-	if t.step.size() < t.config.BufferBytes {
-		return nil
-	}
-	return t.spill(ctx)
+	return nil
 }
 
 // change takes one change into the step.

@@ -45,3 +45,13 @@ func Batch(changes ...pipeline.Change) pipeline.Batch {
 	}
 	return b
 }
+
+// fromOf gives what an event says that it comes from.
+func fromOf(t testing.TB, event []byte) string {
+	t.Helper()
+	var e struct{ From string }
+	if err := json.Unmarshal(event, &e); err != nil {
+		t.Fatalf("no event: %v: %s", err, event)
+	}
+	return e.From
+}

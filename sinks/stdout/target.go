@@ -28,11 +28,11 @@ const CodePipe pipeline.Code = "SINK_PIPE"
 
 // Config says what a target writes, and where.
 type Config struct {
-	Name   string // the sink's, for messages
-	Origin event.Origin
-	Out    io.Writer // one target writes to it at a time
-	Buffer int       // bytes that are gathered before they are written; 64 KiB if 0
-	Keeper deliver.Keeper
+	Name    string         // the sink's, for messages
+	Origins []event.Origin // of the topics, by their numbers
+	Out     io.Writer      // one target writes to it at a time
+	Buffer  int            // bytes that are gathered before they are written; 64 KiB if 0
+	Keeper  deliver.Keeper
 }
 
 // Target implements deliver.Target over a writer.
@@ -48,7 +48,7 @@ func New(c Config) *Target {
 	if c.Buffer <= 0 {
 		c.Buffer = 64 << 10
 	}
-	return &Target{config: c, events: event.New(c.Origin)}
+	return &Target{config: c, events: event.New(c.Origins...)}
 }
 
 // Open implements pipeline.Sink.

@@ -25,6 +25,23 @@ func TestTarget(t *testing.T) {
 	})
 }
 
+// TestSeveral runs the clauses of several tables in one sink.
+func TestSeveral(t *testing.T) {
+	sinktest.RunSeveral(t, func(*testing.T) sinktest.SeveralHarness {
+		s := &pipe{}
+		return sinktest.SeveralHarness{New: s.New, Rows: s.both}
+	})
+}
+
+// both does what every line says to the rows of its table.
+func (p *pipe) both(t testing.TB) (items, others map[int64]string) {
+	items, others = map[int64]string{}, map[int64]string{}
+	for s := bufio.NewScanner(bytes.NewReader(p.out.Bytes())); s.Scan(); {
+		sinktest.ApplyEventOf(t, items, others, s.Bytes())
+	}
+	return items, others
+}
+
 // pipe is what stands behind the daemon.
 type pipe struct {
 	out    bytes.Buffer
@@ -34,7 +51,7 @@ type pipe struct {
 func (p *pipe) New(testing.TB) deliver.Target { return p.target(&p.out) }
 
 func (p *pipe) target(w io.Writer) *stdout.Target {
-	return stdout.New(stdout.Config{Name: "lines", Out: w, Buffer: 4 << 10, Keeper: p.keeper.New(), Origin: event.Origin{Topic: "app.public.items", From: "app.public.items", Source: "app"}})
+	return stdout.New(stdout.Config{Name: "lines", Out: w, Buffer: 4 << 10, Keeper: p.keeper.New(), Origins: []event.Origin{{Topic: "app.public.items", From: "app.public.items", Source: "app"}, {Topic: "app.public.others", From: "app.public.others", Source: "app"}}})
 }
 
 // Rows does what every line says, as a reader without a memory would.

@@ -88,11 +88,14 @@ func (p part) body(f Format) []byte {
 // id names the part by the places of its events, for ever.
 func (p part) id(sink string) string {
 	sum := sha256.New()
-	for _, text := range []string{sink, p.places()[0].Topic} {
-		sum.Write(append([]byte(text), 0))
-	}
+	sum.Write(append([]byte(sink), 0))
 	var b []byte
+	topic := ""
 	for i, place := range p.places() {
+		if place.Topic != topic {
+			topic = place.Topic
+			sum.Write(append([]byte(topic), 0))
+		}
 		b = binary.BigEndian.AppendUint64(b[:0], p.of.lives[p.from+i])
 		b = binary.AppendUvarint(b, uint64(place.Partition))
 		sum.Write(binary.AppendUvarint(b, uint64(place.Offset)))

@@ -37,8 +37,8 @@ const (
 // Config says what a target sends, and where. The functions are called for each
 // attempt, so that what a file holds counts once it is renewed.
 type Config struct {
-	Name    string // the sink's, for messages
-	Origin  event.Origin
+	Name    string         // the sink's, for messages
+	Origins []event.Origin // of the topics, by their numbers
 	URL     func() (string, error)
 	Secrets func() ([]string, error) // of signatures, the newest first; none: nothing is signed
 	Headers func() (map[string]string, error)

@@ -27,6 +27,7 @@ type endpoint struct {
 
 	mu       sync.Mutex
 	rows     map[int64]string
+	others   map[int64]string // of the second table
 	requests []request
 	// answer is asked before anything is done; 0: take it. It may hang up.
 	answer func(n int, r *request, w http.ResponseWriter) int
@@ -43,7 +44,7 @@ type request struct {
 }
 
 func newEndpoint(t testing.TB) *endpoint {
-	e := &endpoint{rows: map[int64]string{}}
+	e := &endpoint{rows: map[int64]string{}, others: map[int64]string{}}
 	e.Server = httptest.NewServer(e.handler(t))
 	t.Cleanup(e.Close)
 	return e
@@ -68,7 +69,7 @@ func (e *endpoint) handler(t testing.TB) http.Handler {
 			return
 		}
 		for _, event := range in.events {
-			sinktest.ApplyEvent(t, e.rows, event)
+			sinktest.ApplyEventOf(t, e.rows, e.others, event)
 		}
 		if e.after != nil {
 			e.after(n, w)
@@ -96,6 +97,13 @@ func (e *endpoint) Rows(testing.TB) map[int64]string {
 	return maps.Clone(e.rows)
 }
 
+// both are the rows of both tables.
+func (e *endpoint) both(testing.TB) (items, others map[int64]string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.rows), maps.Clone(e.others)
+}
+
 func (e *endpoint) got() []request {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -105,7 +113,7 @@ func (e *endpoint) got() []request {
 // config is that of a target over e which is in no hurry to give up.
 func (e *endpoint) config() webhook.Config {
 	return webhook.Config{Name: "hook", URL: func() (string, error) { return e.URL + "/in", nil }, RetryMax: 2 * time.Millisecond, RetryFor: time.Minute,
-		Origin: event.Origin{Topic: "app.public.items", From: "app.public.items", Source: "app"}, Keeper: e.keeper.New()}
+		Origins: []event.Origin{{Topic: "app.public.items", From: "app.public.items", Source: "app"}, {Topic: "app.public.others", From: "app.public.others", Source: "app"}}, Keeper: e.keeper.New()}
 }
 
 // session is a target that is open.

@@ -16,6 +16,7 @@ type Target struct {
 	config  Config
 	client  *client
 	events  *event.Encoder
+	topics  []string
 	lanes   []batch // what is not sent yet, by key
 	key     []byte
 	filling bool
@@ -24,7 +25,7 @@ type Target struct {
 // New makes a target. Nothing is called yet.
 func New(c Config) *Target {
 	c = c.withDefaults()
-	t := &Target{config: c, client: newClient(&c), events: event.New(c.Origin), lanes: make([]batch, c.InFlight)}
+	t := &Target{config: c, client: newClient(&c), events: event.New(c.Origins...), topics: event.Topics(c.Origins), lanes: make([]batch, c.InFlight)}
 	return t
 }
 
@@ -53,7 +54,7 @@ func (t *Target) Write(ctx context.Context, b pipeline.Batch) error {
 func (t *Target) add(ctx context.Context, c *pipeline.Change) error {
 	l := t.lane(c)
 	l.events = t.events.Append(l.events, c, t.filling)
-	place := deliver.PlaceOf(t.config.Origin.Topic, c)
+	place := deliver.PlaceIn(t.topics, c)
 	if !l.full(&t.config) {
 		l.end(place, c)
 		return nil

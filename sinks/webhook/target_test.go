@@ -35,6 +35,23 @@ func TestTarget(t *testing.T) {
 	}
 }
 
+// TestSeveral runs the clauses of several tables in one sink, over one request at a time
+// and several.
+func TestSeveral(t *testing.T) {
+	for _, lanes := range []int{1, 3} {
+		t.Run(fmt.Sprintf("%d lanes", lanes), func(t *testing.T) {
+			sinktest.RunSeveral(t, func(t *testing.T) sinktest.SeveralHarness {
+				e := newEndpoint(t)
+				return sinktest.SeveralHarness{Rows: e.both, New: func(testing.TB) deliver.Target {
+					c := e.config()
+					c.InFlight, c.MaxRows = lanes, 2
+					return webhook.New(c)
+				}}
+			})
+		})
+	}
+}
+
 // TestSignature verifies requests as a receiver does that knows one secret, while
 // there are two.
 func TestSignature(t *testing.T) {

@@ -63,6 +63,7 @@ func everything(t *testing.T) *Collector {
 	sinks := func() []SinkStatus {
 		s, rows := search.Status(), int64(3)
 		letters := 3
+		s.Tables = []SinkTable{{Table: "shop.public.orders", Topic: "shop.public.orders", LagRows: &rows}}
 		s.LagRows, s.Filling, s.DeadLetters = &rows, &Fill{Rows: 1, Ratio: .5}, &letters
 		return []SinkStatus{s}
 	}

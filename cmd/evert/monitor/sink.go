@@ -22,16 +22,17 @@ const Paused State = "paused"
 // A SinkStatus is how one sink is. Numbers that are not known are absent in JSON
 // (pointers are nil).
 type SinkStatus struct {
-	Name     string     `json:"name"`
-	Kind     string     `json:"kind"`
-	From     string     `json:"from"` // the view or table
-	Topic    string     `json:"topic"`
-	State    State      `json:"state"`
-	Since    time.Time  `json:"since"`
-	Position string     `json:"position,omitempty"` // that readers of the system see; of a view those of its sources
-	Problem  *Problem   `json:"problem,omitempty"`
-	Filling  *Fill      `json:"filling,omitempty"`
-	Totals   SinkTotals `json:"totals"`
+	Name     string      `json:"name"`
+	Kind     string      `json:"kind"`
+	From     string      `json:"from"` // the view or table; of several, all
+	Topic    string      `json:"topic"`
+	Tables   []SinkTable `json:"tables,omitempty"` // where it delivers several
+	State    State       `json:"state"`
+	Since    time.Time   `json:"since"`
+	Position string      `json:"position,omitempty"` // that readers of the system see; of a view those of its sources
+	Problem  *Problem    `json:"problem,omitempty"`
+	Filling  *Fill       `json:"filling,omitempty"`
+	Totals   SinkTotals  `json:"totals"`
 
 	LagRows    *int64  `json:"lag_rows,omitempty"` // records of the topic that the system does not have, about; absent while it was never asked
 	LagSeconds float64 `json:"lag_seconds"`        // since it last had everything; 0 while it follows
@@ -40,6 +41,13 @@ type SinkStatus struct {
 	PausedAt    *time.Time `json:"paused_at,omitempty"`    // when it was told to rest
 	PausedBy    string     `json:"paused_by,omitempty"`    // and by whom, as user@host
 	DeadLetters *int       `json:"dead_letters,omitempty"` // that lie in its topic; absent while nobody looked
+}
+
+// A SinkTable is one of several tables of a sink.
+type SinkTable struct {
+	Table   string `json:"table"`
+	Topic   string `json:"topic"`
+	LagRows *int64 `json:"lag_rows,omitempty"` // as that of the sink
 }
 
 // SinkTotals count since the daemon started.
@@ -260,6 +268,10 @@ func sinkGauges() []sinkGauge {
 	}
 }
 
+func sinkTableDesc() *prometheus.Desc {
+	return sinkDesc("table_lag_rows", "Records of one of a sink's several tables that the system does not have, about; absent for a sink of one table.", "table")
+}
+
 func sinkStateDesc() *prometheus.Desc {
 	return sinkDesc("state", "1 for the state that the sink is in, 0 for the others.", "state")
 }
@@ -272,6 +284,7 @@ func (c *Collector) describeSinks(ch chan<- *prometheus.Desc) {
 	for _, g := range sinkGauges() {
 		ch <- g.desc
 	}
+	ch <- sinkTableDesc()
 	ch <- sinkStateDesc()
 	for _, s := range c.SinkMeters {
 		ch <- s.commits.Desc()
@@ -289,6 +302,11 @@ func (c *Collector) collectSinks(ch chan<- prometheus.Metric, h *Health) {
 		for _, g := range sinkGauges() {
 			if v, ok := g.value(s); ok {
 				ch <- prometheus.MustNewConstMetric(g.desc, g.kind, v, s.Name)
+			}
+		}
+		for _, t := range s.Tables {
+			if t.LagRows != nil {
+				level(ch, sinkTableDesc(), float64(*t.LagRows), s.Name, t.Table)
 			}
 		}
 		for _, state := range SinkStates() {

@@ -50,7 +50,7 @@ func openBleve(p Place) (Outlet, error) {
 		languages[name] = c.Language
 	}
 	index, err := bleve.New(bleve.Config{
-		Dir: IndexesDir(p.Config), Name: p.Name, Topic: p.Topic, Language: s.Bleve.Language, Languages: languages,
+		Dir: IndexesDir(p.Config), Name: p.Name, Topic: p.Topics[0], Language: s.Bleve.Language, Languages: languages,
 		MaxFields: s.Bleve.MaxFields, MaxDepth: s.Bleve.MaxDepth, MaxDocumentBytes: int(s.Bleve.MaxDocumentBytes),
 		BatchMemory: int(p.Config.Limits.Memory / indexShare), MaxHits: s.Bleve.MaxHits, MaxTerms: s.Bleve.MaxTerms, SearchTimeout: s.Bleve.SearchTimeout,
 		Events: bleve.Events{

@@ -26,7 +26,7 @@ func (o filesOutlet) Target() (deliver.Target, error) {
 		compression = "null" // as Avro calls it
 	}
 	return files.New(files.Config{
-		Name: o.Name, Owner: o.Config.Name + "/" + o.Name, Path: f.Path, Origin: o.origin(),
+		Name: o.Name, Owner: o.Config.Name + "/" + o.Name, Path: f.Path, Origins: o.origins(),
 		Format: files.Format(f.Format), Compression: compression, RotateBytes: int64(f.RotateBytes), RotateAfter: f.RotateAfter,
 		Retention: f.Retention, Block: int(f.Block), Rejects: o.Rejects,
 	}), nil

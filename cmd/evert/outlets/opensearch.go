@@ -73,7 +73,7 @@ func (o openSearchOutlet) options() (opensearch.Options, error) {
 		mapping[column] = json.RawMessage(text)
 	}
 	return opensearch.Options{
-		URL: url, TLS: tls, Auth: auth, Index: s.Index, Owner: o.Config.Name + "/" + o.Name, Topic: o.Topic,
+		URL: url, TLS: tls, Auth: auth, Index: s.Index, Owner: o.Config.Name + "/" + o.Name, Topic: o.Topics[0],
 		Mapping: mapping, Settings: s.Settings,
 		Requests: s.Requests, BulkBytes: int(s.BulkBytes), BulkRows: s.BulkRows, Gzip: s.Gzip, Refresh: s.Refresh,
 		Timeout: s.Timeout, Patience: s.RetryFor, GCDeletes: s.GCDeletes, OnMissing: s.OnMissing, Rejects: o.Rejects, Waiting: o.waiting,

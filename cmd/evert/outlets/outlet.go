@@ -36,12 +36,12 @@ type Auditable interface {
 // A Place is where a sink stands: what every outlet is made from.
 type Place struct {
 	Config *configs.Config
-	Name   string // of the sink
-	Topic  string // that is delivered
-	Dir    string // a folder of the sink's own below data_dir; it is not made yet
+	Name   string   // of the sink
+	Topics []string // that are delivered; several only to a kind that takes them
+	Dir    string   // a folder of the sink's own below data_dir; it is not made yet
 	Log    *slog.Logger
 
-	// table gives the newest shape of the topic's rows, before any transform; it
+	// table gives the newest shape of the first topic's rows, before any transform; it
 	// is registry.ErrNotFound until the first was written. A target does not need
 	// it: Batch.Tables names every shape before its rows.
 	Table func(ctx context.Context) (*schema.Table, error)

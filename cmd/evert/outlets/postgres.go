@@ -2,7 +2,6 @@ package outlets
 
 import (
 	"context"
-	"strings"
 
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -14,7 +13,7 @@ func postgresConnector() Connector {
 	return Connector{
 		Atomic: true,
 		has:    func(s *configs.Sink) bool { return s.Postgres != nil },
-		Shape:  func(s *configs.Sink) string { return "postgres " + s.Postgres.Table.String() },
+		Shape:  postgresShape,
 		Open:   func(p Place) (Outlet, error) { return postgresOutlet{p}, nil },
 	}
 }
@@ -22,16 +21,39 @@ func postgresConnector() Connector {
 // postgresOutlet is a table of a Postgres database.
 type postgresOutlet struct{ Place }
 
-// settings says the sink's section of the file in the sink's own words.
-func (o postgresOutlet) settings() sink.Config {
+// postgresShape is what of the settings decides where rows are held.
+func postgresShape(s *configs.Sink) string {
+	if s.Postgres.Schema != "" {
+		return "postgres schema " + s.Postgres.Schema
+	}
+	return "postgres " + s.Postgres.Table.String()
+}
+
+// settings says the sink's section of the file in the sink's own words, for each
+// table. Where there is a schema each has a position of its own name.
+func (o postgresOutlet) settings() (all []sink.Config) {
+	s := o.sink()
+	for i, table := range s.Targets() {
+		c := o.common()
+		c.Topic = o.Topics[i]
+		c.Table.Schema, c.Table.Name, _ = table.Exact()
+		if s.Postgres.Schema != "" {
+			c.Name += "/" + c.Table.Name
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// common is what holds for every table.
+func (o postgresOutlet) common() sink.Config {
 	p := o.sink().Postgres
 	c := sink.Config{
-		Name: o.Config.Name + "." + o.Name, Topic: o.Topic, URL: o.url,
+		Name: o.Config.Name + "." + o.Name, Group: o.Config.Name + "." + o.Name, URL: o.url,
 		Adopt: p.Adopt, DropColumns: p.OnColumnGone == "drop", Foreign: o.foreign(),
 		BufferBytes: int(p.BufferBytes), LockWait: p.LockWait,
 		Rejects: o.Rejects, Log: o.Log, Captures: captures(o.Config),
 	}
-	c.Table.Schema, c.Table.Name, _ = p.Table.Exact()
 	c.Positions.Schema, c.Positions.Name, _ = p.Positions.Exact()
 	return c
 }
@@ -51,7 +73,7 @@ func revealed(u *configs.DatabaseURL, err error) (string, error) {
 // foreign reports whether the rows come from a table of another kind of database,
 // whose types have names of its own. A view's have Postgres's.
 func (p Place) foreign() bool {
-	source, _, table := strings.Cut(p.sink().From, ".")
+	source, _, table := p.sink().Tables()
 	s := p.Config.Sources[source]
 	return table && s != nil && s.Postgres == nil
 }
@@ -69,18 +91,32 @@ func captures(c *configs.Config) (out []sink.Capture) {
 }
 
 // Target implements outlet.
-func (o postgresOutlet) Target() (deliver.Target, error) { return sink.New(o.settings()), nil }
+func (o postgresOutlet) Target() (deliver.Target, error) {
+	all := o.settings()
+	if len(all) == 1 {
+		return sink.New(all[0]), nil
+	}
+	return sink.NewGroup(all), nil
+}
 
 // Check implements checkable.
 func (o postgresOutlet) Check(ctx context.Context) ([]pipeline.Finding, error) {
+	all := o.settings()
+	if len(all) > 1 {
+		return sink.CheckGroup(ctx, all)
+	}
 	shape, err := o.Table(ctx)
 	if err != nil || len(o.sink().Transforms) > 0 {
 		shape = nil // it is not what is written, or no row was written yet, or the log says by itself why it cannot be read
 	}
-	return sink.Check(ctx, o.settings(), shape)
+	return sink.Check(ctx, all[0], shape)
 }
 
 // Auditor implements auditable.
 func (o postgresOutlet) Auditor() (deliver.Auditor, error) {
-	return sink.OpenAuditor(context.Background(), o.settings())
+	all := o.settings()
+	if len(all) == 1 {
+		return sink.OpenAuditor(context.Background(), all[0])
+	}
+	return sink.OpenGroupAuditor(context.Background(), all)
 }

@@ -27,5 +27,5 @@ type stdoutOutlet struct{ Place }
 
 // Target implements outlet.
 func (o stdoutOutlet) Target() (deliver.Target, error) {
-	return stdout.New(stdout.Config{Name: o.Name, Origin: o.origin(), Out: os.Stdout, Keeper: o.Keeper()}), nil
+	return stdout.New(stdout.Config{Name: o.Name, Origins: o.origins(), Out: os.Stdout, Keeper: o.Keeper()}), nil
 }

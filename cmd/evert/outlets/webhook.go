@@ -30,7 +30,7 @@ func (o webhookOutlet) Target() (deliver.Target, error) {
 		return nil, err
 	}
 	return webhook.New(webhook.Config{
-		Name: o.Name, Origin: o.origin(), URL: w.URL.Reveal, Secrets: w.Secrets, Headers: w.RevealHeaders, TLS: tls,
+		Name: o.Name, Origins: o.origins(), URL: w.URL.Reveal, Secrets: w.Secrets, Headers: w.RevealHeaders, TLS: tls,
 		Format: webhook.Format(w.Format), MaxRows: w.MaxRows, MaxBytes: int(w.MaxBytes), InFlight: w.InFlight, LinkLocal: w.LinkLocal,
 		Timeout: w.Timeout, RetryMax: s.RetryMax, RetryFor: w.RetryFor, WaitMax: w.RetryAfterMax,
 		Keeper: o.Keeper(), Rejects: o.Rejects, Waiting: o.waiting,
@@ -41,12 +41,14 @@ func (o webhookOutlet) waiting(why error, pause time.Duration) {
 	o.Log.Warn("a request is sent again", "error", why, "in", pause.Round(time.Millisecond).String())
 }
 
-// origin says in each event where it comes from. The name of a view holds no dot.
-func (p Place) origin() event.Origin {
-	from := p.sink().From
-	source, _, table := strings.Cut(from, ".")
-	if !table {
-		source = ""
+// origins say in each event where it comes from. The name of a view holds no dot.
+func (p Place) origins() (all []event.Origin) {
+	for i, from := range p.sink().From {
+		source, _, table := strings.Cut(from, ".")
+		if !table {
+			source = ""
+		}
+		all = append(all, event.Origin{Topic: p.Topics[i], From: from, Source: source})
 	}
-	return event.Origin{Topic: p.Topic, From: from, Source: source}
+	return all
 }

@@ -33,20 +33,14 @@ type Origin struct {
 	Source string // of a table; empty: a view
 }
 
-// An Encoder writes events. One goroutine uses it.
-type Encoder struct {
-	origin    Origin
-	of        *schema.Table // whose rows are compiled
-	keys, row *document.Encoder
-	key       schema.Row
-	from      []byte // what stands between row and position
-}
+// An Encoder writes events of one topic, or of several. One goroutine uses it.
+type Encoder struct{ topics []*encoder }
 
-// New makes an encoder of events of one topic.
-func New(o Origin) *Encoder {
-	e := &Encoder{origin: o, from: document.AppendString([]byte(`,"from":`), []byte(o.From))}
-	if o.Source != "" {
-		e.from = document.AppendString(append(e.from, `,"source":`...), []byte(o.Source))
+// New makes an encoder of events of topics, by their numbers.
+func New(origins ...Origin) *Encoder {
+	e := &Encoder{}
+	for _, o := range origins {
+		e.topics = append(e.topics, newEncoder(o))
 	}
 	return e
 }
@@ -54,8 +48,42 @@ func New(o Origin) *Encoder {
 // Append appends the event of a change, without a line end. filling says that the
 // row belongs to a first fill.
 func (e *Encoder) Append(dst []byte, c *pipeline.Change, filling bool) []byte {
+	return e.topics[c.Topic].append(dst, c, filling)
+}
+
+// AppendKey appends the key of a change, as an object by column name.
+func (e *Encoder) AppendKey(dst []byte, c *pipeline.Change) []byte {
+	return e.topics[c.Topic].appendKey(dst, c)
+}
+
+// Topics gives the topics of origins.
+func Topics(origins []Origin) (all []string) {
+	for _, o := range origins {
+		all = append(all, o.Topic)
+	}
+	return all
+}
+
+// encoder writes events of one topic.
+type encoder struct {
+	origin    Origin
+	of        *schema.Table // whose rows are compiled
+	keys, row *document.Encoder
+	key       schema.Row
+	from      []byte // what stands between row and position
+}
+
+func newEncoder(o Origin) *encoder {
+	e := &encoder{origin: o, from: document.AppendString([]byte(`,"from":`), []byte(o.From))}
+	if o.Source != "" {
+		e.from = document.AppendString(append(e.from, `,"source":`...), []byte(o.Source))
+	}
+	return e
+}
+
+func (e *encoder) append(dst []byte, c *pipeline.Change, filling bool) []byte {
 	e.compile(c.Table)
-	dst = e.AppendKey(append(dst, opOf(c)...), c)
+	dst = e.appendKey(append(dst, opOf(c)...), c)
 	dst = append(dst, `,"row":`...)
 	if c.After == nil {
 		dst = append(dst, "null"...)
@@ -68,15 +96,14 @@ func (e *Encoder) Append(dst []byte, c *pipeline.Change, filling bool) []byte {
 	return append(strconv.AppendBool(append(dst, `,"filling":`...), filling), '}')
 }
 
-// AppendKey appends the key of a change, as an object by column name.
-func (e *Encoder) AppendKey(dst []byte, c *pipeline.Change) []byte {
+func (e *encoder) appendKey(dst []byte, c *pipeline.Change) []byte {
 	e.compile(c.Table)
 	e.key = c.Table.KeyOf(e.key[:0], rowOf(c))
 	return e.keys.Append(dst, e.key)
 }
 
 // compile makes the encoders of a table version that is new.
-func (e *Encoder) compile(t *schema.Table) {
+func (e *encoder) compile(t *schema.Table) {
 	if e.of == t {
 		return
 	}
@@ -88,7 +115,7 @@ func (e *Encoder) compile(t *schema.Table) {
 }
 
 // appendPlace appends where the record stands in the log.
-func (e *Encoder) appendPlace(dst []byte, c *pipeline.Change) []byte {
+func (e *encoder) appendPlace(dst []byte, c *pipeline.Change) []byte {
 	dst = document.AppendString(append(dst, `,"place":{"topic":`...), []byte(e.origin.Topic))
 	dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(c.Partition), 10)
 	dst = strconv.AppendUint(append(dst, `,"offset":`...), c.Offset, 10)

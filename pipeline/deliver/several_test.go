@@ -1,0 +1,150 @@
+package deliver_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/intake/intaketest"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema/registry/registrytest"
+	"github.com/evertdb/evert/sinks/sinktest"
+)
+
+var othersTopic = log.TableTopic("shop", "public", "others")
+
+// notes are what a target of several topics was given, commit by commit. Safe for
+// concurrent use.
+type notes struct {
+	mu      sync.Mutex
+	place   pipeline.Resume
+	commits []string
+}
+
+type noting struct {
+	n       *notes
+	changes []string
+}
+
+func (t *noting) Open(context.Context) (pipeline.Resume, error) {
+	t.n.mu.Lock()
+	defer t.n.mu.Unlock()
+	return t.n.place, nil
+}
+
+// Write implements deliver.Target. What is not of the batch's topic is said.
+func (t *noting) Write(_ context.Context, b pipeline.Batch) error {
+	for _, table := range b.Tables {
+		t.changes = append(t.changes, fmt.Sprintf("%d is %s", b.Topic, table.Name))
+	}
+	for i := range b.Changes {
+		c := &b.Changes[i]
+		row := c.After
+		if row == nil {
+			row = c.Before
+		}
+		if c.Topic != b.Topic {
+			t.changes = append(t.changes, "astray")
+		}
+		t.changes = append(t.changes, fmt.Sprintf("%s %s %d", c.Op, c.Table.Name, row[0].Int()))
+	}
+	return nil
+}
+
+func (t *noting) Commit(_ context.Context, at pipeline.Resume) error {
+	t.n.mu.Lock()
+	defer t.n.mu.Unlock()
+	at.State = slices.Clone(at.State)
+	t.n.place = at
+	slices.Sort(t.changes)
+	t.n.commits = append(t.n.commits, strings.Join(t.changes, ", "))
+	t.changes = nil
+	return nil
+}
+
+func (t *noting) Renew(context.Context) error {
+	t.n.mu.Lock()
+	defer t.n.mu.Unlock()
+	t.n.place = pipeline.Resume{}
+	return nil
+}
+
+func (t *noting) Close() error { return nil }
+
+// take gives the commits since the last call.
+func (n *notes) take() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := slices.DeleteFunc(n.commits, func(s string) bool { return s == "" })
+	n.commits = nil
+	return all
+}
+
+// newSeveral is a world whose sink delivers both tables of its source.
+func newSeveral(t *testing.T) (*world, *notes) {
+	w := newWorld(t)
+	w.source.Close()
+	reg := &registrytest.InMemory{}
+	w.source = intaketest.NewSource(t, "shop", capture.Config{Log: w.log, Registry: reg, VoidBudget: 1}, sinktest.Items, sinktest.Others)
+	n := &notes{}
+	w.config.Registry, w.config.Topics, w.config.Atomic = reg, []string{itemsTopic, othersTopic}, true
+	w.config.Target = func() (deliver.Target, error) { return &noting{n: n}, nil }
+	return w, n
+}
+
+// other makes a change one of the second table.
+func other(c pipeline.Change) pipeline.Change {
+	c.Table = sinktest.Others
+	return c
+}
+
+// TestSeveral tells that the rows of two tables of a transaction come with one commit,
+// each with its topic, and that a target which went away goes on in both (I3, S12).
+func TestSeveral(t *testing.T) {
+	w, n := newSeveral(t)
+	w.source.Begin()
+	w.source.Commit(put(1, "a"), other(put(1, "x")))
+	w.start()
+	w.caughtUp()
+	want := func(commits ...string) {
+		t.Helper()
+		if got := n.take(); !slices.Equal(got, commits) {
+			t.Errorf("the target was given %q, want %q", got, commits)
+		}
+	}
+	want("0 is items, 1 is others, u items 1, u others 1")
+	w.source.Commit(other(put(2, "y")), put(2, "b"), other(remove(1)))
+	w.caughtUp()
+	want("d others 1, u items 2, u others 2")
+	w.stop()
+	w.source.Commit(other(put(3, "z")))
+	w.start()
+	w.caughtUp()
+	want("0 is items, 1 is others, u others 3")
+	w.until("nothing is behind", func(s deliver.Status) bool {
+		return s.Behind.Known && s.Behind.Topics[itemsTopic] == 0 && s.Behind.Topics[othersTopic] == 0
+	})
+}
+
+// TestSeveralVoid tells that a TRUNCATE of one table fills both anew: they move
+// together.
+func TestSeveralVoid(t *testing.T) {
+	w, n := newSeveral(t)
+	w.source.Begin()
+	w.source.Commit(put(1, "a"), other(put(1, "x")))
+	w.start()
+	w.caughtUp()
+	n.take()
+	w.source.Commit(other(truncate()), other(put(7, "new")))
+	w.caughtUp()
+	all := n.take()
+	if last := all[len(all)-1]; last != "0 is items, 1 is others, d others 1, u items 1, u others 7" {
+		t.Errorf("the target was given %q", all)
+	}
+}

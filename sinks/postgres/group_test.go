@@ -1,0 +1,188 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sinks/sinktest"
+)
+
+// both are the settings of a group of items and others in a schema.
+func (d *db) both(in string) []Config {
+	var all []Config
+	for _, name := range []string{"items", "others"} {
+		c := d.config()
+		c.Name, c.Group, c.Topic, c.Table = "test.sink/"+name, "test.sink", "app.public."+name, TableName{in, name}
+		all = append(all, c)
+	}
+	return all
+}
+
+// TestSeveral tells the clauses of several tables in one sink, by each road that a step
+// may take.
+func TestSeveral(t *testing.T) {
+	for _, road := range []struct {
+		name   string
+		change func(all []Config, d *db)
+	}{
+		{"tables of our own", func([]Config, *db) {}},
+		{"tables that are there", func(all []Config, d *db) {
+			for _, c := range all {
+				d.do("CREATE TABLE " + c.Table.sql() + " (id bigint PRIMARY KEY, v text)")
+			}
+		}},
+		{"one that is there", func(all []Config, d *db) {
+			d.do("CREATE TABLE " + all[1].Table.sql() + " (id bigint PRIMARY KEY, v text)")
+		}},
+		{"by way of the temporary tables", func(all []Config, d *db) {
+			for i := range all {
+				all[i].BufferBytes, all[i].SmallRows = 1, 1
+			}
+		}},
+	} {
+		t.Run(road.name, func(t *testing.T) {
+			d, schemas := newDB(t), 0
+			sinktest.RunSeveral(t, func(*testing.T) sinktest.SeveralHarness {
+				schemas++
+				in := fmt.Sprintf("s%d", schemas)
+				d.do("CREATE SCHEMA " + in)
+				all := d.both(in)
+				road.change(all, d)
+				return sinktest.SeveralHarness{
+					New: func(testing.TB) deliver.Target { return NewGroup(all) },
+					Rows: func(t testing.TB) (items, others map[int64]string) {
+						return d.rows(t, all[0].Table), d.rows(t, all[1].Table)
+					},
+					Powers: sinktest.Powers{Atomic: true, Fences: true, Beside: true},
+				}
+			})
+		})
+	}
+}
+
+// TestSeveralRefused tells that a row which one table does not take stops all, or goes
+// to the dead letters with its own topic, and that rows of the other are written by the
+// roads that follow, in the same transaction (S13).
+func TestSeveralRefused(t *testing.T) {
+	d := newDB(t)
+	d.do("CREATE TABLE public.others (id bigint PRIMARY KEY, v text CHECK (v <> 'bad'))")
+	for name, keep := range map[string]bool{"stop": false, "keep": true} {
+		t.Run(name, func(t *testing.T) {
+			d.do("DROP TABLE IF EXISTS public.items, public.evert_sinks; TRUNCATE public.others")
+			all, letters := d.both("public"), &kept{}
+			if keep {
+				all[0].Rejects, all[1].Rejects = letters, letters
+			}
+			g := NewGroup(all)
+			defer g.Close()
+			err := writeBoth(g, "good", "bad")
+			if keep {
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.wants("SELECT v FROM public.items UNION ALL SELECT v FROM public.others", "good")
+				if len(letters.rejections) != 1 || letters.rejections[0].Place.Topic != "app.public.others" {
+					t.Errorf("the letters are %+v", letters.rejections)
+				}
+				return
+			}
+			if pipeline.CodeOf(err) != CodeRow {
+				t.Errorf("ends with %v", err)
+			}
+			d.wants("SELECT coalesce(to_regclass('public.items')::text, 'none')", "none")
+		})
+	}
+}
+
+// writeBoth opens a group and commits a row of each table.
+func writeBoth(g *Group, item, other string) error {
+	ctx := context.Background()
+	if _, err := g.Open(ctx); err != nil {
+		return err
+	}
+	for i, v := range []string{item, other} {
+		table := []*schema.Table{sinktest.Items, sinktest.Others}[i]
+		c := put(table, schema.Int(1), text(v))
+		c.Topic, c.Offset = uint16(i), 7
+		if err := g.Write(ctx, pipeline.Batch{Tables: []*schema.Table{table}, Topic: uint16(i), Changes: []pipeline.Change{c}}); err != nil {
+			return err
+		}
+	}
+	return g.Commit(ctx, whole(1))
+}
+
+// TestSeveralOutOfStep tells that tables which do not stand at one place are all filled
+// anew: somebody dropped the position of one.
+func TestSeveralOutOfStep(t *testing.T) {
+	d := newDB(t)
+	all := d.both("public")
+	g := NewGroup(all)
+	if err := errors.Join(writeBoth(g, "a", "x"), g.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d.do("DELETE FROM public.evert_sinks WHERE sink = 'test.sink/others'; DELETE FROM public.others")
+	g = NewGroup(all)
+	defer g.Close()
+	_, err := g.Open(t.Context())
+	var renewal *deliver.Renewal
+	if !errors.As(err, &renewal) {
+		t.Fatalf("opens with %v", err)
+	}
+}
+
+// TestSeveralDeferred tells that tables which refer to one another are written in one
+// transaction, whichever comes first, where their keys are deferred.
+func TestSeveralDeferred(t *testing.T) {
+	d := newDB(t)
+	d.do(`CREATE TABLE public.others (id bigint PRIMARY KEY, v text);
+		CREATE TABLE public.items (id bigint PRIMARY KEY REFERENCES public.others DEFERRABLE INITIALLY DEFERRED, v text)`)
+	g := NewGroup(d.both("public"))
+	defer g.Close()
+	if err := writeBoth(g, "a", "x"); err != nil {
+		t.Fatal(err)
+	}
+	d.wants("SELECT i.v, o.v FROM public.items i JOIN public.others o USING (id)", "a|x")
+}
+
+// TestSeveralAudited tells that verify names the table, finds what differs in each, and
+// puts it right (S14).
+func TestSeveralAudited(t *testing.T) {
+	d := newDB(t)
+	all := d.both("public")
+	g := NewGroup(all)
+	if err := errors.Join(writeBoth(g, "a", "x"), g.Close()); err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenGroupAuditor(t.Context(), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	c := put(sinktest.Others, schema.Int(1), text("x"))
+	c.Topic = 1
+	id, form, err := a.Expect(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, want := string(id), string(form)
+	if got := a.Name(id); got != "public.others 1" {
+		t.Errorf("the row is called %q", got)
+	}
+	held := map[string]string{}
+	if err := a.Contents(t.Context(), func(id, form []byte) error { held[string(id)] = string(form); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(held) != 2 || held[own] != want {
+		t.Errorf("the tables hold %q, want %q of %q among them", held, want, own)
+	}
+	d.do("UPDATE public.others SET v = 'wrong'")
+	if err := a.Repair(t.Context(), []deliver.Fix{{ID: []byte(own), Change: &c}}); err != nil {
+		t.Fatal(err)
+	}
+	d.wants("SELECT v FROM public.items UNION ALL SELECT v FROM public.others", "a", "x")
+}
