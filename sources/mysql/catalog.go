@@ -110,7 +110,7 @@ func (f *columnFacts) column(all *collations) (c binlogvalue.Column, ok bool) {
 		}
 		c.MaxLen = all.byName[c.Collate].maxLen
 	}
-	return c, f.number(&c) || f.time(&c) || f.text(&c) || f.other(&c)
+	return c, f.number(&c) || f.time(&c) || f.text(&c) || f.other(&c, all.mariaDB)
 }
 
 func (f *columnFacts) number(c *binlogvalue.Column) bool {
@@ -168,7 +168,7 @@ func (f *columnFacts) text(c *binlogvalue.Column) bool {
 	return true
 }
 
-func (f *columnFacts) other(c *binlogvalue.Column) bool {
+func (f *columnFacts) other(c *binlogvalue.Column, mariaDB bool) bool {
 	switch f.data {
 	case "enum":
 		c.Type, c.Labels = binlogvalue.Enum, labelsOf(f.full)
@@ -182,6 +182,11 @@ func (f *columnFacts) other(c *binlogvalue.Column) bool {
 		c.Type, c.Size, c.Charset, c.Collate, c.MaxLen = binlogvalue.JSON, 4, "", "", 0
 	case "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection", "geomcollection":
 		c.Type, c.Size = binlogvalue.Geometry, 4
+	case "vector":
+		c.Type, c.Size = binlogvalue.Vector, 4
+		if mariaDB { // whose log has it as a varbinary
+			c.Type, c.Size = binlogvalue.Varchar, f.octets
+		}
 	case "uuid", "inet6":
 		c.Type, c.Size, c.Special = binlogvalue.String, 16, binlogvalue.Special(f.data)
 	case "inet4":

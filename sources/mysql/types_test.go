@@ -25,6 +25,7 @@ type kind struct {
 	values []string
 	text   string // empty: the column as it prints
 	only   string // a server: maria or mysql
+	since  int    // its major and minor version as one number, 11.7 as 1107
 }
 
 // kinds are the types of both servers, with their ends and oddities.
@@ -110,6 +111,10 @@ func kinds() []kind {
 	only("maria", "uuid", "'123e4567-e89b-12d3-a456-426655440000'", "'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffff00'", "'01890a5d-ac96-774b-bcce-b302099a8000'")
 	only("maria", "inet6", "'::'", "'::1'", "'2001:db8::'", "'::ffff:1.2.3.4'", "'::1.2.3.4'", "'2001:db8:0:0:1:0:0:1'", "'1:0:0:2:0:0:0:3'", "'fe80::1:0'", "'::ffff:0:0'", "'1::2:3:4:5:6:7'", "'::2'", "'::1:0:0'")
 	only("maria", "inet4", "'0.0.0.0'", "'255.1.0.0'")
+	for _, v := range []kind{{only: "maria", since: 1107}, {only: "mysql", since: 900}} {
+		v.typ, v.values = "vector(3)", []string{"x'0000803f000000c00000c03f'", "x'000000000000000000000000'"} // 1, -2, 1.5
+		all = append(all, v)
+	}
 	only("maria", "varchar(500) compressed", "''", "'short'", "repeat('squeeze', 60)")
 	only("maria", "text compressed character set latin1", "''", "repeat('ä', 400)")
 	only("maria", "blob compressed", "x'00'", "repeat(x'0001', 400)")
@@ -135,6 +140,12 @@ func doubles() string {
 	return "'[" + strings.Join(list, ",") + "]'"
 }
 
+func version(d *db) int {
+	var major, minor int
+	_, _ = fmt.Sscanf(d.server.Binaries().Version, "%d.%d", &major, &minor)
+	return 100*major + minor
+}
+
 // tables makes columns of the kinds, ten to a table.
 func tables(t *testing.T, d *db) [][]kind {
 	var out [][]kind
@@ -143,7 +154,7 @@ func tables(t *testing.T, d *db) [][]kind {
 		if d.mariaDB() {
 			server = "maria"
 		}
-		if k.only != "" && k.only != server {
+		if k.only != "" && k.only != server || version(d) < k.since {
 			continue
 		}
 		if len(out) == 0 || len(out[len(out)-1]) == 10 {
