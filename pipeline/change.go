@@ -72,6 +72,11 @@ type TableStop struct {
 	Table *schema.Table
 	Why   *Refusal
 
+	// Routed: the rows of Table name the tables that they go to, and none is known in
+	// this run. It has no topic of its own, and stands for those of earlier runs, if
+	// there are any.
+	Routed bool
+
 	// Copy is the ID of the request for a copy that is refused by this before it
 	// began, and is waited for no more; empty: none.
 	Copy string

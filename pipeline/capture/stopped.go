@@ -70,12 +70,14 @@ func (s *Sink) orHalt(t *schema.Table, err error) error {
 // that only an earlier run knew.
 func (s *Sink) giveUp(tables []pipeline.TableStop) error {
 	for _, t := range tables {
-		topic := s.wanted(t.Table).Name
+		topic, others := s.wanted(t.Table).Name, s.also(t.Also)
 		s.refuseCopy(topic, t.Copy)
-		if err := s.halt(topic, t.Table, t.Why); err != nil {
-			return err
+		if !t.Routed || len(others) == 0 { // else it would be named for good, and nobody has seen it
+			if err := s.halt(topic, t.Table, t.Why); err != nil {
+				return err
+			}
 		}
-		for _, topic := range s.also(t.Also) {
+		for _, topic := range others {
 			s.refuseCopy(topic, t.Copy)
 			if err := s.halt(topic, nil, t.Why); err != nil {
 				return err

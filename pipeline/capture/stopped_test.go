@@ -96,6 +96,36 @@ func TestGivenUpWithOthers(t *testing.T) {
 	}
 }
 
+// TestGivenUpRouted tells that a table whose rows name their topics stops with those of
+// earlier runs, and that no topic is named which never was; where there is none yet the
+// table itself is, for rows are missing (I8).
+func TestGivenUpRouted(t *testing.T) {
+	for _, written := range []bool{true, false} {
+		s := newStory(t)
+		s.open()
+		s.write(create(orders, order(1, 1)))
+		if written {
+			s.write(create(people, person(1, "Ada", "a")))
+		}
+		s.commit()
+		s.open()
+		events := *people
+		events.Name = "events"
+		b := pipeline.Batch{Stopped: []pipeline.TableStop{{Table: &events, Routed: true, Why: &pipeline.Refusal{Code: "TRANSFORM_VALUE", What: "it has no value"},
+			Also: func(space, table string) bool { return space == people.Schema && table == people.Name }}}}
+		if err := s.sink.Write(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+		s.write(create(orders, order(2, 2)))
+		s.commit()
+		f := s.frontier()
+		_, named := f.Tables[strings.Replace(peopleTopic, "people", "events", 1)]
+		if named == written || (f.Tables[peopleTopic].State == log.Stopped) != written {
+			t.Errorf("written %v: the frontier says %v", written, f.Tables)
+		}
+	}
+}
+
 // TestGivenUp tells that a table which a transform has given up is not written
 // any more, also after a restart, and also if it never had a topic: rows of it are
 // missing (I8).

@@ -311,13 +311,12 @@ func (ch *Chain) stop(to *coming, why *pipeline.Refusal) {
 			ch.news = withoutTable(ch.news, t)
 		}
 	}
-	all := ch.became(to)
+	all, also, routed := ch.became(to), ch.mayReach(to.origin), false
 	if len(all) == 0 {
-		all = []*schema.Table{to.origin}
+		all, routed = []*schema.Table{to.origin}, also != nil
 	}
-	also := ch.mayReach(to.origin)
 	for _, t := range all {
-		ch.stopped = append(ch.stopped, pipeline.TableStop{Table: t, Why: why, Also: also})
+		ch.stopped = append(ch.stopped, pipeline.TableStop{Table: t, Why: why, Routed: routed, Also: also})
 		also = nil
 	}
 }

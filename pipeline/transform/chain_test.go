@@ -3,6 +3,7 @@ package transform_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,27 @@ func TestRoutedTableStops(t *testing.T) {
 				t.Error("what an earlier run may have made is not told from others")
 			}
 		})
+	}
+}
+
+// TestRoutedStop tells that a table whose rows name their topics, and of which none is
+// known in this run, stands for them; one that had a row does not.
+func TestRoutedStop(t *testing.T) {
+	people := called("people")
+	config := transform.Config{Specs: []transform.Spec{{Step: transform.Route{To: text("'in_' || city"), Most: 9, Allows: func(_, table string) bool { return table != "in_Oslo" }}}}}
+	for _, c := range []struct {
+		before string
+		want   string
+	}{{"", "public.people true"}, {"c +(1 Ada Bern 3 a)", "public.in_Bern false"}} {
+		chain := transform.New(config)
+		must(t, chain, pipeline.Batch{Tables: []*schema.Table{people}})
+		if c.before != "" {
+			must(t, chain, pipeline.Batch{Changes: []pipeline.Change{change(t, people, 0, c.before)}})
+		}
+		b := must(t, chain, pipeline.Batch{Changes: []pipeline.Change{change(t, people, 0, "c +(2 Bo Oslo 3 a)")}})
+		if len(b.Stopped) != 1 || fmt.Sprintf("%s %v", b.Stopped[0].Table, b.Stopped[0].Routed) != c.want {
+			t.Errorf("behind %q stopped: %s", c.before, printBatch(b))
+		}
 	}
 }
 
