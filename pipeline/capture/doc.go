@@ -14,6 +14,14 @@
 // inside a transaction, or inside a snapshot, writes a resume record instead,
 // which is no cut.
 //
+// Every frontier record carries the whole state of its source, which grows with the
+// number of tables. A record that referred to an earlier one for it would have to
+// keep that one from compaction, which goes by key and knows of no references.
+//
+// What a row that names its topic began during a copy, and keys whose change a copy
+// waits for, are known to the run that saw them alone: a sink that is made anew
+// inside such a copy may call a topic OK before the copy is done.
+//
 // # Whose topic
 //
 // Before a table's first record its topic is claimed for this source, in a topic
@@ -96,7 +104,9 @@
 // limits.value_bytes bounds what is written, and what is made of a row here: one
 // with a larger text, byte string or JSON is not encoded to find that out. It
 // does not bound what is held: the source has the message that brought a row, and
-// the row, in memory before anything here sees it.
+// the row, in memory before anything here sees it. Postgres's client reads each
+// message of the wire whole into one buffer, of up to 1 GiB, for the stream as for a
+// copy.
 //
 // # Unknown values
 //
