@@ -65,6 +65,7 @@ type teller struct {
 	number int
 	next   int64
 	made   []int64 // transfers that are there
+	xa     string  // the name of the XA transaction; empty: it is none
 }
 
 func (l *ledger) session(number int, end <-chan struct{}) error {
@@ -96,8 +97,19 @@ func (s *teller) again(transaction func() error) error {
 		if !errors.As(err, &my) || my.Code != 1213 && my.Code != 1205 {
 			return err
 		}
-		_ = s.do("ROLLBACK")
+		if err := s.rollBack(); err != nil {
+			return err
+		}
 	}
+}
+
+// rollBack ends what the server gave up.
+func (s *teller) rollBack() error {
+	if s.xa == "" {
+		return s.do("ROLLBACK")
+	}
+	_ = s.do("XA END " + s.xa) // which says again that it was given up
+	return s.do("XA ROLLBACK " + s.xa)
 }
 
 func (s *teller) do(sql ...string) error {
@@ -110,6 +122,7 @@ func (s *teller) do(sql ...string) error {
 }
 
 func (s *teller) transaction() error {
+	s.xa = ""
 	switch n := s.random.IntN(20); {
 	case n == 0 && len(s.made) > 0:
 		return s.takeBack()
@@ -118,8 +131,8 @@ func (s *teller) transaction() error {
 	case n == 2:
 		return s.transfer(1+s.random.IntN(6), "BEGIN", "ROLLBACK")
 	case n == 3: // M13
-		x := fmt.Sprintf("'%s-%d-%d'", s.database, s.number, s.next)
-		return s.transfer(1+s.random.IntN(6), "XA BEGIN "+x, "XA END "+x, "XA PREPARE "+x, "XA COMMIT "+x)
+		s.xa = fmt.Sprintf("'%s-%d-%d'", s.database, s.number, s.next)
+		return s.transfer(1+s.random.IntN(6), "XA BEGIN "+s.xa, "XA END "+s.xa, "XA PREPARE "+s.xa, "XA COMMIT "+s.xa)
 	}
 	return s.transfer(1+s.random.IntN(6), "BEGIN", "COMMIT")
 }
