@@ -40,6 +40,9 @@ func (c *Config) File() string { return c.file }
 // SourceNames lists the sources in the order of their names.
 func (c *Config) SourceNames() []string { return sortedKeys(c.Sources) }
 
+// SinkNames are the names of the sinks, sorted.
+func (c *Config) SinkNames() []string { return sortedKeys(c.Sinks) }
+
 // Warnings are sentences to be logged at each start: weakened TLS, secrets that
 // others on this machine can read, settings without effect. None holds a secret.
 func (c *Config) Warnings() []string { return c.warnings }

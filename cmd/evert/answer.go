@@ -39,7 +39,7 @@ func (d *daemon) Status(ctx context.Context) api.Status {
 	st.Health = monitor.Judge(st.Sources)
 	st.Views = d.views.Status()
 	st.JudgeViews(st.Views)
-	st.Sinks = d.sinks.status()
+	st.Sinks = d.sinks.Status()
 	st.JudgeSinks(st.Sinks)
 	for _, p := range d.watch.stuck.List() {
 		st.Add(monitor.Reason{Component: "log", Light: monitor.Degraded, Problem: p})

@@ -76,7 +76,7 @@ func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err err
 // document.
 func (s *show) compareIndex(ctx context.Context) (r demo.ViewResult, err error) {
 	s.tell("comparing the search index with its view")
-	s.daemon.sinks.caughtUp(ctx)
+	s.daemon.sinks.CaughtUp(ctx)
 	s.daemon.comparing.Lock() // after a person's `evert verify`
 	defer s.daemon.comparing.Unlock()
 	found, err := s.daemon.verify(ctx, api.VerifyRequest{Name: demo.IndexName}, func(api.VerifyProgress) {})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/letters"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/pipeline"
 )
@@ -87,12 +88,12 @@ func (a *app) listLetters(name string, flags *listFlags) error {
 	if err != nil {
 		return err
 	}
-	var from letters
+	var from letters.Letters
 	if client != nil {
-		from = clientLetters{client}
+		from = letters.OfClient{Client: client}
 	} else {
 		defer rest.close()
-		from = &logLetters{config: config, log: rest.topics, registry: rest.registry}
+		from = &letters.OfLog{Config: config, Log: rest.topics, Registry: rest.registry}
 	}
 	if flags.show != "" {
 		return a.showLetter(from, name, flags)
@@ -139,7 +140,7 @@ func (a *app) printLetters(list *api.DeadLetters) error {
 	return reasons.Write(a.out)
 }
 
-func (a *app) showLetter(from letters, name string, flags *listFlags) error {
+func (a *app) showLetter(from letters.Letters, name string, flags *listFlags) error {
 	place := flags.show
 	if n, err := strconv.Atoi(place); err == nil {
 		list, err := from.DeadLetters(a.ctx, name, 0)

@@ -30,10 +30,10 @@ func explainedSink(c *configs.Config, name string) (*sinkExplained, error) {
 	if err != nil {
 		return nil, err
 	}
-	topics := topicsOfSink(c, s)
-	_, owner := ownerOfSink(s)
+	topics := outlets.TopicsOf(c, s)
+	_, owner := outlets.OwnerOf(s)
 	return &sinkExplained{Sink: name, Kind: kind, From: s.From.String(), Topic: strings.Join(topics, ", "), Frontier: log.FrontierTopic(c.Name, owner), Owned: deliver.Topic(c.Name, name),
-		Transforms: len(s.Transforms), Atomic: connector.Atomic, Definition: definitionOf(s, connector, topics)}, nil
+		Transforms: len(s.Transforms), Atomic: connector.Atomic, Definition: outlets.Definition(s, connector, topics)}, nil
 }
 
 func (a *app) explainSink(c *configs.Config, name string) error {

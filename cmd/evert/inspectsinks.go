@@ -60,7 +60,7 @@ func (i *inspection) placeOfSink(name string) outlets.Place {
 	if i.topics != nil {
 		l = i.topics
 	}
-	p := placeOfSink(i.config, name, slog.New(slog.DiscardHandler), l, nil)
+	p := outlets.PlaceOf(i.config, name, slog.New(slog.DiscardHandler), l, nil)
 	p.Table = func(ctx context.Context) (*schema.Table, error) { return i.shapeOf(ctx, name) }
 	p.Rejects = deliver.Stop{}
 	return p

@@ -26,6 +26,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/machine"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/service"
+	"github.com/evertdb/evert/cmd/evert/sinks"
 	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/cmd/evert/views"
@@ -95,7 +96,7 @@ type daemon struct {
 	shown        api.Views         // nil: there are none
 	comparing    sync.Mutex        // held by verify
 	views        *views.Views      // the same; nil: there are none
-	sinks        *sinking          // nil: there are none
+	sinks        *sinks.Sinks      // nil: there are none
 	control      *control.Follower // what people commanded of sinks and tables
 	servers      []server
 	kafka        *listener.Server // serve.kafka; nil if it is off
@@ -307,14 +308,6 @@ func (d *daemon) openSources(context.Context) error {
 	return nil
 }
 
-func (d *daemon) openViews(context.Context) (err error) {
-	d.views, err = views.Open(views.Config{File: d.config, Topics: d.topics, Registry: d.registry, Reads: d.reads, Log: d.log, FailFast: d.flags.failFast, Fail: d.fail})
-	if d.views != nil {
-		d.shown = d.views
-	}
-	return err
-}
-
 func (d *daemon) listenAll(ctx context.Context) error {
 	faces := d.handlers()
 	socket, err := api.ListenSocket(datadir.SocketPath(d.config.DataDir))
@@ -339,11 +332,11 @@ func (d *daemon) handlers() api.Handlers {
 	metrics.MustRegister(&monitor.Collector{Sources: d.monitors, Version: d.build.Version, LogFull: d.full.Load,
 		Disk: d.watch.disk, Readers: d.watch.readers, Certificates: d.certificates, Kafka: d.kafkaStats,
 		Cluster: d.topics.Cluster, Stucks: d.watch.stuck, Registry: d.schemas, Views: d.views.Reports(), Meters: d.views.Meters(),
-		Sinks: d.sinks.reports(), SinkMeters: d.sinks.meters()},
+		Sinks: d.sinks.Reports(), SinkMeters: d.sinks.Meters()},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests, AnyHost: d.config.Serve.BehindProxy,
-		Views: d.shown, Reads: d.reads, Indexes: d.indexes(), Streams: d.config.Limits.Streams, Commands: d.sinkCommands(), Tables: tableCommands{d}, Sources: sourceCommands{d}}
+		Views: d.shown, Reads: d.reads, Indexes: d.sinks.Indexes(), Streams: d.config.Limits.Streams, Commands: d.sinks.Commands(), Tables: tableCommands{d}, Sources: sourceCommands{d}}
 }
 
 func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Handler, certificate *configs.ServeTLS) error {
@@ -381,7 +374,7 @@ func (d *daemon) start(ctx context.Context) {
 	}
 	d.views.Start(ctx)
 	d.loadIndexes(ctx)
-	d.sinks.start(ctx)
+	d.sinks.Start(ctx)
 	ctx, d.rest = context.WithCancel(ctx)
 	d.tasks.Go(func() { d.watch.run(ctx) })
 	d.tasks.Go(func() { d.watchControl(ctx) })
@@ -401,7 +394,7 @@ func (d *daemon) wait(ctx context.Context) error {
 			c.wait()
 		}
 		d.views.CaughtUp(ctx)
-		d.sinks.caughtUp(ctx)
+		d.sinks.CaughtUp(ctx)
 	}()
 	select {
 	case <-ctx.Done():
@@ -437,11 +430,11 @@ func (d *daemon) drain() {
 		c.cancel()
 	}
 	d.views.Cancel()
-	d.sinks.cancel()
+	d.sinks.Cancel()
 	for _, c := range d.captures {
 		c.wait()
 	}
-	d.sinks.wait()
+	d.sinks.Wait()
 	d.tasks.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

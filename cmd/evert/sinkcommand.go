@@ -1,24 +1,18 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"os/user"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/commands"
 	"github.com/evertdb/evert/configs"
-	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/control"
-	"github.com/evertdb/evert/pipeline/deliver/deadletter"
-	"github.com/evertdb/evert/pipeline/log"
 )
 
 func (a *app) pauseVerb() *cobra.Command {
@@ -36,7 +30,7 @@ sink, or the source, wherever that runs.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(a.sinkOrTableNames),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if isTable(args[0]) {
+			if commands.IsTable(args[0]) {
 				return a.commandTable(args[0], "pause", false)
 			}
 			return a.commandSink(args[0], api.SinkCommand{Command: "pause"})
@@ -53,7 +47,7 @@ func (a *app) resumeVerb() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(a.sinkOrTableNames),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if isTable(args[0]) {
+			if commands.IsTable(args[0]) {
 				return a.commandTable(args[0], "resume", false)
 			}
 			return a.commandSink(args[0], api.SinkCommand{Command: "resume"})
@@ -75,8 +69,8 @@ without a running daemon it has to be named.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(a.sinkNames),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if isTable(args[0]) {
-				return notSkipped(args[0])
+			if commands.IsTable(args[0]) {
+				return commands.NotSkipped(args[0])
 			}
 			return a.commandSink(args[0], command)
 		},
@@ -112,7 +106,7 @@ func (a *app) commandSink(sink string, command api.SinkCommand) error {
 		answer, err = client.SinkCommand(a.ctx, sink, command)
 	} else {
 		defer rest.close()
-		answer, err = commandSink(a.ctx, config, rest.topics, sink, command)
+		answer, err = commands.ToSink(a.ctx, config, rest.topics, sink, command)
 	}
 	if err != nil {
 		return err
@@ -154,59 +148,4 @@ func whoAmI() string {
 		host = h
 	}
 	return name + "@" + host
-}
-
-// errSame says that what is commanded holds already.
-var errSame = errors.New("it is so already")
-
-// commandSink writes a command into the control topic.
-func commandSink(ctx context.Context, c *configs.Config, l log.Log, sink string, command api.SinkCommand) (api.SinkAnswer, error) {
-	if c.Sinks[sink] == nil {
-		return api.SinkAnswer{}, noSuchSink(c, sink)
-	}
-	if command.Command == "skip" {
-		place, err := deadletter.ParsePlace(command.Place)
-		if err != nil {
-			return api.SinkAnswer{}, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "sink " + sink, What: "which record to skip is not said", Err: err,
-				Mend: "evert skip " + sink + " --place TOPIC/PARTITION/OFFSET   # the message of the sink names it"}
-		}
-		command.Place = placeText(place) // however it was written: records are compared by that
-	}
-	given := control.Given{At: time.Now().UTC().Truncate(time.Millisecond), By: command.By}
-	holds, err := control.Change(ctx, l, c.Name, control.Entry{Command: command.Command, Sink: sink, Place: command.Place, By: command.By}, func(s *control.Sink) error {
-		return applyCommand(s, command, given)
-	})
-	answer := api.SinkAnswer{Sink: sink, Paused: holds.Paused, Skipped: command.Place, Changed: err == nil}
-	if errors.Is(err, errSame) {
-		err = nil
-	}
-	return answer, err
-}
-
-func applyCommand(s *control.Sink, command api.SinkCommand, given control.Given) error {
-	switch command.Command {
-	case "pause":
-		if s.Paused != nil {
-			return errSame
-		}
-		s.Paused = &given
-	case "resume":
-		if s.Paused == nil {
-			return errSame
-		}
-		s.Paused = nil
-	case "skip":
-		if s.IsSkipped(command.Place) {
-			return errSame
-		}
-		s.Skip(command.Place, given)
-	default:
-		return &pipeline.Refusal{Code: api.CodeBadRequest, What: "there is no such command to a sink", Mend: "use the `evert` of the same version as the daemon"}
-	}
-	return nil
-}
-
-func noSuchSink(c *configs.Config, name string) error {
-	return &pipeline.Refusal{Code: api.CodeNoSuchSink, What: fmt.Sprintf("there is no sink %q", name),
-		Mend: fmt.Sprintf("name one of %v", slices.Sorted(maps.Keys(c.Sinks)))}
 }

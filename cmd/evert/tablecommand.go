@@ -2,28 +2,21 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/commands"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/capture"
-	"github.com/evertdb/evert/pipeline/control"
 	"github.com/evertdb/evert/pipeline/log"
 )
-
-// codeSkipTable says that a row of a table is not skipped.
-const codeSkipTable pipeline.Code = "TABLE_NOT_SKIPPED"
 
 func (a *app) snapshotVerb() *cobra.Command {
 	wait := false
@@ -52,9 +45,6 @@ they are whole.`,
 	a.outputFlag(c)
 	return c
 }
-
-// isTable tells the name of a table, source.schema.table, from that of a sink.
-func isTable(name string) bool { return strings.Contains(name, ".") }
 
 // tableNames are the tables of the file's sources, and those that a running daemon
 // captures, for completion.
@@ -98,7 +88,7 @@ func (a *app) commandTable(table, verb string, wait bool) error {
 		answer, err = client.TableCommand(a.ctx, table, command)
 	} else {
 		defer rest.close()
-		answer, err = writeTableCommand(a.ctx, config, rest.topics, table, command)
+		answer, err = commands.ToTable(a.ctx, config, rest.topics, table, command)
 	}
 	if err != nil {
 		return err
@@ -192,82 +182,6 @@ func stoppedAgain(now *api.TableAnswer) error {
 	return r
 }
 
-// tablePlace is a table of a source.
-type tablePlace struct {
-	source, table string // schema.table
-}
-
-func (p tablePlace) String() string { return p.source + "." + p.table }
-
-// tableAt finds the table of a name in the file.
-func tableAt(c *configs.Config, name string) (tablePlace, error) {
-	source, rest, _ := strings.Cut(name, ".")
-	s := c.Sources[source]
-	if s == nil {
-		return tablePlace{}, &pipeline.Refusal{Code: codeNoTable, Where: name, What: fmt.Sprintf("there is no source %q", source),
-			Mend: fmt.Sprintf("name a table as SOURCE.SCHEMA.TABLE, of one of %v", slices.Sorted(maps.Keys(c.Sources)))}
-	}
-	p, err := configs.ParseTable(rest)
-	if err != nil {
-		return tablePlace{}, &pipeline.Refusal{Code: codeNoTable, Where: name, What: "it is no name of a table", Err: err, Mend: "name it as SOURCE.SCHEMA.TABLE"}
-	}
-	schema, table, exact := p.Exact()
-	if !exact || !s.Writes(schema, table) {
-		return tablePlace{}, &pipeline.Refusal{Code: codeNoTable, Where: "source " + source, What: "it captures no table " + p.String(),
-			Mend: "evert status   # which tables it captures"}
-	}
-	return tablePlace{source, p.String()}, nil
-}
-
-// writeTableCommand writes a command into the control topic.
-func writeTableCommand(ctx context.Context, c *configs.Config, l log.Log, name string, command api.TableCommand) (api.TableAnswer, error) {
-	at, err := tableAt(c, name)
-	if err != nil {
-		return api.TableAnswer{}, err
-	}
-	given := control.Given{At: time.Now().UTC().Truncate(time.Millisecond), By: command.By}
-	holds, err := control.ChangeTable(ctx, l, c.Name, control.Entry{Command: command.Command, Table: at.String(), By: command.By}, func(t *control.Table) error {
-		return applyTableCommand(t, at, command.Command, given)
-	})
-	answer := api.TableAnswer{Table: at.String(), Paused: holds.Paused, Copy: holds.Copy, Changed: err == nil}
-	if errors.Is(err, errSame) {
-		err = nil
-	}
-	return answer, err
-}
-
-func applyTableCommand(t *control.Table, at tablePlace, command string, given control.Given) error {
-	again := &control.Request{ID: rand.Text(), Given: given}
-	switch command {
-	case "pause":
-		if t.Paused != nil {
-			return errSame
-		}
-		t.Paused = &given
-	case "resume":
-		if t.Paused == nil {
-			return errSame
-		}
-		t.Paused, t.Copy = nil, again
-	case "snapshot":
-		if t.Paused != nil {
-			return &pipeline.Refusal{Code: capture.CodePaused, Where: "table " + at.String(), What: "it was paused by " + t.Paused.By + ", so it is not copied",
-				Mend: "evert resume " + at.String() + "   # copies it again"}
-		}
-		t.Copy = again
-	default:
-		return &pipeline.Refusal{Code: api.CodeBadRequest, What: "there is no such command to a table", Mend: "use the `evert` of the same version as the daemon"}
-	}
-	return nil
-}
-
-// notSkipped says why a row of a table is not skipped.
-func notSkipped(name string) error {
-	return &pipeline.Refusal{Code: codeSkipTable, Where: "table " + name,
-		What: "a topic is what its table is, so no row of it is left out: every view and sink would be without it, and nobody would know",
-		Mend: "on_oversize: dead_letter   # below the source's overrides, for rows that are too large; whatever else stopped it: evert snapshot " + name}
-}
-
 // tableCommands are what people may do with the tables of a daemon.
 type tableCommands struct{ daemon *daemon }
 
@@ -276,35 +190,35 @@ const takePatience = 20 * time.Second
 
 // TableCommand implements api.TableCommands.
 func (c tableCommands) TableCommand(ctx context.Context, name string, command api.TableCommand) (api.TableAnswer, error) {
-	at, err := tableAt(c.daemon.config, name)
+	at, err := commands.TableAt(c.daemon.config, name)
 	if err != nil {
 		return api.TableAnswer{}, err
 	}
-	here := c.daemon.capture(at.source).commanded()
-	if at.table, err = here.origin(at.table); err != nil {
+	here := c.daemon.capture(at.Source).commanded()
+	if at.Table, err = here.origin(at.Table); err != nil {
 		return api.TableAnswer{}, err
 	}
 	if command.Command == "" {
 		return c.how(ctx, at, here), nil
 	}
 	if command.Command != "pause" && here != nil {
-		if err := here.copyable(at.table); err != nil {
+		if err := here.copyable(at.Table); err != nil {
 			return api.TableAnswer{}, err
 		}
 	}
-	answer, err := writeTableCommand(ctx, c.daemon.config, c.daemon.topics, at.String(), command)
+	answer, err := commands.ToTable(ctx, c.daemon.config, c.daemon.topics, at.String(), command)
 	if err == nil {
 		err = c.daemon.control.Look(ctx)
 	}
 	if err == nil && here != nil {
-		here.wants(at.table) // so that it rests from the next batch on
+		here.wants(at.Table) // so that it rests from the next batch on
 	}
 	if err != nil || here == nil || command.Command == "pause" || answer.Copy == nil {
 		return answer, err
 	}
 	waiting, cancel := context.WithTimeout(ctx, takePatience)
 	defer cancel()
-	err = here.taken(waiting, at.table, answer.Copy.ID)
+	err = here.taken(waiting, at.Table, answer.Copy.ID)
 	answer.Taken = err == nil
 	if errors.Is(err, errNotTaken) {
 		err = nil // the command stands
@@ -313,7 +227,7 @@ func (c tableCommands) TableCommand(ctx context.Context, name string, command ap
 }
 
 // how says how a table is.
-func (c tableCommands) how(ctx context.Context, at tablePlace, here *tabling) api.TableAnswer {
+func (c tableCommands) how(ctx context.Context, at commands.TableName, here *tabling) api.TableAnswer {
 	_ = c.daemon.control.Look(ctx) // what is known is said otherwise
 	holds, _, _ := c.daemon.control.Table(at.String())
 	answer := api.TableAnswer{Table: at.String(), Paused: holds.Paused, Copy: holds.Copy}
@@ -322,10 +236,10 @@ func (c tableCommands) how(ctx context.Context, at tablePlace, here *tabling) ap
 	}
 	here.mu.Lock()
 	defer here.mu.Unlock()
-	written := here.written(at.table)
+	written := here.written(at.Table)
 	answer.Begun = answer.Copy != nil && begun(written, answer.Copy.ID)
 	if answer.Copy != nil && !answer.Begun {
-		why, over := here.over[request{at.table, answer.Copy.ID}]
+		why, over := here.over[request{at.Table, answer.Copy.ID}]
 		if answer.Ended = over; why != nil {
 			answer.Problem = monitor.ProblemOf(why, here.monitor.Now())
 		}
@@ -338,7 +252,7 @@ func (c tableCommands) how(ctx context.Context, at tablePlace, here *tabling) ap
 			answer.Problem = &monitor.Problem{Code: s.Why.Code, Text: s.Why.Text, At: s.Why.At}
 		}
 	}
-	if n := here.counts[at.table]; n != nil {
+	if n := here.counts[at.Table]; n != nil {
 		rows := n.Rows // the stage goes on counting
 		answer.Rows = &rows
 	}

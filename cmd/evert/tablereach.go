@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evertdb/evert/cmd/evert/commands"
 	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/control"
@@ -121,7 +122,7 @@ func (t *tabling) origin(name string) (string, error) {
 	if len(one) == 0 {
 		one = slices.Sorted(maps.Keys(t.tables))
 	}
-	return "", &pipeline.Refusal{Code: codeNoTable, Where: "source " + t.source, What: "table " + name + " is made by transforms of several tables, or of none that is known",
+	return "", &pipeline.Refusal{Code: commands.CodeNoTable, Where: "source " + t.source, What: "table " + name + " is made by transforms of several tables, or of none that is known",
 		Mend: fmt.Sprintf("name a table of the database: one of %v", one)}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/codes"
+	"github.com/evertdb/evert/cmd/evert/commands"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/supervise"
@@ -23,11 +24,9 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-// Why a table cannot be copied again by itself, beside what its source says.
-const (
-	codeNoCopier pipeline.Code = "TABLE_NOT_COPIED"
-	codeNoTable  pipeline.Code = "NO_SUCH_TABLE"
-)
+// codeNoCopier says that a table cannot be copied again by itself, beside what its
+// source says.
+const codeNoCopier pipeline.Code = "TABLE_NOT_COPIED"
 
 // tabling has the tables of one stage copied again, and lets them rest: because people
 // command it, or because a table stopped and on_table_error says so.
@@ -388,7 +387,7 @@ func (t *tabling) copyable(name string) error {
 	case len(t.tables) == 0:
 		return nil // they are about to be announced
 	case table == nil:
-		return &pipeline.Refusal{Code: codeNoTable, Where: "source " + t.source, What: "it captures no table " + name, Mend: "evert status   # which tables it captures"}
+		return &pipeline.Refusal{Code: commands.CodeNoTable, Where: "source " + t.source, What: "it captures no table " + name, Mend: "evert status   # which tables it captures"}
 	case t.copier == nil:
 		return &pipeline.Refusal{Code: codeNoCopier, Where: "table " + name, What: "its source does not copy single tables while it streams",
 			Mend: "evert reset " + t.source + " --resnapshot --yes   # copies all tables of the source"}

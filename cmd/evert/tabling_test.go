@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/commands"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/gate"
 	"github.com/evertdb/evert/cmd/evert/monitor"
@@ -290,7 +291,7 @@ func TestTableIsNotCopied(t *testing.T) {
 	if err := tables.copyable("public.items"); pipeline.CodeOf(err) != "TRANSFORM_COPY" {
 		t.Errorf("a table that is merged: %v", err)
 	}
-	if err := notSkipped("shop.public.items"); !strings.Contains(err.Error(), "evert snapshot shop.public.items") || !strings.Contains(err.Error(), "on_oversize: dead_letter") {
+	if err := commands.NotSkipped("shop.public.items"); !strings.Contains(err.Error(), "evert snapshot shop.public.items") || !strings.Contains(err.Error(), "on_oversize: dead_letter") {
 		t.Errorf("skipped: %v", err)
 	}
 }

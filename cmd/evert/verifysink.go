@@ -13,6 +13,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/compare"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/outlets"
+	"github.com/evertdb/evert/cmd/evert/sinks"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/deliver"
@@ -21,39 +22,36 @@ import (
 
 // sinkNamed gives the sink that a comparison is of: views and tables come first,
 // and sinks.NAME is a sink whatever else has its name.
-func (d *daemon) sinkNamed(name string) *delivering {
-	if d.sinks == nil {
-		return nil
-	}
+func (d *daemon) sinkNamed(name string) *sinks.Sink {
 	if own, ok := strings.CutPrefix(name, "sinks."); ok {
-		return d.sinks.byName[own]
+		return d.sinks.Named(own)
 	}
 	if d.config.Views[name] != nil {
 		return nil
 	}
-	return d.sinks.byName[name]
+	return d.sinks.Named(name)
 }
 
 // cutAttempts is how many cuts are tried: one can be too old to be read.
 const cutAttempts = 5
 
 // sink compares what a sink's system holds with its topic (S14).
-func (v *verifying) sink(ctx context.Context, s *delivering, repair bool) error {
+func (v *verifying) sink(ctx context.Context, s *sinks.Sink, repair bool) error {
 	refuse := func(what, mend string) error {
-		return &pipeline.Refusal{Code: codeVerify, Where: "sink " + s.name, What: what, Mend: mend}
+		return &pipeline.Refusal{Code: codeVerify, Where: "sink " + s.Name, What: what, Mend: mend}
 	}
-	of, ok := s.outlet.(outlets.Auditable)
+	of, ok := s.Outlet.(outlets.Auditable)
 	if !ok {
-		return refuse("what was sent to its system cannot be read back", "evert verify "+s.config.From[0]+"   # what is sent from")
+		return refuse("what was sent to its system cannot be read back", "evert verify "+s.Config.From[0]+"   # what is sent from")
 	}
-	v.report.Kind, v.report.Source = "sink", s.config.From.String()
+	v.report.Kind, v.report.Source = "sink", s.Config.From.String()
 	for range cutAttempts {
 		err := v.audit(ctx, s, of, repair)
 		if !errors.Is(err, deliver.ErrMoved) {
 			return err
 		}
 		v.step("waiting for a newer cut")
-		moved := s.delivery.Moved()
+		moved := s.Delivery.Moved()
 		select {
 		case <-moved:
 		case <-time.After(cutPatience):
@@ -65,13 +63,13 @@ func (v *verifying) sink(ctx context.Context, s *delivering, repair bool) error 
 }
 
 // audit compares at the cut at which the sink rests next.
-func (v *verifying) audit(ctx context.Context, s *delivering, of outlets.Auditable, repair bool) error {
+func (v *verifying) audit(ctx context.Context, s *sinks.Sink, of outlets.Auditable, repair bool) error {
 	v.step("waiting for the sink to rest at a cut")
 	bounded, cancel := context.WithTimeout(ctx, cutPatience)
 	defer cancel()
-	at, release, err := s.delivery.Rest(bounded)
+	at, release, err := s.Delivery.Rest(bounded)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return &pipeline.Refusal{Code: codeVerify, Where: "sink " + s.name, What: "it did not come to rest at a cut within " + cutPatience.String(), Mend: "evert status   # says what keeps it; then try again"}
+		return &pipeline.Refusal{Code: codeVerify, Where: "sink " + s.Name, What: "it did not come to rest at a cut within " + cutPatience.String(), Mend: "evert status   # says what keeps it; then try again"}
 	}
 	if err != nil {
 		return err
@@ -87,7 +85,7 @@ func (v *verifying) audit(ctx context.Context, s *delivering, of outlets.Auditab
 		return err
 	}
 	v.report.Position, v.report.Snapshot = at.Cut.Resume.At.Native, at.Cut.Resume.At.Native
-	found, err := s.delivery.Audit(ctx, deliver.Audit{
+	found, err := s.Delivery.Audit(ctx, deliver.Audit{
 		Auditor: auditor, Sorter: func() (dataflow.Sorter, error) { return pool.NewSorter() }, Repair: repair, Named: namedKeys,
 		Told: func(step string, rows int64) { v.tell(api.VerifyProgress{Step: step, Rows: rows}) },
 	}, at)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -185,4 +186,9 @@ func (c *Client) DeadLetters(ctx context.Context, name string, limit int) (l Dea
 func (c *Client) DeadLetter(ctx context.Context, name, place string, values bool) (l DeadLetterShown, err error) {
 	q := url.Values{"place": {place}, "values": {strconv.FormatBool(values)}}
 	return l, c.call(ctx, http.MethodGet, "/v1/dead-letters/"+url.PathEscape(name)+"?"+q.Encode(), nil, &l)
+}
+
+// NoSink says that the file has no sink of a name; known are those that it has.
+func NoSink(name string, known []string) error {
+	return &pipeline.Refusal{Code: CodeNoSuchSink, What: fmt.Sprintf("there is no sink %q", name), Mend: fmt.Sprintf("name one of %v", known)}
 }

@@ -73,6 +73,11 @@ func (l *Letter) OfTopic() string {
 	return id
 }
 
+// PlaceText writes a place as ParsePlace reads it.
+func PlaceText(p deliver.Place) string {
+	return fmt.Sprintf("%s/%d/%d", p.Topic, p.Partition, p.Offset)
+}
+
 // ParsePlace reads topic/partition/offset, as messages and lists show it.
 func ParsePlace(text string) (p deliver.Place, err error) {
 	text, _, _ = strings.Cut(text, "@")

@@ -1,9 +1,10 @@
-package main
+package sinks
 
 import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/outlets"
+	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/view"
 	"github.com/evertdb/evert/pipeline/view/query"
@@ -22,38 +24,35 @@ type indexing map[string]searched
 
 // searched is one of them: its index, and how far the sink is.
 type searched struct {
-	*delivering
+	*Sink
 	index *bleve.Index
 }
 
-// indexes gives those of the daemon's sinks.
-func (d *daemon) indexes() api.Indexes {
+// Indexes gives those of the daemon's sinks.
+func (s *Sinks) Indexes() api.Indexes {
 	all := indexing{}
-	d.sinks.each(func(s *delivering) {
-		if o, ok := s.outlet.(*outlets.BleveOutlet); ok {
-			all[s.name] = searched{s, o.Index}
+	s.each(func(s *Sink) {
+		if o, ok := s.Outlet.(*outlets.BleveOutlet); ok {
+			all[s.Name] = searched{s, o.Index}
 		}
 	})
 	return all
 }
 
-// loadIndexes makes readable what was there, whatever the sinks come to. What
-// keeps an index from that, its sink says as well.
-func (d *daemon) loadIndexes(ctx context.Context) {
-	if err := d.sweepIndexes(); err != nil {
-		d.log.Warn("indexes of sinks that are gone were not removed", "error", err)
-	}
-	d.sinks.each(func(s *delivering) {
-		if o, ok := s.outlet.(*outlets.BleveOutlet); ok {
-			d.tasks.Go(func() { _ = o.Index.Load(ctx) })
+// LoadIndexes makes readable what was there, each by a call of run. What keeps an index
+// from that, its sink says as well.
+func (s *Sinks) LoadIndexes(ctx context.Context, run func(func())) {
+	s.each(func(s *Sink) {
+		if o, ok := s.Outlet.(*outlets.BleveOutlet); ok {
+			run(func() { _ = o.Index.Load(ctx) })
 		}
 	})
 }
 
-// sweepIndexes removes the indexes of sinks that are not in the file any more, as
+// SweepIndexes removes the indexes of sinks that are not in the file any more, as
 // the states of views go: both can be made anew from the log.
-func (d *daemon) sweepIndexes() error {
-	root, err := os.OpenRoot(outlets.IndexesDir(d.config))
+func SweepIndexes(c *configs.Config, logger *slog.Logger) error {
+	root, err := os.OpenRoot(outlets.IndexesDir(c))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -63,10 +62,10 @@ func (d *daemon) sweepIndexes() error {
 	defer root.Close()
 	entries, err := fs.ReadDir(root.FS(), ".")
 	for _, e := range entries {
-		if s := d.config.Sinks[e.Name()]; s != nil && s.Bleve != nil || !e.IsDir() {
+		if s := c.Sinks[e.Name()]; s != nil && s.Bleve != nil || !e.IsDir() {
 			continue
 		}
-		d.log.Info("a sink is not in the file any more: its index is removed", "sink", e.Name())
+		logger.Info("a sink is not in the file any more: its index is removed", "sink", e.Name())
 		err = errors.Join(err, root.RemoveAll(e.Name()))
 	}
 	return err
@@ -90,23 +89,23 @@ func (s searched) Search(ctx context.Context, r bleve.Request) (*bleve.Result, e
 func (s searched) State() (bleve.State, error) { return s.index.State() }
 
 // Moved implements api.Index: what moves the index, moves the sink behind it.
-func (s searched) Moved() <-chan struct{} { return s.delivery.Moved() }
+func (s searched) Moved() <-chan struct{} { return s.Delivery.Moved() }
 
 // At implements api.Index.
 func (s searched) At(place pipeline.Resume) (query.Vector, time.Time) {
-	cut, ok := s.delivery.CutAt(place)
+	cut, ok := s.Delivery.CutAt(place)
 	if !ok {
 		return nil, time.Time{}
 	}
-	if source, _, ok := s.config.Tables(); ok {
+	if source, _, ok := s.Config.Tables(); ok {
 		return query.Vector{source: cut.Resume.At.Native}, cut.Time
 	}
-	isSource := func(name string) bool { return s.daemon.config.Sources[name] != nil }
+	isSource := func(name string) bool { return s.sinks.File.Sources[name] != nil }
 	return view.Natives(cut.Resume.At.Native, isSource), cut.Time
 }
 
 // Progress implements api.Index.
 func (s searched) Progress() api.Progress {
-	p := s.delivery.Status().Progress
+	p := s.Delivery.Status().Progress
 	return api.Progress{Rows: p.Rows, SecondsLeft: p.Left().Seconds()}
 }

@@ -1,10 +1,12 @@
-package main
+package sinks
 
 import (
 	"context"
 	"errors"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/commands"
+	"github.com/evertdb/evert/cmd/evert/letters"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/control"
 	"github.com/evertdb/evert/pipeline/deliver"
@@ -13,42 +15,43 @@ import (
 
 // sinkCommands are what people may do with the sinks of a daemon.
 type sinkCommands struct {
-	logLetters
-	daemon *daemon
+	letters.OfLog
+	sinks *Sinks
 }
 
-func (d *daemon) sinkCommands() api.SinkCommands {
-	if d.sinks == nil {
+// Commands are what people may do with the sinks; nil if there are none.
+func (s *Sinks) Commands() api.SinkCommands {
+	if s == nil {
 		return nil
 	}
-	return &sinkCommands{logLetters{d.config, d.topics, d.registry}, d}
+	return &sinkCommands{letters.OfLog{Config: s.File, Log: s.Topics, Registry: s.Registry}, s}
 }
 
 // Command implements api.SinkCommands.
 func (c *sinkCommands) Command(ctx context.Context, sink string, command api.SinkCommand) (api.SinkAnswer, error) {
-	s := c.daemon.sinks.byName[sink]
+	s := c.sinks.byName[sink]
 	if s == nil {
-		return api.SinkAnswer{}, noSuchSink(c.config, sink)
+		return api.SinkAnswer{}, api.NoSink(sink, c.Config.SinkNames())
 	}
 	if at, ok := s.stoppedAt(); ok && command.Command == "skip" && command.Place == "" {
-		command.Place = placeText(at)
+		command.Place = deadletter.PlaceText(at)
 	}
-	answer, err := commandSink(ctx, c.config, c.log, sink, command)
+	answer, err := commands.ToSink(ctx, c.Config, c.Log, sink, command)
 	if err != nil {
 		return answer, err
 	}
 	if command.Command != "pause" && s.unpark() {
 		answer.Changed = true
 	}
-	return answer, c.daemon.control.Look(ctx)
+	return answer, c.sinks.Control.Look(ctx)
 }
 
 // Replay implements api.SinkCommands.
 func (c *sinkCommands) Replay(ctx context.Context, sink string, r api.Replay) (api.Replayed, error) {
 	done := api.Replayed{Done: r.Yes, Letters: []api.ReplayedLetter{}}
-	s := c.daemon.sinks.byName[sink]
+	s := c.sinks.byName[sink]
 	if s == nil {
-		return done, noSuchSink(c.config, sink)
+		return done, api.NoSink(sink, c.Config.SinkNames())
 	}
 	chosen, err := c.choose(ctx, sink, r)
 	if err != nil || len(chosen) == 0 {
@@ -73,9 +76,9 @@ func (c *sinkCommands) Replay(ctx context.Context, sink string, r api.Replay) (a
 
 // choose gives the letters that a replay is about.
 func (c *sinkCommands) choose(ctx context.Context, sink string, r api.Replay) (chosen []deadletter.Letter, err error) {
-	all, err := deadletter.List(ctx, c.log, deadletter.Topic(c.config.Name, sink))
+	all, err := deadletter.List(ctx, c.Log, deadletter.Topic(c.Config.Name, sink))
 	for _, l := range all {
-		if (r.Code == "" || r.Code == l.Code) && (r.Place == "" || r.Place == placeText(l.Place)) {
+		if (r.Code == "" || r.Code == l.Code) && (r.Place == "" || r.Place == deadletter.PlaceText(l.Place)) {
 			chosen = append(chosen, l)
 		}
 	}
@@ -87,8 +90,8 @@ func (c *sinkCommands) choose(ctx context.Context, sink string, r api.Replay) (c
 
 // journal notes that letters are replayed, and by whom.
 func (c *sinkCommands) journal(ctx context.Context, sink string, r api.Replay) error {
-	_, err := control.Change(ctx, c.log, c.config.Name, control.Entry{Command: "replay", Sink: sink, Place: r.Place, By: r.By}, func(*control.Sink) error { return nil })
-	return errors.Join(err, c.daemon.control.Look(ctx))
+	_, err := control.Change(ctx, c.Log, c.Config.Name, control.Entry{Command: "replay", Sink: sink, Place: r.Place, By: r.By}, func(*control.Sink) error { return nil })
+	return errors.Join(err, c.sinks.Control.Look(ctx))
 }
 
 // What is delivered once more goes in parts, whose records lie in memory.
@@ -116,14 +119,14 @@ func parts(all []deadletter.Letter) func(yield func([]deadletter.Letter) bool) {
 
 // replay delivers some letters once more, and takes off what counts no more. The
 // sink rests meanwhile.
-func (s *delivering) replay(ctx context.Context, letters []deadletter.Letter, yes bool) ([]api.ReplayedLetter, error) {
+func (s *Sink) replay(ctx context.Context, letters []deadletter.Letter, yes bool) ([]api.ReplayedLetter, error) {
 	places, err := s.placesOf(ctx, letters)
 	if err != nil {
 		return nil, err
 	}
 	var outcomes map[deliver.Place]deliver.Outcome
 	rejected, err := s.queue.Replaying(func() (err error) {
-		outcomes, err = s.delivery.Replay(ctx, places, !yes)
+		outcomes, err = s.Delivery.Replay(ctx, places, !yes)
 		return err
 	})
 	if err != nil {
@@ -144,8 +147,8 @@ func (s *delivering) replay(ctx context.Context, letters []deadletter.Letter, ye
 
 // placesOf gives the places of letters that come from a topic as it is: in one
 // that was made anew, other records stand there.
-func (s *delivering) placesOf(ctx context.Context, letters []deadletter.Letter) (places []deliver.Place, err error) {
-	infos, err := s.daemon.topics.Admin().Topics(ctx, s.place.Topics...)
+func (s *Sink) placesOf(ctx context.Context, letters []deadletter.Letter) (places []deliver.Place, err error) {
+	infos, err := s.sinks.Topics.Admin().Topics(ctx, s.place.Topics...)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +165,7 @@ func (s *delivering) placesOf(ctx context.Context, letters []deadletter.Letter) 
 }
 
 func outcomeOf(l *deadletter.Letter, o deliver.Outcome, rejected, yes bool) api.ReplayedLetter {
-	one := api.ReplayedLetter{Place: placeText(l.Place), Outcome: string(o)}
+	one := api.ReplayedLetter{Place: deadletter.PlaceText(l.Place), Outcome: string(o)}
 	switch {
 	case rejected:
 		one.Outcome, one.What = "rejected", "the system does not take it; it stays"

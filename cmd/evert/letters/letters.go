@@ -1,4 +1,4 @@
-package main
+package letters
 
 import (
 	"cmp"
@@ -17,25 +17,25 @@ import (
 	"github.com/evertdb/evert/schema/registry"
 )
 
-// letters are dead letters, in a log of ours or behind a daemon.
-type letters interface {
+// Letters are dead letters, in a log of ours or behind a daemon.
+type Letters interface {
 	DeadLetters(ctx context.Context, name string, limit int) (api.DeadLetters, error)
 	DeadLetter(ctx context.Context, name, place string, values bool) (api.DeadLetterShown, error)
 }
 
-// clientLetters are those of a daemon.
-type clientLetters struct{ *api.Client }
+// OfClient are those of a daemon.
+type OfClient struct{ *api.Client }
 
-// logLetters are those of a log.
-type logLetters struct {
-	config   *configs.Config
-	log      log.Log
-	registry registry.Registry
+// OfLog are those of a log.
+type OfLog struct {
+	Config   *configs.Config
+	Log      log.Log
+	Registry registry.Registry
 }
 
-// DeadLetters implements letters.
-func (d *logLetters) DeadLetters(ctx context.Context, name string, limit int) (list api.DeadLetters, err error) {
-	if d.config.Sinks[name] != nil {
+// DeadLetters implements Letters.
+func (d *OfLog) DeadLetters(ctx context.Context, name string, limit int) (list api.DeadLetters, err error) {
+	if d.Config.Sinks[name] != nil {
 		list, err = d.ofSink(ctx, name)
 	} else {
 		list, err = d.ofTable(ctx, name)
@@ -57,9 +57,9 @@ func (d *logLetters) DeadLetters(ctx context.Context, name string, limit int) (l
 	return list, err
 }
 
-func (d *logLetters) ofSink(ctx context.Context, name string) (api.DeadLetters, error) {
-	list := api.DeadLetters{Topic: deadletter.Topic(d.config.Name, name), Letters: []api.DeadLetter{}}
-	all, err := deadletter.List(ctx, d.log, list.Topic)
+func (d *OfLog) ofSink(ctx context.Context, name string) (api.DeadLetters, error) {
+	list := api.DeadLetters{Topic: deadletter.Topic(d.Config.Name, name), Letters: []api.DeadLetter{}}
+	all, err := deadletter.List(ctx, d.Log, list.Topic)
 	for i := range all {
 		list.Letters = append(list.Letters, letterOf(&all[i]))
 	}
@@ -67,23 +67,19 @@ func (d *logLetters) ofSink(ctx context.Context, name string) (api.DeadLetters, 
 }
 
 func letterOf(l *deadletter.Letter) api.DeadLetter {
-	return api.DeadLetter{Place: placeText(l.Place), Code: l.Code, What: l.What, At: l.At, Attempt: l.Attempt, Held: string(l.Held), Bytes: int64(l.Bytes)}
-}
-
-func placeText(p deliver.Place) string {
-	return fmt.Sprintf("%s/%d/%d", p.Topic, p.Partition, p.Offset)
+	return api.DeadLetter{Place: deadletter.PlaceText(l.Place), Code: l.Code, What: l.What, At: l.At, Attempt: l.Attempt, Held: string(l.Held), Bytes: int64(l.Bytes)}
 }
 
 // ofTable lists the rows of a table that did not fit into its topic. They lie in
 // pieces; the first of each is its place.
-func (d *logLetters) ofTable(ctx context.Context, name string) (api.DeadLetters, error) {
-	infos, err := d.log.Admin().Topics(ctx, name, log.DeadLetterTopic(name))
+func (d *OfLog) ofTable(ctx context.Context, name string) (api.DeadLetters, error) {
+	infos, err := d.Log.Admin().Topics(ctx, name, log.DeadLetterTopic(name))
 	if err != nil {
 		return api.DeadLetters{}, err
 	}
 	if len(infos) == 0 {
 		return api.DeadLetters{}, &pipeline.Refusal{Code: api.CodeNoSuchSink, What: fmt.Sprintf("there is neither a sink nor a topic %q", name),
-			Mend: fmt.Sprintf("name one of %v, or a table's topic", slices.Sorted(maps.Keys(d.config.Sinks)))}
+			Mend: fmt.Sprintf("name one of %v, or a table's topic", slices.Sorted(maps.Keys(d.Config.Sinks)))}
 	}
 	info := infos[len(infos)-1] // the topic of dead letters, if both are there
 	list := api.DeadLetters{Topic: info.Name, Letters: []api.DeadLetter{}}
@@ -94,7 +90,7 @@ func (d *logLetters) ofTable(ctx context.Context, name string) (api.DeadLetters,
 	for p := range info.Ends {
 		more := 0 // pieces of the present letter
 		tp := log.TopicPartition{Topic: info.Name, Partition: int32(p)}
-		err := log.Scan(ctx, d.log, tp, info.Ends[p], func(r *log.Record) error {
+		err := log.Scan(ctx, d.Log, tp, info.Ends[p], func(r *log.Record) error {
 			if more > 0 {
 				more--
 				return nil
@@ -104,7 +100,7 @@ func (d *logLetters) ofTable(ctx context.Context, name string) (api.DeadLetters,
 				return nil // foreign
 			}
 			more = c.Chunks - 1
-			list.Letters = append(list.Letters, api.DeadLetter{Place: placeText(deliver.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}),
+			list.Letters = append(list.Letters, api.DeadLetter{Place: deadletter.PlaceText(deliver.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}),
 				Code: pipeline.Code(r.Find(log.ReasonHeader)), At: r.Time, Held: string(deadletter.Record), Bytes: c.Total})
 			return nil
 		})
@@ -120,16 +116,16 @@ func isDeadLetterTopic(name string) bool {
 	return len(name) > len(end) && name[len(name)-len(end):] == end
 }
 
-// DeadLetter implements letters.
-func (d *logLetters) DeadLetter(ctx context.Context, name, place string, values bool) (shown api.DeadLetterShown, err error) {
-	if d.config.Sinks[name] == nil {
-		return shown, noSuchSink(d.config, name)
+// DeadLetter implements Letters.
+func (d *OfLog) DeadLetter(ctx context.Context, name, place string, values bool) (shown api.DeadLetterShown, err error) {
+	if d.Config.Sinks[name] == nil {
+		return shown, api.NoSink(name, d.Config.SinkNames())
 	}
 	p, err := deadletter.ParsePlace(place)
 	if err != nil {
 		return shown, &pipeline.Refusal{Code: api.CodeBadRequest, What: "the letter is not named by its place", Err: err, Mend: "evert dlq list " + name}
 	}
-	l, ok, err := deadletter.Get(ctx, d.log, deadletter.Topic(d.config.Name, name), p)
+	l, ok, err := deadletter.Get(ctx, d.Log, deadletter.Topic(d.Config.Name, name), p)
 	if err != nil {
 		return shown, err
 	}
@@ -145,10 +141,10 @@ func (d *logLetters) DeadLetter(ctx context.Context, name, place string, values 
 
 // show adds the record of a letter, decoded; or its bytes, where it cannot be
 // read.
-func (d *logLetters) show(ctx context.Context, shown *api.DeadLetterShown, l *deadletter.Letter) {
+func (d *OfLog) show(ctx context.Context, shown *api.DeadLetterShown, l *deadletter.Letter) {
 	r := l.Record()
-	decoder := records.NewDecoder(d.registry)
-	decoder.Log = d.log
+	decoder := records.NewDecoder(d.Registry)
+	decoder.Log = d.Log
 	line, err := decoder.AppendLine(ctx, nil, &r)
 	if err != nil {
 		shown.Key, shown.Value = r.Key, r.Value

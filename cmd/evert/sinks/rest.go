@@ -1,4 +1,4 @@
-package main
+package sinks
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/pipeline/control"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/deliver/deadletter"
 )
@@ -21,9 +20,6 @@ import (
 
 // errRest ends a run of a sink that has to rest.
 var errRest = errors.New("the sink has to rest")
-
-// controlPeriod is how soon a command is seen that was given elsewhere.
-const controlPeriod = time.Second
 
 // haltsToPark is how often a sink comes to a record that stops it before it waits
 // for a person: what it did before that record is done again each time.
@@ -43,7 +39,7 @@ type halting struct {
 }
 
 // owned runs the sink while this daemon owns it.
-func (s *delivering) owned(ctx context.Context) error {
+func (s *Sink) owned(ctx context.Context) error {
 	defer s.finishWork(ctx)
 	s.sweep(ctx)
 	for {
@@ -58,11 +54,11 @@ func (s *delivering) owned(ctx context.Context) error {
 }
 
 // rest returns when the sink may deliver.
-func (s *delivering) rest(ctx context.Context) error {
+func (s *Sink) rest(ctx context.Context) error {
 	for {
-		holds, known, moved := s.daemon.control.Sink(s.name)
+		holds, known, moved := s.sinks.Control.Sink(s.Name)
 		s.mu.Lock()
-		parked := s.halt.parked && !holds.IsSkipped(placeText(s.halt.place))
+		parked := s.halt.parked && !holds.IsSkipped(deadletter.PlaceText(s.halt.place))
 		free := s.unparked
 		s.mu.Unlock()
 		switch {
@@ -86,7 +82,7 @@ func (s *delivering) rest(ctx context.Context) error {
 }
 
 // finishWork does the job that waits, if one does: nothing is delivered meanwhile.
-func (s *delivering) finishWork(ctx context.Context) {
+func (s *Sink) finishWork(ctx context.Context) {
 	if j := s.pending; j != nil {
 		s.pending = nil
 		defer close(j.done)
@@ -101,25 +97,25 @@ type restJob struct {
 }
 
 // deliverUntilRest delivers until something fails, or the sink has to rest.
-func (s *delivering) deliverUntilRest(ctx context.Context) error {
+func (s *Sink) deliverUntilRest(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		s.watchRest(ctx, stop)
 	}()
-	err := s.delivery.Run(ctx)
+	err := s.Delivery.Run(ctx)
 	stop(nil)
 	<-watched
 	return err
 }
 
 // watchRest stops a run when the sink has to rest, and looks after its letters.
-func (s *delivering) watchRest(ctx context.Context, stop context.CancelCauseFunc) {
+func (s *Sink) watchRest(ctx context.Context, stop context.CancelCauseFunc) {
 	sweep := time.NewTicker(time.Hour)
 	defer sweep.Stop()
 	for {
-		holds, _, moved := s.daemon.control.Sink(s.name)
+		holds, _, moved := s.sinks.Control.Sink(s.Name)
 		if holds.Paused != nil {
 			stop(errRest)
 			return
@@ -138,7 +134,7 @@ func (s *delivering) watchRest(ctx context.Context, stop context.CancelCauseFunc
 }
 
 // sweep removes letters that are older than they may be (X21).
-func (s *delivering) sweep(ctx context.Context) {
+func (s *Sink) sweep(ctx context.Context) {
 	if err := s.queue.Sweep(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("old dead letters could not be removed; it is tried again in an hour", "error", err)
 	}
@@ -146,7 +142,7 @@ func (s *delivering) sweep(ctx context.Context) {
 
 // halted notes what ended a run, and reports whether the sink waits for a person
 // from now on.
-func (s *delivering) halted(err error) bool {
+func (s *Sink) halted(err error) bool {
 	var halt *deliver.Halt
 	at := errors.As(err, &halt)
 	s.mu.Lock()
@@ -170,11 +166,11 @@ func (s *delivering) halted(err error) bool {
 }
 
 // park says that the sink waits at a record.
-func (s *delivering) park(halt *deliver.Halt) {
+func (s *Sink) park(halt *deliver.Halt) {
 	why := monitor.ProblemOf(halt, time.Now())
-	at := &pipeline.Refusal{Code: codeAtRecord, Where: "sink " + s.name + ", " + placeText(halt.Place),
+	at := &pipeline.Refusal{Code: codeAtRecord, Where: "sink " + s.Name + ", " + deadletter.PlaceText(halt.Place),
 		What: "it has come to this record for the third time, and waits: " + why.Text,
-		Mend: "evert skip " + s.name + "   # goes on without the record, which is kept; or mend what is wrong, and: evert resume " + s.name}
+		Mend: "evert skip " + s.Name + "   # goes on without the record, which is kept; or mend what is wrong, and: evert resume " + s.Name}
 	p := monitor.ProblemOf(at, time.Now())
 	s.meter.Parked(p)
 	s.change(func() { s.person, s.problem = true, at })
@@ -182,7 +178,7 @@ func (s *delivering) park(halt *deliver.Halt) {
 }
 
 // unpark lets a sink try its record again; false if it does not wait at one.
-func (s *delivering) unpark() bool {
+func (s *Sink) unpark() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.halt.parked {
@@ -194,7 +190,7 @@ func (s *delivering) unpark() bool {
 }
 
 // stoppedAt gives the record that stopped the sink last.
-func (s *delivering) stoppedAt() (deliver.Place, bool) {
+func (s *Sink) stoppedAt() (deliver.Place, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.halt.place, s.halt.times > 0
@@ -202,34 +198,34 @@ func (s *delivering) stoppedAt() (deliver.Place, bool) {
 
 // isPaused reports whether the sink rests because somebody told it to; moved is
 // closed when that may have changed.
-func (s *delivering) isPaused() (paused bool, moved <-chan struct{}) {
-	holds, _, moved := s.daemon.control.Sink(s.name)
+func (s *Sink) isPaused() (paused bool, moved <-chan struct{}) {
+	holds, _, moved := s.sinks.Control.Sink(s.Name)
 	return holds.Paused != nil, moved
 }
 
 // isSkipped reports whether a person had a record skipped.
-func (s *delivering) isSkipped(p deliver.Place) bool {
-	holds, _, _ := s.daemon.control.Sink(s.name)
-	return holds.IsSkipped(placeText(p))
+func (s *Sink) isSkipped(p deliver.Place) bool {
+	holds, _, _ := s.sinks.Control.Sink(s.Name)
+	return holds.IsSkipped(deadletter.PlaceText(p))
 }
 
 // newQueue makes what takes the rows that the system does not take.
-func (s *delivering) newQueue() *deadletter.Queue {
-	return deadletter.New(deadletter.Config{Log: s.daemon.topics, Deployment: s.daemon.config.Name, Sink: s.name, Keep: s.config.OnReject == "dead_letter",
-		Most: s.config.MaxDeadLetters, Retention: s.config.DeadLetterRetention, Skips: s.isSkipped, Kept: s.kept})
+func (s *Sink) newQueue() *deadletter.Queue {
+	return deadletter.New(deadletter.Config{Log: s.sinks.Topics, Deployment: s.sinks.File.Name, Sink: s.Name, Keep: s.Config.OnReject == "dead_letter",
+		Most: s.Config.MaxDeadLetters, Retention: s.Config.DeadLetterRetention, Skips: s.isSkipped, Kept: s.kept})
 }
 
 // kept tells of a letter; nothing of its row.
-func (s *delivering) kept(r deliver.Rejection) {
-	s.log.Warn("a row is kept as a dead letter, and the sink goes on", "place", placeText(r.Place), "code", string(r.Why.Code), "why", r.Why.What,
-		"mend", "evert dlq list "+s.name)
+func (s *Sink) kept(r deliver.Rejection) {
+	s.log.Warn("a row is kept as a dead letter, and the sink goes on", "place", deadletter.PlaceText(r.Place), "code", string(r.Why.Code), "why", r.Why.What,
+		"mend", "evert dlq list "+s.Name)
 }
 
 // whileResting does something while the sink does not deliver, and returns when it
 // was done. Only who owns the sink can.
-func (s *delivering) whileResting(ctx context.Context, do func(ctx context.Context)) error {
+func (s *Sink) whileResting(ctx context.Context, do func(ctx context.Context)) error {
 	j := &restJob{do, make(chan struct{})}
-	waiting, cancel := context.WithTimeout(ctx, 2*s.config.RetryMax+10*time.Second)
+	waiting, cancel := context.WithTimeout(ctx, 2*s.Config.RetryMax+10*time.Second)
 	defer cancel()
 	select {
 	case s.jobs <- j:
@@ -241,17 +237,6 @@ func (s *delivering) whileResting(ctx context.Context, do func(ctx context.Conte
 			return context.Cause(ctx)
 		}
 	}
-	return &pipeline.Refusal{Code: codeElsewhere, Where: "sink " + s.name, What: "this daemon does not deliver it now, so nothing was changed",
+	return &pipeline.Refusal{Code: codeElsewhere, Where: "sink " + s.Name, What: "this daemon does not deliver it now, so nothing was changed",
 		Mend: "evert status   # another daemon may own the sink: run the command there; or its system is away"}
-}
-
-// watchControl follows the control topic.
-func (d *daemon) watchControl(ctx context.Context) {
-	d.control.Run(ctx, controlPeriod, func(err error) { d.log.Warn("the control topic cannot be read; it is tried again", "error", err) })
-}
-
-// openControl reads what was commanded before.
-func (d *daemon) openControl(ctx context.Context) error {
-	d.control = &control.Follower{Log: d.topics, Deployment: d.config.Name}
-	return d.control.Look(ctx)
 }

@@ -1,4 +1,4 @@
-package main
+package sinks
 
 import (
 	"log/slog"
@@ -13,8 +13,8 @@ import (
 // The index of a sink that left the file goes, and no other.
 func TestIndexesOfGoneSinks(t *testing.T) {
 	c := &configs.Config{DataDir: t.TempDir(), Sinks: map[string]*configs.Sink{"kept": {Bleve: &configs.Bleve{}}, "changed": {Files: &configs.Files{}}}}
-	d := &daemon{config: c, log: slog.New(slog.DiscardHandler)}
-	if err := d.sweepIndexes(); err != nil {
+	logger := slog.New(slog.DiscardHandler)
+	if err := SweepIndexes(c, logger); err != nil {
 		t.Fatalf("there is no folder yet: %v", err)
 	}
 	for _, name := range []string{"kept", "changed", "gone"} {
@@ -22,7 +22,7 @@ func TestIndexesOfGoneSinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := d.sweepIndexes(); err != nil {
+	if err := SweepIndexes(c, logger); err != nil {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(outlets.IndexesDir(c))

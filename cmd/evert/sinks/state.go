@@ -1,4 +1,4 @@
-package main
+package sinks
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/outlets"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/log"
@@ -14,7 +15,7 @@ import (
 // How a sink is, for readers, people and metrics.
 
 // events are the words of the log, and the numbers of the metrics.
-func (s *delivering) events() deliver.Events {
+func (s *Sink) events() deliver.Events {
 	return deliver.Events{
 		Opened: func(o deliver.Opening) {
 			s.opens()
@@ -50,7 +51,7 @@ func (s *delivering) events() deliver.Events {
 // opens notes that target and source are open. A sink that had a problem is well
 // when it has delivered something, or has nothing to deliver: many systems can be
 // opened and take nothing.
-func (s *delivering) opens() {
+func (s *Sink) opens() {
 	s.change(func() { s.opened = true })
 	s.mu.Lock()
 	well := s.problem == nil
@@ -61,7 +62,7 @@ func (s *delivering) opens() {
 }
 
 // runs notes that the sink is well.
-func (s *delivering) runs() {
+func (s *Sink) runs() {
 	s.mu.Lock()
 	ill := s.problem != nil
 	s.mu.Unlock()
@@ -73,20 +74,20 @@ func (s *delivering) runs() {
 
 // isIdle reports whether a sink that had a problem is open and has nothing to
 // deliver.
-func (s *delivering) isIdle(d *deliver.Status) bool {
+func (s *Sink) isIdle(d *deliver.Status) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.problem != nil && s.opened && d.Behind.Known && d.Behind.Since.IsZero()
 }
 
 // status gives how the sink is now.
-func (s *delivering) status() monitor.SinkStatus {
-	d, now := s.delivery.Status(), time.Now()
+func (s *Sink) status() monitor.SinkStatus {
+	d, now := s.Delivery.Status(), time.Now()
 	if s.isIdle(&d) {
 		s.runs()
 	}
 	st := s.meter.Status()
-	st.From, st.Topic, st.Position = s.config.From.String(), strings.Join(s.place.Topics, ", "), d.At.Native
+	st.From, st.Topic, st.Position = s.Config.From.String(), strings.Join(s.place.Topics, ", "), d.At.Native
 	st.Tables = s.tables(&d)
 	st.Totals.Rows, st.Totals.Bytes, st.Totals.Commits, st.Totals.Renewals = d.Totals.Rows, d.Totals.Bytes, d.Totals.Commits, d.Totals.Renewals
 	if d.Behind.Known {
@@ -115,11 +116,11 @@ func (s *delivering) status() monitor.SinkStatus {
 }
 
 // tables tells how far each is behind, where the sink delivers several.
-func (s *delivering) tables(d *deliver.Status) (all []monitor.SinkTable) {
-	if !s.config.Several() {
+func (s *Sink) tables(d *deliver.Status) (all []monitor.SinkTable) {
+	if !s.Config.Several() {
 		return nil
 	}
-	for i, from := range s.config.From {
+	for i, from := range s.Config.From {
 		t := monitor.SinkTable{Table: from, Topic: s.place.Topics[i]}
 		if n := d.Behind.Topics[t.Topic]; d.Behind.Known {
 			t.LagRows = &n
@@ -131,14 +132,14 @@ func (s *delivering) tables(d *deliver.Status) (all []monitor.SinkTable) {
 
 // caughtUp waits until the sink's system has what was committed by now, or a
 // person has to mend it, or let it rest.
-func (s *delivering) caughtUp(ctx context.Context) {
+func (s *Sink) caughtUp(ctx context.Context) {
 	for {
-		delivered := s.delivery.Moved()
+		delivered := s.Delivery.Moved()
 		s.mu.Lock()
 		moved, stopped, problem := s.moved, s.person, s.problem
 		s.mu.Unlock()
 		if stopped {
-			s.daemon.fail(problem)
+			s.sinks.Fail(problem)
 			return
 		}
 		paused, commanded := s.isPaused()
@@ -158,13 +159,13 @@ func (s *delivering) caughtUp(ctx context.Context) {
 }
 
 // has reports whether the newest frontier was delivered.
-func (s *delivering) has(ctx context.Context) bool {
-	d := s.delivery.Status()
+func (s *Sink) has(ctx context.Context) bool {
+	d := s.Delivery.Status()
 	if d.At.IsZero() {
 		return false
 	}
-	_, owner := ownerOfSink(s.config)
-	fold, err := log.ReadFrontier(ctx, s.daemon.topics, log.FrontierTopic(s.daemon.config.Name, owner))
+	_, owner := outlets.OwnerOf(s.Config)
+	fold, err := log.ReadFrontier(ctx, s.sinks.Topics, log.FrontierTopic(s.sinks.File.Name, owner))
 	if err != nil {
 		return false
 	}
