@@ -143,8 +143,8 @@ func TestSeveralVoid(t *testing.T) {
 	n.take()
 	w.source.Commit(other(truncate()), other(put(7, "new")))
 	w.caughtUp()
-	all := n.take()
-	if last := all[len(all)-1]; last != "0 is items, 1 is others, d others 1, u items 1, u others 7" {
-		t.Errorf("the target was given %q", all)
+	text := strings.Join(n.take(), ", ") // with a tombstone that is owed, or before it
+	if !strings.Contains(text, "u items 1") || !strings.Contains(text, "u others 7") || strings.Contains(text, "u others 1") {
+		t.Errorf("the target was given %s", text)
 	}
 }
