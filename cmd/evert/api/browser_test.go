@@ -30,6 +30,7 @@ func TestBrowser(t *testing.T) {
 	views["customers"].Step(epoch(6), []schema.Row{person(4, hostile, "1")})
 	h.Daemon = &fake{lines: []string{`{"v":"` + hostile + `"}`}}
 	h.Indexes, h.Commands, h.Tables, h.Requests = someIndexes(t), &someSinks{}, &someTables{}, 100
+	h.Sources = &someSources{}
 	inside := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		rest.Refuse(w, &registry.Error{Code: registry.CodeUnauthorized, Message: hostile})
 	})
@@ -38,7 +39,7 @@ func TestBrowser(t *testing.T) {
 		"/v1/views/customers/rows?city=eq." + "%3Cscript%3E", "/v1/topics/t/records", "/v1/%3Cscript%3E/../x"}
 	for _, r := range h.routes() {
 		if _, path, _ := strings.Cut(r.pattern, " "); !strings.HasSuffix(path, "/changes") {
-			paths = append(paths, strings.NewReplacer("{topic}", "t", "{view}", "customers", "{sink}", "customers", "{key...}", "4", "{name}", "n", "{table}", "t").Replace(path))
+			paths = append(paths, strings.NewReplacer("{topic}", "t", "{view}", "customers", "{sink}", "customers", "{key...}", "4", "{name}", "n", "{table}", "t", "{source}", "s").Replace(path))
 		}
 	}
 	for name, face := range faces {
