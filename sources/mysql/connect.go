@@ -119,10 +119,7 @@ func (c *Config) dial(ctx context.Context) (*session, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
-	conn, err := client.ConnectWithDialer(ctx, a.network, a.host, a.user, a.password, "", c.dialInTime, func(conn *client.Conn) error {
-		conn.SetTLSConfig(a.tls)
-		return nil
-	})
+	conn, err := c.connect(ctx, a)
 	if err != nil {
 		return nil, explainConnect(a, err)
 	}
@@ -138,6 +135,22 @@ func (c *Config) dial(ctx context.Context) (*session, error) {
 	}
 	return s, nil
 }
+
+// connect greets a server. The client takes some of what a server sends there as it comes,
+// and panics at a key that is none (M37): such a server is as good as none.
+func (c *Config) connect(ctx context.Context, a address) (conn *client.Conn, err error) {
+	defer func() {
+		if recover() != nil {
+			conn, err = nil, errGreeting
+		}
+	}()
+	return client.ConnectWithDialer(ctx, a.network, a.host, a.user, a.password, "", c.dialInTime, func(conn *client.Conn) error {
+		conn.SetTLSConfig(a.tls)
+		return nil
+	})
+}
+
+var errGreeting = errors.New("what answers there does not greet as MySQL does")
 
 // dialInTime bounds also how long a server may take to greet: one that hangs takes
 // connections and says nothing (M21). The bound is lifted by unbind.
@@ -236,6 +249,9 @@ func explainConnect(a address, err error) error {
 	switch serverCode(err) {
 	case mysql.ER_ACCESS_DENIED_ERROR, mysql.ER_HOST_NOT_PRIVILEGED, 1698, 1524:
 		r.Code, r.What, r.Mend = CodeAuth, "the server refuses user "+a.user, "correct user and password of the url"
+		if a.tls == nil { // MariaDB says of plaintext that it may not be no more than this
+			r.Mend += "; if they are right, the server takes them over TLS alone: tls=verify-full"
+		}
 		return r
 	case 3159:
 		r.Code, r.What, r.Mend = CodeTLS, "the server takes encrypted connections only", "write tls=verify-full into the url"
