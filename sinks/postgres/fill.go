@@ -10,22 +10,43 @@ import (
 	"github.com/evertdb/evert/pipeline/deliver"
 )
 
-// switchOver puts a whole fill in the place of what readers see, inside the
-// transaction of its last step. Where there is no table the fill becomes it. Where
+// switchOver puts whole fills in the place of what readers see, inside the
+// transaction of their last step. Where there is no table the fill becomes it. Where
 // there is one, the rows that differ are changed in it: its grants, views, indexes
 // and foreign keys stay, readers see the old rows or the new ones, and rows that
 // are the same are not written (R16).
-func (t *Target) switchOver(ctx context.Context) (err error) {
-	switch {
-	case t.fill == nil: // no shape was ever seen
-	case t.target == nil:
-		err = t.rename(ctx)
-	default:
-		err = t.merge(ctx)
+func switchOver(ctx context.Context, all []*Target) (failed *Target, err error) {
+	var filling, merging []*Target
+	for _, t := range all {
+		if !t.filling {
+			continue
+		}
+		filling = append(filling, t)
+		switch {
+		case t.fill == nil: // no shape was ever seen
+		case t.target == nil:
+			err = t.rename(ctx)
+		default:
+			merging = append(merging, t)
+			err = t.prepareMerge(ctx)
+		}
+		if err != nil {
+			return t, err
+		}
 	}
-	if err != nil {
-		return err
+	if failed, err := merge(ctx, merging); err != nil {
+		return failed, err
 	}
+	for _, t := range filling {
+		if err := t.show(ctx); err != nil {
+			return t, err
+		}
+	}
+	return nil, nil
+}
+
+// show notes that readers see what was filled.
+func (t *Target) show(ctx context.Context) error {
 	relation, created := t.relation, t.created
 	switch {
 	case t.target != nil:
@@ -33,7 +54,7 @@ func (t *Target) switchOver(ctx context.Context) (err error) {
 	case t.fill != nil:
 		relation, created = t.fill.oid, true
 	}
-	_, err = t.conn.Exec(ctx, "UPDATE "+t.config.Positions.sql()+" SET filling = false, relation = $1, created = $2 WHERE sink = $3", relation, created, t.config.Name)
+	_, err := t.conn.Exec(ctx, "UPDATE "+t.config.Positions.sql()+" SET filling = false, relation = $1, created = $2 WHERE sink = $3", relation, created, t.config.Name)
 	return err
 }
 
@@ -76,22 +97,29 @@ func (t *Target) rename(ctx context.Context) error {
 	return err
 }
 
-// merge changes the rows of the table that differ from the fill.
-func (t *Target) merge(ctx context.Context) error {
-	if err := t.prepareMerge(ctx); err != nil {
-		return err
+// merge changes the rows of the tables that differ from their fills.
+func merge(ctx context.Context, all []*Target) (failed *Target, err error) {
+	if areApart(all) {
+		var parts []*careful
+		for _, t := range all {
+			parts = append(parts, &careful{Target: t, query: t.differences(), into: t.target.TableName})
+		}
+		if failed, err := carefully(ctx, parts); err != nil {
+			return failed, err
+		}
 	}
-	var err error
-	if t.road == apart {
-		err = t.carefully(ctx, t.differences(), t.target.TableName, false)
-	} else {
-		err = t.mergeAtOnce(ctx)
+	for _, t := range all {
+		if t.road != apart {
+			err = t.mergeAtOnce(ctx)
+		}
+		if err == nil {
+			_, err = t.conn.Exec(ctx, "DROP TABLE "+t.fill.sql())
+		}
+		if err != nil {
+			return t, err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	_, err = t.conn.Exec(ctx, "DROP TABLE "+t.fill.sql())
-	return err
+	return nil, nil
 }
 
 // prepareMerge keeps other writers away until the switch is done, and brings a

@@ -186,3 +186,61 @@ func TestSeveralAudited(t *testing.T) {
 	}
 	d.wants("SELECT v FROM public.items UNION ALL SELECT v FROM public.others", "a", "x")
 }
+
+// TestSeveralApart tells that a row which one table does not take goes alone, though
+// rows of the others refer to rows that are written, or taken away, behind them (S13).
+func TestSeveralApart(t *testing.T) {
+	d := newDB(t)
+	for name, parent := range map[string]int{"the parent first": 0, "the child first": 1} {
+		for bad := range 2 {
+			t.Run(fmt.Sprintf("%s, table %d refuses", name, bad), func(t *testing.T) {
+				d.t = t
+				d.do("DROP TABLE IF EXISTS public.items, public.others, public.evert_sinks")
+				tables := []string{"items", "others"}
+				d.do(fmt.Sprintf(`CREATE TABLE public.%[1]s (id bigint PRIMARY KEY, v text CHECK (v <> 'bad'));
+					CREATE TABLE public.%[2]s (id bigint PRIMARY KEY REFERENCES public.%[1]s DEFERRABLE INITIALLY DEFERRED, v text CHECK (v <> 'bad'))`,
+					tables[parent], tables[1-parent]))
+				all, letters := d.both("public"), &kept{}
+				all[0].Rejects, all[1].Rejects = letters, letters
+				g := NewGroup(all)
+				defer g.Close()
+				if err := writeBoth(g, "old", "old"); err != nil {
+					t.Fatal(err)
+				}
+				for i, table := range []*schema.Table{sinktest.Items, sinktest.Others} {
+					changes := []pipeline.Change{gone1(table, schema.Int(1)), put(table, schema.Int(2), text("new")), put(table, schema.Int(4), text("new"))}
+					if i == parent || i == bad { // a child that is refused has its parent
+						changes = append(changes, put(table, schema.Int(3), text([]string{"good", "bad"}[btoi(i == bad)])))
+					}
+					for n := range changes {
+						changes[n].Topic, changes[n].Offset = uint16(i), uint64(10+n)
+					}
+					if err := g.Write(t.Context(), pipeline.Batch{Tables: []*schema.Table{table}, Topic: uint16(i), Changes: changes}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := g.Commit(t.Context(), whole(2)); err != nil {
+					t.Fatal(err)
+				}
+				for i, table := range tables {
+					want := []string{"2", "4"}
+					if i == parent && i != bad {
+						want = []string{"2", "3", "4"}
+					}
+					d.wants("SELECT id FROM public."+table+" ORDER BY id", want...)
+				}
+				want := deliver.Place{Topic: "app.public." + tables[bad], Offset: 13}
+				if len(letters.rejections) != 1 || letters.rejections[0].Place != want {
+					t.Errorf("the letters are %+v, want one of %+v", letters.rejections, want)
+				}
+			})
+		}
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -134,60 +134,123 @@ func reason(pg *pgconn.PgError) string {
 }
 
 // lastTable holds the last row of each key, numbered, while rows are told apart.
-const lastTable = "pg_temp.evert_last"
+func (t *Target) lastTable() string { return "pg_temp." + t.lastName() }
 
-// applyCarefully writes what is staged, and finds the rows that the server does
-// not take.
-func (t *Target) applyCarefully(ctx context.Context) error {
-	if t.step.staged == 0 {
-		return nil
+func (t *Target) lastName() string { return "evert_last" + t.suffix() }
+
+// applyCarefully writes what is staged, and finds the rows that the server does not
+// take.
+func applyCarefully(ctx context.Context, all []*Target) (failed *Target, err error) {
+	var parts []*careful
+	for _, t := range all {
+		if t.step.staged > 0 {
+			parts = append(parts, &careful{Target: t, query: "SELECT * FROM " + t.last() + " l", into: t.active().TableName, places: t.merging()})
+		}
 	}
-	return t.carefully(ctx, "SELECT * FROM "+t.last()+" l", t.active().TableName, t.merging())
+	return carefully(ctx, parts)
 }
 
-// carefully writes the rows of a query, which are shaped as the temporary table's.
-func (t *Target) carefully(ctx context.Context, query string, into TableName, places bool) error {
-	n, err := t.number(ctx, query)
+// carefully writes the rows of all parts, and hands over those that the server does
+// not take. One that refers to a row of another table is tried again when that is
+// there, and one that is referred to when the other is gone.
+func carefully(ctx context.Context, all carefuls) (failed *Target, err error) {
+	for _, work := range []func(*careful) error{
+		func(c *careful) error { return c.begin(ctx) },
+		func(c *careful) error { return c.write(ctx) },
+	} {
+		if failed, err := all.each(work); err != nil {
+			return failed, err
+		}
+	}
+	if failed, err := all.settle(ctx); err != nil {
+		return failed, err
+	}
+	if failed, err := all.release(ctx, func(err error) bool { return !dependsOnOthers(err) }); err != nil {
+		return failed, err
+	}
+	if failed, err := all.each(func(c *careful) error { return c.exchange(ctx) }); err != nil {
+		return failed, err
+	}
+	if failed, err := all.release(ctx, dependsOnOthers); err != nil {
+		return failed, err
+	}
+	return all.each(func(c *careful) error { return c.report(ctx) })
+}
+
+// begin makes lastTable of the query's rows, and counts them. From here on every
+// constraint speaks at once.
+func (c *careful) begin(ctx context.Context) error {
+	_, err := c.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; DROP TABLE IF EXISTS "+c.lastTable()+"; CREATE TEMPORARY TABLE "+c.lastName()+" ON COMMIT DROP AS SELECT row_number() OVER (ORDER BY "+
+		c.stagedKey()+") AS r, q.* FROM ("+c.query+") q; CREATE UNIQUE INDEX ON "+c.lastTable()+" (r)")
 	if err != nil {
 		return err
 	}
-	c := careful{Target: t, into: into, places: places}
-	if err := bisect(n, func(lo, hi int) error { return c.remove(ctx, lo, hi) }, c.note); err != nil {
-		return err
-	}
-	if err := bisect(n, func(lo, hi int) error { return c.put(ctx, lo, hi) }, c.note); err != nil {
-		return err
-	}
-	if err := c.settle(ctx); err != nil {
-		return err
-	}
-	if err := c.release(ctx, func(err error) bool { return !dependsOnOthers(err) }); err != nil {
-		return err
-	}
-	if err := c.exchange(ctx); err != nil {
-		return err
-	}
-	if err := c.release(ctx, dependsOnOthers); err != nil {
-		return err
-	}
-	return c.report(ctx)
+	return c.conn.QueryRow(ctx, "SELECT count(*) FROM "+c.lastTable()).Scan(&c.rows)
 }
 
-// number makes lastTable of a query's rows, and counts them.
-func (t *Target) number(ctx context.Context, query string) (n int, err error) {
-	_, err = t.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; DROP TABLE IF EXISTS "+lastTable+"; CREATE TEMPORARY TABLE evert_last ON COMMIT DROP AS SELECT row_number() OVER (ORDER BY "+
-		t.stagedKey()+") AS r, q.* FROM ("+query+") q; CREATE UNIQUE INDEX ON pg_temp.evert_last (r)")
-	if err != nil {
-		return 0, err
+// write writes all rows, and notes those that are refused.
+func (c *careful) write(ctx context.Context) error {
+	if err := bisect(c.rows, func(lo, hi int) error { return c.remove(ctx, lo, hi) }, c.note); err != nil {
+		return err
 	}
-	return n, t.conn.QueryRow(ctx, "SELECT count(*) FROM "+lastTable).Scan(&n)
+	return bisect(c.rows, func(lo, hi int) error { return c.put(ctx, lo, hi) }, c.note)
 }
 
-// A careful writes numbered rows, range by range.
+// carefuls are the tables of one transaction.
+type carefuls []*careful
+
+// each does one thing for every table, in their order.
+func (all carefuls) each(do func(*careful) error) (failed *Target, err error) {
+	for _, c := range all {
+		if err := do(c); err != nil {
+			return c.Target, err
+		}
+	}
+	return nil, nil
+}
+
+// refused counts the rows that were not taken.
+func (all carefuls) refused() (n int) {
+	for _, c := range all {
+		n += len(c.bad)
+	}
+	return n
+}
+
+// settle tries what was refused again for as long as some of it is taken.
+func (all carefuls) settle(ctx context.Context) (failed *Target, err error) {
+	for before := 0; before != all.refused(); {
+		before = all.refused()
+		if failed, err := all.each(func(c *careful) error { return c.again(ctx) }); err != nil {
+			return failed, err
+		}
+	}
+	return nil, nil
+}
+
+// release takes the earlier rows of some refused ones away. What was refused because
+// of a value of theirs is taken then.
+func (all carefuls) release(ctx context.Context, which func(error) bool) (failed *Target, err error) {
+	released := false
+	failed, err = all.each(func(c *careful) error {
+		some, err := c.release(ctx, which)
+		released = released || some
+		return err
+	})
+	if err == nil && released && slices.ContainsFunc(all, (*careful).depends) {
+		return all.settle(ctx)
+	}
+	return failed, err
+}
+
+// A careful writes the rows of a query, which are shaped as the temporary table's,
+// range by range.
 type careful struct {
 	*Target
+	query  string
 	into   TableName
 	places bool
+	rows   int
 	bad    []badRow
 }
 
@@ -218,7 +281,7 @@ func between(lo, hi int) string { return fmt.Sprintf("s.r > %d AND s.r <= %d", l
 
 func (c *careful) remove(ctx context.Context, lo, hi int) error {
 	return c.guarded(ctx, func() error {
-		for _, sql := range c.deleteStaged(lastTable, c.into, between(lo, hi)) {
+		for _, sql := range c.deleteStaged(c.lastTable(), c.into, between(lo, hi)) {
 			if _, err := c.conn.Exec(ctx, sql); err != nil {
 				return err
 			}
@@ -229,7 +292,7 @@ func (c *careful) remove(ctx context.Context, lo, hi int) error {
 
 func (c *careful) put(ctx context.Context, lo, hi int) error {
 	return c.guarded(ctx, func() error {
-		return c.applyFrom(ctx, lastTable, c.into, between(lo, hi), false, c.places)
+		return c.applyFrom(ctx, c.lastTable(), c.into, between(lo, hi), false, c.places)
 	})
 }
 
@@ -249,36 +312,24 @@ func (t *Target) guarded(ctx context.Context, f func() error) error {
 	return err
 }
 
-// settle tries what was refused again for as long as some of it is taken.
-func (c *careful) settle(ctx context.Context) error {
-	for before := 0; before != len(c.bad); {
-		before = len(c.bad)
-		if err := c.again(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// release takes the earlier rows of some refused ones away. What was refused because
-// of a value of theirs is taken then.
-func (c *careful) release(ctx context.Context, which func(error) bool) error {
-	released := false
+// release takes the earlier rows of some refused ones away.
+func (c *careful) release(ctx context.Context, which func(error) bool) (released bool, err error) {
 	for i := range c.bad {
 		b := &c.bad[i]
 		if b.withdrawn || !which(b.err) {
 			continue
 		}
-		var err error
 		if b.more, err = c.withdraw(ctx, b.number); err != nil {
-			return err
+			return released, err
 		}
 		b.withdrawn, released = true, true
 	}
-	if released && slices.ContainsFunc(c.bad, func(b badRow) bool { return dependsOnOthers(b.err) }) {
-		return c.settle(ctx)
-	}
-	return nil
+	return released, nil
+}
+
+// depends reports whether a row was refused that may be taken once others are.
+func (c *careful) depends() bool {
+	return slices.ContainsFunc(c.bad, func(b badRow) bool { return dependsOnOthers(b.err) })
 }
 
 // again tries what was refused once more: a value that has to be unique may have
@@ -332,12 +383,12 @@ func (c *careful) exchange(ctx context.Context) error {
 
 func (c *careful) replace(ctx context.Context, numbers string) error {
 	condition := "s.r IN (" + numbers + ")"
-	for _, sql := range c.deleteStaged(lastTable, c.into, condition) {
+	for _, sql := range c.deleteStaged(c.lastTable(), c.into, condition) {
 		if _, err := c.conn.Exec(ctx, strings.Replace(sql, "WHERE s.g AND", "WHERE", 1)); err != nil {
 			return err
 		}
 	}
-	return c.applyFrom(ctx, lastTable, c.into, condition, false, c.places)
+	return c.applyFrom(ctx, c.lastTable(), c.into, condition, false, c.places)
 }
 
 // report hands over what is left.
@@ -346,7 +397,7 @@ func (c *careful) report(ctx context.Context) error {
 		var partition int32
 		var offset int64
 		var key []*string
-		sql := "SELECT p, o, ARRAY[" + strings.ReplaceAll(c.stagedKey(), ",", "::text,") + "::text] FROM " + lastTable + " WHERE r = $1"
+		sql := "SELECT p, o, ARRAY[" + strings.ReplaceAll(c.stagedKey(), ",", "::text,") + "::text] FROM " + c.lastTable() + " WHERE r = $1"
 		if err := c.conn.QueryRow(ctx, sql, b.number+1).Scan(&partition, &offset, &key); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
@@ -364,7 +415,7 @@ func (c *careful) report(ctx context.Context) error {
 // does not let it go.
 func (c *careful) withdraw(ctx context.Context, number int) (more string, err error) {
 	err = c.guarded(ctx, func() error {
-		for _, sql := range c.deleteStaged(lastTable, c.into, between(number, number+1)) {
+		for _, sql := range c.deleteStaged(c.lastTable(), c.into, between(number, number+1)) {
 			if _, err := c.conn.Exec(ctx, strings.Replace(sql, "WHERE s.g AND", "WHERE", 1)); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -96,7 +97,9 @@ func (t *Target) changedUnderneath(ctx context.Context, err error) error {
 type road uint8
 
 // A step goes straight from memory; by way of the temporary table; or likewise, with
-// the rows told apart that the server refuses (S13).
+// the rows told apart that the server refuses (S13). On the last road are all steps of
+// a transaction or none: there every constraint speaks at once, also of rows that refer
+// to those of another table.
 const (
 	fromMemory road = iota
 	staged
@@ -140,21 +143,27 @@ func nextRoad(failed *Target, all []*Target) (is bool) {
 			is = true
 		}
 	}
+	if slices.ContainsFunc(all, (*Target).isApart) {
+		for _, t := range all {
+			t.road = apart
+		}
+	}
 	return is
 }
+
+func (t *Target) isApart() bool { return t.road == apart }
+
+func areApart(all []*Target) bool { return len(all) > 0 && all[0].isApart() }
 
 // errTooMany says that a step is not a small one.
 var errTooMany = errors.New("more rows than go by INSERT")
 
-// apply writes the step.
+// apply writes a step whose rows are not told apart.
 func (t *Target) apply(ctx context.Context) error {
-	switch t.road {
-	case fromMemory:
+	if t.road == fromMemory {
 		return t.applyBuffered(ctx)
-	case staged:
-		return t.applyStaged(ctx)
 	}
-	return t.applyCarefully(ctx)
+	return t.applyStaged(ctx)
 }
 
 // applyBuffered writes a step that lies in memory.
@@ -193,10 +202,8 @@ func transaction(ctx context.Context, at pipeline.Resume, all []*Target) (failed
 	if failed, err = begin(ctx, at, all); err != nil {
 		return failed, err
 	}
-	for _, t := range all {
-		if err := t.effects(ctx, at); err != nil {
-			return t, err
-		}
+	if failed, err = effects(ctx, at, all); err != nil {
+		return failed, err
 	}
 	if len(all) == 1 {
 		failed = lead
@@ -204,15 +211,28 @@ func transaction(ctx context.Context, at pipeline.Resume, all []*Target) (failed
 	return failed, lead.commit(ctx)
 }
 
-// effects are what the step does, inside the transaction.
-func (t *Target) effects(ctx context.Context, at pipeline.Resume) error {
-	if err := t.apply(ctx); err != nil {
-		return err
+// effects are what the steps do, inside the transaction.
+func effects(ctx context.Context, at pipeline.Resume, all []*Target) (failed *Target, err error) {
+	if areApart(all) {
+		if failed, err = applyCarefully(ctx, all); err != nil {
+			return failed, err
+		}
 	}
-	if err := t.dropShed(ctx); err != nil || !t.filling || !at.Whole() {
-		return err
+	for _, t := range all {
+		if !t.isApart() {
+			err = t.apply(ctx)
+		}
+		if err == nil {
+			err = t.dropShed(ctx)
+		}
+		if err != nil {
+			return t, err
+		}
 	}
-	return t.switchOver(ctx)
+	if !at.Whole() {
+		return nil, nil
+	}
+	return switchOver(ctx, all)
 }
 
 // begin opens the transaction, and moves the positions.
