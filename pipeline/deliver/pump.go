@@ -349,9 +349,9 @@ func (p *pump) reach(ctx context.Context) error {
 }
 
 // send gives the load to the stage, and its end. Every shape is announced before
-// that.
+// that, also of tables without rows.
 func (p *pump) send(ctx context.Context, end *pipeline.Resume) error {
-	for end != nil && p.untold() > 1 {
+	for end != nil && p.untold() > 0 && !p.tellsLast() {
 		if err := p.send(ctx, nil); err != nil {
 			return err
 		}
@@ -377,13 +377,26 @@ func (p *pump) untold() (n int) {
 	return n
 }
 
-// announce names a shape before its first row: the load is of one shape.
-func (p *pump) announce(l *load) {
+// tellsLast reports whether the load announces the last shape that was not announced.
+func (p *pump) tellsLast() bool {
+	return p.untold() == 1 && (p.load == nil || p.announced(p.load) != nil)
+}
+
+// announced gives the feed whose shape a load announces; nil if it announces none. The
+// load is of one shape.
+func (p *pump) announced(l *load) *feed {
 	for _, f := range p.feeds {
 		if f.tell && (l.table == f.table || len(l.batch.Changes) == 0) {
-			l.batch.Tables, l.batch.Topic, f.tell = []*schema.Table{f.table}, f.number, false
-			return
+			return f
 		}
+	}
+	return nil
+}
+
+// announce names a shape before its first row.
+func (p *pump) announce(l *load) {
+	if f := p.announced(l); f != nil {
+		l.batch.Tables, l.batch.Topic, f.tell = []*schema.Table{f.table}, f.number, false
 	}
 }
 

@@ -8,11 +8,16 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/intake/intaketest"
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/state/spill"
+	"github.com/evertdb/evert/pipeline/state/store"
 	"github.com/evertdb/evert/schema/registry/registrytest"
 	"github.com/evertdb/evert/sinks/sinktest"
 )
@@ -146,5 +151,35 @@ func TestSeveralVoid(t *testing.T) {
 	text := strings.Join(n.take(), ", ") // with a tombstone that is owed, or before it
 	if !strings.Contains(text, "u items 1") || !strings.Contains(text, "u others 7") || strings.Contains(text, "u others 1") {
 		t.Errorf("the target was given %s", text)
+	}
+}
+
+// TestSeveralEmpty tells that a table without rows is named before its fill ends, however
+// the rows of the other fall into batches: a target that was not told of it would not
+// make it.
+func TestSeveralEmpty(t *testing.T) {
+	for rows := 1; rows <= 4; rows++ {
+		t.Run(fmt.Sprint(rows, " rows of the other"), func(t *testing.T) {
+			w, n := newSeveral(t)
+			pool, err := spill.Open(t.TempDir(), spill.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.config.Limits.Rows = 2
+			w.config.OldRows = &deliver.OldRows{Dir: "given", Options: store.Options{FS: vfs.NewMem(), Reserve: -1}, Most: 1 << 30,
+				Sorter: func() (dataflow.Sorter, error) { return pool.NewSorter() }}
+			w.source.Begin()
+			var changes []pipeline.Change
+			want := []string{"0 is items", "1 is others"}
+			for id := range rows {
+				changes, want = append(changes, put(id, "a")), append(want, fmt.Sprint("c items ", id))
+			}
+			w.source.Commit(changes...)
+			w.start()
+			w.caughtUp()
+			if got := n.take(); len(got) != 1 || got[0] != strings.Join(want, ", ") {
+				t.Errorf("the target was given %q, want %q", got, want)
+			}
+		})
 	}
 }
