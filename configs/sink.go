@@ -84,6 +84,7 @@ func (d *decoder) checkSeveral(name string, s *Sink) {
 	if len(s.From) > maxTables {
 		wrong(fmt.Sprintf("%d tables, and a sink takes %d", len(s.From), maxTables), "write a second sink for some of them")
 	}
+	d.checkTwice(s, wrong)
 	first, _, _ := tableOf(s.From[0])
 	for _, from := range s.From[1:] {
 		if source, _, ok := tableOf(from); ok && first != "" && source != first {
@@ -92,6 +93,19 @@ func (d *decoder) checkSeveral(name string, s *Sink) {
 	}
 	if s.OpenSearch != nil || s.Bleve != nil {
 		wrong("an index holds the documents of one table", "write a sink for each table; or a view that joins them, and deliver that")
+	}
+}
+
+// checkTwice refuses a table that stands twice in a list, in two ways to write it.
+func (d *decoder) checkTwice(s *Sink, wrong func(what, mend string)) {
+	named := map[string]bool{}
+	for i, from := range s.From {
+		source, table, ok := tableOf(from)
+		one := source + "." + table.String()
+		if ok && named[one] && !slices.Contains(s.From[:i], from) { // the same text twice is refused as in every list
+			wrong("table "+one+" stands twice", "remove one of them")
+		}
+		named[one] = named[one] || ok
 	}
 }
 
