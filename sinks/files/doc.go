@@ -12,9 +12,10 @@
 // A file's name holds its number in the series and the place (partition and offset
 // in the topic) of its first change. Where a sink delivers several tables each has
 // files of its own, with the number of its topic in their names (-t1-p0-o17), and the
-// manifest lists the topics; a commit is of all of them. Numbers are the order of delivery: the files of
-// a series by name, line after line, are its changes in the order of the log per
-// key. Files are 0600.
+// manifest lists the topics; a commit is of all of them. Numbers are the order in
+// which files were begun, of a table that of delivery: the files of a series by name,
+// line after line, are its changes in the order of the log per key of a table. Files
+// are 0600.
 //
 // # What a reader may read
 //
@@ -52,7 +53,7 @@
 // # Bounds
 //
 // A full disk stops the sink where it is (FILES_DISK_FULL); it goes on by itself
-// when there is room. In memory lies one block of one file. No name of a table,
-// column or topic is part of a path, and nothing outside the folder is reached
-// through it, not by a link either (X10).
+// when there is room. In memory lies one block of each table's open file, and each
+// such file takes a handle. No name of a table, column or topic is part of a path, and
+// nothing outside the folder is reached through it, not by a link either (X10).
 package files

@@ -8,8 +8,8 @@
 //
 // It stands on one line. op is upsert, with the whole row, or delete, whose row is
 // null. Values are as in package document. place is the record's own in the log:
-// who has done what an event says keeps the highest offset of each partition, and
-// leaves out what is not above it. Offsets count within an incarnation of the
+// who has done what an event says keeps the highest offset of each partition of each
+// topic, and leaves out what is not above it. Offsets count within an incarnation of the
 // topic; another incarnation begins a new history, with every row again. filling
 // is true for the rows of a first fill: they were there before, and are no news.
 // Dead letters that are delivered once more have the header "evert-replay", and
