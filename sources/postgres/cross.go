@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pglogrepl"
 
@@ -36,7 +37,7 @@ func (s *Source) crossing(ctx context.Context, was state) (problems []error) {
 	if slot := s.facts.slot; slot != nil {
 		problems = append(problems, s.slotRefusals(slot, slot.confirmed)...)
 	}
-	f, err := s.lookAtFence(ctx, s.fencedSince())
+	f, err := s.lookAtFence(ctx, fenceSeen{})
 	if err != nil {
 		return append(problems, err)
 	}
@@ -45,6 +46,13 @@ func (s *Source) crossing(ctx context.Context, was state) (problems []error) {
 			Code: CodeReopened, Where: "database " + f.database,
 			What: "it was read-only when the source was drained, and is not any more: rows may have been written before the source was here",
 			Mend: "if nobody wrote: " + f.closeSQL() + "\nor " + s.config.ResetCommand,
+		})
+	}
+	if writers := strings.Trim(f.subs+"; "+f.writers, "; "); s.facts.slot == nil && writers != "" {
+		problems = append(problems, &pipeline.Refusal{
+			Code: CodeReopened, Where: "database " + f.database,
+			What: "there is no slot yet, so that what is written now is not read, and there are who write: " + writers,
+			Mend: "end them, or roll them back, and disable subscriptions until the source streams\nor, if they have committed: " + s.config.ResetCommand,
 		})
 	}
 	return problems

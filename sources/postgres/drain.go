@@ -2,11 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -42,6 +45,7 @@ type drain struct {
 	failed chan error    // of size 1
 	stored chan struct{} // closed when end is committed downstream
 	once   sync.Once     // of closing it
+	owned  atomic.Bool   // its end is handed over, or it was given up: what came first
 	end    pipeline.Position
 }
 
@@ -66,6 +70,7 @@ func (s *Source) Drain(ctx context.Context, writersStopped bool) (Drained, error
 	}
 	select {
 	case <-d.stored:
+		s.awaitEnd(ctx)
 		return Drained{Position: d.end.Native, Fenced: d.record.Fenced, Next: s.nextSteps(d, f)}, nil
 	case err = <-d.failed:
 	case <-s.life.Ended.Done():
@@ -73,8 +78,18 @@ func (s *Source) Drain(ctx context.Context, writersStopped bool) (Drained, error
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	s.draining.CompareAndSwap(d, nil)
+	if d.owned.CompareAndSwap(false, true) {
+		s.draining.CompareAndSwap(d, nil)
+	}
 	return Drained{}, err
+}
+
+// awaitEnd waits until the server knows how far a drained source has read.
+func (s *Source) awaitEnd(ctx context.Context) {
+	select {
+	case <-s.life.Ended.Done():
+	case <-ctx.Done():
+	}
 }
 
 func (s *Source) notDrained(what, mend string) error {
@@ -89,7 +104,7 @@ func (s *Source) prepareDrain(ctx context.Context, writersStopped bool) (*drain,
 	if !seen.Copied || slices.ContainsFunc(seen.Copies, func(t tableCopy) bool { return !t.Done }) {
 		return nil, nil, s.notDrained("tables of it are being copied", "evert status   # how far they are\nevert drain "+s.config.Name)
 	}
-	f, err := s.lookAtFence(ctx, s.fencedSince())
+	f, err := s.lookAtFence(ctx, s.fenceBefore())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,23 +133,22 @@ func (s *Source) prepareDrain(ctx context.Context, writersStopped bool) (*drain,
 	}, f, err
 }
 
-// fencedSince is when the database was first seen read-only, by the server's clock;
-// zero: it was not.
-func (s *Source) fencedSince() time.Time {
-	if since := s.fenced.Load(); since != nil {
-		return *since
+// fenceBefore is what was seen of the fence before; zero: nothing.
+func (s *Source) fenceBefore() fenceSeen {
+	if seen := s.fenced.Load(); seen != nil {
+		return *seen
 	}
-	return time.Time{}
+	return fenceSeen{}
 }
 
-// noteFence remembers when the fence was first seen: sessions that begin later cannot
-// write.
+// noteFence remembers when the fence was first seen as it is: sessions that begin later
+// cannot write.
 func (s *Source) noteFence(f *fence) {
-	switch {
-	case !f.on:
+	switch before := s.fenced.Load(); {
+	case !f.on || f.roles != "":
 		s.fenced.Store(nil)
-	case s.fenced.Load() == nil:
-		s.fenced.CompareAndSwap(nil, &f.now)
+	case before == nil || before.settings != f.seen.settings:
+		s.fenced.CompareAndSwap(before, &f.seen)
 	}
 }
 
@@ -184,8 +198,36 @@ func (st *stream) drainStep() error {
 		return nil
 	case max(a.idleTo, a.atLSN) < d.place || !a.quiet() || st.source.copying.busy.Load():
 		return nil
+	case !d.owned.CompareAndSwap(false, true):
+		return nil // it was given up
 	}
-	return st.source.endDrained(d)
+	err := st.source.endDrained(d)
+	if pipeline.CodeOf(err) == CodeDrained {
+		st.leave()
+	}
+	return err
+}
+
+// leave tells the server what is durable and ends the stream in order, so that the
+// server has taken that: pg_upgrade from version 17 on asks whether the slot has caught
+// up. A connection that fails leaves the slot where it was.
+func (st *stream) leave() {
+	err := st.tell(st.source.durable(), time.Now(), false)
+	if err == nil {
+		_, err = st.net.Write([]byte{'c', 0, 0, 0, 4}) // CopyDone
+	}
+	end := time.Now().Add(connectTimeout)
+	for err == nil && st.source.life.Ended.Err() == nil && time.Now().Before(end) {
+		var kind byte
+		_ = st.net.SetReadDeadline(end)
+		if kind, _, err = st.in.next(); kind == 'c' {
+			return
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil // or woken
+		}
+	}
+	st.source.config.Log.Warn("the server was not told how far a drained source has read", "slot", st.source.config.Slot, "error", err)
 }
 
 // endDrained hands over the end of a drained source. Its Seq is one of its own, so that
@@ -235,7 +277,7 @@ func (s *Source) drainedRefusal(d drained, at string) error {
 func (s *Source) nextSteps(d *drain, f *fence) []string {
 	upgrade := "stop the server cleanly, and upgrade it: pg_upgrade; or pg_dump --create into a new one with PGOPTIONS='-c default_transaction_read_only=off'"
 	if d.record.Version >= failoverVersion {
-		upgrade += " (pg_upgrade takes slot " + s.config.Slot + " along, if the new server has wal_level = logical)"
+		upgrade += " (pg_upgrade takes slot " + s.config.Slot + " along, if the new server has wal_level = logical; where it says that the slot has not caught up: SELECT pg_drop_replication_slot(" + QuoteLiteral(s.config.Slot) + "), and it is made anew)"
 	}
 	open := "once evert status says that it streams, let the writers write"
 	if d.record.Fenced {

@@ -170,6 +170,14 @@ func TestDrainedSourceOnAnotherServer(t *testing.T) {
 	next.do("BEGIN READ WRITE; ALTER PUBLICATION evert_pub DROP TABLE other; COMMIT")
 	mended(CodeUnpublished)
 
+	t.Run("P41 somebody writes before there is a slot", func(t *testing.T) {
+		next.do("BEGIN READ WRITE; INSERT INTO same VALUES (9, 'sad', 'lost')")
+		_, err := tryOpen(t, c, from)
+		if got := wantCode(t, err, CodeReopened); !strings.Contains(got.What, "pid "+next.get("SELECT pg_backend_pid()")) {
+			t.Errorf("got %v", got)
+		}
+		next.do("ROLLBACK")
+	})
 	t.Run("P41 a crash after the slot is made, before the place is committed", func(t *testing.T) {
 		r := open(t, c, from)
 		r.close()

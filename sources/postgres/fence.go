@@ -15,48 +15,68 @@ import (
 //	ALTER DATABASE d SET default_transaction_read_only = on     sessions that begin from here on cannot write
 //	sessions that began before                                  can, until they end
 //	a role with a setting of its own                            can
-//	who says BEGIN READ WRITE                                   can, and is not seen before it writes
+//	subscriptions, whose workers do not ask for the setting     can
+//	sinks of Evert, who say BEGIN READ WRITE                    can
+//	who else says BEGIN READ WRITE                              can, and is not seen before it writes
 //
 // The setting is dumped, and pg_upgrade takes it along, so that it holds until it is
 // reset, on the new server too.
 type fence struct {
 	database string
 	on       bool
-	now      time.Time // the server's clock
+	seen     fenceSeen // it, now, by the server's clock
 	roles    string    // that are excepted
-	early    string    // sessions that are not known to have begun after a moment
+	early    string    // sessions that are not known to have begun behind it, and workers of subscriptions
+	subs     string    // subscriptions that are enabled
+	sinks    string    // sessions of sinks
 	writers  string    // transactions that write, or are prepared
 }
 
-// fenceSQL asks; $1 is a moment. What a session may not see of others counts as the
-// worst. Autovacuum writes no row, and sessions of Evert write none.
+// A fenceSeen is when a fence without a gap for roles was first seen, and which settings
+// that was: those that were reset and set again meanwhile are another one.
+type fenceSeen struct {
+	since    time.Time
+	settings string
+}
+
+// fenceSQL asks; $1 is a moment, $2 the settings that were seen then. What a session may
+// not see of others counts as the worst. Autovacuum writes no row, and sessions of Evert's sources write
+// none.
 const fenceSQL = `
 WITH settings AS (
        SELECT s.setdatabase, s.setrole, lower(split_part(c, '=', 2)) IN ('on', 'true', 'yes', '1') AS readonly
        FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE c LIKE 'default\_transaction\_read\_only=%'),
      here AS (SELECT oid FROM pg_database WHERE datname = current_database()),
-     others AS (
-       SELECT a.pid, a.backend_start, a.backend_xid, coalesce(a.backend_type, 'client backend') AS kind,
+     seen AS (
+       SELECT coalesce(string_agg(concat_ws(' ', setdatabase, setrole, s.xmin), ', ' ORDER BY setdatabase, setrole), '') AS settings
+       FROM pg_db_role_setting s, here WHERE setdatabase IN (0, here.oid)),
+     all_others AS (
+       SELECT a.pid, a.backend_start, a.backend_xid, coalesce(a.backend_type, 'client backend') AS kind, coalesce(a.application_name, '') LIKE 'evert sink %' AS sink,
+              a.usename = current_user AND coalesce(a.application_name, '') LIKE 'evert %' AS evert,
               'pid ' || a.pid || ', user ' || coalesce(a.usename, '?') || ', application ' || quote_literal(coalesce(a.application_name, '')) AS who
-       FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.usename IS NOT NULL
-         AND NOT (a.usename = current_user AND a.application_name LIKE 'evert %'))
-SELECT current_database(), EXISTS (SELECT FROM settings, here WHERE setdatabase = oid AND setrole = 0 AND readonly), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+       FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.usename IS NOT NULL),
+     others AS (SELECT * FROM all_others WHERE sink OR NOT evert)
+SELECT current_database(), EXISTS (SELECT FROM settings, here WHERE setdatabase = oid AND setrole = 0 AND readonly), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, (SELECT settings FROM seen),
        coalesce((SELECT string_agg(DISTINCT r.rolname, ', ') FROM settings s JOIN pg_roles r ON r.oid = s.setrole, here WHERE s.setdatabase IN (0, here.oid) AND NOT readonly), ''),
-       coalesce((SELECT string_agg(who, '; ') FROM (SELECT who FROM others WHERE kind = 'client backend' AND coalesce(backend_start < to_timestamp($1::bigint / 1000000.0), true) ORDER BY pid LIMIT 5) o), ''),
+       coalesce((SELECT string_agg(who, '; ') FROM (SELECT who FROM others, seen WHERE NOT sink AND kind NOT IN ('walsender', 'autovacuum worker', 'parallel worker')
+         AND (kind LIKE 'logical replication%' OR settings <> $2::text OR coalesce(backend_start < to_timestamp($1::bigint / 1000000.0), true)) ORDER BY pid LIMIT 5) o), ''),
+       coalesce((SELECT string_agg(quote_ident(subname), ', ' ORDER BY subname) FROM pg_subscription, here WHERE subdbid = here.oid AND subenabled), ''),
+       coalesce((SELECT string_agg(who, '; ') FROM (SELECT who FROM others WHERE sink ORDER BY pid LIMIT 5) o), ''),
        concat_ws('; ', (SELECT string_agg(who, '; ') FROM (SELECT who FROM others WHERE backend_xid IS NOT NULL AND kind NOT LIKE 'autovacuum%' ORDER BY pid LIMIT 5) o),
          (SELECT string_agg('prepared transaction ' || quote_literal(gid), '; ') FROM pg_prepared_xacts WHERE database = current_database()))`
 
-// lookAtFence asks who may write. since is when the fence was first seen; zero: not yet.
-func (s *Source) lookAtFence(ctx context.Context, since time.Time) (*fence, error) {
-	if since.IsZero() {
-		since = time.Now().AddDate(100, 0, 0) // then every session may have begun before it
-	}
-	rs, err := s.side.query(ctx, fenceSQL, fmt.Sprint(since.UnixMicro()))
+// lookAtFence asks who may write. before is what was seen of the fence before; zero:
+// nothing, so that every session may have begun before it.
+func (s *Source) lookAtFence(ctx context.Context, before fenceSeen) (*fence, error) {
+	rs, err := s.side.query(ctx, fenceSQL, fmt.Sprint(before.since.UnixMicro()), before.settings)
 	if err != nil {
 		return nil, fmt.Errorf("look who writes to the database: %w", err)
 	}
 	r := record{cols: rs[0]}
-	return &fence{database: r.text(), on: r.bool(), now: time.UnixMicro(r.int()), roles: r.text(), early: r.text(), writers: r.text()}, nil
+	return &fence{
+		database: r.text(), on: r.bool(), seen: fenceSeen{time.UnixMicro(r.int()), r.text()},
+		roles: r.text(), early: r.text(), subs: r.text(), sinks: r.text(), writers: r.text(),
+	}, nil
 }
 
 // closeSQL is the statement that makes the database read-only, openSQL the one that
@@ -87,6 +107,10 @@ func (f *fence) gap(source string) error {
 			f.closeSQL()+"\n"+endSQL+"\nor, if you have stopped all who write: evert drain "+source+" --writers-stopped")
 	case f.roles != "":
 		return say("it is read-only, but not for roles with a setting of their own: "+f.roles, "ALTER ROLE "+firstOf(f.roles)+" RESET default_transaction_read_only;")
+	case f.subs != "":
+		return say("subscriptions write to it although it is read-only: "+f.subs, behindFence("ALTER SUBSCRIPTION "+firstSub(f.subs)+" DISABLE;"))
+	case f.sinks != "":
+		return say("sinks of Evert write to it although it is read-only: "+f.sinks, "evert pause SINK   # where it runs")
 	case f.early != "":
 		return say("it is read-only, but not for sessions that may have begun before it was: "+f.early, endSQL)
 	}
@@ -102,6 +126,12 @@ func (f *fence) writing(source string) error {
 		Code: CodeNotDrained, Where: "database " + f.database, What: "transactions that write are open: " + f.writers,
 		Mend: "end them, or wait until they have ended\nevert drain " + source,
 	}
+}
+
+// firstSub gives a subscription as SQL, which the list has first.
+func firstSub(list string) string {
+	first, _, _ := strings.Cut(list, ", ")
+	return first
 }
 
 func firstOf(list string) string {

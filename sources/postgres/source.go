@@ -59,7 +59,7 @@ type Source struct {
 	opened    atomic.Bool
 
 	draining  atomic.Pointer[drain]     // nil: it is not to be drained
-	fenced    atomic.Pointer[time.Time] // when the database was first seen read-only; nil: it was not
+	fenced    atomic.Pointer[fenceSeen] // nil: the database is not read-only, or was not seen to be
 	undrained bool                      // it goes on where it was drained; set before Open
 	moved     *pipeline.Resume          // on another server than before, the place there; set by Open
 	toldMoved atomic.Bool
@@ -276,7 +276,7 @@ func (s *Source) Next(ctx context.Context) (pipeline.Batch, error) {
 // Ack lets the server forget what lies before the end of a transaction (P06).
 func (s *Source) Ack(_ context.Context, durable pipeline.Position) error {
 	s.plan.Do(func() { close(s.planned) })
-	s.ackDrained(durable)
+	defer s.ackDrained(durable) // once durable() says so
 	s.tellMoved(durable)
 	if durable.IsZero() {
 		return nil
