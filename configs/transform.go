@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
@@ -221,6 +222,23 @@ func (d *decoder) checkSinkStep(at place, name string, t *Transform, s *Sink) {
 		d.add(at, conflict, name+" names topics, and a sink writes none", "write the step below the source")
 	case t.NeedsOldRows() && !s.HoldsRows():
 		d.add(at, conflict, name+" needs old rows, and this kind of sink tells of changes as they came", "make a view with that key and deliver it, or write the step below the source")
+	default:
+		d.checkStepTables(at, name, t, s)
+	}
+}
+
+// checkStepTables refuses a step for tables that the sink does not deliver: what it is to
+// hide would be told of.
+func (d *decoder) checkStepTables(at place, name string, t *Transform, s *Sink) {
+	_, delivered, _ := s.Tables()
+	for _, p := range t.Tables {
+		is := func(table TablePattern) bool {
+			schema, name, _ := table.Exact()
+			return Captures([]TablePattern{p}, nil, schema, name)
+		}
+		if len(delivered) > 0 && !slices.ContainsFunc(delivered, is) {
+			d.add(at, conflict, name+" is for "+p.String()+", and from names no such table", "name one of from: tables: ["+delivered[0].String()+"]")
+		}
 	}
 }
 
