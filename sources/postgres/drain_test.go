@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -26,10 +27,20 @@ func (d *db) name() string { return d.get("SELECT current_database()") }
 func (d *db) fenceOff(r *run) {
 	d.t.Helper()
 	d.do("ALTER DATABASE %s SET default_transaction_read_only = on", QuoteIdent(d.name()))
-	if _, err := r.source.Drain(d.t.Context(), false); !strings.Contains(wantCode(d.t, err, CodeNotDrained).What, "begun before") {
-		d.t.Fatalf("a session from before the fence: %v", err)
+	if why := r.notDrained(false); !strings.Contains(why.What, "begun before") {
+		d.t.Fatalf("a session from before the fence: %v", why)
 	}
 	d.afresh()
+}
+
+// notDrained gives why a drain is refused. One that is not waits for readers that are
+// not there.
+func (r *run) notDrained(writersStopped bool) *pipeline.Refusal {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), r.wait)
+	defer cancel()
+	_, err := r.source.Drain(ctx, writersStopped)
+	return wantCode(r.t, err, CodeNotDrained)
 }
 
 // drain drains a source and reads it to its end.
@@ -45,11 +56,22 @@ func (r *run) drain(writersStopped bool) Drained {
 		done <- answer{d, err}
 	}()
 	wantCode(r.t, r.fails(), CodeDrained)
-	a := <-done
+	a := soon(r.t, "the end of the drain", done)
 	if a.err != nil {
 		r.t.Fatal(a.err)
 	}
 	return a.d
+}
+
+// soon is what comes out of a channel; that it does not come fails the test.
+func soon[T any](t *testing.T, what string, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(patience):
+		t.Fatalf("%s: waited for it for %s in vain", what, patience)
+	}
+	return v
 }
 
 // P41: a source is drained for a major upgrade only when nobody can write, ends at a
@@ -63,8 +85,7 @@ func TestDrain(t *testing.T) {
 	wantLines(t, r.snapshot(), "r t 1|copied")
 	refused := func(writersStopped bool, what string) {
 		t.Helper()
-		_, err := r.source.Drain(t.Context(), writersStopped)
-		if got := wantCode(t, err, CodeNotDrained); !strings.Contains(got.What, what) {
+		if got := r.notDrained(writersStopped); !strings.Contains(got.What, what) {
 			t.Fatalf("got %v, want %q", got, what)
 		}
 	}
@@ -86,7 +107,7 @@ func TestDrain(t *testing.T) {
 		wantLines(t, r.sync(d), "c t 3|later")
 		r.source.draining.Store(late)
 		d.do("SELECT pg_logical_emit_message(true, 'wake', '')")
-		if got := wantCode(t, <-late.failed, CodeNotDrained); !strings.Contains(got.What, "rows still come") {
+		if got := wantCode(t, soon(t, "the end of a drain that is late", late.failed), CodeNotDrained); !strings.Contains(got.What, "rows still come") {
 			t.Errorf("got %v", got)
 		}
 	})

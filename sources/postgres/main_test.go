@@ -258,10 +258,11 @@ func (r *run) sync(d *db) []string {
 	return r.to(d.get("SELECT pg_current_wal_lsn()"))
 }
 
-// fails reads until the source ends, and gives why.
+// fails reads until the source ends, and gives why. One that gives batches for ever
+// fails the test too.
 func (r *run) fails() error {
 	r.t.Helper()
-	for {
+	for until := time.Now().Add(r.wait); time.Now().Before(until); {
 		if _, err := r.next(); err != nil {
 			if r.t.Context().Err() != nil || err == context.DeadlineExceeded {
 				r.t.Fatalf("the source did not end: %v", err)
@@ -269,6 +270,8 @@ func (r *run) fails() error {
 			return err
 		}
 	}
+	r.t.Fatalf("the source did not end, and still gives batches after %s", r.wait)
+	return nil
 }
 
 // stops reads until a table stops, and gives why. Its rows are not among those of
