@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -49,7 +48,7 @@ func (i *inspection) lookAtSink(ctx context.Context, name string) {
 	found, err := asked.Check(ctx)
 	if err != nil {
 		found = append(found, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeUnanswered, Where: "sink " + name,
-			What: "its system cannot be asked", Err: err, Mend: "see that the system takes connections, then run the check again"}))
+			What: "it cannot be checked whole", Err: err, Mend: "see that its system and the source of its rows take connections, then run the check again"}))
 	}
 	i.add("", found...)
 }
@@ -89,12 +88,15 @@ func (i *inspection) shapeOf(ctx context.Context, sink string) (*schema.Table, e
 		return nil, unknown
 	}
 	tables, err := asked.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range tables {
 		if t.Schema == schemaName && t.Name == name {
 			return t, nil
 		}
 	}
-	return nil, errors.Join(unknown, err)
+	return nil, unknown
 }
 
 // relaySink says how the daemon finds a sink.

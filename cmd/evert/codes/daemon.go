@@ -181,7 +181,7 @@ func ofDaemon() []Entry {
 		},
 		{
 			Code: "SOURCE_UNANSWERED",
-			Text: "A check reached a source's server and could not ask it all it wanted: the connection broke, or a question took too long.",
+			Text: "A check could not ask the server of a source, or of a sink, all it wanted: the connection broke, or a question took too long.",
 			Mend: "See that the server takes connections, then run `evert check --connect` again.",
 		},
 		{

@@ -2,10 +2,14 @@ package outlets
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/registry"
 	sink "github.com/evertdb/evert/sinks/postgres"
 )
 
@@ -105,11 +109,25 @@ func (o postgresOutlet) Check(ctx context.Context) ([]pipeline.Finding, error) {
 	if len(all) > 1 {
 		return sink.CheckGroup(ctx, all)
 	}
-	shape, err := o.Table(ctx)
-	if err != nil || len(o.sink().Transforms) > 0 {
-		shape = nil // it is not what is written, or no row was written yet, or the log says by itself why it cannot be read
+	shape, unseen := o.shape(ctx)
+	found, err := sink.Check(ctx, all[0], shape)
+	return found, errors.Join(err, unseen)
+}
+
+// shape gives the columns of the rows that are written; nil: none was yet, or they are
+// not those of the table.
+func (o postgresOutlet) shape(ctx context.Context) (*schema.Table, error) {
+	if len(o.sink().Transforms) > 0 {
+		return nil, nil
 	}
-	return sink.Check(ctx, all[0], shape)
+	shape, err := o.Table(ctx)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up the columns of %s: %w", o.Topics[0], err)
+	}
+	return shape, nil
 }
 
 // Auditor implements auditable.
