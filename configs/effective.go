@@ -86,17 +86,21 @@ func printableMap(v reflect.Value) any {
 	}
 	items := map[string]any{}
 	for _, key := range v.MapKeys() {
-		name := key.String()
-		if p, ok := key.Interface().(TablePattern); ok {
-			name = p.String()
-		}
-		items[name] = printable(v.MapIndex(key))
+		items[nameOfKey(key)] = printable(v.MapIndex(key))
 	}
 	out := yaml.MapSlice{}
 	for _, name := range sortedKeys(items) {
 		out = append(out, yaml.MapItem{Key: name, Value: items[name]})
 	}
 	return out
+}
+
+// nameOfKey is the key of a map as it is written.
+func nameOfKey(key reflect.Value) string {
+	if p, ok := key.Interface().(TablePattern); ok {
+		return p.String()
+	}
+	return key.String()
 }
 
 func printableSlice(v reflect.Value) any {

@@ -93,7 +93,7 @@ func (a *app) demo(f demoFlags) (err error) {
 	if f.source == "mariadb" && f.keep != "" {
 		return exit.Usage(errors.New("--keep: a MariaDB is not kept; leave it out, or take --source postgres"))
 	}
-	ctx, stop := signal.NotifyContext(a.ctx, syscall.SIGPIPE) // nobody reads on: clean up as after Ctrl-C
+	ctx, stop := signal.NotifyContext(a.ctx, syscall.SIGPIPE, syscall.SIGHUP) // nobody reads on: clean up as after Ctrl-C
 	defer stop()
 	s := &show{app: a, demoFlags: f, live: terminal.IsTerminal(a.out)}
 	defer func() { err = errors.Join(err, s.cleanUp()) }()

@@ -127,7 +127,8 @@ func (a *app) runVerb() *cobra.Command {
 		Short: "Capture the databases of the file until told to stop",
 		Long: `Capture the databases of the file: copy their tables once, then follow every change.
 SIGTERM or an interrupt ends it after a last commit; a second one ends it at once.
-Nothing is lost either way.`,
+Nothing is lost either way. SIGHUP ends nothing: the log says what of the file has
+changed since the start, and counts from the next one on.`,
 		RunE: func(*cobra.Command, []string) error { return a.runDaemon(flags) },
 	}
 	c.Flags().BoolVar(&flags.untilCaughtUp, "until-caught-up", false, "end when every source has reached where its server was at the start")
@@ -142,6 +143,7 @@ func (a *app) runDaemon(flags runFlags) error {
 		return err
 	}
 	d := &daemon{config: c, flags: flags, log: a.logger(c.Logging), manager: service.FromEnvironment()}
+	defer d.answerHangups(a.load)()
 	defer d.close()
 	if err := d.boot(a.ctx); err != nil {
 		if errors.Is(err, errSignal) {

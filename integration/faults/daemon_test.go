@@ -3,7 +3,11 @@
 package faults
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,4 +62,45 @@ func TestTerminate(t *testing.T) {
 	}
 	stop()
 	s.MustEnd(nil)
+}
+
+// O07 SIGHUP never ends the daemon, also one whose database is away: the log says whether
+// a restart would change something, and what, and the daemon goes on with what it has read
+// at its start.
+func TestHangup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "evert.yaml")
+	write := func(more string) {
+		t.Helper()
+		text := "name: hangup\ndata_dir: " + filepath.Join(dir, "data") + "\nlogging: {format: json}\nserve: {http: none}\n" +
+			"sources: {shop: {postgres: {url: \"postgres://u:secretcanary@127.0.0.1:1/db?sslmode=disable\", tables: [public.*]}}}\n" + more
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	d := harness.Start(t, harness.Launch{Path: suite.Evert(t), Args: []string{"run", "-c", path}})
+	said := func(words ...string) {
+		t.Helper()
+		d.Await(t, "O07: a line with "+strings.Join(words, ", "), func(line string) bool {
+			return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) })
+		})
+	}
+	said(`"msg":"started"`)
+	d.Signal(syscall.SIGHUP)
+	said("SIGHUP", "nothing to do")
+	write("limits: {queue_rows: 777}\n")
+	d.Signal(syscall.SIGHUP)
+	said("SIGHUP", "a restart", "limits.queue_rows", "evert check")
+	write("limits: [secretcanary\n")
+	d.Signal(syscall.SIGHUP)
+	said("SIGHUP", "mistakes", "evert check")
+	d.Signal(syscall.SIGTERM)
+	if code := d.Wait(t, harness.Patience); code != 0 {
+		t.Errorf("O07: exit code %d; its last lines:\n%s", code, d.Last(20))
+	}
+	if strings.Contains(d.Last(1000), "secretcanary") {
+		t.Error("X14: the log holds a secret of the file")
+	}
 }
