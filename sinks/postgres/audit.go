@@ -214,25 +214,44 @@ func (a *Auditor) Name(id []byte) string {
 // deliver.ErrMoved if one went on before, in another process: what is known of the
 // rows is older than they are.
 func (a *Auditor) Repair(ctx context.Context, fixes []deliver.Fix) error {
-	t := a.target
-	_, err := t.conn.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-	if err == nil {
-		err = a.lockPlace(ctx)
+	return repairAll(ctx, []*Auditor{a}, [][]deliver.Fix{fixes})
+}
+
+// repairAll makes one transaction of the fixes of tables that share a session, by the
+// numbers of the tables.
+func repairAll(ctx context.Context, all []*Auditor, fixes [][]deliver.Fix) error {
+	lead := all[0]
+	_, err := lead.target.conn.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	for _, a := range all {
+		if err == nil {
+			err = a.lockPlace(ctx)
+		}
 	}
+	at := lead // whose fixes are made
+	for i, a := range all {
+		if err == nil {
+			at, err = a, a.fixAll(ctx, fixes[i])
+		}
+		a.target.step.reset()
+	}
+	if err == nil {
+		err = lead.target.commit(ctx)
+	}
+	if err != nil {
+		lead.target.rollback(ctx)
+		return at.told(err)
+	}
+	return nil
+}
+
+// fixAll makes the fixes of one table.
+func (a *Auditor) fixAll(ctx context.Context, fixes []deliver.Fix) (err error) {
 	for err == nil && len(fixes) > 0 {
-		n := min(len(fixes), t.config.SmallRows)
+		n := min(len(fixes), a.target.config.SmallRows)
 		err = a.fix(ctx, fixes[:n])
 		fixes = fixes[n:]
 	}
-	if err == nil {
-		err = t.commit(ctx)
-	}
-	t.step.reset()
-	if err != nil {
-		t.rollback(ctx)
-		return a.told(err)
-	}
-	return nil
+	return err
 }
 
 // lockPlace locks the sink's row until the transaction ends, if the sink is where

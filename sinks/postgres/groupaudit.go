@@ -23,8 +23,10 @@ var _ deliver.Auditor = (*GroupAuditor)(nil)
 // OpenGroupAuditor connects, and learns what is compared.
 func OpenGroupAuditor(ctx context.Context, configs []Config) (*GroupAuditor, error) {
 	g := &GroupAuditor{}
-	for _, c := range configs {
-		g.tables = append(g.tables, newAuditor(c))
+	for i, c := range configs {
+		a := newAuditor(c)
+		a.target.ordinal = i
+		g.tables = append(g.tables, a)
 	}
 	err := g.learn(ctx)
 	if err != nil {
@@ -81,22 +83,15 @@ func (g *GroupAuditor) Name(id []byte) string {
 	return a.target.config.Table.String() + " " + a.Name(id[tableBytes:])
 }
 
-// Repair implements deliver.Auditor. The fixes of one table are one transaction.
+// Repair implements deliver.Auditor, for all tables in one transaction: they may refer
+// to one another.
 func (g *GroupAuditor) Repair(ctx context.Context, fixes []deliver.Fix) error {
 	by := make([][]deliver.Fix, len(g.tables))
 	for _, f := range fixes {
 		i := binary.BigEndian.Uint16(f.ID)
 		by[i] = append(by[i], deliver.Fix{ID: f.ID[tableBytes:], Change: f.Change})
 	}
-	for i, some := range by {
-		if len(some) == 0 {
-			continue
-		}
-		if err := g.tables[i].Repair(ctx, some); err != nil {
-			return err
-		}
-	}
-	return nil
+	return repairAll(ctx, g.tables, by)
 }
 
 // Close implements deliver.Auditor.
