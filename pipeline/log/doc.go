@@ -29,8 +29,8 @@
 //
 //	Kafka      within max.compaction.lag.ms, 7 days unless told otherwise, counted
 //	           from the next record of the partition, with which its segment ends
-//	embedded   with enough new records, or 7 days after the last pass that left
-//	           nothing dead, once the partition is quiet
+//	embedded   7 days after the last pass that left nothing dead, or, after a
+//	           start, with the first pass beyond six hours
 //
 // Its key stays in the tombstone for Retention more. A row that went to a topic of
 // dead letters stays there for the retention of that topic; what was offloaded is

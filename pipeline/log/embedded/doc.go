@@ -44,10 +44,10 @@
 //
 // A block in which few records are dead is left for later, since a pass writes it
 // anew. So that what was erased at the source does not stay for ever beside rows
-// that nobody changes, a pass over a partition that was quiet for six hours leaves
-// nothing dead when the last such pass is seven days old, or none was in this run,
+// that nobody changes, a pass leaves nothing dead when the last such pass of its
+// partition is seven days old, or none was in this run and that is six hours old,
 // and has Pebble write its tables of the partition anew; so does Admin.Compact
-// (X20). Pebble uses files of its write-ahead log again: bytes of a record may lie
+// (X20). A partition that is hardly written to has a pass every six hours. Pebble uses files of its write-ahead log again: bytes of a record may lie
 // in one of these, as in a free block of the disk, until as much was written.
 //
 // # Full and failing disks

@@ -16,7 +16,7 @@ import (
 const (
 	dueRecords = 10_000
 	idleSweep  = 6 * time.Hour
-	eraseEvery = 7 * 24 * time.Hour // a pass of idleSweep leaves nothing dead behind when the last such one is so old
+	eraseEvery = 7 * 24 * time.Hour // a pass leaves nothing dead behind when the last that did is so old
 )
 
 // sweeper takes away what compaction and retention let go. It is one goroutine,
@@ -26,6 +26,8 @@ type sweeper struct {
 	log     *Log
 	forced  chan forced
 	waiting atomic.Int32 // passes asked for and not begun
+
+	began time.Time // of this run
 
 	// Owned by run:
 	passed map[*partition]time.Time // the last pass
@@ -41,7 +43,7 @@ type forced struct {
 }
 
 func newSweeper(l *Log) *sweeper {
-	return &sweeper{log: l, forced: make(chan forced), passed: map[*partition]time.Time{}, erased: map[*partition]time.Time{}, since: time.Now()}
+	return &sweeper{log: l, forced: make(chan forced), passed: map[*partition]time.Time{}, erased: map[*partition]time.Time{}, since: time.Now(), began: time.Now()}
 }
 
 func (s *sweeper) run() {
@@ -154,7 +156,7 @@ func (s *sweeper) partition(p *partition, force bool) (again bool, err error) {
 	}
 	defer done()
 	began := time.Now()
-	erase := force || began.Sub(s.passed[p]) >= idleSweep && began.Sub(s.erased[p]) >= eraseEvery
+	erase := force || began.Sub(s.began) >= idleSweep && began.Sub(s.erased[p]) >= eraseEvery
 	s.passed[p] = began
 	swept := Swept{Topic: p.tp.Topic, Partition: p.tp.Partition}
 	if p.topic.Compact {
@@ -163,7 +165,7 @@ func (s *sweeper) partition(p *partition, force bool) (again bool, err error) {
 		err = s.retain(p, &swept)
 	}
 	if err == nil && erase {
-		if err = s.erase(p, swept.Removed); err == nil {
+		if err = s.erase(p); err == nil {
 			s.erased[p] = began
 		}
 	}
@@ -175,12 +177,9 @@ func (s *sweeper) partition(p *partition, force bool) (again bool, err error) {
 }
 
 // erase has Pebble write what it holds of a partition anew, without the versions of
-// blocks that a pass replaced: else they lie in its tables for as long as nobody
-// writes beside them (X20).
-func (s *sweeper) erase(p *partition, removed int64) error {
-	if removed == 0 {
-		return nil
-	}
+// blocks that this pass or one before it replaced: else they lie in its tables for as
+// long as nobody writes beside them (X20). Where there are none it has little to do.
+func (s *sweeper) erase(p *partition) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	defer wg.Wait()
