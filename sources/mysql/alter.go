@@ -135,6 +135,21 @@ func (s *statement) clause(c clause) {
 		}
 	}
 	s.partitions(c)
+	s.engine(c)
+}
+
+// engine looks for ENGINE [=] BLACKHOLE: the rows are gone from then on, and so is what
+// changes them later, without a word in the log.
+func (s *statement) engine(c clause) {
+	for i, w := range c {
+		behind := clause(c[i+1:])
+		if behind.at(0) == "=" {
+			behind = behind[1:]
+		}
+		if w.word == "ENGINE" && strings.EqualFold(behind.name(), "BLACKHOLE") {
+			s.rewrites(stRewrite, "its engine became BLACKHOLE, which keeps no row")
+		}
+	}
 }
 
 // noColumns are the words behind ADD, ALTER and DROP with which no column is meant.

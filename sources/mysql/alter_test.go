@@ -125,3 +125,27 @@ func TestRewriteOverARestart(t *testing.T) {
 		}
 	})
 }
+
+// TestBlackhole: a table whose engine becomes one that keeps no row stops with that
+// reason, and what is beside it goes on. Copied again it is what the server has.
+func TestBlackhole(t *testing.T) {
+	t.Parallel()
+	t.Run("M08 the engine becomes BLACKHOLE", func(t *testing.T) {
+		d := newDB(t)
+		if d.mariaDB() { // not every package has it; then the server takes another engine, and logs the statement as it is
+			_, _ = d.server.Exec(t.Context(), "", "INSTALL PLUGIN IF NOT EXISTS blackhole SONAME 'ha_blackhole'")
+		}
+		d.do("CREATE TABLE a (id int primary key)", "INSERT INTO a VALUES (1), (2)", "CREATE TABLE b (id int primary key)")
+		r := d.open(d.config("a", "b"), pipeline.Resume{}).copied()
+		d.do("SET sql_mode = ''", "ALTER TABLE a COMMENT 'x' ENGINE = BLACKHOLE", "UPDATE a SET id = id + 10", "INSERT INTO b VALUES (7)")
+		r.settled()
+		if why := r.stops["a"]; why == nil || !strings.Contains(why.What, "BLACKHOLE") || len(r.stops) != 1 {
+			t.Fatalf("stopped are %v", r.stops)
+		}
+		r.equal("b")
+		d.do("ALTER TABLE a ENGINE = InnoDB", "INSERT INTO a VALUES (90)")
+		r.copy("again", "a")
+		r.until("a is done again")
+		r.equal("a")
+	})
+}

@@ -200,7 +200,7 @@ type words struct {
 	ansi   bool
 	at     int
 	quoted bool   // the last word was a quoted name
-	raw    string // the last word as it stands, without quotes
+	raw    string // the last word as it stands, or what stood in quotes
 }
 
 func (w *words) next() string {
@@ -214,7 +214,7 @@ func (w *words) next() string {
 		w.raw, w.quoted = w.until(c), true
 		return "`" + w.raw // a name is no keyword
 	case c == '\'' || c == '"':
-		w.until(c)
+		w.raw = w.until(c)
 		return "'"
 	case isWord(c):
 		from := w.at
@@ -351,7 +351,7 @@ func (w *words) names() (out []TableName) {
 func mentions(text string, is func(word string) bool) bool {
 	w := words{text: text, ansi: true}
 	for word := w.next(); word != ""; word = w.next() {
-		if w.raw != "" && is(w.raw) {
+		if word != "'" && w.raw != "" && is(w.raw) {
 			return true
 		}
 	}
