@@ -17,8 +17,8 @@ import (
 //	ack-when-read                the source is told as soon as a batch was read
 //	frontier-inside-transaction  a part of a transaction is committed as a cut
 //
-// Between the two swapped steps it says so and dwells, so that a kill can fall
-// there.
+// Between the two swapped steps it says so, and what the source was told, and
+// dwells, so that a kill can fall there.
 
 // plant swaps steps of s.
 func plant(s *Stage) {
@@ -32,8 +32,8 @@ func plant(s *Stage) {
 	}
 }
 
-func dwell(ctx context.Context) {
-	fmt.Fprintln(os.Stderr, "planted: between the swapped steps")
+func dwell(ctx context.Context, at Position) {
+	fmt.Fprintln(os.Stderr, "planted: between the swapped steps at", at.Native)
 	select {
 	case <-ctx.Done():
 	case <-time.After(time.Minute):
@@ -56,7 +56,7 @@ func (a *ackFirst) Commit(ctx context.Context, at Resume) error {
 		return err
 	}
 	if at.Whole() && a.rows {
-		dwell(ctx)
+		dwell(ctx, at.At)
 	}
 	a.rows = false
 	return a.Sink.Commit(ctx, at)
@@ -68,7 +68,7 @@ func (a *ackRead) Next(ctx context.Context) (Batch, error) {
 	b, err := a.Source.Next(ctx)
 	if err == nil && b.End != nil && b.End.Whole() && len(b.Changes) > 0 {
 		err = a.Source.Ack(ctx, b.End.At)
-		dwell(ctx)
+		dwell(ctx, b.End.At)
 	}
 	return b, err
 }
@@ -78,7 +78,7 @@ type cutInside struct{ Sink }
 func (c *cutInside) Commit(ctx context.Context, at Resume) error {
 	if at.Rows > 0 && !at.At.IsZero() {
 		at.Rows = 0
-		defer dwell(ctx)
+		defer dwell(ctx, at.At)
 	}
 	return c.Sink.Commit(ctx, at)
 }

@@ -43,25 +43,27 @@ func (r *round) planted(name string) error {
 	right.AwaitStatus("the stream", harness.Streaming(1))
 	right.Terminate()
 	r.Options.Env = []string{"EVERT_PLANT=" + name}
-	dwelling := make(chan struct{}, 1000)
+	dwelling := make(chan string, 1000)
 	d := r.RunWatched(func(line string) {
 		if strings.HasPrefix(line, "planted:") {
-			dwelling <- struct{}{}
+			dwelling <- line
 		}
 	})
 	d.AwaitStatus("the stream", harness.Streaming(0))
 	if err := r.Workload.Bulk(r.Context(), r.bulk); err != nil {
 		r.Fatal(err)
 	}
+	var at string
 	select {
-	case <-dwelling:
+	case line := <-dwelling:
+		_, at, _ = strings.Cut(strings.TrimSpace(line), " at ")
 	case <-d.Exited():
 		r.Fatalf("the daemon ended by itself; its last lines:\n%s", d.Last(20))
 	case <-time.After(harness.Patience):
 		r.Fatalf("the plant never grew; the last lines:\n%s", d.Last(20))
 	}
 	if strings.HasPrefix(name, "ack-") { // the source is told, and tells the server by itself
-		r.awaitAck()
+		r.awaitAck(at)
 	}
 	d.Kill()
 	r.moments = append(r.moments, "between the swapped steps")
@@ -69,13 +71,12 @@ func (r *round) planted(name string) error {
 	return r.CatchUpAndCompare()
 }
 
-// awaitAck waits until the server has heard that the large transaction is
-// durable, while the plant dwells. Other tests write into the server's log, too:
-// a little of it may lie between the transaction's end and where that was read.
-func (r *round) awaitAck() {
-	r.SQL(r.Database, `DO $$ DECLARE written pg_lsn := '`+r.Workload.BulkEnd+`'::pg_lsn - 65536; BEGIN
+// awaitAck waits until the server has heard that the place is durable, while the
+// plant dwells.
+func (r *round) awaitAck(at string) {
+	r.SQL(r.Database, `DO $$ BEGIN
 		FOR i IN 1..4500 LOOP
-			PERFORM FROM pg_replication_slots WHERE database = current_database() AND confirmed_flush_lsn >= written;
+			PERFORM FROM pg_replication_slots WHERE database = current_database() AND confirmed_flush_lsn >= '`+at+`';
 			IF FOUND THEN RETURN; END IF;
 			PERFORM pg_sleep(0.01);
 		END LOOP;

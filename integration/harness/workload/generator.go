@@ -24,7 +24,6 @@ type Generator struct {
 	NoTruncate bool
 
 	History History
-	BulkEnd string // an LSN: how far the server's log was behind the last Bulk
 
 	url      string
 	sessions []*session
@@ -90,8 +89,7 @@ func (g *Generator) session(n int) *session {
 	return s
 }
 
-// Bulk inserts n rows in one transaction, and notes in BulkEnd how far the
-// server's log was then.
+// Bulk inserts n rows in one transaction.
 func (g *Generator) Bulk(ctx context.Context, n int64) error {
 	if n == 0 {
 		return nil
@@ -104,17 +102,13 @@ func (g *Generator) Bulk(ctx context.Context, n int64) error {
 	s := &session{g: g, number: g.Sessions, state: newState()}
 	first := g.bulk + 1
 	g.bulk += n
-	err = s.transact(ctx, conn, func(d *draft) bool {
+	return s.transact(ctx, conn, func(d *draft) bool {
 		d.exec(`INSERT INTO bulk SELECT g, 1, %d, g, '%s '||g, (g %% 1000000)/100.0,
 			timestamptz '2020-01-01 00:00Z' + g * interval '1 second', g %% 2 = 0, repeat('x', (g %% 30)::int)
 			FROM generate_series(%d::bigint, %d) g`, d.tx.ID, Canary, first, first+n-1)
 		d.note(Change{Table: "bulk", Kind: Filled, First: first, Count: n})
 		return true
 	})
-	if err != nil {
-		return err
-	}
-	return conn.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&g.BulkEnd)
 }
 
 // Run writes until ctx ends, which is no error. It outlives restarts of the
