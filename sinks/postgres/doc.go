@@ -33,8 +33,10 @@
 // A Group keeps several tables, each equal to its own topic, in one session. Their
 // steps are one transaction, with one place; each has its own row in the table of
 // positions, and takes the road that suits it. They are filled together, and switch
-// together. A foreign key from one to another has to be DEFERRABLE INITIALLY DEFERRED,
-// for they are written one after the other.
+// together. A foreign key from one to another should be DEFERRABLE INITIALLY DEFERRED, for
+// they are written one after the other: with another one, each step in which the order
+// is wrong is written row by row. Where a row is refused, keys are looked at row by row
+// too, and of rows of two tables that refer to each other neither is taken.
 //
 // # Values
 //

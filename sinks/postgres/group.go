@@ -17,7 +17,7 @@ import (
 // of its own in the table of positions, and all rows have the same place.
 //
 // Tables are written in the order in which they are given. A foreign key from one
-// to another has to be DEFERRABLE INITIALLY DEFERRED.
+// to another should be DEFERRABLE INITIALLY DEFERRED: see the package's page.
 type Group struct {
 	conn   *pgx.Conn // nil until Open, and after Close
 	tables []*Target // by the number of their topic
