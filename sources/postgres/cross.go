@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,6 +65,9 @@ func (s *Source) unpublishedBehind(was state) []error {
 	before := was.names.byName()
 	tables := slices.DeleteFunc(slices.Clone(s.chosen.tables), func(t *tableInfo) bool { return before[t.TableName] == 0 })
 	switch missing := unpublished(tables); {
+	case len(tables) == 0 && len(before) > 0:
+		return []error{&pipeline.Refusal{Code: CodePublication, Where: "publication " + s.config.Publication,
+			What: "none of the tables that were captured is on this server", Mend: "restore the dump; the source waits for that\nor, if they shall not come: " + s.config.ResetCommand}}
 	case s.facts.publication == nil:
 		return []error{&pipeline.Refusal{Code: CodePublication, Where: "publication " + s.config.Publication,
 			What: "it did not come along to this server", Mend: behindFence(createPublicationSQL(&s.config, tables, s.version))}}
@@ -123,6 +127,7 @@ func (s *Source) behind(was state, slot string) state {
 		now.Tables = append(now.Tables, t.oid)
 	}
 	slices.Sort(now.Tables)
+	s.tellGone(before)
 	for _, st := range was.Stopped {
 		if st.OID = number[st.OID]; st.OID != 0 {
 			now = now.stop(st)
@@ -134,6 +139,19 @@ func (s *Source) behind(was state, slot string) state {
 		}
 	}
 	return now.call(called)
+}
+
+// tellGone tells of tables that were captured and are not on this server. If they come
+// later, they are copied.
+func (s *Source) tellGone(before map[TableName]uint32) {
+	gone := maps.Clone(before)
+	for _, t := range s.facts.tables {
+		delete(gone, t.TableName)
+	}
+	for name := range gone {
+		s.config.Log.Warn("the table is not on this server, and its topic stays as it was", "table", name.sql(),
+			"mend", "bring it here, and it is copied; or exclude_tables: ["+name.Schema+"."+name.Name+"]")
+	}
 }
 
 // alike reports whether a captured table is what it was on the server before.

@@ -284,11 +284,12 @@ func (s *Source) nextSteps(d *drain, f *fence) []string {
 		open = "once evert status says that it streams: " + f.openSQL()
 	}
 	return []string{
-		"keep the writers away until the last step",
+		"keep the writers away until step 5",
 		upgrade,
 		"set wal_level = logical on the new server, and max_replication_slots and max_wal_senders as they were",
 		"if host, port or password changed, set url: and start evert again; else it finds the new server by itself. It makes slot " + s.config.Slot + " there, and copies nothing",
 		open,
+		"to be sure that nobody wrote meanwhile: evert verify TABLE",
 		"to call the upgrade off instead: evert drain " + s.config.Name + " --cancel",
 	}
 }

@@ -175,10 +175,18 @@ func TestDrainedSourceOnAnotherServer(t *testing.T) {
 
 	pgtest.Database(t, other, d.name())
 	next := dbAt(t, other.URL(d.name()))
+	c.URL = func(context.Context) (string, error) { return next.url, nil }
+	told := &logged{}
+	c.Log = told.logger()
+	t.Run("P41 before the dump is restored", func(t *testing.T) {
+		_, err := tryOpen(t, c, from)
+		if got := wantCode(t, err, CodePublication); !strings.Contains(got.What, "none of the tables") || strings.Contains(got.Mend, "CREATE") {
+			t.Errorf("got %v", got)
+		}
+	})
 	next.do("CREATE TABLE before (x int)") // so that numbers differ
 	next.do(tables)
 	next.do("INSERT INTO same VALUES (3, 'glad', 'three'); ALTER TABLE other ADD COLUMN more int DEFAULT 7; DROP TABLE gone, before")
-	c.URL = func(context.Context) (string, error) { return next.url, nil }
 	mended := func(code pipeline.Code) { // by the first line of the mend, as printed
 		t.Helper()
 		_, err := tryOpen(t, c, from)
@@ -213,6 +221,9 @@ func TestDrainedSourceOnAnotherServer(t *testing.T) {
 		return len(copied) > 0
 	})
 	wantLines(t, copied, "r other 1|one|7")
+	if !told.has("the table is not on this server") || !told.has("[public.gone]") {
+		t.Error("the table that did not come along is not told of")
+	}
 	next.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; INSERT INTO same VALUES (4, 'sad', 'four'); UPDATE other SET s = 'eins'; COMMIT", QuoteIdent(d.name()))
 	wantLines(t, r.sync(next), "c same 4|sad|four", "u other 1|eins|7")
 	if r.resume.At.Seq <= from.At.Seq {
