@@ -33,7 +33,10 @@ func TestDrainWhoseAskerGoesAway(t *testing.T) {
 		_, err := r.source.Drain(ctx, false)
 		gone <- err
 	}()
-	r.until(func(pipeline.Batch) bool { return r.source.a.seen.Load().Drained != nil })
+	r.until(func(b pipeline.Batch) bool {
+		was, err := decodeState(r.resume.State)
+		return b.End != nil && err == nil && was.Drained != nil
+	})
 	left := errors.New("left")
 	leave(left)
 	if err := <-gone; !errors.Is(err, left) {
