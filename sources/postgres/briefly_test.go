@@ -46,6 +46,22 @@ func TestALockHoldsUpOneCopyAlone(t *testing.T) {
 		f.until(1)
 		f.is(d, r.tables[0], rowsOfT)
 	})
+	t.Run("that locks the root and then its partitions, and is not cut off by the server", func(t *testing.T) {
+		d := newDB(t)
+		if d.major() < 13 {
+			return // partitions are published under their own names there
+		}
+		d.do(partitionedT)
+		r := open(t, chunked(d, 20), pipeline.Resume{})
+		f := newFold(t, r)
+		r.each("0/1", f.take)
+		holder := locked(t, d, "ONLY t")
+		r.copyIt("one")
+		eventually(t, "the copy to wait", func() bool { return d.get(waitsForLock) != "0" })
+		holder.do("LOCK TABLE ONLY t1, ONLY t2 IN ACCESS EXCLUSIVE MODE NOWAIT; ROLLBACK")
+		f.until(1)
+		f.is(d, r.tables[0], "SELECT id || '|' || v FROM t")
+	})
 	t.Run("that is in progress, with a full window", func(t *testing.T) {
 		d := newDB(t)
 		if d.major() < 13 {

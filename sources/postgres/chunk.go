@@ -165,11 +165,13 @@ func (j *chunkJob) showsSuspects() bool {
 	return !slices.ContainsFunc(j.suspects, func(x uint32) bool { return !j.shows.has(x) })
 }
 
-// begin takes the locks and then the snapshot, and looks at what will be read.
+// begin takes the locks and then the snapshot, and looks at what will be read. The
+// locks are taken from the root on, as ALTER TABLE takes them: the other way round the
+// two would wait for each other, and the server might end theirs.
 func (j *chunkJob) begin(ctx context.Context, conn *pgconn.PgConn) error {
-	lock := "ONLY " + j.leaf.sql()
-	if root := j.name(); root != j.leaf {
-		lock += ", ONLY " + root.sql()
+	lock := "ONLY " + j.name().sql()
+	if j.leaf != j.name() {
+		lock += ", ONLY " + j.leaf.sql()
 	}
 	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = %d; SET LOCAL max_parallel_workers_per_gather = 0; LOCK TABLE %s IN ACCESS SHARE MODE",
 		lockPatience.Milliseconds(), lock)
