@@ -121,9 +121,11 @@ func TestNothingIsCopiedUnlessAskedFor(t *testing.T) {
 	wantLines(t, r.snapshot())
 	d.do("INSERT INTO t VALUES (2); CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)")
 	wantLines(t, r.sync(d), "c t 2")
-	lines := r.until(func(b pipeline.Batch) bool { return len(b.Tables) > 0 })
+	for len(r.tables) < 2 { // it may have come already
+		wantLines(t, r.until(func(pipeline.Batch) bool { return true }))
+	}
 	d.do("INSERT INTO late VALUES (2)")
-	wantLines(t, append(lines, r.sync(d)...), "c late 2")
+	wantLines(t, r.sync(d), "c late 2")
 	r.copyIt("a")
 	wantLines(t, r.until(done), "r t 1", "r t 2")
 }
