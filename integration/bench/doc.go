@@ -6,7 +6,8 @@
 //
 //	stream    WAL written beforehand, generator stopped:
 //	          rows/s into topics ÷ rows/s of pg_recvlogical to /dev/null with the
-//	          same slot settings                                     gate ≥ 0.8
+//	          same slot settings                                     gate ≥ 0.9
+//	shapes    the same for rows of numbers, of text and of JSON
 //	snapshot  rows/s into topics ÷ rows/s of one COPY … TO STDOUT    gate ≥ 0.4
 //	memory    the most the process ever held, also for one
 //	          transaction of two million rows                        gate < 200 MB

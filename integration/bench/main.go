@@ -14,7 +14,7 @@ import (
 
 func main() {
 	short := flag.Bool("short", false, "a fifth of the rows, and one measurement of each")
-	only := flag.String("only", "", "one of stream, snapshot, memory, latency, mysql, kafka, views, postgres-sink, bleve, opensearch, micro")
+	only := flag.String("only", "", "one of stream, shapes, snapshot, memory, latency, mysql, kafka, views, postgres-sink, bleve, opensearch, micro")
 	out := flag.String("out", "results/bench.json", "where the results go")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -41,7 +41,7 @@ func run(ctx context.Context, short bool, only, out string) (missed bool, err er
 		name string
 		run  func(context.Context, *results) error
 	}{
-		{"stream", l.stream}, {"snapshot", l.snapshot}, {"memory", l.memory}, {"latency", l.latency}, {"mysql", l.mysql}, {"kafka", l.kafka}, {"views", l.views}, {"postgres-sink", l.postgresSink}, {"bleve", l.bleve}, {"opensearch", l.opensearch}, {"micro", l.micro},
+		{"stream", l.stream}, {"shapes", l.shapes}, {"snapshot", l.snapshot}, {"memory", l.memory}, {"latency", l.latency}, {"mysql", l.mysql}, {"kafka", l.kafka}, {"views", l.views}, {"postgres-sink", l.postgresSink}, {"bleve", l.bleve}, {"opensearch", l.opensearch}, {"micro", l.micro},
 	} {
 		if only != "" && only != part.name {
 			continue
