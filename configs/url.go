@@ -335,6 +335,14 @@ func (p *PostgresSink) Connect() (*DatabaseURL, error) {
 	return connect(p.URL, p.Password, p.Insecure, postgresDialect())
 }
 
+// Revealed is Reveal of what Connect gives, which may be an error.
+func Revealed(u *DatabaseURL, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return u.Reveal()
+}
+
 // webURL is the address of an HTTP service. The error holds nothing of it.
 func webURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -46,11 +45,8 @@ func (a *app) drain(source string, d api.Drain) error {
 		return err
 	}
 	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
-	if errors.Is(err, api.ErrNoDaemon) {
-		return &pipeline.Refusal{Code: codeNoDaemon, Where: "data directory " + config.DataDir, What: "no daemon is running there, and a source is drained by the one that streams from it", Mend: "evert run"}
-	}
 	if err != nil {
-		return fmt.Errorf("ask the daemon: %w", err)
+		return noDaemon(config, err, "a source is drained by the one that streams from it", "evert run")
 	}
 	drained, err := client.Drain(a.ctx, source, d)
 	if err != nil {

@@ -144,7 +144,7 @@ func (a *app) clientOf(server string) (*api.Client, error) {
 	}
 	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
 	if err != nil {
-		return nil, noDaemon(config, err)
+		return nil, noDaemon(config, err, "views are shown by the one that keeps them current", "evert run   # or ask another one: --server URL")
 	}
 	return client, nil
 }

@@ -43,13 +43,12 @@ func (a *app) daemonOr(ctx context.Context, c *configs.Config, verb string, writ
 	return nil, r, err
 }
 
-// noDaemon says that a verb needs the daemon, if err is that there is none.
-func noDaemon(c *configs.Config, err error) error {
+// noDaemon says that a verb needs the daemon and why, if err is that there is none.
+func noDaemon(c *configs.Config, err error, why, mend string) error {
 	if !errors.Is(err, api.ErrNoDaemon) {
 		return fmt.Errorf("ask the daemon: %w", err)
 	}
-	return &pipeline.Refusal{Code: codeNoDaemon, Where: "data directory " + c.DataDir, What: "no daemon is running there, and views are shown by the one that keeps them current",
-		Mend: "evert run   # or ask another one: --server URL"}
+	return &pipeline.Refusal{Code: codeNoDaemon, Where: "data directory " + c.DataDir, What: "no daemon is running there, and " + why, Mend: mend}
 }
 
 func (a *app) rest(ctx context.Context, c *configs.Config, verb string, write bool) (*resting, error) {

@@ -94,7 +94,7 @@ func (a *app) commandTable(table, verb string, wait bool) error {
 		return err
 	}
 	if wait && client == nil {
-		return noDaemon(config, api.ErrNoDaemon)
+		return noDaemon(config, api.ErrNoDaemon, "a table is copied by the one that streams from its source", "evert run")
 	}
 	if wait {
 		if answer, err = a.awaitCopy(client, answer); err != nil {

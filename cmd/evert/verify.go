@@ -57,7 +57,7 @@ func (a *app) verify(req api.VerifyRequest) error {
 	}
 	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
 	if err != nil {
-		return noDaemon(config, err)
+		return noDaemon(config, err, "what it writes is compared by the one that writes it", "evert run")
 	}
 	found, err := client.Verify(a.ctx, req, func(p api.VerifyProgress) {
 		if p.Rows > 0 {

@@ -127,12 +127,7 @@ func (r *round) killAt(m moment) {
 		r.copied = r.copied || state == "streaming"
 	}
 	jitter := time.Duration(r.rng.Int64N(int64(20 * time.Millisecond)))
-	select {
-	case <-d.Exited():
-		r.Fatalf("kill at %s: the daemon ended by itself; its last lines:\n%s", m.what, d.Last(12))
-	case <-time.After(jitter): // part of the moment, not a wait for anything
-	}
-	d.Kill()
+	d.KillSoon(r, jitter)
 	r.moments = append(r.moments, fmt.Sprintf("%s + %s, %s", m.what, jitter.Round(time.Millisecond), state))
 }
 

@@ -247,13 +247,7 @@ func (b *bleveShop) kill(n int) {
 			return times < 0
 		})
 	}
-	jitter := time.Duration(b.rng.Int64N(int64(20 * time.Millisecond)))
-	select {
-	case <-d.Exited():
-		b.Fatalf("seed %d: the daemon ended by itself; its last lines:\n%s", b.seed, d.Last(12))
-	case <-time.After(jitter): // part of the moment, not a wait for anything
-	}
-	d.Kill()
+	d.KillSoon(b, time.Duration(b.rng.Int64N(int64(20*time.Millisecond))))
 }
 
 func (b *bleveShop) await(what string, d *harness.Daemon, is func() bool) {

@@ -42,7 +42,7 @@ func TestKafkaTwoDaemons(t *testing.T) {
 	p.run(0)
 	p.run(1)
 	p.has("all sinks are filled", 0, 1)
-	read, stop := p.readers(), p.traffic()
+	read, stop := p.readers(total), p.traffic()
 	for range 2 {
 		n := p.owner()
 		p.await("the sink moves on", p.daemons[n], p.moves(10))

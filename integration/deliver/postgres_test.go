@@ -30,7 +30,7 @@ func TestPostgresKill(t *testing.T) {
 	b.labels = true
 	b.Options.More += fmt.Sprintf("  labels:\n    from: db.public.accounts\n    commit_interval: 10ms\n    transforms: [{rekey: [label]}]\n    postgres: {url: %q, table: public.labels}\n", b.targetURL())
 	stop := b.traffic()
-	read := b.readers()
+	read := b.readers(total)
 	for n := range harness.Number(t, "EVERT_CRASH_RUNS", 3) {
 		b.kill(n)
 	}
@@ -149,9 +149,12 @@ func transfer(rng *rand.Rand) string {
 		UPDATE accounts SET balance = balance + %[3]d.25, seen = now() WHERE id = %[2]d AND EXISTS (SELECT FROM paid); COMMIT`, from, to, amount)
 }
 
-// readers look at the target all the time; the returned function ends that and
-// tells how often they saw it.
-func (b *postgresBank) readers() (stop func() int) {
+// total is all the money of the bank, as the target has it.
+const total = "(SELECT coalesce(sum(balance), 0) FROM accounts)"
+
+// readers ask the target for its total in one statement, all the time; the returned
+// function ends that and tells how often they saw it.
+func (b *postgresBank) readers(total string) (stop func() int) {
 	conn := b.dial(b.Postgres.URL(b.target))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -159,9 +162,9 @@ func (b *postgresBank) readers() (stop func() int) {
 	wg.Go(func() {
 		for ctx.Err() == nil {
 			var sum string
-			err := conn.QueryRow(ctx, "SELECT coalesce(sum(balance), 0)::text FROM accounts").Scan(&sum)
+			err := conn.QueryRow(ctx, "SELECT ("+total+")::text").Scan(&sum)
 			switch {
-			case ctx.Err() != nil, err != nil && strings.Contains(err.Error(), "42P01"): // there is no table before the first fill is whole
+			case ctx.Err() != nil, err != nil && strings.Contains(err.Error(), "42P01"): // there are no tables before the first fill is whole
 			case err != nil:
 				b.Errorf("seed %d: read the target: %v", b.seed, err)
 				return
@@ -190,13 +193,7 @@ func (b *postgresBank) kill(n int) {
 	if n%4 != 3 {
 		b.await("the sink moves on", d, b.moves(1+b.rng.IntN(20)))
 	}
-	jitter := time.Duration(b.rng.Int64N(int64(20 * time.Millisecond)))
-	select {
-	case <-d.Exited():
-		b.Fatalf("seed %d: the daemon ended by itself; its last lines:\n%s", b.seed, d.Last(12))
-	case <-time.After(jitter): // part of the moment, not a wait for anything
-	}
-	d.Kill()
+	d.KillSoon(b, time.Duration(b.rng.Int64N(int64(20*time.Millisecond))))
 }
 
 // moves reports whether the sink's position was moved so many times since it was

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"testing"
 
@@ -23,7 +22,7 @@ func TestPostgresSeveralKill(t *testing.T) {
 	b.SQL(b.Database, "CREATE TABLE savings (id int PRIMARY KEY, balance numeric(12,2) NOT NULL, note text)", "INSERT INTO savings SELECT id, 0 FROM accounts", "ALTER TABLE savings OWNER TO capture")
 	b.Options.More = fmt.Sprintf("sinks:\n  both:\n    from: [db.public.accounts, db.public.savings]\n    commit_interval: 10ms\n    postgres: {url: %q, schema: public}\n", b.targetURL())
 	stop := b.saving()
-	read := b.bothTables()
+	read := b.readers("(SELECT sum(balance) FROM accounts) + (SELECT sum(balance) FROM savings)")
 	for n := range harness.Number(t, "EVERT_CRASH_RUNS", 3) {
 		b.kill(n)
 	}
@@ -63,37 +62,4 @@ func (b *postgresBank) saving() (stop func()) {
 		}
 	})
 	return func() { close(end); wg.Wait() }
-}
-
-// bothTables looks at both tables of the target in one statement, all the time; the
-// returned function ends that and tells how often it saw them.
-func (b *postgresBank) bothTables() (stop func() int) {
-	conn := b.dial(b.Postgres.URL(b.target))
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	looks, want := 0, fmt.Sprintf("%d.00", bankAccounts*bankOpening)
-	wg.Go(func() {
-		for ctx.Err() == nil {
-			var sum string
-			err := conn.QueryRow(ctx, "SELECT ((SELECT sum(balance) FROM accounts) + (SELECT sum(balance) FROM savings))::text").Scan(&sum)
-			switch {
-			case ctx.Err() != nil, err != nil && strings.Contains(err.Error(), "42P01"): // there are no tables before the first fill is whole
-			case err != nil:
-				b.Errorf("seed %d: read the target: %v", b.seed, err)
-				return
-			case sum != want:
-				b.Errorf("seed %d: a reader of the target sees a sum of %s, want %s", b.seed, sum, want)
-				return
-			default:
-				looks++
-			}
-		}
-	})
-	var once sync.Once
-	stop = func() int {
-		once.Do(func() { cancel(); wg.Wait() })
-		return looks
-	}
-	b.Cleanup(func() { stop() })
-	return stop
 }

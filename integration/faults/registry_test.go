@@ -11,10 +11,10 @@ import (
 
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/integration/harness/check"
-	"github.com/evertdb/evert/integration/harness/loopback"
 	"github.com/evertdb/evert/integration/harness/scene"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/pipeline/loopback"
 	"github.com/evertdb/evert/schema/registry"
 	"github.com/evertdb/evert/schema/registry/rest"
 )
@@ -47,28 +47,25 @@ func newKeeper(t *testing.T) *keeper {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &keeper{TB: t, handler: rest.Handler(local)}
-	first, err := loopback.Listen()
+	port, err := loopback.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.serve(first)
+	t.Cleanup(port.Close)
+	k := &keeper{TB: t, handler: rest.Handler(local), address: port.Address()}
+	k.start()
 	t.Cleanup(k.stop)
 	return k
 }
 
-// start listens again at the address of before.
+// start listens, each time at the same address.
 func (k *keeper) start() {
 	k.Helper()
 	l, err := net.Listen("tcp", k.address)
 	if err != nil {
 		k.Fatal(err)
 	}
-	k.serve(l)
-}
-
-func (k *keeper) serve(l net.Listener) {
-	k.address, k.server, k.served = l.Addr().String(), &http.Server{Handler: k.handler}, make(chan error, 1)
+	k.server, k.served = &http.Server{Handler: k.handler}, make(chan error, 1)
 	go func(server *http.Server, served chan error) { served <- server.Serve(l) }(k.server, k.served)
 }
 

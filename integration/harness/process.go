@@ -125,6 +125,18 @@ func (p *Process) Kill() {
 	<-p.exited
 }
 
+// KillSoon is Kill a while later; it fails the test if the process has ended before.
+// The while is part of the moment of a kill, and no wait for anything.
+func (p *Process) KillSoon(t testing.TB, while time.Duration) {
+	t.Helper()
+	select {
+	case <-p.Exited():
+		t.Fatalf("the daemon ended by itself; its last lines:\n%s", p.Last(12))
+	case <-time.After(while):
+	}
+	p.Kill()
+}
+
 // Exited is closed when the process is gone.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 

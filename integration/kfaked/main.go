@@ -27,7 +27,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"github.com/evertdb/evert/integration/harness/loopback"
+	"github.com/evertdb/evert/pipeline/loopback"
 )
 
 func main() {
@@ -76,6 +76,16 @@ func recoverData(data string) error {
 	return settle(ctx, cluster)
 }
 
+// listen takes a port that is free again after a restart.
+func listen(string, string) (net.Listener, error) {
+	port, err := loopback.Take()
+	if err != nil {
+		return nil, err
+	}
+	defer port.Close() // who listens needs no mark
+	return net.Listen("tcp", port.Address())
+}
+
 // never is a time between cleanings that does not come, in ms.
 const never = "100000000000"
 
@@ -90,7 +100,7 @@ func options(data string, port int) []kfake.Opt {
 		}),
 	}
 	if port == 0 {
-		opts = append(opts, kfake.ListenFn(func(string, string) (net.Listener, error) { return loopback.Listen() }))
+		opts = append(opts, kfake.ListenFn(listen))
 	}
 	if data != "" {
 		opts = append(opts, kfake.DataDir(data), kfake.SyncWrites())

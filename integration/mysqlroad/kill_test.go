@@ -99,12 +99,7 @@ func (k *killed) kill(m instant) {
 		k.copied = k.copied || state == "streaming"
 	}
 	jitter := time.Duration(k.random.Int64N(int64(20 * time.Millisecond)))
-	select {
-	case <-d.Exited():
-		k.Fatalf("kill at %s: the daemon ended by itself; its last lines:\n%s", m.what, d.Last(12))
-	case <-time.After(jitter): // part of the moment, not a wait for anything
-	}
-	d.Kill()
+	d.KillSoon(k, jitter)
 	k.moments = append(k.moments, fmt.Sprintf("%s + %s, %s", m.what, jitter.Round(time.Millisecond), state))
 }
 

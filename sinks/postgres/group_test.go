@@ -155,20 +155,27 @@ func TestSeveralDeferred(t *testing.T) {
 	}
 }
 
+// written puts a row into each table, and opens what audits them.
+func (d *db) written(all []Config) *GroupAuditor {
+	d.t.Helper()
+	g := NewGroup(all)
+	if err := errors.Join(writeBoth(g, "a", "x"), g.Close()); err != nil {
+		d.t.Fatal(err)
+	}
+	a, err := OpenGroupAuditor(d.t.Context(), all)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = a.Close() })
+	return a
+}
+
 // TestSeveralAudited tells that verify names the table, finds what differs in each, and
 // puts it right (S14).
 func TestSeveralAudited(t *testing.T) {
 	d := newDB(t)
 	all := d.both("public")
-	g := NewGroup(all)
-	if err := errors.Join(writeBoth(g, "a", "x"), g.Close()); err != nil {
-		t.Fatal(err)
-	}
-	a, err := OpenGroupAuditor(t.Context(), all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a := d.written(all)
 	c := put(sinktest.Others, schema.Int(1), text("x"))
 	c.Topic = 1
 	id, form, err := a.Expect(&c)
@@ -200,15 +207,7 @@ func TestSeveralRepaired(t *testing.T) {
 	d.do(`CREATE TABLE public.others (id bigint PRIMARY KEY, v text);
 		CREATE TABLE public.items (id bigint PRIMARY KEY REFERENCES public.others DEFERRABLE INITIALLY DEFERRED, v text)`)
 	all := d.both("public")
-	g := NewGroup(all)
-	if err := errors.Join(writeBoth(g, "a", "x"), g.Close()); err != nil {
-		t.Fatal(err)
-	}
-	a, err := OpenGroupAuditor(t.Context(), all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a := d.written(all)
 	var fixes []deliver.Fix
 	for i, table := range []*schema.Table{sinktest.Items, sinktest.Others} {
 		c := put(table, schema.Int(1), text([]string{"a", "x"}[i]))

@@ -29,11 +29,7 @@ func openMySQL(p Place) (Database, error) {
 
 // url gives the connection string; secrets are read anew each time.
 func (d *mysqlDatabase) url(context.Context) (string, error) {
-	u, err := d.my.Connect()
-	if err != nil {
-		return "", err
-	}
-	return u.Reveal()
+	return configs.Revealed(d.my.Connect())
 }
 
 // hides reports whether a value of a table is masked behind the source.

@@ -36,11 +36,7 @@ func openPostgres(p Place) (Database, error) {
 
 // url gives the connection string; secrets are read anew each time.
 func (d *postgresDatabase) url(context.Context) (string, error) {
-	u, err := d.pg.Connect()
-	if err != nil {
-		return "", err
-	}
-	return u.Reveal()
+	return configs.Revealed(d.pg.Connect())
 }
 
 // settings says the source's section of the file in the source's own words.

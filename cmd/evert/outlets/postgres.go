@@ -64,14 +64,7 @@ func (o postgresOutlet) common() sink.Config {
 
 // url gives the connection string; secrets are read anew each time.
 func (o postgresOutlet) url(context.Context) (string, error) {
-	return revealed(o.sink().Postgres.Connect())
-}
-
-func revealed(u *configs.DatabaseURL, err error) (string, error) {
-	if err != nil {
-		return "", err
-	}
-	return u.Reveal()
+	return configs.Revealed(o.sink().Postgres.Connect())
 }
 
 // foreign reports whether the rows come from a table of another kind of database,
@@ -88,7 +81,7 @@ func captures(c *configs.Config) (out []sink.Capture) {
 		if pg := c.Sources[name].Postgres; pg != nil {
 			out = append(out, sink.Capture{Source: name, Slot: pg.Slot, Match: func(schema, table string) bool {
 				return configs.Captures(pg.Tables, pg.ExcludeTables, schema, table)
-			}, URL: func(context.Context) (string, error) { return revealed(pg.Connect()) }})
+			}, URL: func(context.Context) (string, error) { return configs.Revealed(pg.Connect()) }})
 		}
 	}
 	return out
