@@ -40,6 +40,14 @@ func (c *Config) File() string { return c.file }
 // SourceNames lists the sources in the order of their names.
 func (c *Config) SourceNames() []string { return sortedKeys(c.Sources) }
 
+// TopicPrefixes are those of the sources, in the same order.
+func (c *Config) TopicPrefixes() (all []string) {
+	for _, name := range c.SourceNames() {
+		all = append(all, c.Sources[name].TopicPrefix)
+	}
+	return all
+}
+
 // SinkNames are the names of the sinks, sorted.
 func (c *Config) SinkNames() []string { return sortedKeys(c.Sinks) }
 

@@ -69,7 +69,7 @@ func (d *daemon) Records(ctx context.Context, name string, untilEnd bool, emit f
 // tail emits the records of what name means as JSON lines, and nil before a
 // wait that may be long.
 func tail(ctx context.Context, c *configs.Config, l log.Log, r registry.Registry, name string, untilEnd bool, emit func(line []byte) error) error {
-	topic, err := records.Find(ctx, l, topicNamed(c, name), prefixes(c))
+	topic, err := records.Find(ctx, l, topicNamed(c, name), c.TopicPrefixes())
 	if err != nil {
 		return err
 	}
@@ -90,12 +90,4 @@ func topicNamed(c *configs.Config, name string) string {
 		return view.Topic(c.Name, name)
 	}
 	return name
-}
-
-func prefixes(c *configs.Config) []string {
-	var out []string
-	for _, s := range c.Sources {
-		out = append(out, s.TopicPrefix)
-	}
-	return out
 }

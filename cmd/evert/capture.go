@@ -424,7 +424,7 @@ func (c *capturing) rearrive(src databases.Source, stop context.CancelCauseFunc)
 }
 
 func (c *capturing) put(s databases.Source) {
-	defer c.urge()
+	defer c.Urge()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.present, c.aimed = s, c.target != ""
@@ -438,9 +438,9 @@ func (c *capturing) behindGate(s databases.Source) databases.Source {
 	return s
 }
 
-// urge tells the present source who waits for it: the end of the run, readers of
+// Urge tells the present source who waits for it: the end of the run, readers of
 // views, a comparison.
-func (c *capturing) urge() {
+func (c *capturing) Urge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.present == nil {
@@ -463,7 +463,7 @@ func (c *capturing) Hasten(waiting bool) {
 		c.waiting--
 	}
 	c.mu.Unlock()
-	c.urge()
+	c.Urge()
 }
 
 // facts are those of the source that runs, if one does.
@@ -476,3 +476,15 @@ func (c *capturing) facts() (monitor.Facts, bool) {
 	}
 	return present.Facts(), true
 }
+
+// Name is the source's. With Database, Ready, Gate and Urge it implements verify.Capture.
+func (c *capturing) Name() string { return c.name }
+
+// Database is the source's, opened to be asked.
+func (c *capturing) Database() databases.Database { return c.database }
+
+// Ready reports whether the source runs, and its tables are copied.
+func (c *capturing) Ready() bool { return c.monitor.Status().Ready }
+
+// Gate is what stops the source at a place.
+func (c *capturing) Gate() *gate.Gate { return c.gate }

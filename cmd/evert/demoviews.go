@@ -60,10 +60,8 @@ func (s *show) look(views demo.Look) demo.Look {
 func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err error) {
 	s.tell("comparing every view with the rows of %s", s.shop.Product)
 	s.daemon.views.CaughtUp(ctx)
-	s.daemon.comparing.Lock() // after a person's `evert verify`
-	defer s.daemon.comparing.Unlock()
 	for _, name := range demo.ViewNames() {
-		found, err := s.daemon.verify(ctx, api.VerifyRequest{Name: name}, func(api.VerifyProgress) {})
+		found, err := s.daemon.verifier.VerifyInTurn(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("view %s: %w", name, err)
 		}
@@ -77,9 +75,7 @@ func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err err
 func (s *show) compareIndex(ctx context.Context) (r demo.ViewResult, err error) {
 	s.tell("comparing the search index with its view")
 	s.daemon.sinks.CaughtUp(ctx)
-	s.daemon.comparing.Lock() // after a person's `evert verify`
-	defer s.daemon.comparing.Unlock()
-	found, err := s.daemon.verify(ctx, api.VerifyRequest{Name: demo.IndexName}, func(api.VerifyProgress) {})
+	found, err := s.daemon.verifier.VerifyInTurn(ctx, demo.IndexName)
 	if err != nil {
 		return r, fmt.Errorf("index %s: %w", demo.IndexName, err)
 	}

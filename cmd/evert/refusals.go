@@ -11,7 +11,6 @@ const (
 	codeNoServer   pipeline.Code = "DEMO_NO_SERVER"
 	codeUnanswered pipeline.Code = "SOURCE_UNANSWERED"
 	codeNoDaemon   pipeline.Code = "NO_DAEMON"
-	codeVerify     pipeline.Code = "VERIFY_IMPOSSIBLE"
 
 	codeOtherState pipeline.Code = "DATA_DIR_OTHER"
 	codeNotRunning pipeline.Code = "NOT_RUNNING"

@@ -29,6 +29,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/sinks"
 	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/cmd/evert/supervise"
+	"github.com/evertdb/evert/cmd/evert/verify"
 	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -92,9 +93,9 @@ type daemon struct {
 	captures     []*capturing
 	monitors     []*monitor.Source
 	watch        *watching
-	reads        *query.Reader     // of views
-	shown        api.Views         // nil: there are none
-	comparing    sync.Mutex        // held by verify
+	reads        *query.Reader // of views
+	shown        api.Views     // nil: there are none
+	verifier     *verify.Verifier
 	views        *views.Views      // the same; nil: there are none
 	sinks        *sinks.Sinks      // nil: there are none
 	control      *control.Follower // what people commanded of sinks and tables
@@ -311,6 +312,7 @@ func (d *daemon) openSources(context.Context) error {
 }
 
 func (d *daemon) listenAll(ctx context.Context) error {
+	d.verifier = d.newVerifier()
 	faces := d.handlers()
 	socket, err := api.ListenSocket(datadir.SocketPath(d.config.DataDir))
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
+	"github.com/evertdb/evert/cmd/evert/verify"
 )
 
 func (a *app) verifyVerb() *cobra.Command {
@@ -139,4 +141,18 @@ func writeVerified(a *app, v *api.Verified) error {
 		_, err = fmt.Fprintf(a.out, "%s were put right; verify again to see that\n", terminal.Count(v.Repaired))
 	}
 	return err
+}
+
+// newVerifier makes what compares: everything else is open.
+func (d *daemon) newVerifier() *verify.Verifier {
+	c := verify.Config{File: d.config, Topics: d.topics, Registry: d.registry, Views: d.views, Sinks: d.sinks, Reads: d.reads}
+	for _, one := range d.captures {
+		c.Captures = append(c.Captures, one)
+	}
+	return verify.New(c)
+}
+
+// Verify implements api.Daemon.
+func (d *daemon) Verify(ctx context.Context, req api.VerifyRequest, tell func(api.VerifyProgress)) (*api.Verified, error) {
+	return d.verifier.Verify(ctx, req, tell)
 }

@@ -1,4 +1,4 @@
-package main
+package verify
 
 import (
 	"context"
@@ -22,23 +22,23 @@ import (
 
 // sinkNamed gives the sink that a comparison is of: views and tables come first,
 // and sinks.NAME is a sink whatever else has its name.
-func (d *daemon) sinkNamed(name string) *sinks.Sink {
+func (v *Verifier) sinkNamed(name string) *sinks.Sink {
 	if own, ok := strings.CutPrefix(name, "sinks."); ok {
-		return d.sinks.Named(own)
+		return v.Sinks.Named(own)
 	}
-	if d.config.Views[name] != nil {
+	if v.File.Views[name] != nil {
 		return nil
 	}
-	return d.sinks.Named(name)
+	return v.Sinks.Named(name)
 }
 
 // cutAttempts is how many cuts are tried: one can be too old to be read.
 const cutAttempts = 5
 
 // sink compares what a sink's system holds with its topic (S14).
-func (v *verifying) sink(ctx context.Context, s *sinks.Sink, repair bool) error {
+func (v *comparison) sink(ctx context.Context, s *sinks.Sink, repair bool) error {
 	refuse := func(what, mend string) error {
-		return &pipeline.Refusal{Code: codeVerify, Where: "sink " + s.Name, What: what, Mend: mend}
+		return &pipeline.Refusal{Code: codeImpossible, Where: "sink " + s.Name, What: what, Mend: mend}
 	}
 	of, ok := s.Outlet.(outlets.Auditable)
 	if !ok {
@@ -63,13 +63,13 @@ func (v *verifying) sink(ctx context.Context, s *sinks.Sink, repair bool) error 
 }
 
 // audit compares at the cut at which the sink rests next.
-func (v *verifying) audit(ctx context.Context, s *sinks.Sink, of outlets.Auditable, repair bool) error {
+func (v *comparison) audit(ctx context.Context, s *sinks.Sink, of outlets.Auditable, repair bool) error {
 	v.step("waiting for the sink to rest at a cut")
 	bounded, cancel := context.WithTimeout(ctx, cutPatience)
 	defer cancel()
 	at, release, err := s.Delivery.Rest(bounded)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return &pipeline.Refusal{Code: codeVerify, Where: "sink " + s.Name, What: "it did not come to rest at a cut within " + cutPatience.String(), Mend: "evert status   # says what keeps it; then try again"}
+		return &pipeline.Refusal{Code: codeImpossible, Where: "sink " + s.Name, What: "it did not come to rest at a cut within " + cutPatience.String(), Mend: "evert status   # says what keeps it; then try again"}
 	}
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (v *verifying) audit(ctx context.Context, s *sinks.Sink, of outlets.Auditab
 		return err
 	}
 	defer auditor.Close()
-	pool, err := spill.Open(datadir.SpillPath(v.config.DataDir, "verify.tmp"), spill.Options{Memory: int64(v.config.Limits.VerifyBytes), Disk: int64(v.config.Limits.SpillBytes)})
+	pool, err := spill.Open(datadir.SpillPath(v.File.DataDir, "verify.tmp"), spill.Options{Memory: int64(v.File.Limits.VerifyBytes), Disk: int64(v.File.Limits.SpillBytes)})
 	if err != nil {
 		return err
 	}

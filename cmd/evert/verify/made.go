@@ -1,4 +1,4 @@
-package main
+package verify
 
 import (
 	"context"
@@ -23,8 +23,8 @@ type made struct {
 
 // madeFrom finds which tables of a source come to a topic; nil if none does by a
 // step.
-func (v *verifying) madeFrom(source, topic string, tables []*schema.Table) (*made, error) {
-	chain, err := steps.OfSource(v.config, source)
+func (v *comparison) madeFrom(source, topic string, tables []*schema.Table) (*made, error) {
+	chain, err := steps.OfSource(v.File, source)
 	if err != nil || chain == nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (v *verifying) madeFrom(source, topic string, tables []*schema.Table) (*mad
 			continue // it has stopped, and is not written
 		}
 		for _, out := range become {
-			if log.TableTopic(v.config.Sources[source].TopicPrefix, out.Schema, out.Name) == topic {
+			if log.TableTopic(v.File.Sources[source].TopicPrefix, out.Schema, out.Name) == topic {
 				m.table, m.origins = out, append(m.origins, t)
 				touched = touched || chain.Touches(t.Schema, t.Name)
 			}
@@ -48,7 +48,7 @@ func (v *verifying) madeFrom(source, topic string, tables []*schema.Table) (*mad
 }
 
 // madeRows adds what the steps make of the rows of the database.
-func (v *verifying) madeRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, m *made) error {
+func (v *comparison) madeRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns, m *made) error {
 	v.step("reading the database")
 	w := &madeWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
 	for _, t := range m.origins {

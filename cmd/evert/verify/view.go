@@ -1,4 +1,4 @@
-package main
+package verify
 
 import (
 	"cmp"
@@ -18,25 +18,25 @@ import (
 
 // view compares a view's rows with what its SQL gives in the database, or with what its
 // operators make of the database's rows.
-func (v *verifying) view(ctx context.Context, shown query.View) error {
-	sql, sources, err := databaseSQL(v.config.Views, v.name)
+func (v *comparison) view(ctx context.Context, shown query.View) error {
+	sql, sources, err := databaseSQL(v.File.Views, v.name)
 	if err != nil {
 		return err
 	}
 	if len(sources) != 1 {
-		return &pipeline.Refusal{Code: codeVerify, Where: "view " + v.name, What: "it reads " + strconv.Itoa(len(sources)) + " sources, and no one database can answer its query", Mend: "verify its tables"}
+		return &pipeline.Refusal{Code: codeImpossible, Where: "view " + v.name, What: "it reads " + strconv.Itoa(len(sources)) + " sources, and no one database can answer its query", Mend: "verify its tables"}
 	}
 	source := sources[0]
-	i := slices.IndexFunc(v.captures, func(c *capturing) bool { return c.name == source })
+	i := slices.IndexFunc(v.Captures, func(c Capture) bool { return c.Name() == source })
 	if i < 0 {
-		return &pipeline.Refusal{Code: codeVerify, Where: "view " + v.name, What: "its source is not captured by this daemon", Mend: "evert status"}
+		return &pipeline.Refusal{Code: codeImpossible, Where: "view " + v.name, What: "its source is not captured by this daemon", Mend: "evert status"}
 	}
-	v.capture = v.captures[i]
+	v.capture = v.Captures[i]
 	var ok bool
-	if v.source, ok = v.capture.database.(databases.Pinner); !ok {
+	if v.source, ok = v.capture.Database().(databases.Pinner); !ok {
 		return v.refuse("its database gives no snapshot with a known place", "verify its tables")
 	}
-	if chain, err := steps.OfSource(v.config, source); err != nil || chain != nil {
+	if chain, err := steps.OfSource(v.File, source); err != nil || chain != nil {
 		return cmp.Or(err, v.refuse("its source masks or transforms rows, so that the database's own are others", "evert verify SCHEMA.TABLE   # compares the tables that the view reads with what the same steps make of the database's rows"))
 	}
 	v.report.Kind, v.report.Source = "view", source
@@ -65,9 +65,9 @@ func (v *verifying) view(ctx context.Context, shown query.View) error {
 }
 
 // viewAt pins the view's epoch at a cut.
-func (v *verifying) viewAt(ctx context.Context, shown query.View, source string, cut pipeline.Position) (query.Snapshot, error) {
+func (v *comparison) viewAt(ctx context.Context, shown query.View, source string, cut pipeline.Position) (query.Snapshot, error) {
 	v.step("waiting for the view to come to " + cut.Native)
-	snap, err := v.reads.Snapshot(ctx, v.name, shown, query.Wait{For: []query.Place{{Source: source, Native: cut.Native}}, Timeout: cutPatience})
+	snap, err := v.Reads.Snapshot(ctx, v.name, shown, query.Wait{For: []query.Place{{Source: source, Native: cut.Native}}, Timeout: cutPatience})
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (v *verifying) viewAt(ctx context.Context, shown query.View, source string,
 }
 
 // viewRows adds the rows of a view.
-func (v *verifying) viewRows(s dataflow.Sorter, columns *compare.Columns, snap query.Snapshot) error {
+func (v *comparison) viewRows(s dataflow.Sorter, columns *compare.Columns, snap query.Snapshot) error {
 	v.step("reading the view")
 	low := []byte{0, 0}
 	c, err := snap.Scan(low, tuple.PrefixEnd(nil, low), false)
@@ -90,7 +90,7 @@ func (v *verifying) viewRows(s dataflow.Sorter, columns *compare.Columns, snap q
 	return v.addAll(s, columns, c)
 }
 
-func (v *verifying) addAll(s dataflow.Sorter, columns *compare.Columns, c dataflow.Cursor) error {
+func (v *comparison) addAll(s dataflow.Sorter, columns *compare.Columns, c dataflow.Cursor) error {
 	var row schema.Row
 	var bytes, text, scratch []byte
 	key := make(schema.Row, len(columns.Key))

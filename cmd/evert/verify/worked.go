@@ -1,4 +1,4 @@
-package main
+package verify
 
 import (
 	"context"
@@ -23,16 +23,16 @@ import (
 // epochs, is found; an operator that is wrong in the same way both times is not.
 
 // workedRows adds those rows.
-func (v *verifying) workedRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns) error {
-	p, err := views.Compile(ctx, v.config, v.registry, v.name)
+func (v *comparison) workedRows(ctx context.Context, s dataflow.Sorter, columns *compare.Columns) error {
+	p, err := views.Compile(ctx, v.File, v.Registry, v.name)
 	if err != nil {
 		return err
 	}
-	pool, err := spill.Open(datadir.SpillPath(v.config.DataDir, "verify-view.tmp"), spill.Options{Memory: int64(v.config.Limits.VerifyBytes), Disk: int64(v.config.Limits.SpillBytes)})
+	pool, err := spill.Open(datadir.SpillPath(v.File.DataDir, "verify-view.tmp"), spill.Options{Memory: int64(v.File.Limits.VerifyBytes), Disk: int64(v.File.Limits.SpillBytes)})
 	if err != nil {
 		return err
 	}
-	engine, err := dataflow.New(p.Plan, dataflow.Env{NewSorter: pool.NewSorter, MaxGroup: v.views.Group})
+	engine, err := dataflow.New(p.Plan, dataflow.Env{NewSorter: pool.NewSorter, MaxGroup: v.Views.Group})
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (v *verifying) workedRows(ctx context.Context, s dataflow.Sorter, columns *
 }
 
 // feed gives an input the rows of its table.
-func (v *verifying) feed(ctx context.Context, epoch *dataflow.Epoch, input int, in *dataflow.Input) error {
+func (v *comparison) feed(ctx context.Context, epoch *dataflow.Epoch, input int, in *dataflow.Input) error {
 	tables, err := v.source.Tables(ctx)
 	if err != nil {
 		return err
