@@ -175,8 +175,8 @@ type Handling struct {
 	HStore string `yaml:"hstore" enum:"json,map" default:"json"`
 	// binary.handling.mode: bytes, or text of this encoding.
 	Binary string `yaml:"binary" enum:"bytes,base64,base64-url-safe,hex" default:"bytes"`
-	// time.precision.mode, in Debezium's envelope, of types without a zone: adaptive as coarse as the type allows; nanoseconds hold the years 1677 to 2262.
-	Time string `yaml:"time" enum:"adaptive,adaptive_time_microseconds,microseconds,nanoseconds" default:"adaptive"`
+	// time.precision.mode, in Debezium's envelope, of types without a zone: adaptive as coarse as the type allows; nanoseconds hold the years 1677 to 2262; isostring is text; connect is Kafka Connect's own types in milliseconds, for which finer digits are cut off, and in a key stop the table.
+	Time string `yaml:"time" enum:"adaptive,adaptive_time_microseconds,microseconds,nanoseconds,connect,isostring" default:"adaptive"`
 	// Of Postgres: array as arrays of one dimension that begin at 1, and a table with others stops; text as the server prints them, with any dimensions and bounds.
 	Arrays string `yaml:"arrays" enum:"array,text" default:"array"`
 }

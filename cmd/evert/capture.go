@@ -298,6 +298,7 @@ func handling(h configs.Handling) avro.Handling {
 		Binary:   map[string]avro.Binary{"base64": avro.Base64, "base64-url-safe": avro.Base64URL, "hex": avro.BinaryHex}[h.Binary],
 		Time: map[string]avro.Time{
 			"adaptive_time_microseconds": avro.AdaptiveMicroseconds, "microseconds": avro.Microseconds, "nanoseconds": avro.Nanoseconds,
+			"connect": avro.Connect, "isostring": avro.ISOString,
 		}[h.Time],
 	}
 }

@@ -50,7 +50,7 @@ func (c *cell) readRich(r *reader, a *Arena) schema.Value {
 	case opTimeMillis:
 		return readTime(r, r.int(), 1000, 1)
 	case opTimeMicros:
-		return readDuration(r)
+		return readTime(r, r.long(), 1, 1)
 	case opTimeNanos:
 		return readTime(r, r.long(), 1, 1000)
 	case opStampMillis, opStampMicros, opStampNanos:
@@ -65,6 +65,8 @@ func (c *cell) readRich(r *reader, a *Arena) schema.Value {
 		return readUUID(r, a)
 	case opSpan:
 		return readSpan(r, a)
+	case opISODate, opISOTime, opISOStamp:
+		return c.readISO(r)
 	case opDecimal:
 		return readDecimal(r, a, r.bytes(), c.scale, "NaN")
 	case opVariableDecimal:
@@ -91,23 +93,14 @@ func readFloat(r *reader) float64 {
 	return float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
 }
 
-// readTime makes a time of day of n units, each of up micros or a down-th of
-// one. What is finer than a microsecond is refused.
+// readTime makes a time of n units, each of up micros or a down-th of one. From MySQL
+// it may be a duration. What is finer than a microsecond is refused.
 func readTime(r *reader, n, up, down int64) schema.Value {
-	if n < 0 || n > schema.MicrosPerDay*down/up || n%down != 0 {
+	if most := schema.MaxDuration * down / up; n > most || n < -most || n%down != 0 {
 		r.fail(errValue)
 		return schema.Null()
 	}
 	return schema.Time(n * up / down)
-}
-
-// readDuration reads a time in microseconds, which from MySQL may be a duration.
-func readDuration(r *reader) schema.Value {
-	n := r.long()
-	if n > schema.MaxDuration || n < -schema.MaxDuration {
-		r.fail(errValue)
-	}
-	return schema.Time(n)
 }
 
 // readUUID reads the canonical form into 16 bytes of the arena.

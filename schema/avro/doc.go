@@ -63,7 +63,9 @@
 //	                                   least long
 //	timestamptz infinity, -infinity    debezium: the words, as Debezium. row: the greatest and least long
 //	timestamptz beyond years 1 to 9999 debezium: ISO 8601 with a sign; year 0 is 1 BC
-//	time 24:00                         86400000 ms, 86400000000 µs
+//	time 24:00                         86400000 ms, 86400000000 µs; as text 24:00:00Z
+//	a duration of MySQL as a time      its number; as text -838:59:59Z
+//	infinities in text                 the words
 //	timestamp after 294247-01-10 04:00 in µs, which do not fit a long: wrapped around, see stamp.go
 //	a finite timestamp that is the     a number that no timestamp has, see stamp.go
 //	number for infinity

@@ -46,7 +46,11 @@ func (c *cell) appendRich(dst []byte, v *schema.Value) ([]byte, error) {
 	case opVariableDecimal:
 		return appendVariableDecimal(dst, v.Ref())
 	case opTimeMillis:
-		return appendMillis(dst, v.Int())
+		n, err := c.millis(v.Int())
+		if err != nil {
+			return dst, err
+		}
+		return appendInt(dst, n)
 	case opStampMicros, opStampMillis:
 		return c.appendStamp(dst, v.Int())
 	case opZoned:
@@ -58,6 +62,8 @@ func (c *cell) appendRich(dst []byte, v *schema.Value) ([]byte, error) {
 		return schema.AppendUUID(append(dst, 36<<1), v.Ref()), nil
 	case opSpan:
 		return appendSpan(dst, v)
+	case opISODate, opISOTime, opISOStamp:
+		return c.appendISO(dst, v.Int()), nil
 	case opArray:
 		return c.appendArray(dst, v)
 	case opStampNanos, opTimeNanos:
@@ -85,13 +91,6 @@ func appendInt(dst []byte, n int64) ([]byte, error) {
 		return dst, errRange
 	}
 	return appendLong(dst, n), nil
-}
-
-func appendMillis(dst []byte, micros int64) ([]byte, error) {
-	if micros%1000 != 0 {
-		return dst, errPrecision
-	}
-	return appendLong(dst, micros/1000), nil
 }
 
 // appendArray writes all elements in one block:

@@ -17,6 +17,7 @@ var (
 	errNull      = errors.New("the value is NULL but the column is not nullable")
 	errRange     = errors.New("the value does not fit the Avro type; drop the column from capture, or change its type at the source")
 	errPrecision = errors.New("the value has more fractional digits than the column's type; it is never rounded")
+	errFinerKey  = errors.New("the value is of a key and has digits finer than a millisecond, without which two keys could become one; choose another handling.time, or another key")
 	errDecimal   = errors.New("the value is not decimal text")
 	errInfinite  = errors.New("an infinite number does not fit a numeric with precision and scale")
 	errNested    = errors.New("the array has several dimensions, which its Avro type does not have; drop the column from capture, or store one dimension")

@@ -175,7 +175,9 @@ func longCell(name string) (cell, schema.Type, error) {
 		return typed(stamp(opStampMicros), plain)
 	case "io.debezium.time.NanoTimestamp":
 		return typed(nativeStamp(opStampNanos), plain)
-	case "org.apache.kafka.connect.data.Timestamp", "local-timestamp-millis":
+	case "org.apache.kafka.connect.data.Timestamp":
+		return typed(stamp(opStampMillis), millis)
+	case "local-timestamp-millis":
 		return typed(nativeStamp(opStampMillis), millis)
 	case "local-timestamp-micros":
 		return typed(nativeStamp(opStampMicros), plain)
@@ -197,6 +199,12 @@ func stringCell(s *hamba.PrimitiveSchema, name string) (cell, schema.Type, error
 		return typed(plainCell(opZonedTime, schema.KindText), schema.Type{Name: "time with time zone", Opaque: true, Form: schema.FormTimeTZ})
 	case "io.debezium.data.Uuid", "uuid":
 		return typed(plainCell(opUUID, schema.KindUUID), schema.Type{Name: "uuid"})
+	case "io.debezium.time.IsoDate":
+		return typed(plainCell(opISODate, schema.KindDate), schema.Type{Name: "date"})
+	case "io.debezium.time.IsoTime":
+		return typed(plainCell(opISOTime, schema.KindTime), schema.Type{Name: "time without time zone", Precision: 6})
+	case "io.debezium.time.IsoTimestamp":
+		return typed(plainCell(opISOStamp, schema.KindTimestamp), schema.Type{Name: "timestamp without time zone", Precision: 6})
 	case "io.debezium.time.Interval":
 		return typed(plainCell(opSpan, schema.KindInterval), schema.Type{Name: "interval"})
 	case "io.debezium.data.Json":

@@ -86,6 +86,30 @@ func TestHandling(t *testing.T) {
 		{"timestamp(3) stays in milliseconds", stampMs, schema.Timestamp(-schema.UnixEpoch2000 + 1000), avro.Handling{Time: avro.AdaptiveMicroseconds}, "02", "1970-01-01 00:00:00.001"},
 		{"timestamp in nanoseconds", stampUs, schema.Timestamp(-schema.UnixEpoch2000 + 1), avro.Handling{Time: avro.Nanoseconds}, "d00f", "1970-01-01 00:00:00.000001"},
 		{"infinity in nanoseconds", stampUs, schema.Timestamp(schema.TimestampInfinity), avro.Handling{Time: avro.Nanoseconds}, "feffffffffffffffff01", "infinity"},
+		{"date for Connect", date, schema.Date(1), avro.Handling{Time: avro.Connect}, "02", "1970-01-02"},
+		{"date BC for Connect", date, schema.Date(-735_160), avro.Handling{Time: avro.Connect}, "efde59", "0044-03-15 BC"},
+		{"infinite date for Connect", date, schema.Date(schema.DateInfinity), avro.Handling{Time: avro.Connect}, "feffffff0f", "infinity"},
+		{"time for Connect", timeUs, schema.Time(1_999), avro.Handling{Time: avro.Connect}, "02", "00:00:00.001"},
+		{"24:00 for Connect", timeUs, schema.Time(schema.MicrosPerDay), avro.Handling{Time: avro.Connect}, "80f0b252", "24:00:00"},
+		{"duration for Connect", timeUs, schema.Time(-1_999), avro.Handling{Time: avro.Connect}, "01", "-00:00:00.001"},
+		{"timestamp for Connect", stampUs, schema.Timestamp(-schema.UnixEpoch2000 + 1_999), avro.Handling{Time: avro.Connect}, "02", "1970-01-01 00:00:00.001"},
+		{"timestamp before 1970 for Connect", stampUs, schema.Timestamp(-schema.UnixEpoch2000 - 1), avro.Handling{Time: avro.Connect}, "01", "1969-12-31 23:59:59.999"},
+		{"infinity for Connect, as Debezium", stampUs, schema.Timestamp(schema.TimestampInfinity), avro.Handling{Time: avro.Connect}, "e08197def4a6e220", "infinity"},
+		{"-infinity for Connect, as Debezium", stampUs, schema.Timestamp(schema.TimestampMinusInfinity), avro.Handling{Time: avro.Connect}, "", "-infinity"},
+		{"the instant that is Debezium's infinity", stampUs, schema.Timestamp(9_223_372_036_825_200_000 - schema.UnixEpoch2000), avro.Handling{Time: avro.Connect}, "", "294247-01-10 04:00:25.2"},
+		{"date as text", date, schema.Date(12_915), avro.Handling{Time: avro.ISOString}, ascii("2005-05-12Z"), "2005-05-12"},
+		{"the last date as text", date, schema.Date(2_145_042_905), avro.Handling{Time: avro.ISOString}, ascii("+5874897-12-31Z"), "5874897-12-31"},
+		{"date BC as text", date, schema.Date(-735_160), avro.Handling{Time: avro.ISOString}, ascii("-0043-03-15Z"), "0044-03-15 BC"},
+		{"infinite date as text", date, schema.Date(schema.DateMinusInfinity), avro.Handling{Time: avro.ISOString}, ascii("-infinity"), "-infinity"},
+		{"time as text", timeMs, schema.Time(10*3_600_000_000 + 1_800_000_000 + 1_000_000), avro.Handling{Time: avro.ISOString}, ascii("10:30:01Z"), "10:30:01"},
+		{"digits of a time as text", timeUs, schema.Time(120), avro.Handling{Time: avro.ISOString}, ascii("00:00:00.00012Z"), "00:00:00.00012"},
+		{"duration as text", timeUs, schema.Time(-schema.MaxDuration), avro.Handling{Time: avro.ISOString}, ascii("-838:59:59.999999Z"), "-838:59:59.999999"},
+		{"duration in nanoseconds", timeUs, schema.Time(-schema.MaxDuration), avro.Handling{Time: avro.Nanoseconds}, "", "-838:59:59.999999"},
+		{"timestamp as text", stampUs, schema.Timestamp(1732117483000000 - schema.UnixEpoch2000), avro.Handling{Time: avro.ISOString}, ascii("2024-11-20T15:44:43Z"), "2024-11-20 15:44:43"},
+		{"digits of a timestamp as text", stampUs, schema.Timestamp(120), avro.Handling{Time: avro.ISOString}, ascii("2000-01-01T00:00:00.00012Z"), "2000-01-01 00:00:00.00012"},
+		{"the last timestamp as text", stampUs, schema.Timestamp(end), avro.Handling{Time: avro.ISOString}, ascii("+294276-12-31T23:59:59.999999Z"), "294276-12-31 23:59:59.999999"},
+		{"infinity as text", stampUs, schema.Timestamp(schema.TimestampInfinity), avro.Handling{Time: avro.ISOString}, ascii("infinity"), "infinity"},
+		{"a zone is text in every mode", zoned, schema.Timestamp(1), avro.Handling{Time: avro.Connect}, ascii("2000-01-01T00:00:00.000001Z"), "2000-01-01 00:00:00.000001+00"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options
@@ -116,6 +140,36 @@ func TestHandling(t *testing.T) {
 		o.Handling.Time = avro.Nanoseconds
 		c := compile(t, one(stampUs), o)
 		_, err := c.AppendValue(nil, &avro.Event{Op: 'c', After: schema.Row{schema.Int(0), schema.Timestamp(end)}, Origin: &avro.Origin{}})
+		if err == nil || !strings.Contains(err.Error(), "does not fit") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a key is not cut", func(t *testing.T) {
+		o := options
+		o.Handling.Time = avro.Connect
+		for _, typ := range []schema.Type{timeUs, stampUs} {
+			table := one(typ)
+			table.Key = []int{1}
+			c := compile(t, table, o)
+			value := func(micros int64) schema.Row {
+				if typ.Kind == schema.KindTime {
+					return schema.Row{schema.Int(0), schema.Time(micros)}
+				}
+				return schema.Row{schema.Int(0), schema.Timestamp(micros)}
+			}
+			if _, err := c.AppendKey(nil, value(2_000)); err != nil {
+				t.Error(err)
+			}
+			if _, err := c.AppendKey(nil, value(2_001)); err == nil || !strings.Contains(err.Error(), "two keys could become one") {
+				t.Errorf("got %v", err)
+			}
+		}
+	})
+	t.Run("a duration that an int of milliseconds does not hold", func(t *testing.T) {
+		o := options
+		o.Handling.Time = avro.Connect
+		c := compile(t, one(timeUs), o)
+		_, err := c.AppendValue(nil, &avro.Event{Op: 'c', After: schema.Row{schema.Int(0), schema.Time(schema.MaxDuration)}, Origin: &avro.Origin{}})
 		if err == nil || !strings.Contains(err.Error(), "does not fit") {
 			t.Errorf("got %v", err)
 		}

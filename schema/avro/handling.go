@@ -49,13 +49,16 @@ const (
 	BinaryHex   Binary = "hex"
 )
 
-// Time is time.precision.mode, for types without a zone in Debezium's envelope.
+// Time is time.precision.mode, for dates, times and timestamps without a zone in
+// Debezium's envelope.
 type Time uint8
 
-// The unit of a time or timestamp.
+// The form of a date, and the unit of a time or timestamp.
 const (
 	Adaptive             Time = iota // as coarse as the column's type allows
 	AdaptiveMicroseconds             // the same, but microseconds for every time of day
 	Microseconds
 	Nanoseconds // a timestamp outside the years 1677 to 2262 is refused
+	Connect     // Kafka Connect's own types, in milliseconds: finer digits are cut off, and refused in a key
+	ISOString   // text, with as many digits as there are
 )

@@ -18,7 +18,8 @@ const pageHead = `# How the types of Postgres are written
 Each line is what a codec makes of a column of that type; a test writes this page. The debezium envelope has Debezium 3.6's
 type wherever that holds the value. ` + "`handling:`" + ` below a source changes some, by the names of Debezium's settings; the last
 columns say which setting, and what a value becomes that Debezium's type does not hold. Whatever is written is read back, by
-Evert's views and sinks, as the value that the server prints, but for ` + "`decimal: double` and `interval: numeric`" + `, which lose by design.
+Evert's views and sinks, as the value that the server prints, but for ` + "`decimal: double`, `interval: numeric` and `time: connect`" + `,
+which lose by design.
 
 | Postgres | debezium envelope | row envelope | handling | values that Debezium does not hold |
 |---|---|---|---|---|
@@ -50,7 +51,7 @@ func TestPageOfTypesIsCurrent(t *testing.T) {
 		{textOf("bit(1)", schema.FormBit, 1), "", ""},
 		{textOf("bit(13)", schema.FormBit, 13), "", ""},
 		{textOf("bit varying", "", -1), "", "zeros and ones: Debezium's bytes lose the length"},
-		{date, "", "infinity, -infinity: the greatest and the least int"},
+		{date, "time", "infinity, -infinity: the greatest and the least int"},
 		{timeMs, "time", "24:00: 86400000"},
 		{timeUs, "time", "24:00: 86400000000"},
 		{textOf("time with time zone", schema.FormTimeTZ, -1), "", "the zone is kept, where Debezium turns it to GMT"},
@@ -74,6 +75,7 @@ func TestPageOfTypesIsCurrent(t *testing.T) {
 		o.Envelope = avro.Row
 		fmt.Fprintf(&page, "| %s | %s | %s | %s | %s |\n", l.typ.Name, debezium, fieldType(t, compile(t, one(l.typ), o)), l.handling, l.note)
 	}
+	writeTimes(t, &page)
 	if *update {
 		if err := os.WriteFile("TYPES.md", []byte(page.String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -85,6 +87,42 @@ func TestPageOfTypesIsCurrent(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(have), page.String()); diff != "" {
 		t.Errorf("TYPES.md is not current, run with -update if that is meant (-have +want):\n%s", diff)
+	}
+}
+
+const timesHead = `
+## handling.time
+
+What becomes of types without a zone in the debezium envelope, as under Debezium's ` + "`time.precision.mode`" + `; types with a zone are the
+same in every mode. An infinity is what it is in the table above, and in a text the word.
+
+| handling.time | date | time(3) | time | timestamp(3) | timestamp | what it does not hold |
+|---|---|---|---|---|---|---|
+`
+
+// writeTimes writes the table of the time precision modes.
+func writeTimes(t *testing.T, page *strings.Builder) {
+	t.Helper()
+	page.WriteString(timesHead)
+	for _, m := range []struct {
+		mode avro.Time
+		name string
+		note string
+	}{
+		{avro.Adaptive, "adaptive", ""},
+		{avro.AdaptiveMicroseconds, "adaptive_time_microseconds", ""},
+		{avro.Microseconds, "microseconds", ""},
+		{avro.Nanoseconds, "nanoseconds", "timestamps outside the years 1677 to 2262: the table stops"},
+		{avro.Connect, "connect", "digits finer than a millisecond: cut off, and in a key the table stops; MySQL's times beyond 596:31:23: the table stops"},
+		{avro.ISOString, "isostring", ""},
+	} {
+		o := options
+		o.Handling.Time = m.mode
+		fmt.Fprintf(page, "| %s |", m.name)
+		for _, typ := range []schema.Type{date, timeMs, timeUs, stampMs, stampUs} {
+			fmt.Fprintf(page, " %s |", fieldType(t, compile(t, one(typ), o)))
+		}
+		fmt.Fprintf(page, " %s |\n", m.note)
 	}
 }
 

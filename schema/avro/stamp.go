@@ -32,10 +32,11 @@ func (c *cell) appendStamp(dst []byte, micros2000 int64) ([]byte, error) {
 	}
 	n := micros2000
 	if c.op == opStampMillis {
-		if n%1000 != 0 {
-			return dst, errPrecision
+		var err error
+		if n, err = c.millis(n); err != nil {
+			return dst, err
 		}
-		n = n/1000 + schema.UnixEpoch2000/1000
+		n += schema.UnixEpoch2000 / 1000
 	} else {
 		n += schema.UnixEpoch2000 // may wrap
 	}

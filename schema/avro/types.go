@@ -43,7 +43,7 @@ func (d *dialect) typ(t *schema.Type) (string, cell, error) {
 	case schema.KindBytes:
 		return d.bytes(t)
 	case schema.KindDate:
-		return d.named("int", "io.debezium.time.Date", "date"), plainCell(opDate, t.Kind), nil
+		return d.date(t)
 	case schema.KindTime:
 		return d.time(t)
 	case schema.KindTimestamp:
@@ -138,14 +138,43 @@ func (d *dialect) bytes(t *schema.Type) (string, cell, error) {
 	return `"bytes"`, plainCell(opBytes, t.Kind), nil
 }
 
-func (d *dialect) time(t *schema.Type) (string, cell, error) {
-	if d.envelope == Debezium && d.handling.Time == Nanoseconds {
-		return d.named("long", "io.debezium.time.NanoTime", ""), plainCell(opTimeNanos, t.Kind), nil
+func (d *dialect) date(t *schema.Type) (string, cell, error) {
+	switch {
+	case d.envelope == Debezium && d.handling.Time == Connect:
+		return connectType("int", "Date", "date"), plainCell(opDate, t.Kind), nil
+	case d.envelope == Debezium && d.handling.Time == ISOString:
+		return d.named("string", "io.debezium.time.IsoDate", ""), plainCell(opISODate, t.Kind), nil
 	}
-	if d.envelope == Debezium && d.handling.Time == Adaptive && t.Precision >= 0 && t.Precision <= 3 {
+	return d.named("int", "io.debezium.time.Date", "date"), plainCell(opDate, t.Kind), nil
+}
+
+func (d *dialect) time(t *schema.Type) (string, cell, error) {
+	switch {
+	case d.envelope == Row:
+	case d.handling.Time == Nanoseconds:
+		return d.named("long", "io.debezium.time.NanoTime", ""), plainCell(opTimeNanos, t.Kind), nil
+	case d.handling.Time == Connect:
+		return connectType("int", "Time", "time-millis"), d.cut(plainCell(opTimeMillis, t.Kind)), nil
+	case d.handling.Time == ISOString:
+		return d.named("string", "io.debezium.time.IsoTime", ""), plainCell(opISOTime, t.Kind), nil
+	case d.handling.Time == Adaptive && t.Precision >= 0 && t.Precision <= 3:
 		return d.named("int", "io.debezium.time.Time", ""), plainCell(opTimeMillis, t.Kind), nil
 	}
 	return d.named("long", "io.debezium.time.MicroTime", "time-micros"), plainCell(opTimeMicros, t.Kind), nil
+}
+
+// connectType is a type of Kafka Connect's own, as Confluent's converter writes it.
+func connectType(base, name, logical string) string {
+	return fmt.Sprintf(`{"type":%q,"connect.version":1,"connect.name":"org.apache.kafka.connect.data.%s","logicalType":%q}`, base, name, logical)
+}
+
+// cut lets a cell of milliseconds cut finer digits off, but not in a key: two would
+// become one.
+func (d *dialect) cut(c cell) cell {
+	if c.surplus = surplusCut; d.key {
+		c.surplus = surplusInKey
+	}
+	return c
 }
 
 func (d *dialect) timestamp(t *schema.Type) (string, cell, error) {
@@ -162,6 +191,10 @@ func (d *dialect) timestamp(t *schema.Type) (string, cell, error) {
 		return d.named("string", "io.debezium.time.ZonedTimestamp", ""), c, nil
 	case d.handling.Time == Nanoseconds:
 		return d.named("long", "io.debezium.time.NanoTimestamp", ""), nativeStamp(opStampNanos), nil
+	case d.handling.Time == Connect:
+		return connectType("long", "Timestamp", "timestamp-millis"), d.cut(stamp(opStampMillis)), nil
+	case d.handling.Time == ISOString:
+		return d.named("string", "io.debezium.time.IsoTimestamp", ""), plainCell(opISOStamp, t.Kind), nil
 	case d.handling.Time != Microseconds && t.Precision >= 0 && t.Precision <= 3:
 		return d.named("long", "io.debezium.time.Timestamp", ""), stamp(opStampMillis), nil
 	}

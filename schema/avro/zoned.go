@@ -11,6 +11,11 @@ import (
 //	-0043-03-15T00:00:00Z         44 BC: year 0 is 1 BC
 //	infinity, -infinity
 
+const (
+	infinityWord      = "infinity"
+	minusInfinityWord = "-infinity"
+)
+
 // appendZoned writes an instant as an Avro string. Its length always fits one
 // byte.
 func appendZoned(dst []byte, micros2000 int64, digits int) ([]byte, error) {
@@ -18,9 +23,9 @@ func appendZoned(dst []byte, micros2000 int64, digits int) ([]byte, error) {
 	dst = append(dst, 0)
 	switch micros2000 {
 	case schema.TimestampInfinity:
-		dst = append(dst, "infinity"...)
+		dst = append(dst, infinityWord...)
 	case schema.TimestampMinusInfinity:
-		dst = append(dst, "-infinity"...)
+		dst = append(dst, minusInfinityWord...)
 	default:
 		days, rest := schema.SplitMicros(micros2000)
 		dst = appendISODay(dst, days+schema.UnixEpoch2000/schema.MicrosPerDay)
@@ -78,15 +83,15 @@ func appendPadded(dst []byte, n int64, width int) []byte {
 // that Java's formatter may produce. ok is false for anything else.
 func parseZoned(text []byte) (micros2000 int64, ok bool) {
 	switch string(text) {
-	case "infinity":
+	case infinityWord:
 		return schema.TimestampInfinity, true
-	case "-infinity":
+	case minusInfinityWord:
 		return schema.TimestampMinusInfinity, true
 	}
 	p := scanner{text: text, ok: true}
-	days := p.day()
+	days := p.day(maxStampYear)
 	p.expect('T')
-	micros := p.clock()
+	micros := p.clock(24)
 	micros -= p.offset()
 	if !p.ok || len(p.text) != 0 {
 		return 0, false
@@ -125,15 +130,19 @@ func (p *scanner) number(low, high int) (n int64) {
 	return n
 }
 
-// maxYear is beyond every year of Postgres, and its microseconds still fit.
-const maxYear = 294_276
+// The last years of Postgres. The microseconds of a timestamp's still fit.
+const (
+	maxStampYear = 294_276
+	maxDateYear  = 5_874_897
+)
 
-func (p *scanner) day() int64 {
+// day takes a day up to this year, as days since 1970.
+func (p *scanner) day(maxYear int64) int64 {
 	minus := p.accept('-')
 	if !minus {
 		p.accept('+')
 	}
-	year := p.number(4, 6)
+	year := p.number(4, 7)
 	p.expect('-')
 	month := p.number(2, 2)
 	p.expect('-')
@@ -149,8 +158,9 @@ func (p *scanner) day() int64 {
 	return schema.Days(year, int(month), int(day))
 }
 
-func (p *scanner) clock() int64 {
-	hours := p.number(2, 2)
+// clock takes a time up to these hours, and microseconds of its fraction.
+func (p *scanner) clock(maxHours int64) int64 {
+	hours := p.number(2, 3)
 	p.expect(':')
 	minutes := p.number(2, 2)
 	seconds, micros := int64(0), int64(0)
@@ -166,7 +176,7 @@ func (p *scanner) clock() int64 {
 		for p.accept('0') { // nanoseconds, if there are none
 		}
 	}
-	p.ok = p.ok && hours <= 24 && minutes < 60 && seconds < 61
+	p.ok = p.ok && hours <= maxHours && minutes < 60 && seconds < 61
 	return ((hours*60+minutes)*60+seconds)*1_000_000 + micros
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/arena"
+	"github.com/evertdb/evert/schema/avro"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
@@ -237,6 +238,67 @@ func (d *db) same(table, from string, columns []kind, all *collations) {
 		}
 	}
 	d.asPrinted(info, columns, copied)
+	for _, mode := range []avro.Time{avro.Adaptive, avro.Nanoseconds, avro.Connect, avro.ISOString} {
+		d.asWritten(info, mode, copied)
+	}
+}
+
+// asWritten compares dates and times with what is read back of them when they are
+// written in this mode.
+func (d *db) asWritten(info *tableInfo, mode avro.Time, rows map[int64]schema.Row) {
+	d.Helper()
+	for i := range info.columns {
+		column, err := info.columns[i].Schema()
+		if err != nil {
+			d.Fatal(err)
+		}
+		column.Nullable = true
+		if !writesIn(mode, column.Type.Kind) {
+			continue
+		}
+		codec, err := avro.Compile(&schema.Table{Name: info.Table, Columns: []schema.Column{column}}, avro.Options{Topic: "t", Handling: avro.Handling{Time: mode}})
+		if err != nil {
+			d.Fatal(err)
+		}
+		for id, row := range rows {
+			want, fits := heldIn(mode, &column.Type, row[i])
+			got, err := reread(codec, row[i])
+			if (err == nil) != fits || fits && !got.Identical(want) {
+				d.Errorf("%s in mode %d: row %d is %s, read back %s, %v", column.Name, mode, id, show(want), show(got), err)
+			}
+		}
+	}
+}
+
+// writesIn leaves out what a mode does not concern, and the years beyond nanoseconds.
+func writesIn(mode avro.Time, k schema.Kind) bool {
+	return k == schema.KindTime || mode != avro.Nanoseconds && (k == schema.KindDate || k == schema.KindTimestamp)
+}
+
+// heldIn gives what is left of a value: connect cuts what is finer than a millisecond,
+// and has no room for the longest durations.
+func heldIn(mode avro.Time, t *schema.Type, v schema.Value) (left schema.Value, fits bool) {
+	switch {
+	case v.IsNull() || mode != avro.Connect || t.Zoned:
+	case t.Kind == schema.KindTime:
+		ms := v.Int() / 1000
+		return schema.Time(ms * 1000), ms == int64(int32(ms))
+	case t.Kind == schema.KindTimestamp:
+		return schema.Timestamp(v.Int() - (v.Int()%1000+1000)%1000), true
+	}
+	return v, true
+}
+
+func reread(codec *avro.Codec, v schema.Value) (schema.Value, error) {
+	body, err := codec.AppendValue(nil, &avro.Event{Op: 'r', After: schema.Row{v}, Origin: &avro.Origin{}})
+	if err != nil {
+		return v, err
+	}
+	e, err := codec.DecodeValue(body, new(avro.Arena))
+	if err != nil {
+		return v, err
+	}
+	return e.After[0], nil
 }
 
 func show(v schema.Value) string {
