@@ -16,8 +16,6 @@ type unbuilt struct {
 
 func unbuiltKeys() []unbuilt {
 	return []unbuilt{
-		{"sources.*.mysql.snapshot.window", nil, "only copies of Postgres tables keep to a time yet"},
-		{"sources.*.mysql.snapshot.pause", nil, "only copies of Postgres tables pause yet"},
 		{"sources.*.overrides.*.topic.cleanup", []string{"compact"}, "append-only topics are not written yet"},
 	}
 }

@@ -223,6 +223,7 @@ func chosenExamples() map[string]string {
 		"SASL.Mechanism": "scram-sha-512", "SASL.Password": `"${file:/run/secrets/kafka}"`, "SASL.Token": `"${KAFKA_TOKEN}"`,
 		"TLS.Cert": "/etc/evert/client.pem", "TLS.Key": "/etc/evert/client.key",
 		"Postgres.URL": `"${SHOP_URL}"`, "Postgres.Password": `"${file:/run/secrets/shop}"`,
+		"MySQLPause.ReplicaLag": "30s", "MySQLPause.ThreadsRunning": "50", "MySQLPause.HistoryList": "1000000", "MySQLSnapshot.MaxRate": "50MiB/s",
 		"Pause.ReplicaLag": "30s", "Pause.RetainedWAL": "10GiB", "Pause.OldestXmin": "50000000", "Postgres.MaxRetainedWAL": "50GiB",
 		"Postgres.Tables": "[public.*]", "Postgres.ExcludeTables": "[public.audit_*]",
 		"MySQL.URL": `"${BILLING_URL}"`, "MySQL.Password": `"${file:/run/secrets/billing}"`, "MySQL.ServerID": "4711",

@@ -128,7 +128,7 @@ type MySQL struct {
 	// Tables to leave out of those.
 	ExcludeTables []TablePattern `yaml:"exclude_tables"`
 	// How the tables are copied before their changes are streamed.
-	Snapshot Snapshot `yaml:"snapshot"`
+	Snapshot MySQLSnapshot `yaml:"snapshot"`
 	// What a date that the calendar does not have (0000-00-00) becomes in a column that may not be NULL: stop ends the source, epoch writes 1970-01-01. In other columns it becomes NULL.
 	ZeroDates string `yaml:"zero_dates" enum:"stop,epoch" default:"stop"`
 	// What to do with a table whose rows a foreign key changes (ON DELETE CASCADE), which the server does not log: refuse it, or accept that such changes are missing.
@@ -153,6 +153,33 @@ type Snapshot struct {
 	Window string `yaml:"window" format:"daytimes"`
 	// When no chunks are read meanwhile, for the sake of others on the server.
 	Pause Pause `yaml:"pause"`
+}
+
+// MySQLSnapshot says how tables of a MySQL or MariaDB server are copied.
+type MySQLSnapshot struct {
+	// initial: copy every table once, then stream; never: stream only, from now on.
+	Mode string `yaml:"mode" enum:"initial,never" default:"initial"`
+	// Connections that copy at one time.
+	Workers int `yaml:"workers" default:"2" min:"1" max:"64"`
+	// The most that is read from the server per second, all workers together; unlimited by default.
+	MaxRate Rate `yaml:"max_rate" min:"1KiB/s" max:"1TiB/s"`
+	// Larger tables are copied in chunks while the source streams: a crash costs a chunk and not the copy, and no transaction on the server lasts long.
+	ChunksAbove Size `yaml:"chunks_above" default:"1GiB" min:"1B" max:"1024TiB"`
+	// The part of the day in which chunks are read, by the local clock; always by default.
+	Window string `yaml:"window" format:"daytimes"`
+	// When no chunks are read meanwhile, for the sake of others on the server.
+	Pause MySQLPause `yaml:"pause"`
+}
+
+// A MySQLPause says when copying in chunks waits. Reading writes nothing to the log, so that
+// it holds up the server that is read and none of that one's replicas.
+type MySQLPause struct {
+	// While the server, being a replica, is further behind its primary than this (Seconds_Behind_Source), or does not replicate.
+	ReplicaLag time.Duration `yaml:"replica_lag" min:"0s" max:"24h"`
+	// While more statements run on the server than this (Threads_running).
+	ThreadsRunning int `yaml:"threads_running" min:"0" max:"1000000"`
+	// While InnoDB has to keep more transactions for those who read an old state (the length of its history list).
+	HistoryList int `yaml:"history_list" min:"0" max:"2000000000"`
 }
 
 // A Pause says when copying in chunks waits.

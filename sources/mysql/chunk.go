@@ -39,6 +39,7 @@ type chunk struct {
 
 	// Set by the reader.
 	err    error
+	paused string // why it was not read; empty: it was
 	seen   place
 	passed place
 	info   *tableInfo
@@ -148,8 +149,13 @@ func (c *copies) read(k *chunk) error {
 		return err
 	}
 	w := &copier{session: side, source: c.source}
-	if err = w.chunk(ctx, k); err == nil {
-		_, err = w.query(ctx, "COMMIT")
+	if k.shape != nil {
+		k.paused, err = side.paused(ctx, c.source.config.Pause)
+	}
+	if err == nil && k.paused == "" {
+		if err = w.chunk(ctx, k); err == nil {
+			_, err = w.query(ctx, "COMMIT")
+		}
 	}
 	if err != nil {
 		side.close()

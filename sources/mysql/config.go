@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
@@ -42,6 +43,10 @@ type Config struct {
 	ChunkAbove      int64 // a table of more bytes is copied while its changes are streamed, and goes on after a restart; 1 GiB
 	NoSnapshot      bool  // tables are not copied when they are first captured: only what changes from then on is
 
+	SnapshotDaytimes handover.Daytimes // chunks are read in these alone, by the local clock
+	Pause            Pause             // and not while it says so
+	PausePoll        time.Duration     // how often a copy that rests for these reasons looks whether it may go on; 10 s
+
 	ChunkRows  int // a table that is copied while its changes are streamed comes in chunks of at most so many rows; 8192
 	ChunkBytes int // or about so many bytes; 4 MiB
 	WindowKeys int // changes of a table that are remembered while a chunk of it is read; with more it is read again, smaller; 65,536
@@ -75,7 +80,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Name: "mysql", SnapshotWorkers: 2, PieceRows: 500_000, ChunkAbove: 1 << 30,
-		ChunkRows: 8192, ChunkBytes: 4 << 20, WindowKeys: 1 << 16, CopyTries: 10,
+		ChunkRows: 8192, ChunkBytes: 4 << 20, WindowKeys: 1 << 16, CopyTries: 10, PausePoll: 10 * time.Second,
 		BatchRows: 2048, BatchBytes: 512 << 10, QueueBatches: 8, QueueBytes: 16 << 20, EventsAhead: 512, EventBytes: 8 << 20, XABytes: 64 << 20, SpillMost: 64 << 30,
 		ConnectTimeout: 10 * time.Second, IdleInterval: time.Second, DeadAfter: 30 * time.Second, ServerIDWait: time.Minute, BackoffMax: 30 * time.Second,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler),
@@ -93,6 +98,7 @@ func (c Config) withDefaults() Config {
 	or(&c.ChunkBytes, d.ChunkBytes)
 	or(&c.WindowKeys, d.WindowKeys)
 	or(&c.CopyTries, d.CopyTries)
+	or(&c.PausePoll, d.PausePoll)
 	or(&c.BatchRows, d.BatchRows)
 	or(&c.BatchBytes, d.BatchBytes)
 	or(&c.QueueBatches, d.QueueBatches)

@@ -44,8 +44,9 @@ type copying struct {
 	chunk    *chunk // that is read, or waits for the stream; nil: none
 	limit    int    // rows of the next chunk
 	due      time.Time
-	tries    int // failures in a row
-	renewals int // how often it began again by itself
+	tries    int    // failures in a row
+	renewals int    // how often it began again by itself
+	waits    string // for what it rests, as told; empty: for nothing
 	isLook   bool
 }
 
@@ -107,6 +108,9 @@ func (c *copies) start(rel *relation, k keptCopy) *copying {
 
 // forget drops the copy of a table, and what is known of an earlier one.
 func (c *copies) forget(rel *relation) {
+	if t := rel.copying; t != nil {
+		c.goesOn(t)
+	}
 	rel.copying, rel.window = nil, nil
 	c.tables = slices.DeleteFunc(c.tables, func(t *copying) bool { return t.rel == rel })
 	c.looks = slices.DeleteFunc(c.looks, func(t *copying) bool { return t.rel == rel })
@@ -196,6 +200,9 @@ func (c *copies) advance(t *copying) error {
 			if err := c.failed(t, k.err); err != nil {
 				return err
 			}
+		case k.paused != "":
+			t.drop()
+			c.rest(t, c.source.config.PausePoll, "the copy of "+t.String()+" pauses: "+k.paused)
 		case !k.passes():
 			t.drop()
 			if err := c.missed(t, k); err != nil {
@@ -242,11 +249,11 @@ func (c *copies) missed(t *copying, k *chunk) error {
 
 // ask lets the next chunk of a table be read, if a reader is free.
 func (c *copies) ask(t *copying) {
-	if c.flying >= c.source.config.SnapshotWorkers || time.Now().Before(t.due) {
+	if c.flying >= c.source.config.SnapshotWorkers || time.Now().Before(t.due) || !c.mayRead(t) {
 		return
 	}
 	k := &chunk{table: t.TableName, after: t.After, limit: t.limit, from: c.source.a.set.clone(), most: c.source.config.WindowKeys, committed: c.source.a.xa.doubtful()}
-	if t.Begun && !t.Empty {
+	if t.readsRows() {
 		k.shape = t.rel.shape
 	}
 	t.chunk, t.rel.window = k, k
@@ -269,6 +276,7 @@ func (c *copies) pause(t *copying, wait time.Duration) {
 // close ends the window of a chunk: the stream has passed it.
 func (c *copies) close(t *copying, k *chunk) error {
 	t.tries = 0
+	c.goesOn(t)
 	switch {
 	case t.isLook:
 		return c.looked(t, k)

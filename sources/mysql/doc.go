@@ -38,7 +38,8 @@
 //
 // The first snapshot copies small tables before there is a first place. Large ones, those
 // that are captured later, and those that somebody asks for are copied in chunks while
-// the stream goes on, and go on where they were after a restart: see copies and chunk.
+// the stream goes on, and go on where they were after a restart: see copies and chunk. Chunks
+// are read at the times and on the conditions of SnapshotDaytimes and Pause.
 //
 // # Tables that stop
 //

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -45,9 +46,9 @@ type Config struct {
 	WindowBytes        int   // of the keys that change while a chunk is read; then the stream waits for it; 8 MiB
 	WindowTransactions int   // that changed a table being copied, and no snapshot has shown yet; 65,536
 
-	NoSnapshot       bool     // nothing is copied by itself: rows from before the source began, or a table came, stay away until that is asked for
-	SnapshotDaytimes Daytimes // chunks are read in these alone, by the local clock
-	Pause            Pause    // and not while one of these is so
+	NoSnapshot       bool              // nothing is copied by itself: rows from before the source began, or a table came, stay away until that is asked for
+	SnapshotDaytimes handover.Daytimes // chunks are read in these alone, by the local clock
+	Pause            Pause             // and not while one of these is so
 
 	MaxRetainedWAL int64 // when the slot holds back more bytes of log than this, it is told; 0: never
 	ReleaseSlot    bool  // the slot is dropped then, and the source ends

@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/mysql"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
@@ -55,6 +56,7 @@ func (d *mysqlDatabase) settings() mysql.Config {
 		SpillMost:       int64(d.Config.Limits.SpillBytes),
 		NoSnapshot:      d.my.Snapshot.Mode == configs.Never,
 		MaxRate:         int64(d.my.Snapshot.MaxRate),
+		Pause:           mysql.Pause{ReplicaLag: d.my.Snapshot.Pause.ReplicaLag, ThreadsRunning: d.my.Snapshot.Pause.ThreadsRunning, HistoryList: d.my.Snapshot.Pause.HistoryList},
 		QueueBytes:      int64(d.Config.Limits.QueueBytes),
 		BatchRows:       batchRows,
 		BatchBytes:      int(min(d.Config.Limits.BatchBytes, d.source().MaxCommitBytes)),
@@ -65,6 +67,9 @@ func (d *mysqlDatabase) settings() mysql.Config {
 		BackoffMax:      d.source().ReconnectMax,
 		ResetCommand:    "evert reset " + d.Name + " --resnapshot --yes",
 		Log:             d.Log,
+	}
+	if d.my.Snapshot.Window != "" {
+		c.SnapshotDaytimes, _ = handover.ParseDaytimes(d.my.Snapshot.Window) // was checked when it was read
 	}
 	if d.my.ZeroDates == configs.ZeroEpoch {
 		c.ZeroDates = binlogvalue.ZeroEpoch

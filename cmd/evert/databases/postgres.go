@@ -16,6 +16,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
@@ -73,7 +74,7 @@ func (d *postgresDatabase) settings() postgres.Config {
 		Log:             d.Log,
 	}
 	if d.pg.Snapshot.Window != "" {
-		c.SnapshotDaytimes, _ = postgres.ParseDaytimes(d.pg.Snapshot.Window) // was checked when it was read
+		c.SnapshotDaytimes, _ = handover.ParseDaytimes(d.pg.Snapshot.Window) // was checked when it was read
 	}
 	for _, p := range d.pg.Tables {
 		if schema, table, ok := p.Exact(); ok {
