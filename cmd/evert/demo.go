@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/captures"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/demo"
 	"github.com/evertdb/evert/cmd/evert/exit"
@@ -74,7 +75,7 @@ type show struct {
 	live     bool
 	filled   bool // by an earlier demo
 	rates    []float64
-	capturer *capturing
+	capturer *captures.Capture
 }
 
 func (a *app) demo(f demoFlags) (err error) {
@@ -181,7 +182,7 @@ func (s *show) compareTopics(ctx context.Context) (all []demo.Result, err error)
 // sourceRows gives a table's rows with the texts of the values that the source reads:
 // MariaDB prints some otherwise than records do, such as times with a zone.
 func (s *show) sourceRows(ctx context.Context, name string, each func(values [][]byte) error) error {
-	source := s.capturer.database.(databases.Pinner)
+	source := s.capturer.Database().(databases.Pinner)
 	tables, err := source.Tables(ctx)
 	if err != nil {
 		return err
@@ -209,7 +210,7 @@ func (s *show) sourceRows(ctx context.Context, name string, each func(values [][
 
 // summary is what is known without looking into the topics.
 func (s *show) summary(took time.Duration) demo.Summary {
-	sum := demo.Summary{Style: s.style(s.out), Head: s.head, Product: s.shop.Product, Took: took, Source: s.capturer.monitor.Status(),
+	sum := demo.Summary{Style: s.style(s.out), Head: s.head, Product: s.shop.Product, Took: took, Source: s.capturer.Monitor.Status(),
 		Rates: s.rates[max(0, len(s.rates)-40):], Memory: heldMemory(), Own: s.own.Count()}
 	if s.live {
 		sum.Columns = terminal.Columns(s.out)
@@ -238,13 +239,13 @@ func heldMemory() int64 {
 
 // catchUp waits until all that the server has committed by now is in the topics.
 func (s *show) catchUp(ctx context.Context) error {
-	end, err := s.capturer.database.End(ctx)
+	end, err := s.capturer.Database().End(ctx)
 	if err != nil {
 		return err
 	}
-	reached := s.capturer.database.Source()
+	reached := s.capturer.Database().Source()
 	for {
-		if at := s.capturer.monitor.Position().At.Native; at != "" {
+		if at := s.capturer.Monitor.Position().At.Native; at != "" {
 			if ok, err := reached.Reached(at, end); err != nil || ok {
 				return err
 			}
@@ -252,7 +253,7 @@ func (s *show) catchUp(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			problem := ""
-			if p := s.capturer.monitor.Status().Problem; p != nil {
+			if p := s.capturer.Monitor.Status().Problem; p != nil {
 				problem = ": " + p.Text
 			}
 			return errors.New("the topics did not catch up with the database" + problem)

@@ -193,7 +193,7 @@ func (s *show) startDaemon(ctx context.Context) error {
 	if err := s.daemon.boot(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	s.capturer = s.daemon.captures[0]
+	s.capturer = s.daemon.captures.All()[0]
 	return nil
 }
 

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
-	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/pipeline"
 )
@@ -71,47 +69,18 @@ type sourceCommands struct{ daemon *daemon }
 
 // Drain implements api.SourceCommands.
 func (s sourceCommands) Drain(ctx context.Context, source string, d api.Drain) (api.Drained, error) {
-	i := slices.IndexFunc(s.daemon.captures, func(c *capturing) bool { return c.name == source })
-	if i < 0 {
+	c := s.daemon.captures.Named(source)
+	if c == nil {
 		return api.Drained{}, noSource(s.daemon.config, source)
 	}
-	c := s.daemon.captures[i]
-	if _, ok := c.positions.(databases.Drainer); !ok {
+	if !c.Drains() {
 		return api.Drained{}, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "source " + source, What: "only sources of the kind postgres are drained: others keep their place over an upgrade",
 			Mend: "upgrade its server; the source waits for it"}
 	}
 	if d.Cancel {
-		return api.Drained{Source: source}, c.whileResting(ctx, func() { c.undrain = true })
+		return api.Drained{Source: source}, c.Undrain(ctx)
 	}
-	drained, err := c.drain(ctx, d.WritersStopped)
+	drained, err := c.Drain(ctx, d.WritersStopped)
 	drained.Source = source
 	return drained, err
-}
-
-// drain drains the source that runs.
-func (c *capturing) drain(ctx context.Context, writersStopped bool) (api.Drained, error) {
-	c.mu.Lock()
-	d := c.drains
-	c.mu.Unlock()
-	if d == nil {
-		return api.Drained{}, &pipeline.Refusal{Code: databases.CodeNotDrained, Where: "source " + c.name, What: "it does not run here now", Mend: "evert status   # why, and what mends it"}
-	}
-	return d.Drain(ctx, writersStopped)
-}
-
-// drainable lets a source be drained from here on, and one go on that was, if people
-// said so. What is given back ends that.
-func (c *capturing) drainable(s databases.Source) (end func()) {
-	d, ok := s.(databases.Drainer)
-	if ok && c.undrain {
-		d.Undrain()
-	}
-	c.letDrain(d)
-	return func() { c.letDrain(nil) }
-}
-
-func (c *capturing) letDrain(d databases.Drainer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.drains = d
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/captures"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
@@ -50,7 +51,7 @@ func (i *inspection) subjects(specs []log.TopicSpec) kafka.Subjects {
 		s.Topics = append(s.Topics, spec.Name)
 	}
 	for _, name := range i.config.SourceNames() {
-		group, _ := ownership(i.config, name)
+		group, _ := captures.Ownership(i.config, name)
 		s.Groups = append(s.Groups, group)
 		s.Writers = append(s.Writers, capture.WriterID(name))
 	}
@@ -87,7 +88,7 @@ func (i *inspection) tableTopics(ctx context.Context, source string) (specs []lo
 		tables = []databases.TableName{{Schema: "evert", Name: "check"}}
 	}
 	for _, t := range tables {
-		want := tableTopicOf(i.config, source, t)
+		want := captures.TableTopic(i.config, source, t)
 		name := cmp.Or(want.Name, log.TableTopic(i.config.Sources[source].TopicPrefix, t.Schema, t.Name))
 		specs = append(specs, log.TopicSpec{Name: name, Partitions: int32(want.Partitions), Compact: true, Settings: want.Settings,
 			MaxBytes: want.MaxBytes, ID: known[name].ID})

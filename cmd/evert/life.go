@@ -4,26 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 )
-
-// A beat is when a loop of the daemon last turned; zero while it rests.
-type beat struct{ at atomic.Int64 }
-
-func (b *beat) turned(now time.Time) { b.at.Store(now.UnixNano()) }
-func (b *beat) rests()               { b.at.Store(0) }
-
-// still reports for how long the loop has not turned.
-func (b *beat) still(now time.Time) time.Duration {
-	if at := b.at.Load(); at != 0 {
-		return now.Sub(time.Unix(0, at))
-	}
-	return 0
-}
 
 const (
 	turnSlack = 30 * time.Second // beyond what a turn may take by itself
@@ -36,15 +21,15 @@ const (
 // while one is held for ever.
 func (d *daemon) lives(now time.Time) error {
 	st := d.Status(context.Background())
-	if s := d.watch.turns.still(now); s > readersEvery+turnSlack {
+	if s := d.watch.turns.Still(now); s > readersEvery+turnSlack {
 		return fmt.Errorf("the watch of disk and readers has stood still for %s", s.Round(time.Second))
 	}
-	for i, c := range d.captures {
-		if s := c.probes.still(now); s > c.patience()+turnSlack {
-			return fmt.Errorf("source %s: its prober has stood still for %s", c.name, s.Round(time.Second))
+	for i, c := range d.captures.All() {
+		if s := c.Probes.Still(now); s > c.Patience()+turnSlack {
+			return fmt.Errorf("source %s: its prober has stood still for %s", c.Name(), s.Round(time.Second))
 		}
 		if d.hangs(&st.Sources[i], now) {
-			return fmt.Errorf("source %s: it has hung for %s although its server answers and the log has room", c.name, now.Sub(st.Sources[i].Since).Round(time.Second))
+			return fmt.Errorf("source %s: it has hung for %s although its server answers and the log has room", c.Name(), now.Sub(st.Sources[i].Since).Round(time.Second))
 		}
 	}
 	return nil

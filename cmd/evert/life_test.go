@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/evertdb/evert/cmd/evert/captures"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
@@ -18,17 +20,23 @@ func TestLives(t *testing.T) {
 	now := began
 	open := func() *daemon {
 		now = began
-		d := &daemon{config: &configs.Config{Sources: map[string]*configs.Source{"shop": {Postgres: &configs.Postgres{ConnectTimeout: 10 * time.Second}}}},
-			topics: &storage.Log{Kind: "embedded"}}
-		m := monitor.NewSource(monitor.Config{Name: "shop", Kind: "postgres", Now: func() time.Time { return now }})
-		d.captures, d.monitors = []*capturing{{daemon: d, name: "shop", monitor: m}}, []*monitor.Source{m}
+		config, err := configs.Parse("evert.yaml", []byte("name: lives\nsources: {shop: {postgres: {url: 'postgres://x@localhost/x', connect_timeout: 10s, tables: [public.*]}}}\n"), func(string) (string, bool) { return "", false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &daemon{config: config, topics: &storage.Log{Kind: "embedded"}}
+		if d.captures, err = captures.Open(captures.Config{File: d.config, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}); err != nil {
+			t.Fatal(err)
+		}
+		m := d.captures.Named("shop").Monitor
+		d.monitors = []*monitor.Source{m}
 		d.watch = d.newWatch()
 		m.Events().Opened(pipeline.Resume{At: pipeline.Position{Seq: 1, Native: "0/1"}})
 		return d
 	}
 	turn := func(d *daemon, ahead bool) {
-		d.watch.turns.turned(now)
-		d.captures[0].probes.turned(now)
+		d.watch.turns.Turned(now)
+		d.captures.Named("shop").Probes.Turned(now)
 		d.monitors[0].Probed(monitor.Probe{End: "0/2", Ahead: ahead})
 	}
 	for _, c := range []struct {
@@ -38,9 +46,17 @@ func TestLives(t *testing.T) {
 	}{
 		{"it turns", func(d *daemon) { turn(d, false) }, ""},
 		{"idle for an hour", func(d *daemon) { now = now.Add(time.Hour); turn(d, false) }, ""},
-		{"the prober hangs", func(d *daemon) { turn(d, false); now = now.Add(56 * time.Second); d.watch.turns.turned(now) }, "its prober has stood still for 56s"},
-		{"the prober rests while a reset works", func(d *daemon) { turn(d, false); d.captures[0].probes.rests(); now = now.Add(40 * time.Second) }, ""},
-		{"the watch hangs", func(d *daemon) { turn(d, false); now = now.Add(46 * time.Second); d.captures[0].probes.turned(now) }, "the watch of disk and readers has stood still"},
+		{"the prober hangs", func(d *daemon) { turn(d, false); now = now.Add(56 * time.Second); d.watch.turns.Turned(now) }, "its prober has stood still for 56s"},
+		{"the prober rests while a reset works", func(d *daemon) {
+			turn(d, false)
+			d.captures.Named("shop").Probes.Rests()
+			now = now.Add(40 * time.Second)
+		}, ""},
+		{"the watch hangs", func(d *daemon) {
+			turn(d, false)
+			now = now.Add(46 * time.Second)
+			d.captures.Named("shop").Probes.Turned(now)
+		}, "the watch of disk and readers has stood still"},
 		{"stuck for a while", func(d *daemon) { turn(d, true); now = now.Add(4 * time.Minute); turn(d, true) }, ""},
 		{"O12 stuck for long, and nothing outside is to blame", func(d *daemon) { turn(d, true); now = now.Add(7 * time.Minute); turn(d, true) }, "it has hung for 7m0s"},
 		{"O08 the disk is full", func(d *daemon) { d.full.Store(true); turn(d, true); now = now.Add(time.Hour); turn(d, true) }, ""},
@@ -53,8 +69,8 @@ func TestLives(t *testing.T) {
 		{"the server is away", func(d *daemon) {
 			turn(d, true)
 			now = now.Add(time.Hour)
-			d.watch.turns.turned(now)
-			d.captures[0].probes.turned(now)
+			d.watch.turns.Turned(now)
+			d.captures.Named("shop").Probes.Turned(now)
 			d.monitors[0].ProbeFailed(errors.New("away"))
 		}, ""},
 	} {

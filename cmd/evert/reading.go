@@ -9,8 +9,8 @@ func (d *daemon) newReads() *query.Reader {
 		Clocks: map[string]query.Clock{}, Cursors: d.config.Limits.Cursors, CursorTTL: d.config.Serve.CursorTTL,
 		WaitTimeout: d.config.Limits.WaitTimeout, PageBytes: int(d.config.Limits.PageBytes),
 	}
-	for _, capture := range d.captures {
-		c.Clocks[capture.name] = capture
+	for _, capture := range d.captures.All() {
+		c.Clocks[capture.Name()] = capture
 	}
 	return query.NewReader(c)
 }

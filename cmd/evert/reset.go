@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/captures"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
@@ -78,7 +79,7 @@ func resetOwned(ctx context.Context, c *configs.Config, rest *resting, r api.Res
 	}
 	waiting, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	group, frontier := ownership(c, r.Source)
+	group, frontier := captures.Ownership(c, r.Source)
 	began := false
 	err = log.Own(waiting, l, group, frontier, nil, func(context.Context) error {
 		began = true
@@ -121,11 +122,11 @@ func (a *app) reportPlan(r api.Reset, plan *api.Plan) error {
 
 // Reset implements api.Daemon: the source stands still meanwhile.
 func (d *daemon) Reset(ctx context.Context, r api.Reset) (plan api.Plan, err error) {
-	i := slices.IndexFunc(d.captures, func(c *capturing) bool { return c.name == r.Source })
-	if i < 0 || !r.Yes {
+	c := d.captures.Named(r.Source)
+	if c == nil || !r.Yes {
 		return resetSource(ctx, d.config, d.topics, d.registry, r, d.log)
 	}
-	rested := d.captures[i].whileResting(ctx, func() {
+	rested := c.WhileResting(ctx, func() {
 		plan, err = resetSource(context.WithoutCancel(ctx), d.config, d.topics, d.registry, r, d.log)
 	})
 	return plan, errors.Join(rested, err)

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/captures"
 	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
@@ -50,6 +49,7 @@ import (
 //	  2 own ────────────┼──► data_dir/evert.lock            one daemon per folder (O04)
 //	  3 openLog ────────┼──► embedded log │ Kafka
 //	  4 openRegistry ───┼──► registry over the log │ Confluent's protocol
+//	  4b openControl ───┼──► what people commanded before
 //	                    │
 //	  5 openSources ────┴──► per source:
 //	                          ┌─ capture ─────────────────────────────────────────────┐
@@ -90,7 +90,7 @@ type daemon struct {
 	dir          *datadir.Dir
 	topics       *storage.Log
 	registry     registry.Registry
-	captures     []*capturing
+	captures     *captures.Captures
 	monitors     []*monitor.Source
 	watch        *watching
 	reads        *query.Reader // of views
@@ -170,7 +170,7 @@ func ofCluster(err error) error {
 // boot makes everything; nothing runs before its last step.
 func (d *daemon) boot(ctx context.Context) error {
 	d.prepare()
-	steps := []func(context.Context) error{func(context.Context) error { return machine.EnoughFiles() }, d.own, d.openLog, d.openRegistry, d.openSources, d.openViews, d.openControl, d.openSinks, d.listenAll}
+	steps := []func(context.Context) error{func(context.Context) error { return machine.EnoughFiles() }, d.own, d.openLog, d.openRegistry, d.openControl, d.openSources, d.openViews, d.openSinks, d.listenAll}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -297,14 +297,14 @@ func (d *daemon) warnOfCertificate(c monitor.Certificate, left time.Duration) {
 		"end", c.End.Format(time.RFC3339), "left", left.Round(time.Minute).String())
 }
 
-func (d *daemon) openSources(context.Context) error {
-	for _, name := range slices.Sorted(maps.Keys(d.config.Sources)) {
-		c, err := d.newCapture(name)
-		if err != nil {
-			return err
-		}
-		d.captures = append(d.captures, c)
-		d.monitors = append(d.monitors, c.monitor)
+func (d *daemon) openSources(context.Context) (err error) {
+	d.captures, err = captures.Open(captures.Config{File: d.config, Topics: d.topics, Registry: d.registry, Control: d.control, Log: d.log, Version: d.build.Version,
+		UntilCaughtUp: d.flags.untilCaughtUp, FailFast: d.flags.failFast, Fail: d.fail, Remind: d.certificates.Remind})
+	if err != nil {
+		return err
+	}
+	for _, c := range d.captures.All() {
+		d.monitors = append(d.monitors, c.Monitor)
 	}
 	d.watch = d.newWatch()
 	d.reads = d.newReads()
@@ -340,7 +340,7 @@ func (d *daemon) handlers() api.Handlers {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return api.Handlers{Daemon: d, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Token: d.config.Serve.Token.Reveal, Requests: d.config.Limits.Requests, AnyHost: d.config.Serve.BehindProxy,
-		Views: d.shown, Reads: d.reads, Indexes: d.sinks.Indexes(), Streams: d.config.Limits.Streams, Commands: d.sinks.Commands(), Tables: tableCommands{d}, Sources: sourceCommands{d}}
+		Views: d.shown, Reads: d.reads, Indexes: d.sinks.Indexes(), Streams: d.config.Limits.Streams, Commands: d.sinks.Commands(), Tables: d.tableCommands(), Sources: sourceCommands{d}}
 }
 
 func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Handler, certificate *configs.ServeTLS) error {
@@ -369,13 +369,11 @@ func (d *daemon) listenOn(ctx context.Context, name, address string, h http.Hand
 
 func (d *daemon) start(ctx context.Context) {
 	d.log.Info("started", "deployment", d.config.Name, "version", d.build.Version, "pid", os.Getpid(),
-		"log", d.topics.Kind, "data_dir", d.config.DataDir, "sources", len(d.captures))
+		"log", d.topics.Kind, "data_dir", d.config.DataDir, "sources", len(d.monitors))
 	for _, l := range d.listen {
 		d.log.Info("listening", "name", l.Name, "address", l.Address)
 	}
-	for _, c := range d.captures {
-		c.start(ctx)
-	}
+	d.captures.Start(ctx)
 	d.views.Start(ctx)
 	d.loadIndexes(ctx)
 	d.sinks.Start(ctx)
@@ -394,9 +392,7 @@ func (d *daemon) wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for _, c := range d.captures {
-			c.wait()
-		}
+		d.captures.Wait()
 		d.views.CaughtUp(ctx)
 		d.sinks.CaughtUp(ctx)
 	}()
@@ -430,14 +426,10 @@ func (d *daemon) drain() {
 		d.manager.Stopping()
 	}
 	d.rest()
-	for _, c := range d.captures {
-		c.cancel()
-	}
+	d.captures.Cancel()
 	d.views.Cancel()
 	d.sinks.Cancel()
-	for _, c := range d.captures {
-		c.wait()
-	}
+	d.captures.Wait()
 	d.sinks.Wait()
 	d.tasks.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/captures"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/steps"
@@ -92,7 +93,7 @@ func subjectsOfSource(ctx context.Context, c *configs.Config, name string) (all 
 	source := c.Sources[name]
 	for _, t := range tables {
 		topic := log.TableTopic(source.TopicPrefix, t.Schema, t.Name)
-		codec, err := avro.Compile(t, avro.Options{Topic: topic, Envelope: envelope(source.Envelope), Handling: handling(source.Handling), Connector: kind.Names,
+		codec, err := avro.Compile(t, avro.Options{Topic: topic, Envelope: captures.Envelope(source.Envelope), Handling: captures.Handling(source.Handling), Connector: kind.Names,
 			Version: thisBuild().Version, Name: source.TopicPrefix, Database: t.Database})
 		if err != nil {
 			return nil, fmt.Errorf("table %s: %w", t, err)

@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/commands"
-	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/tables"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -182,84 +180,7 @@ func stoppedAgain(now *api.TableAnswer) error {
 	return r
 }
 
-// tableCommands are what people may do with the tables of a daemon.
-type tableCommands struct{ daemon *daemon }
-
-// takePatience is how long a source is waited for that is to take a copy on.
-const takePatience = 20 * time.Second
-
-// TableCommand implements api.TableCommands.
-func (c tableCommands) TableCommand(ctx context.Context, name string, command api.TableCommand) (api.TableAnswer, error) {
-	at, err := commands.TableAt(c.daemon.config, name)
-	if err != nil {
-		return api.TableAnswer{}, err
-	}
-	here := c.daemon.capture(at.Source).commanded()
-	if at.Table, err = here.origin(at.Table); err != nil {
-		return api.TableAnswer{}, err
-	}
-	if command.Command == "" {
-		return c.how(ctx, at, here), nil
-	}
-	if command.Command != "pause" && here != nil {
-		if err := here.copyable(at.Table); err != nil {
-			return api.TableAnswer{}, err
-		}
-	}
-	answer, err := commands.ToTable(ctx, c.daemon.config, c.daemon.topics, at.String(), command)
-	if err == nil {
-		err = c.daemon.control.Look(ctx)
-	}
-	if err == nil && here != nil {
-		here.wants(at.Table) // so that it rests from the next batch on
-	}
-	if err != nil || here == nil || command.Command == "pause" || answer.Copy == nil {
-		return answer, err
-	}
-	waiting, cancel := context.WithTimeout(ctx, takePatience)
-	defer cancel()
-	err = here.taken(waiting, at.Table, answer.Copy.ID)
-	answer.Taken = err == nil
-	if errors.Is(err, errNotTaken) {
-		err = nil // the command stands
-	}
-	return answer, err
-}
-
-// how says how a table is.
-func (c tableCommands) how(ctx context.Context, at commands.TableName, here *tabling) api.TableAnswer {
-	_ = c.daemon.control.Look(ctx) // what is known is said otherwise
-	holds, _, _ := c.daemon.control.Table(at.String())
-	answer := api.TableAnswer{Table: at.String(), Paused: holds.Paused, Copy: holds.Copy}
-	if here == nil {
-		return answer
-	}
-	here.mu.Lock()
-	defer here.mu.Unlock()
-	written := here.written(at.Table)
-	answer.Begun = answer.Copy != nil && begun(written, answer.Copy.ID)
-	if answer.Copy != nil && !answer.Begun {
-		why, over := here.over[request{at.Table, answer.Copy.ID}]
-		if answer.Ended = over; why != nil {
-			answer.Problem = monitor.ProblemOf(why, here.monitor.Now())
-		}
-	}
-	for _, s := range written {
-		if answer.State == "" || s.State != log.OK {
-			answer.State = s.State.String()
-		}
-		if s.Why.Code != "" && answer.Problem == nil {
-			answer.Problem = &monitor.Problem{Code: s.Why.Code, Text: s.Why.Text, At: s.Why.At}
-		}
-	}
-	if n := here.counts[at.Table]; n != nil {
-		rows := n.Rows // the stage goes on counting
-		answer.Rows = &rows
-	}
-	return answer
-}
-
-// capture gives the capture of a source of the file.
-func (d *daemon) capture(source string) *capturing {
-	return d.captures[slices.IndexFunc(d.captures, func(c *capturing) bool { return c.name == source })]
+// tableCommands are what people may do with the tables of the daemon.
+func (d *daemon) tableCommands() *tables.Commands {
+	return &tables.Commands{File: d.config, Topics: d.topics, Control: d.control, Running: func(source string) *tables.Tables { return d.captures.Named(source).Tables() }}
 }

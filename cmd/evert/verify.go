@@ -146,7 +146,7 @@ func writeVerified(a *app, v *api.Verified) error {
 // newVerifier makes what compares: everything else is open.
 func (d *daemon) newVerifier() *verify.Verifier {
 	c := verify.Config{File: d.config, Topics: d.topics, Registry: d.registry, Views: d.views, Sinks: d.sinks, Reads: d.reads}
-	for _, one := range d.captures {
+	for _, one := range d.captures.All() {
 		c.Captures = append(c.Captures, one)
 	}
 	return verify.New(c)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
+	"github.com/evertdb/evert/cmd/evert/supervise"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 )
@@ -27,7 +28,7 @@ type watching struct {
 	readers *monitor.Readers // nil if the log has no groups
 	stuck   *monitor.Stucks  // transactions that hold a topic's stable end (K09); nil for the embedded log
 	trouble string           // what was last told of the groups
-	turns   beat
+	turns   supervise.Beat
 }
 
 func (d *daemon) newWatch() *watching {
@@ -47,10 +48,10 @@ func (w *watching) run(ctx context.Context) {
 	defer disk.Stop()
 	defer readers.Stop()
 	defer stuck.Stop()
-	defer w.turns.rests()
+	defer w.turns.Rests()
 	w.sample()
 	for {
-		w.turns.turned(time.Now())
+		w.turns.Turned(time.Now())
 		select {
 		case <-ctx.Done():
 			return

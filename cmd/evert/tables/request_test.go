@@ -1,10 +1,8 @@
-package main
+package tables
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +50,7 @@ func TestRoutedTableIsCommandedWhileNoneRuns(t *testing.T) {
 	if how := s.must("shop.public.things", ""); how.Copy == nil || how.Copy.ID != asked.Copy.ID || how.Table != "shop.public.items" {
 		t.Errorf("it is %+v", how)
 	}
-	if left, _, _ := s.daemon.control.Table("shop.public.things"); left.Copy != nil {
+	if left, _, _ := s.all.Control.Table("shop.public.things"); left.Copy != nil {
 		t.Errorf("left behind: %+v", left)
 	}
 }
@@ -73,7 +71,7 @@ func (l *lendingCopier) Copy(_ context.Context, r pipeline.CopyRequest) error {
 }
 
 func (s *tableStory) lend(answer func(c pipeline.Copier, r pipeline.CopyRequest, n int) error) *lendingCopier {
-	t := s.source.commanded()
+	t := s.tables
 	l := &lendingCopier{Copier: t.copier, answer: answer}
 	t.change(func() { t.copier = l })
 	return l
@@ -87,15 +85,15 @@ func TestRequestThatNeverBegins(t *testing.T) {
 	s.until(itemsTopic, isOK)
 	s.known("public.items", isOK)
 	lent := s.lend(func(pipeline.Copier, pipeline.CopyRequest, int) error { return nil })
-	tables := s.source.commanded()
-	if a := s.must("shop.public.items", "snapshot"); !a.Taken || !tables.isBusy() {
-		t.Fatalf("answered %+v, busy %v", a, tables.isBusy())
+	tables := s.tables
+	if a := s.must("shop.public.items", "snapshot"); !a.Taken || !tables.IsBusy() {
+		t.Fatalf("answered %+v, busy %v", a, tables.IsBusy())
 	}
 	gone := pipeline.Batch{Stopped: []pipeline.TableStop{{Table: tables.tables["public.items"], Why: &pipeline.Refusal{Code: "GIVEN_UP", What: "it has no key"}}}}
 	if _, err := tables.Apply(t.Context(), gone); err != nil {
 		t.Fatal(err)
 	}
-	if tables.isBusy() {
+	if tables.IsBusy() {
 		t.Error("a run until it is caught up never ends")
 	}
 	if how := s.must("shop.public.items", ""); !how.Ended || how.Begun || how.Problem == nil || how.Problem.Code != "GIVEN_UP" {
@@ -127,14 +125,14 @@ func TestCopyThatIsStoppedInstead(t *testing.T) {
 	s.until(itemsTopic, isOK)
 	s.known("public.items", isOK)
 	s.lend(func(pipeline.Copier, pipeline.CopyRequest, int) error { return nil })
-	a, tables := s.must("shop.public.items", "snapshot"), s.source.commanded()
+	a, tables := s.must("shop.public.items", "snapshot"), s.tables
 	table := tables.tables["public.items"]
 	tables.change(func() { tables.passes(&pipeline.TableCopy{Table: table, ID: a.Copy.ID}) })
-	if how := s.must("shop.public.items", ""); how.Ended || !tables.isBusy() {
+	if how := s.must("shop.public.items", ""); how.Ended || !tables.IsBusy() {
 		t.Errorf("it is %+v", how)
 	}
-	tables.state(itemsTopic, table, log.TableState{State: log.Stopped, Why: log.Stop{Code: "SCHEMA_INCOMPATIBLE", Text: "refused", At: a.Copy.At}})
-	if how := s.must("shop.public.items", ""); !how.Ended || how.Problem.Code != "SCHEMA_INCOMPATIBLE" || tables.isBusy() {
+	tables.State(itemsTopic, table, log.TableState{State: log.Stopped, Why: log.Stop{Code: "SCHEMA_INCOMPATIBLE", Text: "refused", At: a.Copy.At}})
+	if how := s.must("shop.public.items", ""); !how.Ended || how.Problem.Code != "SCHEMA_INCOMPATIBLE" || tables.IsBusy() {
 		t.Errorf("it is %+v", how)
 	}
 }
@@ -156,51 +154,4 @@ func TestPassingErrorOfCopy(t *testing.T) {
 		t.Errorf("answered %+v", a)
 	}
 	s.until(itemsTopic, func(s log.TableState) bool { return isOK(s) && s.Asked == a.Copy.ID })
-}
-
-// TestFailFastEndsOnce tells of --fail-fast: it ends with a table that stops, and not
-// again for the same stop, nor for a table that people let rest; so it can be mended.
-func TestFailFastEndsOnce(t *testing.T) {
-	s := tellOfTables(t, "    on_table_error: stop_table\n")
-	s.end()
-	s.daemon.flags.failFast = true
-	s.run()
-	s.commit(row(pipeline.Create, 1, strings.Repeat("large", 1000)))
-	<-s.ended
-	if code := pipeline.CodeOf(s.why()); code != "RECORD_TOO_LARGE" {
-		t.Fatalf("it has ended with %v", s.why())
-	}
-	s.end()
-	s.run()
-	s.commit(row(pipeline.Delete, 1, ""), row(pipeline.Create, 2, "small"))
-	s.until(itemsTopic, isStopped)
-	if a := s.must("shop.public.items", "snapshot"); !a.Taken {
-		t.Fatalf("not taken; it has ended with %v", s.why())
-	}
-	s.until(itemsTopic, isOK)
-	s.must("shop.public.items", "pause")
-	s.commit(row(pipeline.Create, 3, "small"))
-	s.until(itemsTopic, isStopped)
-	s.must("shop.public.items", "resume")
-	s.until(itemsTopic, isOK)
-}
-
-// TestStopThatMendsItselfIsNoError tells what the log says of a table that is copied again
-// by itself, and of one that stays where it is.
-func TestStopThatMendsItselfIsNoError(t *testing.T) {
-	var lines bytes.Buffer
-	s := tellOfTables(t, "")
-	s.end()
-	s.source.log = slog.New(slog.NewTextHandler(&lines, nil))
-	s.run()
-	s.commit(row(pipeline.Create, 1, "small"))
-	s.until(itemsTopic, isOK)
-	s.commit(row(pipeline.Create, 2, strings.Repeat("large", 1000)))
-	s.until(itemsTopic, func(s log.TableState) bool { return isStopped(s) && s.HasTried("RECORD_TOO_LARGE") })
-	s.end()
-	said := lines.String()
-	itself, stays := strings.Index(said, `level=WARN msg="a table has stopped, and is copied again by itself`), strings.Index(said, `level=ERROR msg="a table has stopped; the others go on"`)
-	if itself < 0 || stays < itself || strings.Count(said, "a table has stopped") != 2 {
-		t.Errorf("the log says:\n%s", said)
-	}
 }

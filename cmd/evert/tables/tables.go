@@ -1,4 +1,4 @@
-package main
+package tables
 
 import (
 	"context"
@@ -28,23 +28,29 @@ import (
 // source says.
 const codeNoCopier pipeline.Code = "TABLE_NOT_COPIED"
 
-// tabling has the tables of one stage copied again, and lets them rest: because people
+// A Config is what the tables of a source are commanded with.
+type Config struct {
+	File    *configs.Config
+	Source  string
+	Control *control.Follower // what people commanded; somebody else has it run
+	Log     *slog.Logger
+	Monitor *monitor.Source
+	Settled func() // called whenever nothing is to be copied, as far as is known; may be nil
+}
+
+// Tables has the tables of one stage copied again, and lets them rest: because people
 // command it, or because a table stopped and on_table_error says so.
 //
-//	control topic ─► run ─► Copier.Copy ─► the source announces it ─► capture ─► state
+//	control topic ─► Run ─► Copier.Copy ─► the source announces it ─► capture ─► state
 //	                  ▲ └─► Apply: a table that is paused is given up              │
 //	                  └────────────────────────────────────────────────────────────┘
 //
-// It is the first transform of its stage, which calls Apply; run is a goroutine of its
-// own, and state may be called by any.
-type tabling struct {
-	deployment *configs.Config
-	source     string
-	commands   *control.Follower
-	copier     pipeline.Copier  // nil: the source is none
-	chain      *transform.Chain // as the stage's, to ask where rows go; nil: they keep their table. Guarded by mu
-	log        *slog.Logger
-	monitor    *monitor.Source
+// It is the first transform of its stage, which calls Apply; Run is a goroutine of its
+// own, and State may be called by any.
+type Tables struct {
+	Config
+	copier pipeline.Copier  // nil: the source is none
+	chain  *transform.Chain // as the stage's, to ask where rows go; nil: they keep their table. Guarded by mu
 
 	mu        sync.Mutex
 	tables    map[string]*schema.Table  // of the source, the newest version of each
@@ -54,63 +60,30 @@ type tabling struct {
 	asked     map[string]copyAsked      // by table: what was asked of the source last
 	resting   map[string]bool           // tables of the source that are to be given up
 	counts    map[string]*monitor.TableCopy
-	settled   func()        // nothing is to be copied, as far as is known; may be nil
 	announced bool          // the sink knows the tables
 	moved     chan struct{} // closed, and made anew, when something of this changed
 
-	backoff supervise.Backoff // of requests that the source could not take; owned by run
-	later   time.Time         // when it is asked again; owned by run
+	backoff supervise.Backoff // of requests that the source could not take; owned by Run
+	later   time.Time         // when it is asked again; owned by Run
 }
 
-func (c *capturing) newTabling(s pipeline.Source) (*tabling, error) {
-	chain, err := steps.OfSource(c.daemon.config, c.name)
-	t := &tabling{deployment: c.daemon.config, source: c.name, commands: c.daemon.control, chain: chain, log: c.log, monitor: c.monitor,
+// New makes what commands the tables of a stage that reads a source.
+func New(c Config, s pipeline.Source) (*Tables, error) {
+	chain, err := steps.OfSource(c.File, c.Source)
+	t := &Tables{Config: c, chain: chain,
 		tables: map[string]*schema.Table{}, states: map[string]log.TableState{}, asked: map[string]copyAsked{}, resting: map[string]bool{},
 		reaches: map[string]*reach{}, over: map[request]error{}, counts: map[string]*monitor.TableCopy{}, moved: make(chan struct{})}
-	longest := c.daemon.config.Sources[c.name].ReconnectMax
+	longest := c.File.Sources[c.Source].ReconnectMax
 	t.backoff = supervise.Backoff{Min: longest / 100, Max: longest}
 	t.copier, _ = s.(pipeline.Copier)
 	return t, err
 }
 
-// tabled lets the tables of a stage be commanded, until the function that it gives is
-// called.
-func (c *capturing) tabled(ctx context.Context, t *tabling) (end func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	c.set(t)
-	var runs sync.WaitGroup
-	runs.Go(func() { t.run(ctx) })
-	return func() {
-		cancel()
-		runs.Wait()
-		c.set(nil)
-	}
-}
-
-func (c *capturing) set(t *tabling) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tables = t
-}
-
-// commanded gives what commands the tables of the stage that runs; nil if none does.
-func (c *capturing) commanded() *tabling {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.tables
-}
-
-// tableIs takes down the state of a table. One that goes on has nothing to be told of
-// any more.
-func (c *capturing) tableIs(topic string, t *schema.Table, state log.TableState) {
-	c.commanded().state(topic, t, state)
-	if state.State == log.OK {
-		delete(c.stopped, topic)
-	}
-}
+// Copies reports whether the source copies single tables while it streams.
+func (t *Tables) Copies() bool { return t.copier != nil }
 
 // change changes what is known; fn is called with mu held.
-func (t *tabling) change(fn func()) {
+func (t *Tables) change(fn func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	fn()
@@ -120,7 +93,7 @@ func (t *tabling) change(fn func()) {
 
 // Apply implements pipeline.Transform: it takes down what the source announces, and
 // gives up tables that are to rest.
-func (t *tabling) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, error) {
+func (t *Tables) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, error) {
 	if len(b.Tables)+len(b.Stopped)+len(b.Copies) > 0 {
 		var err error
 		t.change(func() { err = t.take(ctx, &b) })
@@ -135,7 +108,7 @@ func (t *tabling) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, 
 	return b, nil
 }
 
-func (t *tabling) take(ctx context.Context, b *pipeline.Batch) error {
+func (t *Tables) take(ctx context.Context, b *pipeline.Batch) error {
 	if err := t.know(ctx, b.Tables); err != nil {
 		return err
 	}
@@ -148,7 +121,7 @@ func (t *tabling) take(ctx context.Context, b *pipeline.Batch) error {
 	return nil
 }
 
-func (t *tabling) know(ctx context.Context, tables []*schema.Table) error {
+func (t *Tables) know(ctx context.Context, tables []*schema.Table) error {
 	for _, table := range tables {
 		t.tables[table.String()] = table
 	}
@@ -165,7 +138,7 @@ func (t *tabling) know(ctx context.Context, tables []*schema.Table) error {
 }
 
 // rest adds the tables that are to be given up to those that are.
-func (t *tabling) rest(stopped []pipeline.TableStop) []pipeline.TableStop {
+func (t *Tables) rest(stopped []pipeline.TableStop) []pipeline.TableStop {
 	for _, name := range slices.Sorted(maps.Keys(t.resting)) {
 		stopped = append(stopped, pipeline.TableStop{Table: t.tables[name], Why: t.paused(name)})
 	}
@@ -173,22 +146,22 @@ func (t *tabling) rest(stopped []pipeline.TableStop) []pipeline.TableStop {
 	return stopped
 }
 
-func (t *tabling) paused(name string) *pipeline.Refusal {
+func (t *Tables) paused(name string) *pipeline.Refusal {
 	by := ""
 	if c := t.command(name); c.Paused != nil {
 		by = " by " + c.Paused.By
 	}
-	return &pipeline.Refusal{Code: capture.CodePaused, Where: "table " + name, What: "it was paused" + by, Mend: "evert resume " + t.source + "." + name}
+	return &pipeline.Refusal{Code: capture.CodePaused, Where: "table " + name, What: "it was paused" + by, Mend: "evert resume " + t.Source + "." + name}
 }
 
 // count counts the rows of copies, for people.
-func (t *tabling) count(b *pipeline.Batch) {
+func (t *Tables) count(b *pipeline.Batch) {
 	for _, c := range b.Copies {
 		delete(t.counts, c.Table.String())
 		if !c.Done {
 			t.counts[c.Table.String()] = &monitor.TableCopy{Table: c.Table.String()}
 		}
-		t.log.Info(map[bool]string{false: "a table is copied again", true: "every row of the table was read again"}[c.Done], "table", c.Table.String(), "request", c.ID)
+		t.Log.Info(map[bool]string{false: "a table is copied again", true: "every row of the table was read again"}[c.Done], "table", c.Table.String(), "request", c.ID)
 	}
 	if len(t.counts) == 0 {
 		return
@@ -201,17 +174,17 @@ func (t *tabling) count(b *pipeline.Batch) {
 		}
 	}
 	for _, n := range t.counts {
-		t.monitor.Copying(*n)
+		t.Monitor.Copying(*n)
 	}
 }
 
-// state takes down what the frontier says of a table that is written.
+// State takes down what the frontier says of a table that is written.
 // Of one that no source announces, as those that rows name, only its topic is known.
-func (t *tabling) state(topic string, table *schema.Table, state log.TableState) {
-	name, _ := strings.CutPrefix(topic, t.deployment.Sources[t.source].TopicPrefix+".")
+func (t *Tables) State(topic string, table *schema.Table, state log.TableState) {
+	name, _ := strings.CutPrefix(topic, t.File.Sources[t.Source].TopicPrefix+".")
 	if table != nil {
 		name = table.String()
-		t.monitor.TableIs(name, state.State.String())
+		t.Monitor.TableIs(name, state.State.String())
 	}
 	t.change(func() {
 		t.states[name] = state
@@ -219,10 +192,10 @@ func (t *tabling) state(topic string, table *schema.Table, state log.TableState)
 	})
 }
 
-// run asks for copies, and lets tables rest, until ctx ends.
-func (t *tabling) run(ctx context.Context) {
+// Run asks for copies, and lets tables rest, until ctx ends.
+func (t *Tables) Run(ctx context.Context) {
 	for {
-		_, known, commanded := t.commands.Table("")
+		_, known, commanded := t.Control.Table("")
 		t.mu.Lock()
 		moved := t.moved
 		names := slices.Sorted(maps.Keys(t.tables))
@@ -232,7 +205,7 @@ func (t *tabling) run(ctx context.Context) {
 			again = time.After(time.Until(t.later))
 		}
 		if t.isSettled() {
-			t.settled()
+			t.Settled()
 		}
 		select {
 		case <-ctx.Done():
@@ -245,16 +218,16 @@ func (t *tabling) run(ctx context.Context) {
 }
 
 // isSettled reports whether somebody waits for nothing to be copied, and nothing is.
-func (t *tabling) isSettled() bool {
+func (t *Tables) isSettled() bool {
 	t.mu.Lock()
-	known := t.announced && t.settled != nil
+	known := t.announced && t.Settled != nil
 	t.mu.Unlock()
-	return known && !t.isBusy()
+	return known && !t.IsBusy()
 }
 
-// wrote notes that the sink has taken a batch: the first one names every table that
+// Wrote notes that the sink has taken a batch: the first one names every table that
 // goes on.
-func (t *tabling) wrote() {
+func (t *Tables) Wrote() {
 	t.mu.Lock()
 	first := !t.announced
 	t.mu.Unlock()
@@ -265,7 +238,7 @@ func (t *tabling) wrote() {
 
 // lookAll does what is to be done for tables. It reports false if something is to be
 // tried again later.
-func (t *tabling) lookAll(ctx context.Context, names []string) bool {
+func (t *Tables) lookAll(ctx context.Context, names []string) bool {
 	all, rests := true, time.Now().Before(t.later)
 	for _, name := range names {
 		err := t.adopt(ctx, name)
@@ -287,7 +260,7 @@ func (t *tabling) lookAll(ctx context.Context, names []string) bool {
 
 // look asks for the copy of a table. What the source refuses needs a person, and is not
 // tried again; the error of anything else is given back.
-func (t *tabling) look(ctx context.Context, name, id string) error {
+func (t *Tables) look(ctx context.Context, name, id string) error {
 	t.mu.Lock()
 	t.asked[name] = copyAsked{id: id} // it may begin before Copy returns
 	t.mu.Unlock()
@@ -299,8 +272,8 @@ func (t *tabling) look(ctx context.Context, name, id string) error {
 		return nil
 	}
 	if err != nil {
-		p := monitor.ProblemOf(err, t.monitor.Now())
-		t.log.Warn("a table cannot be copied again", "table", name, "error", p.Text, "code", string(p.Code), "mend", p.Mend, "again", !codes.NeedsPerson(err))
+		p := monitor.ProblemOf(err, t.Monitor.Now())
+		t.Log.Warn("a table cannot be copied again", "table", name, "error", p.Text, "code", string(p.Code), "mend", p.Mend, "again", !codes.NeedsPerson(err))
 	}
 	if err != nil && !codes.NeedsPerson(err) {
 		t.mu.Lock()
@@ -321,7 +294,7 @@ func (t *tabling) look(ctx context.Context, name, id string) error {
 
 // wants gives the ID of the copy that a table is to have and that was not asked for;
 // empty: none. A table that people let rest is given up by the next batch.
-func (t *tabling) wants(name string) (id string) {
+func (t *Tables) wants(name string) (id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if written := t.written(name); t.command(name).Paused != nil && t.isKnown(name, written) && (len(written) == 0 || !stoppedAll(written)) {
@@ -335,7 +308,7 @@ func (t *tabling) wants(name string) (id string) {
 
 // due gives the ID of the copy that a table is to have and of which something may come
 // yet, but that has not begun.
-func (t *tabling) due(name string) (id string) {
+func (t *Tables) due(name string) (id string) {
 	command, written := t.command(name), t.written(name)
 	switch {
 	case command.Paused != nil || !t.isKnown(name, written):
@@ -359,9 +332,9 @@ func begun(states []log.TableState, id string) bool {
 }
 
 // mends gives the ID of the copy by which a stop is mended without people, once.
-func (t *tabling) mends(name string, written []log.TableState) string {
+func (t *Tables) mends(name string, written []log.TableState) string {
 	table := t.tables[name]
-	if t.deployment.Sources[t.source].For(table.Schema, table.Name).OnTableError != configs.Resnapshot {
+	if t.File.Sources[t.Source].For(table.Schema, table.Name).OnTableError != configs.Resnapshot {
 		return ""
 	}
 	for _, s := range written {
@@ -373,13 +346,13 @@ func (t *tabling) mends(name string, written []log.TableState) string {
 }
 
 // command is what people commanded of a table.
-func (t *tabling) command(name string) control.Table {
-	c, _, _ := t.commands.Table(t.source + "." + name)
+func (t *Tables) command(name string) control.Table {
+	c, _, _ := t.Control.Table(t.Source + "." + name)
 	return c
 }
 
 // copyable says why a table cannot be copied by itself.
-func (t *tabling) copyable(name string) error {
+func (t *Tables) copyable(name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	table := t.tables[name]
@@ -387,10 +360,10 @@ func (t *tabling) copyable(name string) error {
 	case len(t.tables) == 0:
 		return nil // they are about to be announced
 	case table == nil:
-		return &pipeline.Refusal{Code: commands.CodeNoTable, Where: "source " + t.source, What: "it captures no table " + name, Mend: "evert status   # which tables it captures"}
+		return &pipeline.Refusal{Code: commands.CodeNoTable, Where: "source " + t.Source, What: "it captures no table " + name, Mend: "evert status   # which tables it captures"}
 	case t.copier == nil:
 		return &pipeline.Refusal{Code: codeNoCopier, Where: "table " + name, What: "its source does not copy single tables while it streams",
-			Mend: "evert reset " + t.source + " --resnapshot --yes   # copies all tables of the source"}
+			Mend: "evert reset " + t.Source + " --resnapshot --yes   # copies all tables of the source"}
 	case t.chain != nil:
 		_, _, err := t.chain.Copied(table)
 		return err
@@ -398,8 +371,8 @@ func (t *tabling) copyable(name string) error {
 	return nil
 }
 
-// isBusy reports whether a copy is due, or not whole yet.
-func (t *tabling) isBusy() bool {
+// IsBusy reports whether a copy is due, or not whole yet.
+func (t *Tables) IsBusy() bool {
 	if c, ok := t.copier.(interface{ CopiesDue() bool }); ok && c.CopiesDue() { // that nobody commanded
 		return true
 	}
@@ -414,7 +387,7 @@ func (t *tabling) isBusy() bool {
 }
 
 // taken waits until the source has taken on a request for a table, or has refused it.
-func (t *tabling) taken(ctx context.Context, name, id string) error {
+func (t *Tables) taken(ctx context.Context, name, id string) error {
 	for {
 		t.mu.Lock()
 		asked, moved := t.asked[name], t.moved

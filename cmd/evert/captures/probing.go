@@ -1,4 +1,4 @@
-package main
+package captures
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"github.com/evertdb/evert/pipeline"
 )
 
-// patience is how long one turn of the prober may take.
-func (c *capturing) patience() time.Duration {
+// Patience is how long one turn of the prober may take.
+func (c *Capture) Patience() time.Duration {
 	p := probeEvery + 10*time.Second
-	if pg := c.daemon.config.Sources[c.name].Postgres; pg != nil {
+	if pg := c.File.Sources[c.name].Postgres; pg != nil {
 		p += pg.ConnectTimeout
 	}
 	return p
@@ -19,13 +19,13 @@ func (c *capturing) patience() time.Duration {
 // probe asks the server again and again, whatever the stage does (O12), and more
 // and more seldom for as long as it refuses us: many refusals may lock an account
 // (P36).
-func (c *capturing) probe(ctx context.Context) {
+func (c *Capture) probe(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
-	defer c.probes.rests()
+	defer c.Probes.Rests()
 	pause, next := probeEvery, time.Now()
 	for {
-		c.probes.turned(time.Now())
+		c.Probes.Turned(time.Now())
 		if !time.Now().Before(next) {
 			pause = c.probeOnce(ctx, pause)
 			next = time.Now().Add(pause - probeEvery/2) // ticks are not exact
@@ -34,21 +34,21 @@ func (c *capturing) probe(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			c.daemon.certificates.Remind(now)
+			c.Remind(now)
 		}
 	}
 }
 
 // probeOnce asks the server, and gives how long to pause when before was the
 // pause until now.
-func (c *capturing) probeOnce(ctx context.Context, before time.Duration) time.Duration {
-	p, err := c.database.Probe(ctx, c.monitor.Position().At.Native)
+func (c *Capture) probeOnce(ctx context.Context, before time.Duration) time.Duration {
+	p, err := c.database.Probe(ctx, c.Monitor.Position().At.Native)
 	if err == nil {
-		c.monitor.Probed(p)
+		c.Monitor.Probed(p)
 		return probeEvery
 	}
 	if ctx.Err() == nil {
-		c.monitor.ProbeFailed(err)
+		c.Monitor.ProbeFailed(err)
 	}
 	return pauseAfter(err, before)
 }

@@ -1,4 +1,4 @@
-package main
+package tables
 
 import (
 	"context"
@@ -24,10 +24,10 @@ type reach struct {
 }
 
 // learn takes down where the rows of a table go. What it reached in older versions stays.
-func (t *tabling) learn(table *schema.Table) error {
+func (t *Tables) learn(table *schema.Table) error {
 	r := t.reaches[table.String()]
 	if r == nil {
-		chain, err := steps.OfSource(t.deployment, t.source)
+		chain, err := steps.OfSource(t.File, t.Source)
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (t *tabling) learn(table *schema.Table) error {
 
 // to gives the tables that rows of one go to, as far as they are known: those that the
 // steps name, and of those that rows name the ones that were written.
-func (t *tabling) to(name string) []string {
+func (t *Tables) to(name string) []string {
 	r := t.reaches[name]
 	switch {
 	case t.tables[name] == nil:
@@ -65,7 +65,7 @@ func (t *tabling) to(name string) []string {
 }
 
 // isNamed reports whether the steps of some table name this one.
-func (t *tabling) isNamed(name string) bool {
+func (t *Tables) isNamed(name string) bool {
 	for _, r := range t.reaches {
 		if slices.Contains(r.named, name) {
 			return true
@@ -76,7 +76,7 @@ func (t *tabling) isNamed(name string) bool {
 
 // written gives the states of the tables that the rows of one go to, as far as they
 // are known.
-func (t *tabling) written(name string) (states []log.TableState) {
+func (t *Tables) written(name string) (states []log.TableState) {
 	for _, to := range t.to(name) {
 		if s, ok := t.states[to]; ok {
 			states = append(states, s)
@@ -87,13 +87,13 @@ func (t *tabling) written(name string) (states []log.TableState) {
 
 // isKnown reports whether it is known what became of a table: it is written, or it is
 // one whose rows name their tables, and there were none yet.
-func (t *tabling) isKnown(name string, written []log.TableState) bool {
+func (t *Tables) isKnown(name string, written []log.TableState) bool {
 	r := t.reaches[name]
 	return len(written) > 0 || t.announced && r != nil && r.also != nil
 }
 
 // origins gives the tables of the source whose rows go to a table.
-func (t *tabling) origins(name string) (origins []string) {
+func (t *Tables) origins(name string) (origins []string) {
 	for _, origin := range slices.Sorted(maps.Keys(t.tables)) {
 		if slices.Contains(t.to(origin), name) {
 			origins = append(origins, origin)
@@ -105,7 +105,7 @@ func (t *tabling) origins(name string) (origins []string) {
 // origin gives the table of the source whose rows alone go to a table: most often the
 // same. Where no stage runs, or none knows its tables yet, the name is taken as it is:
 // the one that does adopts the command.
-func (t *tabling) origin(name string) (string, error) {
+func (t *Tables) origin(name string) (string, error) {
 	if t == nil {
 		return name, nil
 	}
@@ -122,20 +122,20 @@ func (t *tabling) origin(name string) (string, error) {
 	if len(one) == 0 {
 		one = slices.Sorted(maps.Keys(t.tables))
 	}
-	return "", &pipeline.Refusal{Code: commands.CodeNoTable, Where: "source " + t.source, What: "table " + name + " is made by transforms of several tables, or of none that is known",
+	return "", &pipeline.Refusal{Code: commands.CodeNoTable, Where: "source " + t.Source, What: "table " + name + " is made by transforms of several tables, or of none that is known",
 		Mend: fmt.Sprintf("name a table of the database: one of %v", one)}
 }
 
 // adopt moves to a table what was commanded, while none knew its source's tables, by the
 // name of one that its rows go to.
-func (t *tabling) adopt(ctx context.Context, name string) error {
+func (t *Tables) adopt(ctx context.Context, name string) error {
 	for _, alias := range t.aliases(name) {
-		held, _, _ := t.commands.Table(t.source + "." + alias)
+		held, _, _ := t.Control.Table(t.Source + "." + alias)
 		if held.Paused == nil && held.Copy == nil {
 			continue
 		}
 		if err := t.move(ctx, alias, name, held); err != nil {
-			t.log.Warn("what was commanded of a table cannot be read", "table", name, "error", err.Error())
+			t.Log.Warn("what was commanded of a table cannot be read", "table", name, "error", err.Error())
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func (t *tabling) adopt(ctx context.Context, name string) error {
 }
 
 // aliases are the other names of a table: of what its rows alone become.
-func (t *tabling) aliases(name string) (names []string) {
+func (t *Tables) aliases(name string) (names []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.chain == nil {
@@ -157,15 +157,15 @@ func (t *tabling) aliases(name string) (names []string) {
 	return names
 }
 
-func (t *tabling) move(ctx context.Context, alias, name string, held control.Table) error {
-	entry := control.Entry{Command: "snapshot", Table: t.source + "." + name}
+func (t *Tables) move(ctx context.Context, alias, name string, held control.Table) error {
+	entry := control.Entry{Command: "snapshot", Table: t.Source + "." + name}
 	if held.Copy != nil {
 		entry.By = held.Copy.By
 	}
 	if held.Paused != nil {
 		entry.Command, entry.By = "pause", held.Paused.By
 	}
-	_, err := control.ChangeTable(ctx, t.commands.Log, t.deployment.Name, entry, func(to *control.Table) error {
+	_, err := control.ChangeTable(ctx, t.Control.Log, t.File.Name, entry, func(to *control.Table) error {
 		if held.Paused != nil {
 			to.Paused = held.Paused
 		}
@@ -177,13 +177,13 @@ func (t *tabling) move(ctx context.Context, alias, name string, held control.Tab
 	if err != nil {
 		return err
 	}
-	entry.Table = t.source + "." + alias
-	_, err = control.ChangeTable(ctx, t.commands.Log, t.deployment.Name, entry, func(to *control.Table) error {
+	entry.Table = t.Source + "." + alias
+	_, err = control.ChangeTable(ctx, t.Control.Log, t.File.Name, entry, func(to *control.Table) error {
 		*to = control.Table{}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return t.commands.Look(ctx)
+	return t.Control.Look(ctx)
 }

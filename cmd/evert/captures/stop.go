@@ -1,4 +1,4 @@
-package main
+package captures
 
 import (
 	"time"
@@ -11,16 +11,16 @@ import (
 
 // tableStopped notes that a table has stopped, now or in an earlier run: then it
 // is told of twice, and its name is known the second time.
-func (c *capturing) tableStopped(topic string, t *schema.Table, why *pipeline.Refusal) {
+func (c *Capture) tableStopped(topic string, t *schema.Table, why *pipeline.Refusal) {
 	p := monitor.ProblemOf(why, time.Now())
 	if t != nil {
-		c.monitor.TableStopped(t.String(), p)
+		c.Monitor.TableStopped(t.String(), p)
 	}
 	if known := c.stopped[topic]; known != nil && known.Error() == why.Error() {
 		return
 	}
 	c.stopped[topic] = why
-	if c.commanded().mendsItself(t, why.Code) {
+	if c.Tables().MendsItself(t, why.Code) {
 		c.log.Warn("a table has stopped, and is copied again by itself; the others go on", "topic", topic, "error", p.Text, "code", string(p.Code))
 		return
 	}
@@ -30,11 +30,11 @@ func (c *capturing) tableStopped(topic string, t *schema.Table, why *pipeline.Re
 // stopsFor is told of tables that stop. With --fail-fast the daemon ends with the first
 // one, once that is committed, but for those that people let rest, and those that stopped in an earlier run: they
 // could not be mended while it is set.
-func (c *capturing) stopsFor() func(string, *schema.Table, *pipeline.Refusal) {
+func (c *Capture) stopsFor() func(string, *schema.Table, *pipeline.Refusal) {
 	return func(topic string, t *schema.Table, why *pipeline.Refusal) {
 		known := c.stopped[topic]
 		earlier := !c.open || known != nil && known.Code == why.Code && known.What == why.What
-		if c.tableStopped(topic, t, why); c.daemon.flags.failFast && !earlier && why.Code != capture.CodePaused {
+		if c.tableStopped(topic, t, why); c.FailFast && !earlier && why.Code != capture.CodePaused {
 			c.ends = why
 		}
 	}

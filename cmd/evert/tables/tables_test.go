@@ -1,19 +1,17 @@
-package main
+package tables
 
 import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/commands"
-	"github.com/evertdb/evert/cmd/evert/databases"
-	"github.com/evertdb/evert/cmd/evert/gate"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/steps"
-	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
@@ -21,19 +19,20 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/registry"
 	"github.com/evertdb/evert/schema/registry/registrytest"
 	"github.com/evertdb/evert/sources/sourcetest"
 )
 
-// A tableStory is a daemon of one source, whose database needs no server.
+// A tableStory is the stage of a source whose database needs no server.
 type tableStory struct {
 	*testing.T
 	database *sourcetest.Database
-	daemon   *daemon
-	source   *capturing
+	all      *Commands
+	schemas  registry.Registry
+	config   Config
+	tables   *Tables // of the stage that runs; nil: none does
 	end      func()
-	ended    <-chan struct{} // closed when the stage has ended
-	why      func() error    // for what it was ended
 }
 
 // tellOfTables runs a source; more is what the file says of it besides.
@@ -50,10 +49,10 @@ func tellOfTables(t *testing.T, more string) *tableStory {
 	if _, err := l.Admin().Ensure(t.Context(), log.TopicSpec{Name: log.FrontierTopic("tables", "shop"), Partitions: 1, Compact: true}); err != nil {
 		t.Fatal(err)
 	}
-	s := &tableStory{T: t, database: sourcetest.NewDatabase("shop")}
-	s.daemon = &daemon{config: config, topics: &storage.Log{Log: l}, control: &control.Follower{Log: l, Deployment: config.Name}, registry: &registrytest.InMemory{}}
-	s.source = &capturing{daemon: s.daemon, name: "shop", log: slog.New(slog.DiscardHandler), gate: gate.New(), monitor: monitor.NewSource(monitor.Config{Name: "shop"})}
-	s.daemon.captures = []*capturing{s.source}
+	commanded := &control.Follower{Log: l, Deployment: config.Name}
+	s := &tableStory{T: t, database: sourcetest.NewDatabase("shop"), schemas: &registrytest.InMemory{}}
+	s.all = &Commands{File: config, Topics: l, Control: commanded, Running: func(string) *Tables { return s.tables }}
+	s.config = Config{File: config, Source: "shop", Control: commanded, Log: slog.New(slog.DiscardHandler), Monitor: monitor.NewSource(monitor.Config{Name: "shop"})}
 	s.run()
 	t.Cleanup(func() { s.end() })
 	return s
@@ -62,38 +61,36 @@ func tellOfTables(t *testing.T, more string) *tableStory {
 // run runs a stage until end is called.
 func (s *tableStory) run() {
 	s.Helper()
-	if err := s.daemon.control.Look(s.Context()); err != nil {
+	if err := s.all.Control.Look(s.Context()); err != nil {
 		s.Fatal(err)
 	}
 	bare := s.database.New(s)
-	tables, err := s.source.newTabling(bare)
+	tables, err := New(s.config, bare)
 	if err != nil {
 		s.Fatal(err)
 	}
-	chain, err := steps.OfSource(s.daemon.config, "shop")
+	chain, err := steps.OfSource(s.all.File, "shop")
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.source.stopped, s.source.open, s.source.ends = map[string]*pipeline.Refusal{}, false, nil
-	ctx, cancel := context.WithCancelCause(context.Background())
-	tabled := s.source.tabled(s.Context(), tables)
-	sink := capture.Config{Deployment: "tables", Source: "shop", Connector: "postgresql", Prefix: "shop", Log: s.daemon.topics, Registry: s.daemon.registry,
-		Topic: s.source.topic, Copies: true, RecordBytes: 1000, Events: capture.Events{Table: s.source.tableIs, Stopped: s.source.stopsFor()}}
-	stage := &pipeline.Stage{Source: bare, Transforms: []pipeline.Transform{tables}, Sink: capture.New(sink), Limits: pipeline.DefaultLimits(), Events: s.source.events(nil, cancel)}
+	sink := capture.Config{Deployment: "tables", Source: "shop", Connector: "postgresql", Prefix: "shop", Log: s.all.Topics, Registry: s.schemas, Copies: true, RecordBytes: 1000,
+		Topic: func(*schema.Table) capture.Topic { return capture.Topic{} }, Events: capture.Events{Table: tables.State}}
+	stage := &pipeline.Stage{Source: bare, Transforms: []pipeline.Transform{tables}, Sink: capture.New(sink), Limits: pipeline.DefaultLimits(), Events: s.config.Monitor.Events()}
+	written, committed := stage.Events.Written, stage.Events.Committed
+	stage.Events.Written = func(b pipeline.Batch) { written(b); tables.Wrote() }
+	stage.Events.Committed = func(done pipeline.Committed) { committed(done); tables.Committed() }
 	if chain != nil {
 		stage.Transforms = append(stage.Transforms, chain)
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		stage.Run(ctx)
-	}()
-	s.ended, s.why = ended, func() error { return context.Cause(ctx) }
+	s.tables = tables
+	ctx, cancel := context.WithCancel(context.Background())
+	var runs sync.WaitGroup
+	runs.Go(func() { tables.Run(ctx) })
+	runs.Go(func() { _ = stage.Run(ctx) })
 	s.end = func() {
-		cancel(nil)
-		<-ended
-		tabled()
-		s.end = func() {}
+		cancel()
+		runs.Wait()
+		s.tables, s.end = nil, func() {}
 	}
 }
 
@@ -101,7 +98,7 @@ func (s *tableStory) commit(ops ...sourcetest.Op) { s.database.Commit(s, ops...)
 
 // command gives a command, as the verb does.
 func (s *tableStory) command(table, command string) (api.TableAnswer, error) {
-	return tableCommands{s.daemon}.TableCommand(s.Context(), table, api.TableCommand{Command: command, By: "ann@box"})
+	return s.all.TableCommand(s.Context(), table, api.TableCommand{Command: command, By: "ann@box"})
 }
 
 func (s *tableStory) must(table, command string) api.TableAnswer {
@@ -116,7 +113,7 @@ func (s *tableStory) must(table, command string) api.TableAnswer {
 // until waits until the frontier says something of a table's topic.
 func (s *tableStory) until(topic string, fits func(log.TableState) bool) log.TableState {
 	s.Helper()
-	r, err := s.daemon.topics.Reader(s.Context())
+	r, err := s.all.Topics.Reader(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -147,7 +144,7 @@ func (s *tableStory) until(topic string, fits func(log.TableState) bool) log.Tab
 // known waits until the stage knows something of a table.
 func (s *tableStory) known(table string, fits func(log.TableState) bool) {
 	s.Helper()
-	t, limit := s.source.commanded(), time.After(patience)
+	t, limit := s.tables, time.After(patience)
 	for {
 		t.mu.Lock()
 		state, moved := t.states[table], t.moved
@@ -169,6 +166,9 @@ func isOK(s log.TableState) bool { return s.State == log.OK }
 func row(do pipeline.Op, id int64, v string) sourcetest.Op {
 	return sourcetest.Op{Do: do, ID: id, V: v}
 }
+
+// patience bounds everything that a test waits for.
+const patience = 3 * time.Minute
 
 const itemsTopic = "shop.public.items"
 
@@ -198,7 +198,7 @@ func TestTableIsMendedOnce(t *testing.T) {
 		t.Errorf("it is %+v", mended)
 	}
 	s.known("public.items", isOK)
-	if st := s.source.monitor.Status(); st.Tables[0].State != "ok" || st.Tables[0].Problem != nil {
+	if st := s.config.Monitor.Status(); st.Tables[0].State != "ok" || st.Tables[0].Problem != nil {
 		t.Errorf("the status is %+v", st.Tables[0])
 	}
 	s.end()
@@ -218,12 +218,8 @@ func TestTablePolicies(t *testing.T) {
 	s := tellOfTables(t, "    on_table_error: stop_table\n")
 	s.commit(row(pipeline.Create, 2, strings.Repeat("large", 1000)))
 	s.until(itemsTopic, func(s log.TableState) bool { return s.State == log.Stopped })
-	if id := s.source.commanded().wants("public.items"); id != "" {
+	if id := s.tables.wants("public.items"); id != "" {
 		t.Errorf("it wants %s", id)
-	}
-	p := configs.Config{Sources: map[string]*configs.Source{"shop": {OnTableError: configs.StopSource, OnTruncate: configs.StopTable}}}
-	if topic := tableTopicOf(&p, "shop", databases.TableName{Schema: "public", Name: "items"}); !topic.StopSource || !topic.KeepRows {
-		t.Errorf("the topic is %+v", topic)
 	}
 }
 
@@ -278,7 +274,7 @@ func TestTableIsNotCopied(t *testing.T) {
 		t.Errorf("answered %+v", a)
 	}
 	s.until("shop.public.things", func(s log.TableState) bool { return s.State == log.OK && s.Asked == a.Copy.ID })
-	tables := s.source.commanded()
+	tables := s.tables
 	tables.copier = nil
 	if err := tables.copyable("public.items"); pipeline.CodeOf(err) != "TABLE_NOT_COPIED" {
 		t.Errorf("a source that does not copy: %v", err)

@@ -1,4 +1,4 @@
-package main
+package tables
 
 import (
 	"slices"
@@ -27,21 +27,21 @@ type copyAsked struct {
 	stops  []log.Stop // for which the table had stopped when it was begun
 }
 
-func (t *tabling) isOver(name, id string) bool {
+func (t *Tables) isOver(name, id string) bool {
 	_, over := t.over[request{name, id}]
 	return over
 }
 
 // gaveUp notes that the source has given a table up: it begins no copy that it was asked
 // for before.
-func (t *tabling) gaveUp(name string, why *pipeline.Refusal) {
+func (t *Tables) gaveUp(name string, why *pipeline.Refusal) {
 	if a := t.asked[name]; a.taken && !a.passed && !begun(t.written(name), a.id) {
 		t.over[request{name, a.id}] = why
 	}
 }
 
 // passes notes that the source begins a copy, or is done with it.
-func (t *tabling) passes(c *pipeline.TableCopy) {
+func (t *Tables) passes(c *pipeline.TableCopy) {
 	name := c.Table.String()
 	a := t.asked[name]
 	if a.id != c.ID || a.id == "" {
@@ -54,9 +54,9 @@ func (t *tabling) passes(c *pipeline.TableCopy) {
 	t.asked[name] = a
 }
 
-// committed notes copies that are done and committed, and have not begun for the sink:
+// Committed notes copies that are done and committed, and have not begun for the sink:
 // the transforms dropped them, or the table has no row that goes anywhere.
-func (t *tabling) committed() {
+func (t *Tables) Committed() {
 	t.mu.Lock()
 	var dropped []string
 	for name, a := range t.asked {
@@ -77,13 +77,13 @@ func (t *tabling) committed() {
 
 // isCommanded reports whether people asked for a copy, so that its ID is noted when it
 // begins.
-func (t *tabling) isCommanded(name, id string) bool {
+func (t *Tables) isCommanded(name, id string) bool {
 	c := t.command(name)
 	return c.Copy != nil && c.Copy.ID == id
 }
 
 // dropped says why a copy did not begin; nil where no row of its table went anywhere.
-func (t *tabling) dropped(name string) error {
+func (t *Tables) dropped(name string) error {
 	if len(t.written(name)) == 0 {
 		return nil
 	}
@@ -93,11 +93,11 @@ func (t *tabling) dropped(name string) error {
 		}
 	}
 	return &pipeline.Refusal{Code: codeNoCopier, Where: "table " + name, What: "its transforms did not let the copy through",
-		Mend: "evert reset " + t.source + " --resnapshot --yes   # copies all tables of the source"}
+		Mend: "evert reset " + t.Source + " --resnapshot --yes   # copies all tables of the source"}
 }
 
 // weigh notes requests whose copies passed, and whose tables stopped instead of it.
-func (t *tabling) weigh() {
+func (t *Tables) weigh() {
 	for name, a := range t.asked {
 		written := t.written(name)
 		if !a.passed || begun(written, a.id) {
@@ -120,8 +120,8 @@ func stopsOf(states []log.TableState) (stops []log.Stop) {
 	return stops
 }
 
-// mendsItself reports whether a table that stops is copied again without people.
-func (t *tabling) mendsItself(to *schema.Table, code pipeline.Code) bool {
+// MendsItself reports whether a table that stops is copied again without people.
+func (t *Tables) MendsItself(to *schema.Table, code pipeline.Code) bool {
 	if t == nil || to == nil || !capture.Mends(code) {
 		return false
 	}
@@ -137,5 +137,5 @@ func (t *tabling) mendsItself(to *schema.Table, code pipeline.Code) bool {
 		return false // the copy for this code has begun, and that is not committed yet
 	}
 	return table != nil && t.command(name).Paused == nil && !t.states[to.String()].HasTried(code) &&
-		t.deployment.Sources[t.source].For(table.Schema, table.Name).OnTableError == configs.Resnapshot
+		t.File.Sources[t.Source].For(table.Schema, table.Name).OnTableError == configs.Resnapshot
 }
