@@ -7,8 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/inspect"
 	"github.com/evertdb/evert/cmd/evert/views"
+	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 )
 
@@ -40,17 +44,6 @@ invalid; 3 if a server cannot be reached or refuses.`,
 	return c
 }
 
-// checked is one finding as it is printed.
-type checked struct {
-	Source  string        `json:"source,omitempty"`
-	Level   string        `json:"level"` // error, warning or fine
-	Code    pipeline.Code `json:"code,omitempty"`
-	Where   string        `json:"where,omitempty"`
-	What    string        `json:"what"`
-	Mend    string        `json:"mend,omitempty"`
-	refusal error         // as people read it
-}
-
 func (a *app) check(flags checkFlags) error {
 	config, err := a.loadWith(views.Faults)
 	if err != nil {
@@ -59,36 +52,31 @@ func (a *app) check(flags checkFlags) error {
 	if flags.acls {
 		return a.printRights(config)
 	}
-	i := &inspection{config: config}
-	if err := i.look(a.ctx, flags.connect); err != nil {
+	found, err := inspect.Look(a.ctx, config, flags.connect)
+	if err != nil {
 		return err
 	}
 	if !flags.connect {
-		a.lookAtCaptured(i)
+		found = append(found, a.lookAtCaptured(config)...)
 	}
-	return a.reportFindings(i, flags)
+	return a.reportFindings(config, found, flags)
 }
 
-// failures makes findings of an error; nil makes none.
-func failures(where string, err error) (all []checked) {
-	for _, r := range refusals(err) {
-		all = append(all, checkedOf("", pipeline.Finding{Refusal: r}))
+// lookAtCaptured checks the views for the tables as they were captured last, if the data
+// directory says so and nobody runs there.
+func (a *app) lookAtCaptured(c *configs.Config) []inspect.Finding {
+	if len(c.Views) == 0 || c.Kafka != nil || c.Registry != nil || !datadir.Exists(c.DataDir) {
+		return nil
 	}
-	if err != nil && len(all) == 0 {
-		all = append(all, checked{Level: pipeline.Fails.String(), Where: where, What: err.Error(), refusal: fmt.Errorf("%s: %w", where, err)})
+	if _, err := api.Dial(a.ctx, datadir.SocketPath(c.DataDir)); err == nil {
+		return nil // a daemon holds it
 	}
-	return all
-}
-
-func checkedOf(source string, f pipeline.Finding) checked {
-	c := checked{Source: source, Level: f.Severity.String(), Code: f.Code, Where: f.Where, What: f.What, Mend: f.Mend, refusal: f.Refusal}
-	if f.Err != nil {
-		c.What += ": " + f.Err.Error()
+	rest, err := a.rest(a.ctx, c, "check", false)
+	if err != nil {
+		return nil // it can be of no help
 	}
-	if f.Code == "" {
-		c.refusal = fmt.Errorf("%s: %s", f.Where, c.What)
-	}
-	return c
+	defer rest.close()
+	return inspect.Captured(a.ctx, c, rest.registry)
 }
 
 // reportInvalid prints the mistakes of the file.
@@ -96,39 +84,20 @@ func (a *app) reportInvalid(err error) error {
 	if !a.json() {
 		return err
 	}
-	all := []checked{}
-	for _, r := range refusals(err) {
-		all = append(all, checkedOf("", pipeline.Finding{Refusal: r}))
+	all := []inspect.Finding{}
+	for _, r := range inspect.Refusals(err) {
+		all = append(all, inspect.FindingOf("", pipeline.Finding{Refusal: r}))
 	}
 	return errsay(json.NewEncoder(a.out).Encode(all), exit.Misused)
 }
 
-// refusals gives the refusals of an error that joins several.
-func refusals(err error) []*pipeline.Refusal {
-	switch e := err.(type) {
-	case nil:
-		return nil
-	case *pipeline.Refusal:
-		return []*pipeline.Refusal{e}
-	case interface{ Unwrap() []error }:
-		var all []*pipeline.Refusal
-		for _, inner := range e.Unwrap() {
-			all = append(all, refusals(inner)...)
-		}
-		return all
-	case interface{ Unwrap() error }:
-		return refusals(e.Unwrap())
-	}
-	return nil
-}
-
 // reportFindings prints what is fine first, and what has to be mended last,
 // where a person looks.
-func (a *app) reportFindings(i *inspection, flags checkFlags) error {
+func (a *app) reportFindings(config *configs.Config, found []inspect.Finding, flags checkFlags) error {
 	counts := map[string]int{}
-	sorted := []checked{}
+	sorted := []inspect.Finding{}
 	for _, severity := range []pipeline.Severity{pipeline.Fine, pipeline.Warns, pipeline.Fails} {
-		for _, c := range i.found {
+		for _, c := range found {
 			if c.Level == severity.String() {
 				sorted = append(sorted, c)
 				counts[c.Level]++
@@ -141,18 +110,18 @@ func (a *app) reportFindings(i *inspection, flags checkFlags) error {
 	}
 	for _, c := range sorted {
 		if c.Level != pipeline.Fine.String() || flags.all {
-			fmt.Fprintf(a.out, "%s: %s\n", a.label(c), c.refusal)
+			fmt.Fprintf(a.out, "%s: %s\n", a.label(c), c.Refusal)
 		}
 	}
 	fine := counts[pipeline.Fine.String()]
 	if fine > 0 && !flags.all {
 		fmt.Fprintf(a.out, "%d things are fine; --all prints them\n", fine)
 	}
-	_, err := fmt.Fprintln(a.out, verdict(a.file, i.config.SourceNames(), failed, flags.connect))
+	_, err := fmt.Fprintln(a.out, verdict(a.file, config.SourceNames(), failed, flags.connect))
 	return errsay(err, codeFor(failed))
 }
 
-func (a *app) label(c checked) string {
+func (a *app) label(c inspect.Finding) string {
 	s := a.style(a.out)
 	word := s.Green(c.Level)
 	switch c.Level {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/exit"
+	"github.com/evertdb/evert/cmd/evert/inspect"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/cmd/evert/views"
 	"github.com/evertdb/evert/configs"
@@ -126,7 +127,7 @@ func (a *app) explainRunning(name string) (*api.Explanation, error) {
 }
 
 func (a *app) explainFile(name string, c *configs.Config) (*api.Explanation, error) {
-	known, err := serversTables(a.ctx, c)
+	known, err := inspect.ServersTables(a.ctx, c)
 	if err != nil {
 		return nil, err
 	}

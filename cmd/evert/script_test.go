@@ -22,6 +22,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/inspect"
 	"github.com/evertdb/evert/pipeline/loopback"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -234,7 +235,7 @@ func environ(ts *testscript.TestScript) []string {
 // mends runs, as printed, every mend that is SQL.
 func (s *stage) mends(ts *testscript.TestScript, _ bool, args []string) {
 	expect(ts, len(args) == 1, "mends FILE")
-	var found []checked
+	var found []inspect.Finding
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &found))
 	ran := 0
 	for _, f := range found {

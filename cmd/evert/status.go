@@ -222,7 +222,7 @@ func writeSource(w io.Writer, s terminal.Style, src *monitor.SourceStatus) error
 			facts.Add(s.Dim(name), value)
 		}
 	}
-	add("position", positionText(src))
+	add("position", terminal.Position(src.Position, src.Seq))
 	add("lag", lagText(src))
 	add("retained", retainedText(src.Server))
 	add("carried", carriedText(src))
@@ -269,13 +269,6 @@ func stateText(s terminal.Style, state monitor.State) string {
 		return s.Red(string(state))
 	}
 	return s.Yellow(string(state))
-}
-
-func positionText(src *monitor.SourceStatus) string {
-	if src.Position == "" {
-		return "nothing is complete yet"
-	}
-	return fmt.Sprintf("%s, transaction %s", src.Position, terminal.Count(int64(src.Seq)))
 }
 
 func lagText(src *monitor.SourceStatus) string {

@@ -77,3 +77,12 @@ func digits(v float64) string {
 	}
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
+
+// Position says where a source is: its native position, and how many of its transactions
+// that is. native is empty as long as nothing is complete.
+func Position(native string, seq uint64) string {
+	if native == "" {
+		return "nothing is complete yet"
+	}
+	return native + ", transaction " + Count(int64(seq))
+}

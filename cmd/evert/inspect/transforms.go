@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const codeMaskUnused pipeline.Code = "MASK_UNUSED"
 // tables as the server has them, and notes what they become.
 func (i *inspection) lookAtTransforms(ctx context.Context, name string, d databases.Database) {
 	asked, ok := d.(databases.Tabled)
-	chain, err := steps.OfSource(i.config, name)
+	chain, err := steps.OfSource(i.file, name)
 	if err != nil {
 		i.found = append(i.found, failures("source "+name, err)...)
 	}
@@ -35,7 +35,7 @@ func (i *inspection) lookAtTransforms(ctx context.Context, name string, d databa
 	faults := len(i.found)
 	for _, t := range tables {
 		become, err := chain.Tables(t)
-		for _, r := range refusals(err) {
+		for _, r := range Refusals(err) {
 			i.add(name, pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: r.Code, Where: r.Where + ", table " + t.String(), What: r.What, Mend: r.Mend, Err: r.Err}))
 		}
 		for _, out := range become {
@@ -51,7 +51,7 @@ func (i *inspection) lookAtTransforms(ctx context.Context, name string, d databa
 // lookForMasks warns of columns of overrides that no table has: a name that is
 // misspelt hides nothing.
 func (i *inspection) lookForMasks(name string, tables []*schema.Table) {
-	s := i.config.Sources[name]
+	s := i.file.Sources[name]
 	for _, p := range slices.SortedFunc(maps.Keys(s.Overrides), func(a, b configs.TablePattern) int { return strings.Compare(a.String(), b.String()) }) {
 		for _, column := range slices.Sorted(maps.Keys(s.Overrides[p].Columns)) {
 			hides := func(t *schema.Table) bool { return p.Match(t.Schema, t.Name) && t.Column(column) >= 0 }
@@ -59,7 +59,7 @@ func (i *inspection) lookForMasks(name string, tables []*schema.Table) {
 				continue
 			}
 			c := s.Overrides[p].Columns[column]
-			i.add(name, pipeline.Found(pipeline.Warns, pipeline.Refusal{Code: codeMaskUnused, Where: c.At().Where(i.config),
+			i.add(name, pipeline.Found(pipeline.Warns, pipeline.Refusal{Code: codeMaskUnused, Where: c.At().Where(i.file),
 				What: "no table that matches " + p.String() + " has a column " + column + ", so that nothing of it is hidden", Mend: "correct the column's name, or remove it from the override"}))
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/databases"
-	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/steps"
 	"github.com/evertdb/evert/cmd/evert/views"
@@ -17,13 +15,14 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/sql"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/registry"
 )
 
-// serversTables asks the servers for the tables that would be captured now.
-func serversTables(ctx context.Context, c *configs.Config) (*views.Catalog, error) {
+// ServersTables asks the servers for the tables that would be captured now.
+func ServersTables(ctx context.Context, c *configs.Config) (*views.Catalog, error) {
 	found := map[string]*schema.Table{}
 	for _, name := range c.SourceNames() {
-		_, database, err := connectTo(c, name)
+		_, database, err := open(c, name)
 		if err != nil {
 			return nil, err
 		}
@@ -45,56 +44,45 @@ func serversTables(ctx context.Context, c *configs.Config) (*views.Catalog, erro
 
 // lookAtViews compiles every view for the tables as the servers have them.
 func (i *inspection) lookAtViews(ctx context.Context) {
-	if len(i.config.Views) == 0 {
+	if len(i.file.Views) == 0 {
 		return
 	}
-	known, err := serversTables(ctx, i.config)
+	known, err := ServersTables(ctx, i.file)
 	if err != nil {
 		return // the source says so itself
 	}
-	for _, name := range slices.Sorted(maps.Keys(i.config.Views)) {
-		p, err := views.CompileOver(i.config, known, name)
+	for _, name := range slices.Sorted(maps.Keys(i.file.Views)) {
+		p, err := views.CompileOver(i.file, known, name)
 		if err != nil {
 			i.found = append(i.found, failures("view "+name, err)...)
 			continue
 		}
 		if !p.KeyKnown {
-			i.add("", keyGuessed(i.config, name, p.View))
+			i.add("", keyGuessed(i.file, name, p.View))
 		}
 		i.add("", pipeline.Good("view "+name, "its query holds for the tables as they are"))
 	}
 }
 
-// lookAtCaptured compiles every view for the tables as they were captured last, if
-// the data directory says so and nobody runs there. What is wrong then is a warning:
-// the tables may have changed since, which only their servers know.
-func (a *app) lookAtCaptured(i *inspection) {
-	c := i.config
-	if len(c.Views) == 0 || c.Kafka != nil || c.Registry != nil || !datadir.Exists(c.DataDir) {
-		return
-	}
-	if _, err := api.Dial(a.ctx, datadir.SocketPath(c.DataDir)); err == nil {
-		return // a daemon holds it
-	}
-	rest, err := a.rest(a.ctx, c, "check", false)
-	if err != nil {
-		return // it can be of no help
-	}
-	defer rest.close()
+// Captured compiles every view for the tables as they were captured last. What is wrong then
+// is a warning: the tables may have changed since, which only their servers know.
+func Captured(ctx context.Context, c *configs.Config, r registry.Registry) (found []Finding) {
+	warn := func(f pipeline.Finding) { found = append(found, FindingOf("", f)) }
 	for _, name := range slices.Sorted(maps.Keys(c.Views)) {
-		p, err := views.Compile(a.ctx, c, rest.registry, name)
-		for _, r := range refusals(err) {
+		p, err := views.Compile(ctx, c, r, name)
+		for _, r := range Refusals(err) {
 			if r.Code == views.CodeWaits {
 				continue // it says nothing of a table that was never captured
 			}
 			old := *r
 			old.What, old.Mend = "as its tables were captured last, "+r.What, r.Mend+"; if a table has changed since: evert check --connect"
-			i.add("", pipeline.Found(pipeline.Warns, old))
+			warn(pipeline.Found(pipeline.Warns, old))
 		}
 		if err == nil && !p.KeyKnown {
-			i.add("", keyGuessed(c, name, p.View))
+			warn(keyGuessed(c, name, p.View))
 		}
 	}
+	return found
 }
 
 // keyGuessed warns of a key that the query does not prove, with one that it does

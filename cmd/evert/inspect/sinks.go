@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 // lookAtSinks asks the system of every sink that can be asked, and the daemon that
 // delivers to it.
 func (i *inspection) lookAtSinks(ctx context.Context) {
-	for _, name := range slices.Sorted(maps.Keys(i.config.Sinks)) {
+	for _, name := range slices.Sorted(maps.Keys(i.file.Sinks)) {
 		if i.daemon != nil {
 			i.relaySink(name)
 		}
@@ -32,7 +32,7 @@ func (i *inspection) lookAtSinks(ctx context.Context) {
 func (i *inspection) lookAtSink(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	_, c, err := outlets.KindOf(outlets.Connectors(), name, i.config.Sinks[name])
+	_, c, err := outlets.KindOf(outlets.Connectors(), name, i.file.Sinks[name])
 	var out outlets.Outlet
 	if err == nil {
 		out, err = c.Open(i.placeOfSink(name))
@@ -59,7 +59,7 @@ func (i *inspection) placeOfSink(name string) outlets.Place {
 	if i.topics != nil {
 		l = i.topics
 	}
-	p := outlets.PlaceOf(i.config, name, slog.New(slog.DiscardHandler), l, nil)
+	p := outlets.PlaceOf(i.file, name, slog.New(slog.DiscardHandler), l, nil)
 	p.Table = func(ctx context.Context) (*schema.Table, error) { return i.shapeOf(ctx, name) }
 	p.Rejects = deliver.Stop{}
 	return p
@@ -70,16 +70,16 @@ func (i *inspection) placeOfSink(name string) outlets.Place {
 // log.
 func (i *inspection) shapeOf(ctx context.Context, sink string) (*schema.Table, error) {
 	unknown := fmt.Errorf("sink %s: %w", sink, registry.ErrNotFound)
-	s := i.config.Sinks[sink]
+	s := i.file.Sinks[sink]
 	source, delivered, ok := s.Tables()
 	if !ok || s.Several() {
 		return nil, unknown
 	}
 	schemaName, name, _ := delivered[0].Exact()
-	if chain, err := steps.OfSource(i.config, source); chain != nil || err != nil {
+	if chain, err := steps.OfSource(i.file, source); chain != nil || err != nil {
 		return nil, unknown
 	}
-	_, d, err := connectTo(i.config, source)
+	_, d, err := open(i.file, source)
 	if err != nil {
 		return nil, err
 	}

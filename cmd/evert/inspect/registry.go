@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -24,18 +24,18 @@ const (
 // lookAtRegistry asks the registry, if the file names one: whether it takes
 // schemas, what it lets them become, and whether the ids in our topics are its.
 func (i *inspection) lookAtRegistry(ctx context.Context) {
-	if i.config.Registry == nil {
+	if i.file.Registry == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	client, err := storage.DialRegistry(i.config.Registry, registry.Events{})
+	client, err := storage.DialRegistry(i.file.Registry, registry.Events{})
 	if err != nil {
 		i.found = append(i.found, failures("registry", storage.OfRegistry(err))...)
 		return
 	}
 	var tables []log.TopicSpec
-	for _, name := range i.config.SourceNames() {
+	for _, name := range i.file.SourceNames() {
 		tables = append(tables, i.tableTopics(ctx, name)...)
 	}
 	standings, err := client.Standings(ctx, subjectsOf(tables)...)
@@ -75,7 +75,7 @@ func (i *inspection) judge(s registry.Standing) {
 		return fmt.Sprintf("curl -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' -d '%s' %s/%s%s", body, i.registryAddress(), resource, path)
 	}
 	switch {
-	case strings.HasPrefix(s.Mode, "READONLY") && i.config.Registry.AutoRegister:
+	case strings.HasPrefix(s.Mode, "READONLY") && i.file.Registry.AutoRegister:
 		i.add("", pipeline.Found(pipeline.Fails, pipeline.Refusal{Code: codeRegistryMode, Where: where, What: "its mode is " + s.Mode + ": it takes no new schemas",
 			Mend: put("mode", `{"mode": "READWRITE"}`)}))
 	case s.Level == "NONE": // K24
@@ -89,7 +89,7 @@ func (i *inspection) judge(s registry.Standing) {
 
 // registryAddress is the registry's, without what the address may hold of secrets.
 func (i *inspection) registryAddress() string {
-	url, err := i.config.Registry.URL.Reveal()
+	url, err := i.file.Registry.URL.Reveal()
 	if err != nil {
 		return "URL"
 	}

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -11,6 +11,9 @@ import (
 	"github.com/evertdb/evert/pipeline"
 )
 
+// codeOtherState warns of a data directory that holds another deployment.
+const codeOtherState pipeline.Code = "DATA_DIR_OTHER"
+
 // roomForLog and roomBeside are what should be free on the disk of data_dir, with
 // the log in it and without.
 const (
@@ -20,7 +23,7 @@ const (
 
 // lookAtMachine looks at the disk, at memory, and at who may read what.
 func (i *inspection) lookAtMachine() {
-	c := i.config
+	c := i.file
 	m := &machine.Machine{DataDir: c.DataDir, Room: roomForLog, Memory: int64(c.Limits.Memory)}
 	if c.Kafka != nil {
 		m.Room = roomBeside
@@ -45,7 +48,7 @@ func keyOf(t *configs.TLS) string {
 // lookAtListeners tries the addresses that a daemon would listen on, unless it
 // does already, and says who may come in.
 func (i *inspection) lookAtListeners(ctx context.Context) {
-	s := &i.config.Serve
+	s := &i.file.Serve
 	for _, l := range []api.Address{{Name: "http", Address: s.HTTP}, {Name: "health", Address: s.Health}, {Name: "registry", Address: s.Registry}, {Name: "kafka", Address: s.Kafka}} {
 		if l.Address == "" || l.Address == configs.Off {
 			continue
@@ -84,7 +87,7 @@ func whoMay(s *configs.Serve) string {
 // lookAtState compares the deployment's name with those that topics lie under: a
 // file whose name was changed finds nothing, and would begin anew.
 func (i *inspection) lookAtState(ctx context.Context) {
-	if i.topics == nil || i.config.Kafka != nil { // a cluster is for many
+	if i.topics == nil || i.file.Kafka != nil { // a cluster is for many
 		return
 	}
 	infos, err := i.topics.Admin().Topics(ctx)
@@ -100,11 +103,11 @@ func (i *inspection) lookAtState(ctx context.Context) {
 			}
 		}
 	}
-	where := "data directory " + i.config.DataDir
+	where := "data directory " + i.file.DataDir
 	switch {
-	case len(names) > 0 && !slices.Contains(names, i.config.Name):
+	case len(names) > 0 && !slices.Contains(names, i.file.Name):
 		i.add("", pipeline.Found(pipeline.Warns, pipeline.Refusal{Code: codeOtherState, Where: where,
-			What: "it holds the topics of deployment " + strings.Join(names, ", ") + ", and none of " + i.config.Name + ": with this name everything is copied anew",
+			What: "it holds the topics of deployment " + strings.Join(names, ", ") + ", and none of " + i.file.Name + ": with this name everything is copied anew",
 			Mend: "name: " + names[0] + "   # if the name was changed; or another data_dir"}))
 	case len(names) > 0:
 		i.add("", pipeline.Good(where, "it holds the topics of this deployment"))

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -13,12 +13,16 @@ import (
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/cmd/evert/storage"
+	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/pipeline/log/kafka"
 )
+
+// codeUnanswered says that a server or a system cannot be asked.
+const codeUnanswered pipeline.Code = "SOURCE_UNANSWERED"
 
 // An inspection looks at everything that one file names, and changes nothing:
 //
@@ -28,8 +32,8 @@ import (
 // A running daemon holds the embedded log, and knows best how its sources are;
 // then it is asked instead.
 type inspection struct {
-	config *configs.Config
-	found  []checked
+	file   *configs.Config
+	found  []Finding
 	daemon *api.Status                      // of the daemon that runs here; nil if none does
 	dir    *datadir.Dir                     // taken while the embedded log is read
 	topics *storage.Log                     // nil if it cannot be read
@@ -39,13 +43,21 @@ type inspection struct {
 // inspectionTime bounds each part of an inspection.
 const inspectionTime = 30 * time.Second
 
+// Look inspects what a file names; without connect only what the file says by itself.
+// Its error is a mistake of the file.
+func Look(ctx context.Context, c *configs.Config, connect bool) ([]Finding, error) {
+	i := &inspection{file: c}
+	err := i.look(ctx, connect)
+	return i.found, err
+}
+
 func (i *inspection) look(ctx context.Context, connect bool) error {
-	for _, w := range i.config.Warnings() {
-		i.found = append(i.found, checked{Level: pipeline.Warns.String(), What: w, refusal: errors.New(w)})
+	for _, w := range i.file.Warnings() {
+		i.found = append(i.found, Finding{Level: pipeline.Warns.String(), What: w, Refusal: errors.New(w)})
 	}
 	opened := map[string]databases.Database{}
-	for _, name := range i.config.SourceNames() {
-		_, d, err := connectTo(i.config, name)
+	for _, name := range i.file.SourceNames() {
+		_, d, err := open(i.file, name)
 		if err != nil {
 			return err
 		}
@@ -61,7 +73,7 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	defer i.close()
 	i.lookAtState(ctx)
 	i.tables = map[string][]databases.TableName{}
-	for _, name := range i.config.SourceNames() {
+	for _, name := range i.file.SourceNames() {
 		i.lookAtSource(ctx, name, opened[name])
 	}
 	i.lookAtViews(ctx)
@@ -71,13 +83,13 @@ func (i *inspection) look(ctx context.Context, connect bool) error {
 	return nil
 }
 
-func connectTo(c *configs.Config, name string) (databases.Connector, databases.Database, error) {
+func open(c *configs.Config, name string) (databases.Connector, databases.Database, error) {
 	return databases.Open(databases.Place{Config: c, Name: name, Log: slog.New(slog.DiscardHandler)})
 }
 
 func (i *inspection) add(source string, found ...pipeline.Finding) {
 	for _, f := range found {
-		i.found = append(i.found, checkedOf(source, f))
+		i.found = append(i.found, FindingOf(source, f))
 	}
 }
 
@@ -94,7 +106,7 @@ func (i *inspection) close() {
 func (i *inspection) lookForDaemon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	client, err := api.Dial(ctx, datadir.SocketPath(i.config.DataDir))
+	client, err := api.Dial(ctx, datadir.SocketPath(i.file.DataDir))
 	if errors.Is(err, api.ErrNoDaemon) {
 		return
 	}
@@ -107,7 +119,7 @@ func (i *inspection) lookForDaemon(ctx context.Context) {
 		return
 	}
 	i.daemon = &st
-	i.add("", pipeline.Good("data directory "+i.config.DataDir, fmt.Sprintf("the daemon of this file runs (process %d) and holds it", st.PID)))
+	i.add("", pipeline.Good("data directory "+i.file.DataDir, fmt.Sprintf("the daemon of this file runs (process %d) and holds it", st.PID)))
 }
 
 // openLog opens the log to be read. The embedded one may not be there yet.
@@ -117,13 +129,13 @@ func (i *inspection) openLog(ctx context.Context) {
 	quiet := slog.New(slog.DiscardHandler)
 	var err error
 	switch {
-	case i.config.Kafka != nil:
-		i.topics, err = storage.OpenKafka(ctx, i.config, true, quiet, kafka.Events{Finding: i.foundTopic})
-	case i.daemon != nil || !datadir.Exists(i.config.DataDir):
+	case i.file.Kafka != nil:
+		i.topics, err = storage.OpenKafka(ctx, i.file, true, quiet, kafka.Events{Finding: i.foundTopic})
+	case i.daemon != nil || !datadir.Exists(i.file.DataDir):
 		return
 	default:
-		if i.dir, err = datadir.Take(ctx, i.config.DataDir, "check", 2*time.Second); err == nil {
-			i.topics, err = storage.OpenEmbedded(i.config, true, embedded.Events{})
+		if i.dir, err = datadir.Take(ctx, i.file.DataDir, "check", 2*time.Second); err == nil {
+			i.topics, err = storage.OpenEmbedded(i.file, true, embedded.Events{})
 		}
 	}
 	if pipeline.CodeOf(err) == embedded.RefuseMissing {
@@ -167,7 +179,7 @@ func (i *inspection) relay(name string) {
 			i.add(name, pipeline.Found(severity, pipeline.Refusal{Code: p.Code, Where: "the daemon", What: p.Text, Mend: p.Mend}))
 			continue
 		}
-		i.add(name, pipeline.Good("the daemon", "it is "+string(s.State)+" at "+positionText(&s)))
+		i.add(name, pipeline.Good("the daemon", "it is "+string(s.State)+" at "+terminal.Position(s.Position, s.Seq)))
 	}
 }
 
@@ -176,7 +188,7 @@ func (i *inspection) stored(ctx context.Context, name string) *pipeline.Resume {
 	switch {
 	case i.daemon != nil:
 		return nil // it moves on while we look
-	case i.topics == nil && i.config.Kafka != nil:
+	case i.topics == nil && i.file.Kafka != nil:
 		return nil
 	case i.topics == nil:
 		return &pipeline.Resume{} // nothing was captured yet
@@ -193,10 +205,10 @@ func (i *inspection) stored(ctx context.Context, name string) *pipeline.Resume {
 func (i *inspection) frontier(ctx context.Context, name string) *log.Frontier {
 	ctx, cancel := context.WithTimeout(ctx, inspectionTime)
 	defer cancel()
-	fold, err := log.ReadFrontier(ctx, i.topics, log.FrontierTopic(i.config.Name, name))
+	fold, err := log.ReadFrontier(ctx, i.topics, log.FrontierTopic(i.file.Name, name))
 	if err != nil {
 		for _, f := range failures("the frontier of source "+name, err) {
-			if !slices.ContainsFunc(i.found, func(was checked) bool { return was.Where == f.Where && was.What == f.What }) {
+			if !slices.ContainsFunc(i.found, func(was Finding) bool { return was.Where == f.Where && was.What == f.What }) {
 				i.found = append(i.found, f)
 			}
 		}

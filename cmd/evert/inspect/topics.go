@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"cmp"
@@ -28,7 +28,7 @@ func (i *inspection) lookAtCluster(ctx context.Context) {
 	defer cancel()
 	specs := i.internalTopics()
 	i.found = append(i.found, failures("topics", cluster.Try(ctx, specs...))...)
-	for _, name := range i.config.SourceNames() {
+	for _, name := range i.file.SourceNames() {
 		tables := i.tableTopics(ctx, name)
 		specs = append(specs, tables...)
 		i.lookAtOwners(ctx, name, tables)
@@ -39,7 +39,7 @@ func (i *inspection) lookAtCluster(ctx context.Context) {
 
 // named puts a source's name into mends of the log, which knows none.
 func named(source string, err error) error {
-	for _, r := range refusals(err) {
+	for _, r := range Refusals(err) {
 		r.Mend = strings.ReplaceAll(r.Mend, "SOURCE", source)
 	}
 	return err
@@ -50,8 +50,8 @@ func (i *inspection) subjects(specs []log.TopicSpec) kafka.Subjects {
 	for _, spec := range specs {
 		s.Topics = append(s.Topics, spec.Name)
 	}
-	for _, name := range i.config.SourceNames() {
-		group, _ := captures.Ownership(i.config, name)
+	for _, name := range i.file.SourceNames() {
+		group, _ := captures.Ownership(i.file, name)
 		s.Groups = append(s.Groups, group)
 		s.Writers = append(s.Writers, capture.WriterID(name))
 	}
@@ -60,12 +60,12 @@ func (i *inspection) subjects(specs []log.TopicSpec) kafka.Subjects {
 
 // internalTopics says what they have to be.
 func (i *inspection) internalTopics() (specs []log.TopicSpec) {
-	names := []string{log.OwnersTopic, log.ControlTopic(i.config.Name)}
-	if i.config.Registry == nil {
-		names = append(names, log.SchemasTopic(i.config.Name))
+	names := []string{log.OwnersTopic, log.ControlTopic(i.file.Name)}
+	if i.file.Registry == nil {
+		names = append(names, log.SchemasTopic(i.file.Name))
 	}
-	for _, source := range i.config.SourceNames() {
-		names = append(names, log.FrontierTopic(i.config.Name, source))
+	for _, source := range i.file.SourceNames() {
+		names = append(names, log.FrontierTopic(i.file.Name, source))
 	}
 	for _, name := range names {
 		specs = append(specs, log.TopicSpec{Name: name, Partitions: 1, Compact: true})
@@ -84,12 +84,12 @@ func (i *inspection) tableTopics(ctx context.Context, source string) (specs []lo
 		}
 	}
 	tables := i.tables[source]
-	if tables == nil && (i.config.Kafka == nil || i.config.Kafka.Topics.Manage == "create") {
+	if tables == nil && (i.file.Kafka == nil || i.file.Kafka.Topics.Manage == "create") {
 		tables = []databases.TableName{{Schema: "evert", Name: "check"}}
 	}
 	for _, t := range tables {
-		want := captures.TableTopic(i.config, source, t)
-		name := cmp.Or(want.Name, log.TableTopic(i.config.Sources[source].TopicPrefix, t.Schema, t.Name))
+		want := captures.TableTopic(i.file, source, t)
+		name := cmp.Or(want.Name, log.TableTopic(i.file.Sources[source].TopicPrefix, t.Schema, t.Name))
 		specs = append(specs, log.TopicSpec{Name: name, Partitions: int32(want.Partitions), Compact: true, Settings: want.Settings,
 			MaxBytes: want.MaxBytes, ID: known[name].ID})
 	}
@@ -98,7 +98,7 @@ func (i *inspection) tableTopics(ctx context.Context, source string) (specs []lo
 
 // lookAtOwners refuses topics that belong to another source or deployment.
 func (i *inspection) lookAtOwners(ctx context.Context, source string, specs []log.TopicSpec) {
-	who := log.Owner{Deployment: i.config.Name, Source: source}
+	who := log.Owner{Deployment: i.file.Name, Source: source}
 	var topics []string
 	for _, spec := range specs {
 		topics = append(topics, spec.Name)
