@@ -72,6 +72,7 @@ func (d *decoder) checkSource(c *Config, name string, s *Source) {
 	if p := s.Postgres; p != nil {
 		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sources", name, "postgres")
 		d.checkOverrides(s, name, p.Tables, p.ExcludeTables)
+		d.checkSnapshot(name, p)
 	}
 	if m := s.MySQL; m != nil {
 		d.checkURL(c, m.URL, m.Connect, m.Insecure, "sources", name, "mysql")
@@ -143,6 +144,23 @@ func (d *decoder) checkOverrides(s *Source, name string, tables, exclude []Table
 			d.add(at, unusedOverride, "rows come to this table by a step of transforms: its columns and key are those of the tables that they come from",
 				"write columns and key below the table as the source calls it; or as steps mask and rekey")
 		}
+	}
+}
+
+// checkSnapshot finds names of single tables that are not captured: nothing would be
+// chosen of them, or copied first.
+func (d *decoder) checkSnapshot(name string, p *Postgres) {
+	unused := func(of TablePattern, path ...string) {
+		schema, table, ok := of.Exact()
+		if ok && len(p.Tables) > 0 && !Captures(p.Tables, p.ExcludeTables, schema, table) {
+			d.add(d.at(path...), unusedOverride, of.String()+" is not captured by sources."+name, "add it to tables, or mend its name")
+		}
+	}
+	for _, of := range p.Snapshot.Order {
+		unused(of, "sources", name, "postgres", "snapshot", "order")
+	}
+	for of := range p.Snapshot.Where {
+		unused(of, "sources", name, "postgres", "snapshot", "where", d.spelled["sources."+name+".postgres.snapshot.where."+of.String()])
 	}
 }
 

@@ -66,6 +66,28 @@ func (s *Source) For(schema, table string) Override {
 	return out
 }
 
+// Rank gives a table's place in the order of copies; those that are not named come last.
+func (s *Snapshot) Rank(schema, table string) int {
+	i := slices.IndexFunc(s.Order, func(p TablePattern) bool { return p.Match(schema, table) })
+	if i < 0 {
+		return len(s.Order)
+	}
+	return i
+}
+
+// Chooses gives the condition of the rows of a table that are copied; its text is empty
+// where all are. Of several the most exact one holds, and among equals the one later in
+// the alphabet.
+func (s *Snapshot) Chooses(schema, table string) Text {
+	var best TablePattern
+	for p := range s.Where {
+		if p.Match(schema, table) && cmp.Or(cmp.Compare(p.exactness(), best.exactness()), strings.Compare(p.String(), best.String())) > 0 {
+			best = p
+		}
+	}
+	return s.Where[best]
+}
+
 // over lays what o sets over out. Maps are merged into new ones.
 func (out *Override) over(o *Override) {
 	if o.Key != nil {

@@ -152,7 +152,13 @@ type Text struct {
 func (t Text) IsZero() bool { return t.Value == "" }
 
 // Where gives the text's beginning, as file:line:column of the file.
-func (t Text) Where(c *Config) string { return placeText(c.file, t.at.at(1, 1)) }
+func (t Text) Where(c *Config) string { return t.Place(c, 1, 1) }
+
+// Place gives a place of the text, as file:line:column of the file; line and column are
+// those of the text, from 1.
+func (t Text) Place(c *Config, line, column int) string {
+	return placeText(c.file, t.at.at(line, column))
+}
 
 // Fault makes the error of something wrong with the text, as file:line:column of
 // the file; line and column are those of the text, from 1.

@@ -84,14 +84,18 @@ func (c *copying) begin() error {
 		return nil
 	}
 	sh, isNew := c.present()
-	if isNew && begun && !c.mayGoOn(sh) {
-		begun = false // its earlier rows were changed without a word
+	goesOn := begun
+	if isNew && goesOn && !c.mayGoOn(sh) {
+		goesOn = false // its earlier rows were changed without a word
 	}
-	c.shape, c.filter, c.attnames = sh, c.facts.info.filter, c.facts.info.attnames
+	if where := c.source.config.where(c.facts.info.TableName).fingerprint(); c.table.Where != where {
+		c.table.Where, goesOn = where, false // its earlier rows were chosen otherwise
+	}
+	c.shape, c.chosen, c.attnames = sh, c.source.config.chosenRows(c.facts.info), c.facts.info.attnames
 	c.window = window{mostBytes: c.source.config.WindowBytes, mostXIDs: c.source.config.WindowTransactions}
 	c.window.watch()
 	c.stats = c.source.stats.again(sh.table.String(), c.facts.rows, c.facts.bytes, c.table.At.Rows)
-	if begun && !isNew {
+	if goesOn && !isNew {
 		c.say("table is copied on", "rows", c.table.At.Rows)
 		return nil
 	}
@@ -104,7 +108,7 @@ func (c *copying) begin() error {
 		c.table, c.shape = tableCopy{}, nil // it is followed from here on
 		return c.hand(b)
 	}
-	if !begun {
+	if !goesOn {
 		c.table.At = progress{}
 		b.Copies = append(b.Copies, pipeline.TableCopy{Table: sh.table, ID: c.table.ID})
 		c.say("the copy of a table begins")

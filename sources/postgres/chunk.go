@@ -48,7 +48,7 @@ func (p *progress) before(block uint32, offset uint16) bool {
 type chunkJob struct {
 	source   *Source
 	shape    *shape
-	filter   string   // of the publication
+	chosen   []string // conditions of the rows to be read
 	attnames []string // its column list; nil: all
 	from     progress // where to go on
 	suspects []uint32 // whom the snapshot has to show; else nothing is read
@@ -288,9 +288,7 @@ func (j *chunkJob) sql(end uint32) string {
 		conds[0] = fmt.Sprintf(`ctid = ANY (ARRAY(SELECT format('(%%s,%%s)', b, o)::tid FROM generate_series(%d, %d) b,
 			generate_series(1, current_setting('block_size')::int / %d) o WHERE b > %d OR o > %d))`, j.to.Block, end-1, tupleBytes, j.to.Block, j.to.Offset)
 	}
-	if j.filter != "" {
-		conds = append(conds, "("+j.filter+")")
-	}
+	conds = append(conds, j.chosen...)
 	return "SELECT ctid, " + quoteList(names) + " FROM ONLY " + j.leaf.sql() + " WHERE " + strings.Join(conds, " AND ")
 }
 

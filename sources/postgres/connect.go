@@ -68,7 +68,7 @@ const connectTimeout = 15 * time.Second
 // connect opens one connection, for replication or for SQL, and verifies its
 // settings.
 func (c *Config) connect(ctx context.Context, replication bool) (*pgconn.PgConn, error) {
-	conn, err := c.dial(ctx, replication)
+	conn, err := c.dial(ctx, replication, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -105,10 +105,11 @@ func lockedOut(err error) bool { return sqlState(err) == "55P03" }
 // connectReplication opens a replication connection together with the reader that
 // its messages come from.
 func (c *Config) connectReplication(ctx context.Context) (*replConn, error) {
-	return c.dial(ctx, true)
+	return c.dial(ctx, true, nil)
 }
 
-func (c *Config) dial(ctx context.Context, replication bool) (*replConn, error) {
+// dial connects; adjust changes what it does so with, unless it is nil.
+func (c *Config) dial(ctx context.Context, replication bool, adjust func(*pgconn.Config)) (*replConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	url, err := c.URL(ctx)
@@ -121,6 +122,9 @@ func (c *Config) dial(ctx context.Context, replication bool) (*replConn, error) 
 	}
 	out := &replConn{}
 	c.prepare(conf, replication)
+	if adjust != nil {
+		adjust(conf)
+	}
 	conf.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		out.in = bufio.NewReaderSize(r, 128<<10)
 		return pgproto3.NewFrontend(out.in, w)

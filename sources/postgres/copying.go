@@ -37,8 +37,8 @@ type copying struct {
 	window   window
 	shape    *shape                    // of the table being copied; nil: not described on this connection of the stream
 	older    *pgoutput.RelationMessage // told of another shape, when the table was last described; nil: none did
-	filter   string                    // of the publication
-	attnames []string                  // likewise
+	chosen   []string                  // conditions of its rows to be read
+	attnames []string                  // of the publication
 	table    tableCopy                 // being copied, as the state has it; OID 0: none
 	name     TableName                 // that it was asked for by
 	later    []*shape                  // tables that the snapshot leaves to be copied in chunks
@@ -304,7 +304,7 @@ func (c *copying) read() error {
 	ask := c.window.lostXIDs
 	c.window.open()
 	j := &chunkJob{
-		source: c.source, shape: c.shape, filter: c.filter, attnames: c.attnames, from: c.table.At, rows: map[string]int{},
+		source: c.source, shape: c.shape, chosen: c.chosen, attnames: c.attnames, from: c.table.At, rows: map[string]int{},
 		suspects: slices.Clone(c.window.suspects), ask: ask,
 	}
 	c.job = j

@@ -20,6 +20,8 @@ type tableCopy struct {
 	ID   string   `json:"id,omitempty"`   // of the request
 	Done bool     `json:"done,omitempty"` // remembered by its ID
 	At   progress `json:"at,omitzero"`
+
+	Where string `json:"where,omitempty"` // fingerprint of the condition that chooses its rows
 }
 
 // Copy asks for a copy of a table. See pipeline.Copier.
@@ -44,11 +46,21 @@ func (c *copying) request(r copyRequest) {
 		c.requests = slices.DeleteFunc(c.requests, same)
 	}
 	if !slices.ContainsFunc(c.requests, same) {
-		c.requests = append(c.requests, r)
+		c.queue(r)
 	}
 	c.mu.Unlock()
 	c.busy.Store(true)
 	c.wake()
+}
+
+// queue puts a request behind all others, but one that nobody asked for by its rank.
+func (c *copying) queue(r copyRequest) {
+	at := len(c.requests)
+	rank := func(r copyRequest) int { return c.source.config.rank(r.name) }
+	for r.id == "" && at > 0 && c.requests[at-1].id == "" && rank(c.requests[at-1]) > rank(r) {
+		at--
+	}
+	c.requests = slices.Insert(c.requests, at, r)
 }
 
 // superseded reports whether the table is asked for anew.

@@ -98,7 +98,8 @@ func (j *describeJob) describe(ctx context.Context, at *side) (err error) {
 	default:
 		j.mark = st.mark
 	}
-	return nil
+	refused, err := s.config.checkWhere(ctx, at, []*tableInfo{j.info})
+	return errors.Join(append(refused, err)...)
 }
 
 // publishLate adds a table to the publication while the source streams. It waits

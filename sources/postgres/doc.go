@@ -79,6 +79,14 @@
 // before, at once, and is filled as every change is: from the log, or by reading the
 // row again. To fill it from the chunk the stream would have to wait for each chunk.
 //
+// Config.Where chooses the rows that are copied, and nothing of the stream: the topic
+// has those rows of the table as it was, and every row that changed since. A copy that is
+// asked for begins so again, and keys that it does not choose are gone. The condition is
+// immutable, so that a chunk that is read again has the same rows; the server says so, by
+// the parse tree that it prints to whoever asks (where.go). State has its fingerprint: a
+// copy goes on under the condition that it began with, and begins again under another.
+// Config.Rank orders the tables, under one snapshot and in chunks.
+//
 // A table that comes later is put into the publication and copied by itself. Chunks are
 // read at the times and on the conditions of SnapshotDaytimes and Pause; the exported
 // snapshot of smaller tables keeps to MaxRate alone.

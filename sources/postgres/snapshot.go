@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,8 @@ func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 	s.initial = s.captured(s.initial)
 	b := s.queue.Get()
 	for _, sh := range s.copying.later {
-		s.initial = s.initial.copy(tableCopy{OID: sh.oid})
+		where := s.config.where(TableName{sh.table.Schema, sh.table.Name}).fingerprint()
+		s.initial = s.initial.copy(tableCopy{OID: sh.oid, Where: where})
 		b.Copies = append(b.Copies, pipeline.TableCopy{Table: sh.table})
 	}
 	s.a.keep(s.initial)
@@ -241,15 +243,17 @@ type chunk struct {
 // chunkBlocks is how many blocks a chunk of a large table has: 64 MiB.
 const chunkBlocks = 8192
 
-// cut cuts the tables into chunks, the largest tables first. Those that are too large
-// for one snapshot are left for later (P11).
+// cut cuts the tables into chunks, in the order of their ranks, and of one rank the
+// largest first. Those that are too large for one snapshot are left for later (P11).
 func (s *Source) cut(ctx context.Context, at *side) ([]chunk, error) {
 	order := slices.Clone(s.shapes)
 	info := map[uint32]*tableInfo{}
 	for _, t := range s.chosen.tables {
 		info[t.oid] = t
 	}
-	slices.SortStableFunc(order, func(a, b *shape) int { return int(info[b.oid].bytes>>10) - int(info[a.oid].bytes>>10) })
+	slices.SortStableFunc(order, func(a, b *shape) int {
+		return cmp.Or(s.config.rank(info[a.oid].TableName)-s.config.rank(info[b.oid].TableName), int(info[b.oid].bytes>>10)-int(info[a.oid].bytes>>10))
+	})
 	var out []chunk
 	for _, sh := range order {
 		t := info[sh.oid]
@@ -308,18 +312,16 @@ func (s *Source) copies(sh *shape, t *tableInfo, l leaf) []string {
 	if s.config.copiesBinary(sh) {
 		options += " (FORMAT binary)"
 	}
-	query := "COPY (SELECT " + list + " FROM ONLY " + l.sql()
+	query, chosen := "COPY (SELECT "+list+" FROM ONLY "+l.sql(), s.config.chosenRows(t)
 	where := func(conds ...string) string {
-		if t.filter != "" {
-			conds = append(conds, "("+t.filter+")")
-		}
+		conds = append(conds, chosen...)
 		if len(conds) == 0 {
 			return query + options
 		}
 		return query + " WHERE " + strings.Join(conds, " AND ") + options
 	}
 	if s.version < 140000 || s.config.SnapshotWorkers == 1 || l.blocks < 2*chunkBlocks {
-		if t.filter == "" && !t.sendsGenerated() {
+		if len(chosen) == 0 && !t.sendsGenerated() {
 			return []string{"COPY " + l.sql() + " (" + list + options}
 		}
 		return []string{where()}

@@ -60,7 +60,7 @@ func (s state) stops(oid uint32) bool {
 var tableCodes = []pipeline.Code{
 	CodeTableChanged, CodeTableRenamed, CodeTableDropped, CodeUnpublished, CodeUnlogged,
 	CodeNoKey, CodeBadKey, CodeIdentity, CodeValue, CodeArrayShape,
-	CodeTableMissing, CodePartition, CodeTableAdded,
+	CodeTableMissing, CodePartition, CodeTableAdded, CodeWhere,
 }
 
 // ofTable gives the refusal of an error that stops one table alone; nil if it is

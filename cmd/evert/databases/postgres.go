@@ -51,6 +51,8 @@ func (d *postgresDatabase) settings() postgres.Config {
 		},
 		Keys:            func(schema, table string) []string { return d.source().For(schema, table).Key },
 		TextArrays:      func(schema, table string) bool { return d.source().For(schema, table).Arrays == "text" },
+		Rank:            d.pg.Snapshot.Rank,
+		Where:           d.where,
 		NoFailover:      !d.pg.Failover,
 		InvalidText:     map[string]pgvalue.Invalid{"latin1": pgvalue.Latin1, "replace": pgvalue.Replace}[d.pg.InvalidText],
 		SnapshotWorkers: d.pg.Snapshot.Workers,
@@ -82,6 +84,12 @@ func (d *postgresDatabase) settings() postgres.Config {
 		}
 	}
 	return c
+}
+
+// where gives the condition of the rows of a table that are copied.
+func (d *postgresDatabase) where(schema, table string) postgres.Where {
+	text := d.pg.Snapshot.Chooses(schema, table)
+	return postgres.Where{SQL: text.Value, At: func(line, column int) string { return text.Place(d.Config, line, column) }}
 }
 
 // CodeNotDrained says that a source cannot be drained now.

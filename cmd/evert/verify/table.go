@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/compare"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/records"
+	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
 	"github.com/evertdb/evert/pipeline/log"
@@ -81,14 +82,36 @@ func (v *comparison) tableOf(ctx context.Context, topic string) (table *schema.T
 		switch {
 		case steps == nil:
 			v.report.Table = c.Name() + "." + tables[at].String()
-			return tables[at], nil, nil
+			return tables[at], nil, v.held(tables[at])
 		case steps.chain.Varies():
 			return nil, nil, v.refuse("its transforms make of a row what depends on how it came, so that the rows of the database say nothing of it", "evert verify SCHEMA.TABLE   # of a table without metadata, outbox, and expressions of change")
 		}
 		v.report.Table = c.Name() + "." + steps.table.String()
-		return steps.table, steps, nil
+		return steps.table, steps, v.held(steps.origins...)
 	}
 	return nil, nil, &pipeline.Refusal{Code: codeImpossible, Where: topic, What: "it is not the topic of a table that a source of this file captures now", Mend: "evert verify SCHEMA.TABLE   # as `evert status` lists them"}
+}
+
+// held refuses tables whose topics do not hold what the database has.
+func (v *comparison) held(tables ...*schema.Table) error {
+	source := v.File.Sources[v.capture.Name()]
+	for _, t := range tables {
+		if p := source.Postgres; p != nil && !p.Snapshot.Chooses(t.Schema, t.Name).IsZero() {
+			return v.refuse("snapshot.where leaves rows of "+t.String()+" out of its copy, and which of them came by the stream since is not known", "remove the condition and copy the table again: evert snapshot TABLE")
+		}
+		if source.Envelope == configs.EnvelopeDebezium && source.Handling.Time == "connect" && slices.ContainsFunc(t.Columns, cutToMillis) {
+			return v.refuse("handling.time: connect cuts what is finer than a millisecond off the times of "+t.String(), "set another handling.time, such as isostring, and copy the table again: evert snapshot TABLE")
+		}
+	}
+	return nil
+}
+
+func cutToMillis(c schema.Column) bool {
+	t := &c.Type
+	if t.Elem != nil {
+		t = t.Elem
+	}
+	return (t.Kind == schema.KindTime || t.Kind == schema.KindTimestamp && !t.Zoned) && (t.Precision < 0 || t.Precision > 3)
 }
 
 // databaseRows adds the rows of a table.
