@@ -43,6 +43,11 @@ func (a admin) Ensure(ctx context.Context, specs ...log.TopicSpec) ([]log.TopicI
 	if err := a.call(func() error { return a.store(made) }); err != nil {
 		return nil, err
 	}
+	for _, s := range specs {
+		if err := a.call(func() error { return a.keepFor(s) }); err != nil {
+			return nil, err
+		}
+	}
 	if len(made) > 0 {
 		a.groups.rebalance()
 	}
@@ -122,7 +127,7 @@ func compare(have, wanted log.TopicSpec) error {
 		return refuse(log.RefusePartitions, "the topic has %d partitions, wanted are %d", have.Partitions, want.Partitions)
 	case want.Compact != have.Compact:
 		return refuse(log.RefusePolicy, "the topic's cleanup policy is %s, wanted is %s", policy(have), policy(want))
-	case shorter(have.Retention, want.Retention):
+	case have.Compact && shorter(have.Retention, want.Retention):
 		return refuse(log.RefuseSettings, "the topic's retention is %s, wanted is %s", have.Retention, want.Retention)
 	case have.Compact && have.MinLag < want.MinLag:
 		return refuse(log.RefuseSettings, "the topic compacts after %s, wanted is %s", have.MinLag, want.MinLag)
@@ -180,6 +185,30 @@ func (a admin) store(made []*topic) error {
 	for _, t := range made {
 		a.topics[t.Name] = t
 	}
+	return nil
+}
+
+// keepFor changes how long the records of a topic without compaction stay, where that
+// is asked for: nobody else can, and no promise rests on it.
+func (a admin) keepFor(s log.TopicSpec) error {
+	a.mu.Lock()
+	t := a.topics[s.Name]
+	changed := *t
+	a.mu.Unlock()
+	if t.Compact || s.Retention == 0 || s.Retention == t.Retention {
+		return nil
+	}
+	changed.Retention = s.Retention
+	v, err := changed.stored()
+	if err != nil {
+		return err
+	}
+	if err := a.db.Set(topicKey(s.Name), v, pebble.Sync); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t.Retention = s.Retention
 	return nil
 }
 

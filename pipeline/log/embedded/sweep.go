@@ -231,16 +231,16 @@ func (s *sweeper) spend(bytes int, force bool) error {
 func (s *sweeper) retain(p *partition, report *Swept) error {
 	l := s.log
 	l.mu.Lock()
-	stable, start := p.stable, p.start
+	stable, start, retention := p.stable, p.start, p.topic.Retention
 	l.mu.Unlock()
-	if p.topic.Retention < 0 {
+	if retention < 0 {
 		return nil
 	}
 	newest, err := l.newestBlock(p, stable)
 	if err != nil || newest.last < 0 {
 		return err
 	}
-	to, err := l.offsetAt(p, start, stable, l.cfg.Now().Add(-p.topic.Retention))
+	to, err := l.offsetAt(p, start, stable, l.cfg.Now().Add(-retention))
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ const (
 )
 
 // A topic is what lies under its key, and its partitions. The fields never
-// change.
+// change, but for Retention of one without compaction, under Log.mu.
 type topic struct {
 	log.TopicSpec
 	parts []*partition
