@@ -84,6 +84,7 @@ func (d *decoder) checkSource(c *Config, name string, s *Source) {
 	}
 	for _, p := range sortedOverrides(s) {
 		d.checkTopicConfig(s.Overrides[p].Topic.Config, "sources", name, "overrides", d.spelling(name, p), "topic", "config")
+		d.checkAppendOnly(c, name, s, p)
 		for _, column := range sortedKeys(s.Overrides[p].Columns) {
 			at := []string{"sources", name, "overrides", d.spelling(name, p), "columns", column}
 			d.checkColumn(d.at(at...), strings.Join(at, "."), s.Overrides[p].Columns[column])
@@ -249,7 +250,7 @@ func (d *decoder) checkTopicConfig(config map[string]string, path ...string) {
 		mend := ""
 		switch key {
 		case "cleanup.policy":
-			mend = "remove it; a topic without a key is made with topic: {cleanup: delete} in an override"
+			mend = "remove it; an append-only topic is made with topic: {cleanup: delete} in an override"
 		case "message.timestamp.type":
 			mend = "remove it; sound cuts rest on LogAppendTime"
 		case "max.message.bytes":

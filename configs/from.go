@@ -49,6 +49,7 @@ func (d *decoder) checkFrom(c *Config, name string, s *Sink, from string) {
 		wrong("there is no source "+source, known+among(sortedKeys(c.Sources)))
 	default:
 		d.checkCaptured(c, source, table, wrong)
+		s.checkAppended(c, source, table, wrong)
 	}
 }
 

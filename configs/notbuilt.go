@@ -18,7 +18,6 @@ func unbuiltKeys() []unbuilt {
 	return []unbuilt{
 		{"sources.*.mysql.snapshot.order", nil, "only tables of Postgres are copied in an order yet"},
 		{"sources.*.mysql.snapshot.where", nil, "only tables of Postgres are copied in part yet"},
-		{"sources.*.overrides.*.topic.cleanup", []string{"compact"}, "append-only topics are not written yet"},
 	}
 }
 

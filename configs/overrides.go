@@ -60,8 +60,13 @@ func (s *Source) For(schema, table string) Override {
 	slices.SortFunc(hits, func(a, b TablePattern) int {
 		return cmp.Or(cmp.Compare(a.exactness(), b.exactness()), strings.Compare(a.String(), b.String()))
 	})
+	own := Override{}
 	for _, p := range hits {
-		out.over(s.Overrides[p])
+		own.over(s.Overrides[p])
+	}
+	out.over(&own)
+	if out.IsAppendOnly() && own.OnTableError == "" && out.OnTableError == Resnapshot {
+		out.OnTableError = StopTable // a copy does not bring back the changes that were missed
 	}
 	return out
 }

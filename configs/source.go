@@ -222,9 +222,9 @@ type Override struct {
 	Topic Topic `yaml:"topic"`
 	// As handling.arrays of the source.
 	Arrays string `yaml:"arrays" enum:"array,text"`
-	// As for the source.
+	// As for the source; an append-only table is copied again by itself only if it is written here.
 	OnTableError string `yaml:"on_table_error" enum:"resnapshot,stop_table,stop_source"`
-	// As for the source.
+	// As for the source; an append-only table knows stop_table and truncate.
 	OnOversize string `yaml:"on_oversize" enum:"stop_table,truncate,offload,dead_letter"`
 	// As for the source.
 	OnTruncate string `yaml:"on_truncate" enum:"apply,stop_table"`
@@ -252,7 +252,7 @@ func (c *Column) At() Text { return Text{at: c.at} }
 type Topic struct {
 	// Partitions of a new topic. The number of an existing topic cannot change.
 	Partitions int `yaml:"partitions" min:"1" max:"10000"`
-	// compact, or delete for an append-only topic of a table without a key.
+	// compact keeps the newest record of each key; delete makes the topic append-only: every change stays, for the time of the topic setting retention.ms (7 days; -1: for ever). Views, and sinks that hold rows, need compact.
 	Cleanup string `yaml:"cleanup" enum:"compact,delete"`
 	// Topic settings by Kafka's names, over those of kafka.topics.config.
 	Config map[string]string `yaml:"config" keys:"setting"`

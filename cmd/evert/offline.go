@@ -126,7 +126,7 @@ func (r *resting) source(ctx context.Context, name string) (monitor.SourceStatus
 	for _, topic := range slices.Sorted(maps.Keys(f.Tables)) {
 		state := f.Tables[topic]
 		table := monitor.TableStatus{Topic: topic, Table: topic, State: state.State.String(), Rows: rowsBelow(f, topic)}
-		if why := state.Why; why.Code != "" {
+		if why := state.Why; why.Code != "" && state.State == log.Stopped {
 			table.Problem = &monitor.Problem{Code: why.Code, Text: why.Text + " [" + string(why.Code) + "]", Mend: "evert help " + string(why.Code), At: why.At}
 		}
 		s.Tables = append(s.Tables, table)

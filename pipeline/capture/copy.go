@@ -141,16 +141,20 @@ func (s *Sink) copyAgain(ctx context.Context, topic, id string) error {
 	if err != nil {
 		return err
 	}
+	for p, from := range ends {
+		s.next.Offsets[log.TopicPartition{Topic: topic, Partition: int32(p)}] = from
+	}
 	state := s.next.Tables[topic]
+	if state.Append {
+		s.copyBehind(topic, id)
+		return nil
+	}
 	state.State, state.From, state.Owed, state.Why = log.Copying, ends, false, log.Stop{}
 	state.Cut, state.Buried = false, false
 	if s.index == nil {
 		state.Generation++ // nobody finds the keys that vanish: the rows are void
 	}
 	noteCopy(&state, id)
-	for p, from := range ends {
-		s.next.Offsets[log.TopicPartition{Topic: topic, Partition: int32(p)}] = from
-	}
 	s.forgive(topic)
 	delete(s.awaited, topic)
 	s.set(topic, state)
@@ -210,6 +214,10 @@ func (s *Sink) copied(topic string) {
 		return
 	case state.State != log.Copying:
 		return // it stopped meanwhile
+	case state.Append:
+		state.State = log.OK
+		s.set(topic, state)
+		return
 	}
 	if state.Owed = true; s.index == nil || okBeforeTombstones() {
 		state.State = log.OK
@@ -223,7 +231,7 @@ func (s *Sink) copied(topic string) {
 // took it away follows: until then the table is not OK.
 func (s *Sink) isAwaited(tab *table, err error) bool {
 	state := s.next.Tables[tab.topic]
-	return state.State == log.Copying && !state.Owed && pipeline.CodeOf(err) == codeUnknown && len(s.awaited[tab.topic]) < mostAwaited
+	return state.State == log.Copying && !state.Owed && !tab.appends && pipeline.CodeOf(err) == codeUnknown && len(s.awaited[tab.topic]) < mostAwaited
 }
 
 // mostAwaited bounds the keys that a copy waits for: one more stops its table.

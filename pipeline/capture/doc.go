@@ -74,6 +74,28 @@
 // asked for clears that. A schema that the registry or the topic refuses is refused
 // again where the copy would begin, and the table stays as it is.
 //
+// # Append-only topics
+//
+// A topic with Topic.Append is deleted by age and never compacted: it says what happened,
+// for as long as Topic.Retention, and not what is. Its table has a key all the same, which
+// orders the changes of a row.
+//
+//	insert       c; a row of a copy r. What a snapshot or a copy repeats lies there twice
+//	update       u, with the old row where the source sends it (REPLICA IDENTITY FULL)
+//	change key   d of the old key, with header __debezium.newkey, and c of the new one
+//	delete       d, and no tombstone
+//	TRUNCATE     t without a key, in each partition; under envelope row it stops the table,
+//	             because there a record without a row is the delete of a key
+//	a gap        header evert-gap on the first record behind it: why and when the table
+//	             stopped. What was missed is nowhere; a copy gives the rows as they are now
+//
+// Nothing in it becomes void or superseded, so From stays and nothing is owed; a copy is
+// done when its rows are here. No row is looked up in it: an unknown value is filled from
+// the old row, else from the source, else the table stops. A row that is too large is cut,
+// or stops the table: pieces and dead letters would leave a hole. Why a table stopped stays
+// in its state while it is copied, until a record tells of the gap. A topic that was begun
+// compacted is refused as an append-only one, and the other way round.
+//
 // # Rows that are too large
 //
 // A record above the limit of its topic, or a value above the limit of values,

@@ -36,8 +36,10 @@ func (s *Sink) change(ctx context.Context, c *pipeline.Change) error {
 	switch {
 	case s.isStopped(tab.topic):
 		return nil
-	case c.Op == pipeline.Truncate && tab.keepRows:
+	case c.Op == pipeline.Truncate && (tab.keepRows || s.cannotTell(tab)):
 		return s.halt(tab.topic, tab.Table, s.truncated(tab))
+	case c.Op == pipeline.Truncate && tab.appends:
+		return s.tellTruncate(tab, c)
 	case c.Op == pipeline.Truncate:
 		return s.truncate(ctx, tab)
 	case c.Op == pipeline.Delete:
@@ -92,7 +94,9 @@ func (s *Sink) delete(ctx context.Context, tab *table, c *pipeline.Change, heade
 			return err
 		}
 	}
-	s.add(tab, c, key, nil, nil)
+	if !tab.appends || s.Envelope == avro.Row {
+		s.add(tab, c, key, nil, nil)
+	}
 	return s.forget(ctx, &o)
 }
 
@@ -184,7 +188,7 @@ func (s *Sink) add(tab *table, c *pipeline.Change, key, value []byte, headers []
 		TopicPartition: log.TopicPartition{Topic: tab.topic, Partition: s.partition(tab, key)},
 		Key:            key,
 		Value:          value,
-		Headers:        s.headers(c, headers),
+		Headers:        s.headers(c, s.withGap(tab, headers)),
 	})
 }
 

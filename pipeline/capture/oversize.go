@@ -169,7 +169,7 @@ func (s *Sink) follow(ctx context.Context, o *outgoing, size int) error {
 	done := false
 	var err error
 	switch keyFits := s.room(o.tab, o.key, nil) > 0; {
-	case !keyFits || o.e.After == nil:
+	case !keyFits || o.e.After == nil || !o.tab.takes(o.tab.policy):
 	case o.tab.policy == Truncate:
 		done, err = s.cut(o)
 	case o.tab.policy == Offload:

@@ -45,6 +45,11 @@ type Topic struct {
 	OnOversize Policy // what happens to a row that is too large
 	StopSource bool   // what would stop the table alone is an error of Write instead
 	KeepRows   bool   // a TRUNCATE stops the table, and its rows stay
+	Append     bool   // every change stays as a record of its own, and is deleted by age
+
+	// Retention is how long the records of an append-only topic stay; 0 is the log's
+	// default of 7 days, negative is for ever.
+	Retention time.Duration
 }
 
 // Events are told what happens to single values and tables; any may be nil.

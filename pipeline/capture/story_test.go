@@ -158,12 +158,21 @@ func (s *story) topic(name string) string {
 }
 
 func (s *story) print(r *log.Record) string {
+	if r.Key == nil {
+		value, valueSchema := s.body(r.Value)
+		return fmt.Sprintf("%d no key %s", r.Offset, s.printValue("", valueSchema, value)) + printHeaders(r)
+	}
 	key, keySchema := s.body(r.Key)
 	line := fmt.Sprintf("%d ", r.Offset)
 	if r.Value == nil {
 		return line + s.printKey(keySchema, key) + " tombstone" + printHeaders(r)
 	}
 	value, valueSchema := s.body(r.Value)
+	return line + s.printKey(keySchema, key) + " " + s.printValue(keySchema, valueSchema, value) + printHeaders(r)
+}
+
+// printValue prints op, old row and new row.
+func (s *story) printValue(keySchema, valueSchema string, value []byte) string {
 	codec, err := avro.ParseCodec(keySchema, valueSchema)
 	if err != nil {
 		s.t.Fatal(err)
@@ -176,7 +185,7 @@ func (s *story) print(r *log.Record) string {
 	if e.Op == 0 {
 		e.Op = '='
 	}
-	return line + s.printKey(keySchema, key) + " " + string(e.Op) + printRow(codec.Table(), "-", e.Before) + printRow(codec.Table(), "+", e.After) + printHeaders(r)
+	return string(e.Op) + printRow(codec.Table(), "-", e.Before) + printRow(codec.Table(), "+", e.After)
 }
 
 func (s *story) body(wire []byte) ([]byte, string) {

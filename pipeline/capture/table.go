@@ -23,6 +23,7 @@ type table struct {
 	codec      *avro.Codec
 	stopSource bool
 	keepRows   bool
+	appends    bool  // its topic is append-only
 	refused    error // why its schema is refused for good; nil: it is not
 	keyID      int   // schema ids of the registry
 	valueID    int
@@ -55,7 +56,7 @@ func (s *Sink) open(ctx context.Context, t *schema.Table) (*table, error) {
 	if _, taken := s.sides[want.Name]; taken {
 		return nil, s.collision(want.Name, t, t)
 	}
-	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1), policy: want.OnOversize, stopSource: want.StopSource, keepRows: want.KeepRows}
+	tab := &table{Table: t, topic: want.Name, partitions: max(want.Partitions, 1), policy: want.OnOversize, stopSource: want.StopSource, keepRows: want.KeepRows, appends: want.Append}
 	if err := s.own(ctx, tab.topic); err != nil {
 		return nil, err
 	}
@@ -156,21 +157,24 @@ func (s *Sink) checkKey(ctx context.Context, tab *table) error {
 
 // ensure makes or verifies the topic and notes from where its rows count.
 func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
-	spec := log.TopicSpec{Name: tab.topic, Partitions: int32(tab.partitions), Compact: true, Settings: want.Settings, MaxBytes: want.MaxBytes}
+	had, known := s.next.Tables[tab.topic]
+	if had.ID != "" && had.Append != want.Append {
+		return s.cleanupChanged(tab, had.Append)
+	}
+	spec := want.Spec()
 	infos, err := s.Log.Admin().Ensure(ctx, spec)
 	if err != nil {
 		return s.named(err)
 	}
 	tab.maxBytes = infos[0].MaxBytes
 	s.ensured(spec, infos[0])
-	had, known := s.next.Tables[tab.topic]
-	if known && had.ID != "" {
+	if had.ID != "" {
 		return nil
 	}
 	for p, ends := range infos[0].Ends {
 		s.next.Offsets[log.TopicPartition{Topic: tab.topic, Partition: int32(p)}] = ends.Stable
 	}
-	state := s.newState(infos[0])
+	state := s.newState(infos[0], want.Append)
 	if known { // it was given up before it had a topic
 		state.Tried, state.Asked = had.Tried, had.Asked
 	}
@@ -196,11 +200,11 @@ func (s *Sink) named(err error) error {
 
 // newState is the state of a table whose rows begin now: what lies in the topic
 // already was left by a snapshot that did not end, or from before a reset.
-func (s *Sink) newState(info log.TopicInfo) log.TableState {
-	state := log.TableState{State: log.OK, ID: info.ID}
+func (s *Sink) newState(info log.TopicInfo, appends bool) log.TableState {
+	state := log.TableState{State: log.OK, ID: info.ID, Append: appends}
 	for _, ends := range info.Ends {
 		state.From = append(state.From, ends.Stable)
-		if ends.Start < ends.Stable {
+		if ends.Start < ends.Stable && !appends {
 			state.Owed = true
 		}
 	}

@@ -40,8 +40,12 @@ func (s *Sink) truncate(ctx context.Context, tab *table) error {
 
 // truncated says that a table stopped because its rows are to stay.
 func (s *Sink) truncated(tab *table) error {
+	why := "on_truncate is stop_table"
+	if s.cannotTell(tab) {
+		why = "envelope: row has no record for that in an append-only topic"
+	}
 	return &pipeline.Refusal{Code: codeTruncated, Where: "table " + tab.String(),
-		What: "it was truncated, and on_truncate is stop_table: the topic keeps the rows from before, and takes no new ones",
+		What: "it was truncated, and " + why + ": the topic keeps the rows from before, and takes no new ones",
 		Mend: s.copyCommand(tab.Table)}
 }
 

@@ -33,6 +33,9 @@
 // whether a row was there before is for the target to know, so every write is an
 // upsert, and a delete of nothing is nothing. Rows are whole (I5), but for those of
 // a Delete, in which the key alone is known. There is no Truncate: rows that became void mean that the target begins anew, see below.
+// An append-only topic has no void rows, and gives each of its records, a Truncate too, which has
+// neither row. Only targets that tell of changes are filled from one; records that went by
+// age before they were read have such a target begin anew.
 //
 // Rows come in one shape, the newest that the registry has, and Batch.Tables names
 // it in the first batch and whenever it changes, before its first row: a batch is

@@ -42,6 +42,9 @@ func (p *pump) newFeed(number int, at *reading) *feed {
 // begin makes ready for the rows below a cut, behind an earlier one.
 func (f *feed) begin(cut, since *log.Frontier, whole bool) {
 	f.from = intake.Counts(since.Tables[f.topic], cut.Tables[f.topic])
+	if cut.Tables[f.topic].Append {
+		f.from = make([]int64, len(f.from)) // nothing that it holds is void
+	}
 	f.places = intake.Places{Incarnation: cut.Incarnation, Last: f.last}
 	if whole {
 		f.places.Since = since.Resume.At.Seq
@@ -124,7 +127,9 @@ func (f *feed) change(ctx context.Context, r *log.Record) (c pipeline.Change, er
 		return c, err
 	}
 	c = pipeline.Change{Table: f.table, Op: pipeline.Update, After: row, Offset: uint64(r.Offset), Topic: f.number, Partition: r.Partition}
-	if !ok {
+	if !ok && e.Op == truncated {
+		c.Op, c.After = pipeline.Truncate, nil
+	} else if !ok {
 		if r.Value == nil && bytes.Equal(f.deleted[r.Partition], r.Key) && len(r.Key) > 0 {
 			return pipeline.Change{}, nil // the tombstone behind its delete
 		}
@@ -134,13 +139,17 @@ func (f *feed) change(ctx context.Context, r *log.Record) (c pipeline.Change, er
 		}
 	}
 	f.deleted[r.Partition] = f.deleted[r.Partition][:0]
-	if !ok && r.Value != nil {
+	if c.Op == pipeline.Delete && r.Value != nil {
 		f.deleted[r.Partition] = append(f.deleted[r.Partition], r.Key...)
 	}
 	pos, _ := log.ParsePos(r.Find(log.PosHeader)) // a foreign writer has none
 	c.Tx, c.Row = f.transaction(pos, &e), uint32(pos.Row)
 	return c, nil
 }
+
+// truncated is the operation of the record that says of an append-only topic's table
+// that it was emptied.
+const truncated = 't'
 
 // keyed makes a row that has its key alone.
 func (f *feed) keyed(ctx context.Context, r *log.Record, row schema.Row) error {

@@ -97,7 +97,7 @@ func (s *Source) continues(ctx context.Context, at *standing) error {
 	}
 	for _, topic := range s.Topics {
 		if intake.Forgets(ctx, s.Log, topic, at.reached(), s.Now()) {
-			return &Renewal{Why: "it is older than its topic keeps tombstones"}
+			return &Renewal{Why: "it is older than what its topic keeps"}
 		}
 	}
 	return nil

@@ -69,15 +69,17 @@ func Spreads(ctx context.Context, l log.Log, topic string, cut *log.Frontier) er
 }
 
 // Forgets reports whether tombstones behind a cut may be gone from a topic whose
-// log does not tell (K17).
+// log does not tell (K17), or records of an append-only one are.
 func Forgets(ctx context.Context, l log.Log, topic string, cut *log.Frontier, now time.Time) bool {
 	infos, err := l.Admin().Topics(ctx, topic)
-	if err != nil || len(infos) == 0 || infos[0].Retention <= 0 || cut.Time.IsZero() {
+	if err != nil || len(infos) == 0 {
 		return false // the reader says what is wrong
 	}
+	keeps := infos[0].Retention * 8 / 10
+	isOld := keeps > 0 && !cut.Time.IsZero() && now.Sub(cut.Time) > keeps
 	for p, ends := range infos[0].Ends {
 		next := cut.Offsets[log.TopicPartition{Topic: topic, Partition: int32(p)}]
-		if next < ends.Stable && now.Sub(cut.Time) > infos[0].Retention*8/10 {
+		if infos[0].Compact && isOld && next < ends.Stable || !infos[0].Compact && next < ends.Start {
 			return true
 		}
 	}

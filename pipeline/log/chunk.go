@@ -23,6 +23,9 @@ const (
 	// DeadLetterHeader: the whole record lies in a dead-letter topic, and a
 	// tombstone stands for it. One Chunked.
 	DeadLetterHeader = "evert-dead-letter"
+	// GapHeader: changes are missing before this record of an append-only topic,
+	// because its table had stopped: {"code": why, "at": when, by our clock}.
+	GapHeader = "evert-gap"
 )
 
 // The headers of a dead letter's pieces: why it is one, by the code of a refusal,

@@ -34,8 +34,9 @@ type TableState struct {
 	Cut        bool    // a record may hold values that were cut
 	Offloaded  bool    // a record may have values in the side topic
 	Buried     bool    // a record may lie in the dead-letter topic
+	Append     bool    // the topic keeps every change: none of its rows is void or superseded
 	ID         string  // the topic's identity when it was first written (K13)
-	Why        Stop    // why it stopped; zero while it has not
+	Why        Stop    // why it stopped; zero while it has not, but for a gap that no record of an append-only topic tells of yet
 	Tried      string  // codes of stops, with spaces between, for which it was copied again by itself since people last asked
 	Asked      string  // the ID of the last copy that people asked for and that has begun
 }
@@ -102,7 +103,7 @@ func (f *Frontier) IsFull() bool { return f.Number%slots == 0 }
 //	story                                       of version 1: nothing
 //	code text at(zigzag µs) tried asked         of version 2
 //
-// The marks are bits: 16 owed, 32 cut, 64 offloaded, 128 buried. A record of whose
+// The marks are bits: 8 append-only, 16 owed, 32 cut, 64 offloaded, 128 buried. A record of whose
 // tables none has a story is of version 1, which older releases read too.
 //
 // AppendRecord writes f behind dst; with since, only what differs from it.
@@ -239,11 +240,11 @@ func (s TableState) appendStory(dst []byte) []byte {
 
 // marked is a table's state and its marks in one byte.
 func (s TableState) marked() byte {
-	return byte(s.State) | flag(s.Owed)<<4 | flag(s.Cut)<<5 | flag(s.Offloaded)<<6 | flag(s.Buried)<<7
+	return byte(s.State) | flag(s.Append)<<3 | flag(s.Owed)<<4 | flag(s.Cut)<<5 | flag(s.Offloaded)<<6 | flag(s.Buried)<<7
 }
 
 func unmarked(b byte) TableState {
-	return TableState{State: Condition(b & 15), Owed: b&16 != 0, Cut: b&32 != 0, Offloaded: b&64 != 0, Buried: b&128 != 0}
+	return TableState{State: Condition(b & 7), Append: b&8 != 0, Owed: b&16 != 0, Cut: b&32 != 0, Offloaded: b&64 != 0, Buried: b&128 != 0}
 }
 
 func (s TableState) equal(o TableState) bool {

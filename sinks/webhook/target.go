@@ -42,11 +42,26 @@ func (t *Target) Open(ctx context.Context) (pipeline.Resume, error) {
 // Write implements pipeline.Sink. Full batches are sent before the commit.
 func (t *Target) Write(ctx context.Context, b pipeline.Batch) error {
 	for i := range b.Changes {
-		if err := t.add(ctx, &b.Changes[i]); err != nil {
+		if err := t.addInTurn(ctx, &b.Changes[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addInTurn adds a change. A TRUNCATE is of every key: what came before it is answered
+// first, and what comes behind it is sent when it is.
+func (t *Target) addInTurn(ctx context.Context, c *pipeline.Change) error {
+	if c.Op != pipeline.Truncate {
+		return t.add(ctx, c)
+	}
+	if err := t.send(ctx); err != nil {
+		return err
+	}
+	if err := t.add(ctx, c); err != nil {
+		return err
+	}
+	return t.send(ctx)
 }
 
 // add puts a change into the lane of its key. Where its event would make a body

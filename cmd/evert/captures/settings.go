@@ -50,7 +50,8 @@ func TableTopic(config *configs.Config, source string, t databases.TableName) ca
 	settings := config.Sources[source].For(t.Schema, t.Name)
 	own := settings.Topic
 	topic := capture.Topic{Partitions: own.Partitions, Settings: own.Config, OnOversize: oversizePolicy(settings.OnOversize),
-		StopSource: settings.OnTableError == configs.StopSource, KeepRows: settings.OnTruncate == configs.StopTable}
+		StopSource: settings.OnTableError == configs.StopSource, KeepRows: settings.OnTruncate == configs.StopTable,
+		Append: settings.IsAppendOnly(), Retention: own.Retention()}
 	if n := int(config.Limits.RecordBytes); n > capture.DefaultRecordBytes {
 		topic.MaxBytes = n
 	}

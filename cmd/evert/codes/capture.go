@@ -55,7 +55,7 @@ func ofCapture() []Entry {
 		},
 		{
 			Code: "TABLE_TRUNCATED",
-			Text: "The table was truncated, and on_truncate is stop_table for it: the topic keeps the rows from before, and takes no new ones.",
+			Text: "The table was truncated, and on_truncate is stop_table for it, or its topic is append-only and envelope: row has no record for that: the topic keeps what it had, and takes nothing new.",
 			Mend: "When the rows are not wanted any more, copy the table again: `evert snapshot SOURCE.SCHEMA.TABLE`. With `on_truncate: apply` a TRUNCATE empties the topic.",
 		},
 		{

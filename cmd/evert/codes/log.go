@@ -115,8 +115,8 @@ func ofLog() []Entry {
 		},
 		{
 			Code: "TOPIC_POLICY",
-			Text: "A table topic has to be compacted, so that the newest row of each key stays; this one deletes by age, or the other way round.",
-			Mend: "Set cleanup.policy of the topic to what the message asks for.",
+			Text: "A table topic has to be compacted, so that the newest row of each key stays, or append-only if the file says topic: {cleanup: delete}; this one is the other of the two. Rows cannot be made of a topic of changes, nor changes of rows.",
+			Mend: "Write what the topic is into the file, or begin it anew: `evert reset SOURCE --yes`. If somebody changed the topic, set its cleanup.policy to what the message asks for.",
 		},
 		{
 			Code: "TOPIC_SETTINGS",

@@ -89,9 +89,10 @@ func (i *inspection) tableTopics(ctx context.Context, source string) (specs []lo
 	}
 	for _, t := range tables {
 		want := captures.TableTopic(i.file, source, t)
-		name := cmp.Or(want.Name, log.TableTopic(i.file.Sources[source].TopicPrefix, t.Schema, t.Name))
-		specs = append(specs, log.TopicSpec{Name: name, Partitions: int32(want.Partitions), Compact: true, Settings: want.Settings,
-			MaxBytes: want.MaxBytes, ID: known[name].ID})
+		want.Name = cmp.Or(want.Name, log.TableTopic(i.file.Sources[source].TopicPrefix, t.Schema, t.Name))
+		spec := want.Spec()
+		spec.ID = known[want.Name].ID
+		specs = append(specs, spec)
 	}
 	return specs
 }

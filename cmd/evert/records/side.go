@@ -40,9 +40,9 @@ func like(v schema.Value, b []byte) schema.Value {
 	return schema.Text(b)
 }
 
-// lacks are the headers that say what a record lacks, and what a line calls them.
+// lacks are the headers that say what a record, or a topic before it, lacks, and what a line calls them.
 var lacks = [...]struct{ header, name string }{
-	{log.CutHeader, "cut"}, {log.OffloadHeader, "offloaded"}, {log.DeadLetterHeader, "dead_letter"},
+	{log.CutHeader, "cut"}, {log.OffloadHeader, "offloaded"}, {log.DeadLetterHeader, "dead_letter"}, {log.GapHeader, "gap"},
 }
 
 // appendLacks writes what a record lacks, as its headers say it.

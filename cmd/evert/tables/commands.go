@@ -84,7 +84,7 @@ func (c *Commands) how(ctx context.Context, at commands.TableName, here *Tables)
 		if answer.State == "" || s.State != log.OK {
 			answer.State = s.State.String()
 		}
-		if s.Why.Code != "" && answer.Problem == nil {
+		if s.Why.Code != "" && s.State == log.Stopped && answer.Problem == nil {
 			answer.Problem = &monitor.Problem{Code: s.Why.Code, Text: s.Why.Text, At: s.Why.At}
 		}
 	}

@@ -29,6 +29,9 @@ func (v *comparison) table(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !topic.Compact {
+		return v.refuse("table "+v.report.Table+" is append-only: its topic holds changes for a time, and not its rows", "evert tail "+v.report.Table+"   # shows them")
+	}
 	var r log.Reader
 	var state log.TableState
 	err = v.pinned(ctx, func(cut pipeline.Position) error {

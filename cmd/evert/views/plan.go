@@ -105,7 +105,7 @@ func (n fileNames) Named(source, schemaName, name string) error {
 	}
 	section, tables, _ := s.Patterns()
 	if s.Writes(schemaName, name) {
-		return nil
+		return appendOnly(s, source, schemaName, name)
 	}
 	table, at := schema.QuotePart(schemaName)+"."+schema.QuotePart(name), "sources."+source+"."+section
 	mend := "add " + table + " to " + at + ".tables"
@@ -113,6 +113,17 @@ func (n fileNames) Named(source, schemaName, name string) error {
 		mend = "take what matches " + table + " out of " + at + ".exclude_tables"
 	}
 	return &sql.NoTable{What: "source " + source + " does not capture table " + table, Mend: mend}
+}
+
+// appendOnly refuses a table whose topic holds changes: rows that nobody changed for
+// long are not there any more.
+func appendOnly(s *configs.Source, source, schemaName, name string) error {
+	if !s.IsAppendOnly(schemaName, name) {
+		return nil
+	}
+	table := source + "." + schema.QuotePart(schemaName) + "." + schema.QuotePart(name)
+	return &sql.NoTable{What: "table " + table + " is append-only: its topic holds changes for a time, and not its rows",
+		Mend: "remove topic: {cleanup: delete} from the table's override, then evert reset " + source + " --yes; or leave it out of views"}
 }
 
 // View implements sql.Catalog.
@@ -123,7 +134,7 @@ func (k *Catalog) View(name string) (text string, ok bool) {
 // Table implements sql.Catalog.
 func (k *Catalog) Table(source, schemaName, name string) (*schema.Table, error) {
 	never := fileNames{k.config}.Named(source, schemaName, name)
-	if k.config.Sources[source] == nil {
+	if s := k.config.Sources[source]; s == nil || appendOnly(s, source, schemaName, name) != nil {
 		return nil, never
 	}
 	topic := TableTopic(k.config, source, schemaName, name)

@@ -7,7 +7,8 @@
 //	 "incarnation":"9f86d081884c7d65","filling":false}
 //
 // It stands on one line. op is upsert, with the whole row, or delete, whose row is
-// null. Values are as in package document. place is the record's own in the log:
+// null; or truncate, of a table whose topic is append-only, with neither key nor row:
+// all of its rows are gone. Values are as in package document. place is the record's own in the log:
 // who has done what an event says keeps the highest offset of each partition of each
 // topic, and leaves out what is not above it. Offsets count within an incarnation of the
 // topic; another incarnation begins a new history, with every row again. filling
@@ -98,6 +99,9 @@ func (e *encoder) append(dst []byte, c *pipeline.Change, filling bool) []byte {
 
 func (e *encoder) appendKey(dst []byte, c *pipeline.Change) []byte {
 	e.compile(c.Table)
+	if c.Op == pipeline.Truncate {
+		return append(dst, "null"...)
+	}
 	e.key = c.Table.KeyOf(e.key[:0], rowOf(c))
 	return e.keys.Append(dst, e.key)
 }
@@ -151,7 +155,10 @@ func appendPosition(dst []byte, tx *pipeline.Tx) []byte {
 }
 
 func opOf(c *pipeline.Change) string {
-	if c.After == nil {
+	switch {
+	case c.Op == pipeline.Truncate:
+		return `{"op":"truncate","key":`
+	case c.After == nil:
 		return `{"op":"delete","key":`
 	}
 	return `{"op":"upsert","key":`

@@ -27,6 +27,8 @@ func TestEvent(t *testing.T) {
 				`"place":{"topic":"shop.public.t","partition":3,"offset":12},"incarnation":"0000000000000abc","headers":{"op":"c","q\"":"\u0000"},"filling":true}`},
 		"a view": {event.Origin{Topic: "d.views.v", From: "v"}, pipeline.Change{Table: table, Op: pipeline.Delete, Before: row, Offset: 1},
 			`{"op":"delete","key":{"a\"b":"x\n\"}�","id":7},"row":null,"from":"v","place":{"topic":"d.views.v","partition":0,"offset":1},"filling":true}`},
+		"an append-only table": {event.Origin{Topic: "shop.public.t", From: "shop.public.t", Source: "shop"}, pipeline.Change{Table: table, Op: pipeline.Truncate, Offset: 2},
+			`{"op":"truncate","key":null,"row":null,"from":"shop.public.t","source":"shop","place":{"topic":"shop.public.t","partition":0,"offset":2},"filling":true}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := event.New(c.origin).Append(nil, &c.change, true)

@@ -67,6 +67,14 @@ func (s *Source) Spread(partitions int) {
 	s.open()
 }
 
+// Appends makes the source write append-only topics, whose records stay for as long as
+// that; it has not begun.
+func (s *Source) Appends(retention time.Duration) {
+	s.t.Helper()
+	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true, Retention: retention} }
+	s.open()
+}
+
 // Begin commits the empty tables.
 func (s *Source) Begin() {
 	s.t.Helper()

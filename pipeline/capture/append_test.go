@@ -1,0 +1,191 @@
+package capture_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/schema/registry/registrytest"
+)
+
+// appending runs a story whose topics are append-only on a fresh log of each kind.
+func appending(t *testing.T, do func(t *testing.T, s *story)) {
+	for name, make := range map[string]func(t *testing.T) *story{
+		"embedded":     newStory,
+		"kafka":        func(t *testing.T) *story { return tell(t, fakeKafka(t), &registrytest.InMemory{}) },
+		"apache kafka": func(t *testing.T) *story { return tell(t, apacheKafka(t), &registrytest.InMemory{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := make(t)
+			s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true, Retention: 48 * time.Hour} }
+			s.open()
+			do(t, s)
+		})
+	}
+}
+
+// TestAppendOnly tells what each change is in an append-only topic: a record of its own,
+// which nothing compacts and no tombstone follows. Nothing in it is ever void (K15).
+func TestAppendOnly(t *testing.T) {
+	appending(t, func(t *testing.T, s *story) {
+		s.write(read(people, person(1, "Ada", "a")))
+		s.part()
+		s.open() // the copy begins again, and its rows are there twice
+		s.write(read(people, person(1, "Ada", "a")))
+		s.commit()
+		s.write(update(people, nil, person(1, "Ada", "b")), update(people, person(1, "?", "?"), person(2, "Ada", "b")), remove(people, person(2, "?", "?")), truncate(people))
+		s.commit()
+		s.write(create(people, person(1, "Bo", "c")), remove(people, person(1, "Bo", "c")))
+		s.commit()
+		s.open() // on Kafka, what was committed is seen behind that
+		err := s.log.Admin().Compact(context.Background(), peopleTopic)
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			t.Fatal(err)
+		}
+		want := `
+			(1) r +(1,Ada,a) @0.0
+			(1) r +(1,Ada,a) @0.0
+			(1) u +(1,Ada,b) @2.0
+			(1) d @2.1 newkey
+			(2) c +(2,Ada,b) @2.1 oldkey
+			(2) d @2.2
+			no key t @2.3
+			(1) c +(1,Bo,c) @3.0
+			(1) d -(1,Bo,c) @3.1`
+		if got := withoutOffsets(s.topic(peopleTopic)); got != trimmed(want) {
+			t.Errorf("the topic holds\n%s\nwant\n%s", got, trimmed(want))
+		}
+		state := s.frontier().Tables[peopleTopic]
+		if !state.Append || state.Owed || state.Generation != 0 || state.State != log.OK {
+			t.Errorf("its state is %+v", state)
+		}
+		infos, err := s.log.Admin().Topics(context.Background(), peopleTopic)
+		if err != nil || infos[0].Compact || infos[0].Retention != 48*time.Hour {
+			t.Errorf("the topic is %+v, %v", infos, err)
+		}
+	})
+}
+
+// TestAppendOnlyGap tells that an append-only table which stopped says so in the first
+// record behind the gap, and once, whatever happens in between (I8).
+func TestAppendOnlyGap(t *testing.T) {
+	appending(t, func(t *testing.T, s *story) {
+		s.write(create(people, person(1, "Ada", "a")))
+		s.commit()
+		s.write(update(people, nil, person(1, "Ada", "?")))
+		s.commit()
+		s.open()
+		s.wantState(peopleTopic, "stopped, generation 0, from [0], for UNKNOWN_VALUE")
+		s.beginCopy(people, "ask")
+		s.stay()
+		s.open()
+		s.beginCopy(people, "ask")
+		s.done(people, "ask")
+		s.stay()
+		s.open()
+		s.wantState(peopleTopic, "ok, generation 0, from [0], for UNKNOWN_VALUE, asked ask")
+		s.write(create(people, person(2, "Bo", "b")), create(people, person(3, "Cy", "c")))
+		s.commit()
+		s.open()
+		s.wantState(peopleTopic, "ok, generation 0, from [0], asked ask")
+		want := `
+			(1) c +(1,Ada,a) @1.0
+			(2) c +(2,Bo,b) @3.0 evert-gap
+			(3) c +(3,Cy,c) @3.1`
+		if got := withoutOffsets(s.topic(peopleTopic)); got != trimmed(want) {
+			t.Errorf("the topic holds\n%s\nwant\n%s", got, trimmed(want))
+		}
+	})
+}
+
+// TestAppendOnlyDrift tells that a topic which was begun one way is not written the
+// other way (K15, K18).
+func TestAppendOnlyDrift(t *testing.T) {
+	for name, was := range map[string]bool{"K15 it was compacted": false, "K18 it was append-only": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t)
+			appends := was
+			s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: appends} }
+			s.open()
+			s.write(create(people, person(1, "Ada", "a")))
+			s.commit()
+			appends = !was
+			s.open()
+			err := s.tryWrite(create(people, person(2, "Bo", "b")))
+			if pipeline.CodeOf(err) != log.RefusePolicy || !strings.Contains(err.Error(), "cleanup: ") {
+				t.Errorf("written all the same: %v", err)
+			}
+		})
+	}
+}
+
+// TestAppendOnlyRows tells what the row envelope can say: a row that is gone is a key
+// without a value, and a TRUNCATE, which has no record, stops the table.
+func TestAppendOnlyRows(t *testing.T) {
+	s := newStory(t)
+	s.config.Envelope = avro.Row
+	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true} }
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")), update(people, nil, person(1, "Ada", "b")), remove(people, person(1, "?", "?")))
+	s.commit()
+	s.write(truncate(people), create(people, person(2, "Bo", "b")))
+	s.commit()
+	s.want(peopleTopic, `
+		0 (1) = +(1,Ada,a) @1.0
+		1 (1) = +(1,Ada,b) @1.1
+		2 (1) tombstone @1.2`)
+	s.wantState(peopleTopic, "stopped, generation 0, from [0], for TABLE_TRUNCATED")
+}
+
+// TestAppendOnlyPartitions tells that each partition of an append-only topic hears of
+// a TRUNCATE in its place.
+func TestAppendOnlyPartitions(t *testing.T) {
+	s := newStory(t)
+	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true, Partitions: 3} }
+	s.open()
+	s.write(truncate(people))
+	s.commit()
+	s.want(peopleTopic, strings.Repeat("0 no key t @1.0\n", 3))
+}
+
+// TestAppendOnlyOversize tells that no policy leaves a hole in an append-only topic: a
+// row that would have to go elsewhere stops its table.
+func TestAppendOnlyOversize(t *testing.T) {
+	for _, p := range []capture.Policy{capture.StopTable, capture.Truncate, capture.Offload, capture.DeadLetter} {
+		t.Run(p.String(), func(t *testing.T) {
+			s := newStory(t)
+			s.config.RecordBytes = small
+			s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true, OnOversize: p} }
+			s.open()
+			s.write(create(people, person(1, "Ada", strings.Repeat("a", 2*small))))
+			s.commit()
+			if stopped := s.frontier().Tables[peopleTopic].State == log.Stopped; stopped != (p != capture.Truncate) {
+				t.Errorf("the table has stopped: %v", stopped)
+			}
+		})
+	}
+}
+
+// withoutOffsets leaves out what differs from log to log.
+func withoutOffsets(lines string) string {
+	all := strings.Split(lines, "\n")
+	for i := range all {
+		_, all[i], _ = strings.Cut(all[i], " ")
+	}
+	return strings.Join(all, "\n")
+}
+
+func trimmed(lines string) string {
+	all := strings.Split(strings.TrimSpace(lines), "\n")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return strings.Join(all, "\n")
+}
