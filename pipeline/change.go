@@ -86,6 +86,14 @@ type TableStop struct {
 	Also func(schema, table string) bool
 }
 
+// A Route says of a table that rows name to which others rows of the same table of the
+// source may have gone in an earlier run.
+type Route struct {
+	Table  *schema.Table                   // one that is announced
+	Origin *schema.Table                   // of the source
+	Also   func(schema, table string) bool // valid until the next call of Next
+}
+
 // KeyChanged reports whether an update moved its row to another key.
 func (c *Change) KeyChanged() bool {
 	if c.Op != Update || c.Before == nil {
@@ -111,7 +119,8 @@ func (c *Change) KeyChanged() bool {
 //
 // Tables announces tables: the first batch after Open names every captured
 // table, so that its topic exists also without rows, and later ones name new
-// shapes before their first row. Where a source reads several topics, a batch is of
+// shapes before their first row. Routes are for those of them that rows name; a source
+// leaves them out. Where a source reads several topics, a batch is of
 // the one whose number is Topic.
 //
 // Stopped are tables that a transform, or the source itself, has given up: their
@@ -122,6 +131,7 @@ func (c *Change) KeyChanged() bool {
 // has no changes, and Stopped, Tables and Copies count in this order.
 type Batch struct {
 	Tables  []*schema.Table
+	Routes  []Route
 	Topic   uint16
 	Stopped []TableStop
 	Copies  []TableCopy

@@ -45,6 +45,14 @@ type TableCopy struct {
 	ID    string // of the request; empty if the source began it by itself
 	Done  bool
 
+	// Origin is the table of the source whose copy it is; nil: Table. A source leaves
+	// it out.
+	Origin *schema.Table
+
+	// Routed: the rows of Table name the tables that they go to, and none is known in
+	// this run, as in TableStop. A source leaves it out.
+	Routed bool
+
 	// Also says of other tables whether rows of it may have gone to them in an
 	// earlier run, as in TableStop; nil: none. A source leaves it out.
 	Also func(schema, table string) bool
@@ -53,4 +61,12 @@ type TableCopy struct {
 	// nothing is superseded, and keys without a row are not gone. A source leaves it
 	// out.
 	Adds bool
+}
+
+// Of gives the table of the source whose copy it is.
+func (c *TableCopy) Of() *schema.Table {
+	if c.Origin != nil {
+		return c.Origin
+	}
+	return c.Table
 }

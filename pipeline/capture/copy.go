@@ -45,19 +45,20 @@ func (s *Sink) copies(ctx context.Context, copies []pipeline.TableCopy) error {
 }
 
 func (s *Sink) copyBegins(ctx context.Context, c *pipeline.TableCopy) error {
-	own := s.wanted(c.Table).Name
-	if refused, err := s.refit(ctx, c.Table, c.ID); err != nil || refused {
-		return err
+	if !c.Routed {
+		if refused, err := s.refit(ctx, c.Table, c.ID); err != nil || refused {
+			return err
+		}
 	}
-	delete(s.running, own)
+	origin := c.Of().String()
 	if c.Also != nil {
-		s.running[own] = *c
+		s.running[origin] = *c
 	}
-	for _, topic := range append([]string{own}, s.also(c.Also)...) {
+	for _, topic := range s.topicsOf(c) {
 		delete(s.joined, topic)
 		switch {
 		case s.next.Tables[topic].ID == "":
-			s.joined[topic] = own // it has no topic: its first row makes one
+			s.joined[topic] = origin // it has no topic: its first row makes one
 		case c.Adds:
 			s.copyBeside(topic)
 		default:
@@ -69,17 +70,31 @@ func (s *Sink) copyBegins(ctx context.Context, c *pipeline.TableCopy) error {
 	return nil
 }
 
+// topicsOf gives the topics that a copy is one of, as far as they are known: also the one
+// that the table of the source would have, if it was given up under that name.
+func (s *Sink) topicsOf(c *pipeline.TableCopy) []string {
+	topics := s.also(c.Also)
+	if own := s.wanted(c.Table).Name; !c.Routed && !slices.Contains(topics, own) {
+		topics = append([]string{own}, topics...)
+	}
+	named := s.wanted(c.Of()).Name
+	if state, known := s.next.Tables[named]; known && state.ID == "" && !slices.Contains(topics, named) {
+		topics = append(topics, named)
+	}
+	return topics
+}
+
 func (s *Sink) copyDone(c *pipeline.TableCopy) {
-	own := s.wanted(c.Table).Name
-	delete(s.running, own)
-	for _, topic := range append([]string{own}, s.also(c.Also)...) {
+	origin := c.Of().String()
+	delete(s.running, origin)
+	for _, topic := range s.topicsOf(c) {
 		if s.next.Tables[topic].ID != "" {
 			delete(s.joined, topic)
 			s.copied(topic)
 		}
 	}
 	for topic, by := range s.joined {
-		if by == own {
+		if by == origin {
 			delete(s.joined, topic)
 			s.copied(topic)
 		}
@@ -101,11 +116,11 @@ func (s *Sink) copyBeside(topic string) {
 // joins begins a table that a row is the first of while it is copied: it is OK when
 // that copy is done.
 func (s *Sink) joins(tab *table, state *log.TableState) bool {
-	for _, own := range slices.Sorted(maps.Keys(s.running)) {
-		if c := s.running[own]; c.Also(tab.Schema, tab.Name) {
+	for _, origin := range slices.Sorted(maps.Keys(s.running)) {
+		if c := s.running[origin]; c.Also(tab.Schema, tab.Name) {
 			state.State, state.Owed = log.Copying, false
 			noteCopy(state, c.ID)
-			s.joined[tab.topic] = own
+			s.joined[tab.topic] = origin
 			return true
 		}
 	}

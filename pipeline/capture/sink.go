@@ -91,8 +91,9 @@ type Sink struct {
 	behind   uint64                        // rows of the open commit whose place is behind all of their transaction
 	beyond   log.Offsets                   // ends of stopped tables: rows there that no cut has
 	changed  map[string]bool               // tables whose state is not committed yet
-	running  map[string]pipeline.TableCopy // by topic: copies of this run whose rows may name tables
-	joined   map[string]string             // topics that a row was the first of in a copy, and that of the copy's table
+	running  map[string]pipeline.TableCopy // by table of the source: copies of this run whose rows may name tables
+	joined   map[string]string             // topics that a row was the first of in a copy, and the copy's table of the source
+	routes   []pipeline.Route              // of the present batch
 	awaited  map[string]map[string]bool    // by topic: keys of rows that a copy left out, until they change again
 	part     int                           // parts of the open source transaction committed so far
 	read     uint64                        // rows of the snapshot so far
@@ -151,6 +152,7 @@ func (s *Sink) Write(ctx context.Context, b pipeline.Batch) error {
 	if err := s.giveUp(b.Stopped); err != nil {
 		return err
 	}
+	s.routes = b.Routes
 	if err := s.announce(ctx, b.Tables); err != nil {
 		return err
 	}

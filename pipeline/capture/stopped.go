@@ -76,15 +76,42 @@ func (s *Sink) giveUp(tables []pipeline.TableStop) error {
 			if err := s.halt(topic, t.Table, t.Why); err != nil {
 				return err
 			}
+			s.routed(topic, t.Also != nil)
 		}
 		for _, topic := range others {
 			s.refuseCopy(topic, t.Copy)
 			if err := s.halt(topic, nil, t.Why); err != nil {
 				return err
 			}
+			s.routed(topic, t.Also != nil)
 		}
 	}
 	return nil
+}
+
+// routed notes of a topic that stopped whether those stopped with it that rows are yet to
+// name.
+func (s *Sink) routed(topic string, is bool) {
+	if state := s.next.Tables[topic]; is && state.State == log.Stopped && !state.Why.Routed {
+		state.Why.Routed = true
+		s.set(topic, state)
+	}
+}
+
+// missing gives why rows are missing that would have gone to a table before it was named:
+// their table of the source was given up, maybe in an earlier run (I8).
+func (s *Sink) missing(t *schema.Table) (why log.Stop, is bool) {
+	for _, r := range s.routes {
+		if r.Table != t {
+			continue
+		}
+		for _, topic := range append(s.also(r.Also), s.wanted(r.Origin).Name) {
+			if state := s.next.Tables[topic]; state.State == log.Stopped && state.Why.Routed {
+				return state.Why, true
+			}
+		}
+	}
+	return why, false
 }
 
 // also gives the topics of the tables that fn reports; none if it is nil.

@@ -178,8 +178,12 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 	if known { // it was given up before it had a topic
 		state.Tried, state.Asked = had.Tried, had.Asked
 	}
-	if !s.joins(tab, &state) && known {
+	switch why, missing := s.missing(tab.Table); {
+	case s.joins(tab, &state):
+	case known:
 		state.State, state.Why = had.State, had.Why
+	case missing:
+		state.State, state.Why = log.Stopped, why
 	}
 	s.set(tab.topic, state)
 	if state.Owed {

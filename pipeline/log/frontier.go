@@ -51,6 +51,10 @@ type Stop struct {
 	Code pipeline.Code
 	Text string    // where and what, without a mend; no value of a row
 	At   time.Time // by our clock, in microseconds
+
+	// Routed: the table of the source was given up whose rows name the topics that they
+	// go to. One that they have not named yet misses rows as well.
+	Routed bool
 }
 
 // A Condition is what a table is in.
@@ -95,16 +99,17 @@ func (f *Frontier) IsFull() bool { return f.Number%slots == 0 }
 // The record of a frontier, all integers uvarint, strings and bytes with their
 // length before them:
 //
-//	version:byte(1 or 2) flags:byte(1 = full) number incarnation:8 bytes
+//	version:byte(1 to 3) flags:byte(1 = full) number incarnation:8 bytes
 //	seq native rows state time(zigzag µs, 0 = unknown)
 //	count { topic partition offset }            changed offsets, or all
 //	count { topic state|marks:byte generation id count { from } story }   changed tables, or all
 //
 //	story                                       of version 1: nothing
 //	code text at(zigzag µs) tried asked         of version 2
+//	code text at tried asked routed:byte(0, 1)  of version 3
 //
-// The marks are bits: 8 append-only, 16 owed, 32 cut, 64 offloaded, 128 buried. A record of whose
-// tables none has a story is of version 1, which older releases read too.
+// The marks are bits: 8 append-only, 16 owed, 32 cut, 64 offloaded, 128 buried. A record is
+// of the oldest version that says all of its tables, so that older releases read it too.
 //
 // AppendRecord writes f behind dst; with since, only what differs from it.
 func (f *Frontier) AppendRecord(dst []byte, since *Frontier) []byte {
@@ -123,20 +128,26 @@ func (f *Frontier) AppendRecord(dst []byte, since *Frontier) []byte {
 	return appendTables(dst, f.Tables, changed, version)
 }
 
-// The versions of a record: without and with the stories of tables.
+// The versions of a record: without and with the stories of tables, and with those of
+// tables whose rows name their topics.
 const (
-	plainVersion = 1
-	storyVersion = 2
+	plainVersion  = 1
+	storyVersion  = 2
+	routedVersion = 3
 )
 
 // versionFor gives the oldest version that says everything of some tables.
 func versionFor(all map[string]TableState, topics []string) byte {
+	version := byte(plainVersion)
 	for _, t := range topics {
-		if s := all[t]; s.Why != (Stop{}) || s.Tried != "" || s.Asked != "" {
-			return storyVersion
+		switch s := all[t]; {
+		case s.Why.Routed:
+			return routedVersion
+		case s.Why != (Stop{}) || s.Tried != "" || s.Asked != "":
+			version = storyVersion
 		}
 	}
-	return plainVersion
+	return version
 }
 
 func flag(full bool) byte {
@@ -223,8 +234,11 @@ func appendTables(dst []byte, all map[string]TableState, topics []string, versio
 		for _, from := range s.From {
 			dst = binary.AppendUvarint(dst, uint64(from))
 		}
-		if version == storyVersion {
+		if version >= storyVersion {
 			dst = s.appendStory(dst)
+		}
+		if version >= routedVersion {
+			dst = append(dst, flag(s.Why.Routed))
 		}
 	}
 	return dst
@@ -318,7 +332,7 @@ func parseFrontier(b []byte) (f Frontier, full bool, err error) {
 	f.Time = d.time()
 	d.offsets(f.Offsets)
 	d.tables(f.Tables, version)
-	if d.failed || version != plainVersion && version != storyVersion || len(d.b) != 0 {
+	if d.failed || version < plainVersion || version > routedVersion || len(d.b) != 0 {
 		return f, full, errFrontier
 	}
 	return f, full, nil
@@ -446,9 +460,12 @@ func (d *decoder) tables(into map[string]TableState, version byte) {
 		for m := d.uint(); m > 0 && !d.failed; m-- {
 			s.From = append(s.From, int64(d.uint()))
 		}
-		if version == storyVersion {
+		if version >= storyVersion {
 			s.Why = Stop{Code: pipeline.Code(d.bytes()), Text: string(d.bytes()), At: d.time()}
 			s.Tried, s.Asked = string(d.bytes()), string(d.bytes())
+		}
+		if version >= routedVersion {
+			s.Why.Routed = d.byte() == 1
 		}
 		into[topic] = s
 	}

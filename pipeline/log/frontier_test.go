@@ -83,7 +83,7 @@ func step(t *rapid.T, f *log.Frontier) {
 		if rapid.Bool().Draw(t, "stopped") {
 			s := f.Tables[topic]
 			s.State, s.Why = log.Stopped, log.Stop{Code: "UNKNOWN_VALUE", Text: "a text", At: time.UnixMicro(int64(f.Number) + 5).UTC()}
-			s.Tried, s.Asked = "UNKNOWN_VALUE OTHER", fmt.Sprint("ask", f.Number)
+			s.Tried, s.Asked, s.Why.Routed = "UNKNOWN_VALUE OTHER", fmt.Sprint("ask", f.Number), f.Number%3 == 0
 			f.Tables[topic] = s
 		}
 	}
@@ -126,6 +126,8 @@ func TestFrontierRecord(t *testing.T) {
 	f.Tables["b"] = log.TableState{State: log.Stopped, From: []int64{1}, Why: log.Stop{Code: "X", Text: "y", At: at}, Tried: "X Z", Asked: "r"}
 	check("0201" + "030000000000000009" + "0703302f37" + "0000" + "00" + "0101610146" + "020161" + "12" + "02" + "026964" + "020405" + "0000000000" +
 		"0162" + "03" + "00" + "00" + "0101" + "0158" + "0179" + "80897a" + "0358205a" + "0172")
+	f.Tables = map[string]log.TableState{"b": {State: log.Stopped, From: []int64{1}, Why: log.Stop{Code: "X", Text: "y", At: at, Routed: true}}}
+	check("0301" + "030000000000000009" + "0703302f37" + "0000" + "00" + "0101610146" + "010162" + "03" + "00" + "00" + "0101" + "0158" + "0179" + "80897a" + "00" + "00" + "01")
 }
 
 // TestFrontierGarbage tells that damaged records are errors, whatever is cut off

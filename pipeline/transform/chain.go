@@ -45,6 +45,7 @@ type Chain struct {
 	changes []pipeline.Change
 	stopped []pipeline.TableStop
 	news    []*schema.Table // that come out from now on
+	routes  []pipeline.Route
 	given   []pipeline.Change
 	values  arena[schema.Value]
 	bytes   arena[byte]
@@ -88,7 +89,7 @@ func New(c Config) *Chain {
 func (ch *Chain) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, error) {
 	ch.values.reset()
 	ch.bytes.reset()
-	ch.changes, ch.stopped, ch.news, ch.given = ch.changes[:0], nil, nil, b.Changes
+	ch.changes, ch.stopped, ch.news, ch.routes, ch.given = ch.changes[:0], nil, nil, nil, b.Changes
 	for _, t := range b.Tables {
 		if err := ch.of(t).broken; err != nil {
 			return pipeline.Batch{}, err
@@ -101,7 +102,7 @@ func (ch *Chain) Apply(ctx context.Context, b pipeline.Batch) (pipeline.Batch, e
 			return pipeline.Batch{}, err
 		}
 	}
-	b.Tables, b.Changes, b.Stopped = ch.news, ch.changes, ch.stopped
+	b.Tables, b.Routes, b.Changes, b.Stopped = ch.news, ch.routes, ch.changes, ch.stopped
 	return b, nil
 }
 
@@ -294,6 +295,9 @@ func (ch *Chain) announce(t *schema.Table, to *coming) error {
 	}
 	ch.owners[name], ch.first[name] = origin, t
 	ch.news = append(ch.news, t)
+	if also := ch.mayReach(to.origin); also != nil {
+		ch.routes = append(ch.routes, pipeline.Route{Table: t, Origin: to.origin, Also: also})
+	}
 	return nil
 }
 

@@ -125,8 +125,14 @@ func (ch *Chain) reach(t *schema.Table) func(schema, table string) bool {
 	}
 }
 
-// each is a copy for each of some tables; the first one has also.
+// each is a copy for each of some tables; the first one has also. Where rows name all of
+// them, and none is known, the table of the source stands for them.
 func each(c pipeline.TableCopy, all []*schema.Table, also func(schema, table string) bool) (out []pipeline.TableCopy) {
+	c.Origin = c.Table
+	if len(all) == 0 && also != nil {
+		c.Routed, c.Also = true, also
+		return []pipeline.TableCopy{c}
+	}
 	for _, t := range all {
 		c.Table, c.Also = t, also
 		out, also = append(out, c), nil

@@ -33,6 +33,9 @@ func printCopies(b pipeline.Batch, asked ...string) string {
 		case c.Adds:
 			word = "add "
 		}
+		if c.Routed {
+			word += "for "
+		}
 		words = append(words, word+c.Table.Name+others(c.Also)+" "+c.ID)
 	}
 	return strings.Join(words, ", ")
@@ -69,10 +72,12 @@ func TestCopies(t *testing.T) {
 			"begin Bern r, begin Rome r", "done Bern r, done Rome r", "stop Bern GIVEN_UP, stop Rome GIVEN_UP", ""},
 		{"to tables that rows name", []transform.Spec{{For: onlyFor("people"), Step: route("city", any, "Bern")}},
 			"begin Bern+Oslo r", "done Bern+Oslo r", "stop Bern+Oslo GIVEN_UP", ""},
+		{"to tables that rows alone name", []transform.Spec{{For: onlyFor("people"), Step: route("city", any)}},
+			"begin for people+Oslo r", "done for people+Oslo r", "stop people+Oslo GIVEN_UP", ""},
 		{"merged", []transform.Spec{{Step: route("'all'", nil, "all")}}, "add all r", "done all r", "stop all GIVEN_UP", "public.all"},
 		{"into another one", []transform.Spec{{For: onlyFor("people"), Step: route("'pets'", nil, "pets")}}, "add pets r", "done pets r", "stop pets GIVEN_UP", "public.pets"},
 		{"perhaps merged", []transform.Spec{{Step: route("city", any, "Bern")}}, "add Bern+Oslo+pets r", "done Bern+Oslo+pets r", "stop Bern+Oslo GIVEN_UP", "public.Bern"},
-		{"perhaps merged by rows alone", []transform.Spec{{Step: route("city", any)}}, "", "", "stop people+Oslo GIVEN_UP", "tables that rows name"},
+		{"perhaps merged by rows alone", []transform.Spec{{Step: route("city", any)}}, "add for people+Oslo+pets r", "done for people+Oslo+pets r", "stop people+Oslo GIVEN_UP", "tables that rows name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			chain := transform.New(transform.Config{Specs: c.specs, Again: "do it again"})

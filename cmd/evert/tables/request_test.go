@@ -37,6 +37,54 @@ func TestRowNamedTable(t *testing.T) {
 	}
 }
 
+// TestRowNamedTableResumes tells of such a table that rested: it goes on, in the run in
+// which it was paused and in another one, in which no row has named a topic yet.
+func TestRowNamedTableResumes(t *testing.T) {
+	s := tellOfTables(t, rowNamed)
+	s.commit(row(pipeline.Create, 1, "a"))
+	s.until("shop.public.things_a", isOK)
+	for _, restart := range []bool{false, true} {
+		s.must("shop.public.items", "pause")
+		s.commit(row(pipeline.Update, 1, "also a"))
+		s.until("shop.public.things_a", isStopped)
+		if restart {
+			s.end()
+			s.run()
+		}
+		a := s.must("shop.public.items", "resume")
+		s.until("shop.public.things_a", func(s log.TableState) bool { return isOK(s) && s.Asked == a.Copy.ID })
+	}
+}
+
+// TestRowNamedTopicComesLater tells of a topic that a row names for the first time behind a
+// restart, while its table has stopped: rows of it are missing, and it says so (I8), until
+// the table is copied again.
+func TestRowNamedTopicComesLater(t *testing.T) {
+	for _, named := range []bool{true, false} { // another topic before
+		s := tellOfTables(t, "    on_table_error: stop_table\n"+rowNamed)
+		stopped := "shop.public.items"
+		if named {
+			stopped = "shop.public.things_a"
+			s.commit(row(pipeline.Create, 1, "a"))
+			s.until(stopped, isOK)
+		}
+		s.commit(row(pipeline.Create, 2, "! is no name of a topic"))
+		s.until(stopped, isStopped)
+		s.passed(s.commit(row(pipeline.Delete, 2, ""), row(pipeline.Create, 3, "c, which is missing")))
+		s.end()
+		s.run()
+		s.commit(row(pipeline.Create, 4, "c"))
+		if how := s.until("shop.public.things_c", func(s log.TableState) bool { return s.State != 0 }); !isStopped(how) || how.Why.Code != "TRANSFORM_ROUTE" {
+			t.Errorf("rows of it are missing, and it is %+v", how)
+		}
+		a := s.must("shop.public.items", "snapshot")
+		s.until("shop.public.things_c", func(s log.TableState) bool { return isOK(s) && s.Asked == a.Copy.ID })
+		s.until(stopped, isOK)
+		s.commit(row(pipeline.Create, 5, "d"))
+		s.until("shop.public.things_d", isOK)
+	}
+}
+
 // TestRoutedTableIsCommandedWhileNoneRuns tells of a command by the name that a table's
 // rows go to, which nobody could resolve when it was given: its owner reads it.
 func TestRoutedTableIsCommandedWhileNoneRuns(t *testing.T) {

@@ -94,7 +94,8 @@ func (s *tableStory) run() {
 	}
 }
 
-func (s *tableStory) commit(ops ...sourcetest.Op) { s.database.Commit(s, ops...) }
+// commit commits a transaction, and gives its place.
+func (s *tableStory) commit(ops ...sourcetest.Op) string { return s.database.Commit(s, ops...) }
 
 // command gives a command, as the verb does.
 func (s *tableStory) command(table, command string) (api.TableAnswer, error) {
@@ -111,7 +112,23 @@ func (s *tableStory) must(table, command string) api.TableAnswer {
 }
 
 // until waits until the frontier says something of a table's topic.
-func (s *tableStory) until(topic string, fits func(log.TableState) bool) log.TableState {
+func (s *tableStory) until(topic string, fits func(log.TableState) bool) (state log.TableState) {
+	s.Helper()
+	s.frontier(func(f *log.Frontier) bool {
+		state = f.Tables[topic]
+		return fits(state)
+	})
+	return state
+}
+
+// passed waits until a transaction is committed.
+func (s *tableStory) passed(place string) {
+	s.Helper()
+	s.frontier(func(f *log.Frontier) bool { return f.Resume.At.Native == place })
+}
+
+// frontier waits until the newest frontier fits.
+func (s *tableStory) frontier(fits func(*log.Frontier) bool) {
 	s.Helper()
 	r, err := s.all.Topics.Reader(s.Context())
 	if err != nil {
@@ -128,15 +145,15 @@ func (s *tableStory) until(topic string, fits func(log.TableState) bool) log.Tab
 		got, err := r.Next(ctx, 1000)
 		if err != nil {
 			f, _ := fold.Frontier()
-			s.Fatalf("%v: topic %s is %+v", err, topic, f.Tables[topic])
+			s.Fatalf("%v: the tables are %+v", err, f.Tables)
 		}
 		for i := range got.Records {
 			if err := fold.Apply(&got.Records[i]); err != nil {
 				s.Fatal(err)
 			}
 		}
-		if f, ok := fold.Frontier(); ok && got.Next == got.Stable && fits(f.Tables[topic]) {
-			return f.Tables[topic]
+		if f, ok := fold.Frontier(); ok && got.Next == got.Stable && fits(f) {
+			return
 		}
 	}
 }
