@@ -14,10 +14,8 @@ import (
 	"github.com/evertdb/evert/pipeline"
 )
 
-// TestAnswers: S01 what servers answer, and what is made of each operation. Those of
-// OpenSearch 2.19 are modelled on those of a running server; those of OpenSearch 3 and
-// Elasticsearch 7 to 9 were put together from their public documentation and the
-// errors in public issues, since no such server runs here.
+// TestAnswers: S01 what servers answer, as TestRecord wrote it down, and what is made
+// of each operation. Elasticsearch 7.9 is too old, and only its name is told.
 func TestAnswers(t *testing.T) {
 	files, err := filepath.Glob("testdata/answers/*.json")
 	if err != nil || len(files) < 6 {
@@ -33,23 +31,11 @@ func answers(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said struct {
-		Server     string
-		Info, Bulk json.RawMessage
-		Verdicts   []string
-	}
+	var said recorded
 	if err := json.Unmarshal(text, &said); err != nil {
 		t.Fatal(err)
 	}
-	cluster := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(said.Info) }))
-	defer cluster.Close()
-	o := DefaultOptions()
-	o.URL, o.Index, o.Topic = cluster.URL, "items", "items"
-	c, err := newClient(&o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.detect(context.Background())
+	s, err := detected(t, said.Info)
 	if said.Server == "" {
 		if pipeline.CodeOf(err) != codeVersion {
 			t.Errorf("too old: %v", err)
@@ -65,11 +51,30 @@ func answers(t *testing.T, file string) {
 	}
 	var got []string
 	for i := range items {
-		got = append(got, verdictText(&o, &items[i], said.Bulk, i))
+		got = append(got, verdictText(answersOptions(), &items[i], said.Bulk, i))
 	}
 	if diff := cmp.Diff(said.Verdicts, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+func answersOptions() *Options {
+	o := DefaultOptions()
+	o.Index, o.Topic = "items", "items"
+	return &o
+}
+
+// detected says whom a client sees where a server answers GET / so.
+func detected(t *testing.T, info []byte) (server, error) {
+	cluster := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(info) }))
+	defer cluster.Close()
+	o := answersOptions()
+	o.URL = cluster.URL
+	c, err := newClient(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.detect(context.Background())
 }
 
 // verdictText is what is made of one operation of version 256.

@@ -246,8 +246,7 @@ func (it *item) current() (version int64, ok bool) {
 func (o *Options) rejection(p *op, why *failure, columns mapping) deliver.Rejection {
 	place := deliver.Place{Topic: o.Topic, Partition: p.partition, Offset: p.offset}
 	what := "the cluster does not take the row (" + why.Type + ")"
-	_, rest, _ := strings.Cut(why.Reason, "field [")
-	if field, _, ok := strings.Cut(rest, "]"); ok && columns[field] != nil {
+	if field := fieldIn(why.Reason); columns[field] != nil {
 		what = fmt.Sprintf("the cluster does not take the row's %q (%s)", field, why.Type)
 	}
 	return deliver.Rejection{Place: place, Why: &pipeline.Refusal{
@@ -256,4 +255,16 @@ func (o *Options) rejection(p *op, why *failure, columns mapping) deliver.Reject
 		What:  what,
 		Mend:  "correct the row or the field's opensearch.mapping, or write on_reject: dead_letter below the sink",
 	}}
+}
+
+// fieldIn finds the name of the field that a reason tells of: field [id], or
+// field="id" in Lucene's words.
+func fieldIn(reason string) string {
+	for _, around := range [][2]string{{"field [", "]"}, {`field="`, `"`}} {
+		if _, rest, ok := strings.Cut(reason, around[0]); ok {
+			name, _, _ := strings.Cut(rest, around[1])
+			return name
+		}
+	}
+	return ""
 }
