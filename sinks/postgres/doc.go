@@ -38,6 +38,11 @@
 // is wrong is written row by row. Where a row is refused, keys are looked at row by row
 // too, and of rows of two tables that refer to each other neither is taken.
 //
+// A table that is taken out of the sink's list keeps its rows, and is given up when the
+// sink is opened next: another sink may have it then, which with adopt makes it equal to
+// its own topic. The sink knows it again when it is back in the list. The others are filled
+// anew, beside what readers see, for the sink is another.
+//
 // # Values
 //
 // All go as the text that Postgres prints, and are read by the target's own types;

@@ -85,7 +85,15 @@ func (g *Group) connect(ctx context.Context, renew bool) (err error) {
 			return err
 		}
 	}
-	return nil
+	return g.tables[0].release(ctx, g.names()...)
+}
+
+// names are those of the tables' positions.
+func (g *Group) names() (all []string) {
+	for _, t := range g.tables {
+		all = append(all, t.config.Name)
+	}
+	return all
 }
 
 // Write implements deliver.Target.

@@ -25,7 +25,8 @@ import (
 //	build       counts the fills
 //	filling     what was written lies beside the table, and readers do not see it
 //	resume      where to go on; NULL: from the beginning
-//	owner       the owner's server process, since claimed
+//	owner       the owner's server process, since claimed; NULL: the sink keeps the
+//	            table no more, and its row says which one it had made
 const createPositionsSQL = `CREATE TABLE IF NOT EXISTS %s (
 	sink text PRIMARY KEY, "table" text NOT NULL, relation oid NOT NULL DEFAULT 0, created bool NOT NULL DEFAULT false,
 	columns text[] NOT NULL DEFAULT '{}', key text[] NOT NULL DEFAULT '{}', epoch bigint NOT NULL, build bigint NOT NULL DEFAULT 1,
@@ -99,16 +100,37 @@ func (t *Target) evict(ctx context.Context) error {
 	return passing("end the sink's older connection", err)
 }
 
-const othersSQL = `SELECT sink FROM %s WHERE sink <> $1 AND ("table" = $2 OR relation <> 0 AND relation = $3) ORDER BY sink LIMIT 1`
+// releaseSQL gives up the tables that are not among those of the sink any more. Whoever
+// wrote them until now commits nothing (K05); what the rows say of a table stays, so that
+// the sink knows its own when it is back in the file.
+const releaseSQL = `UPDATE %s SET epoch = epoch + 1, build = build + 1, filling = true, resume = NULL, owner = NULL, claimed = NULL
+WHERE (sink = $1 OR left(sink, length($1) + 1) = $1 || '/') AND sink <> ALL($2) AND claimed IS NOT NULL RETURNING "table"`
 
-// alone refuses a table that another sink writes.
+// release lets others have the tables that left the sink, whose tables are named.
+func (t *Target) release(ctx context.Context, names ...string) error {
+	rows, err := t.conn.Query(ctx, fmt.Sprintf(releaseSQL, t.config.Positions.sql()), t.config.Group, names)
+	if err != nil {
+		return passing("give up tables in "+t.config.Positions.String(), err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, table := range tables {
+		t.config.Log.Info("a table is not of the sink any more: it keeps its rows, and another sink may have it", "sink", t.config.Group, "table", table)
+	}
+	return passing("give up tables in "+t.config.Positions.String(), err)
+}
+
+const othersSQL = `SELECT sink FROM %s WHERE sink <> $1 AND sink <> $4 AND left(sink, length($4) + 1) <> $4 || '/' AND claimed IS NOT NULL
+AND ("table" = $2 OR relation <> 0 AND relation = $3) ORDER BY sink LIMIT 1`
+
+// alone refuses a table that another sink writes. What the sink itself had under another
+// name it gives up before that.
 func (t *Target) alone(ctx context.Context, target *relation) error {
 	oid := uint32(0)
 	if target != nil {
 		oid = target.oid
 	}
 	var other string
-	err := t.conn.QueryRow(ctx, fmt.Sprintf(othersSQL, t.config.Positions.sql()), t.config.Name, t.config.Table.String(), oid).Scan(&other)
+	err := t.conn.QueryRow(ctx, fmt.Sprintf(othersSQL, t.config.Positions.sql()), t.config.Name, t.config.Table.String(), oid, t.config.Group).Scan(&other)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
@@ -120,7 +142,7 @@ func (t *Target) alone(ctx context.Context, target *relation) error {
 
 func (c *Config) taken(other string) *pipeline.Refusal {
 	return c.refuse(CodeTaken, "sink "+other+" writes it", "DELETE FROM "+c.Positions.sql()+" WHERE sink = "+quoteLiteral(other)+
-		";   -- if that sink is gone for good; else give one of the two another table")
+		";   -- if that sink is gone for good; one that is there, and has the table in its list no more, gives it up when it starts")
 }
 
 // moveSQL keeps the place, as the owner alone can: a newer owner has raised the

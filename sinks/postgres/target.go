@@ -59,7 +59,10 @@ func (t *Target) connect(ctx context.Context, renew bool) (err error) {
 	if t.conn, err = t.config.dial(ctx); err != nil {
 		return err
 	}
-	return t.own(ctx, renew)
+	if err := t.own(ctx, renew); err != nil {
+		return err
+	}
+	return t.release(ctx, t.config.Name)
 }
 
 // own becomes the sink's owner.

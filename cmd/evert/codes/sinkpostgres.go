@@ -22,7 +22,7 @@ func ofPostgresSink() []Entry {
 		{
 			Code: "PG_SINK_TAKEN",
 			Text: "Another sink writes this table, as the table of positions says. Two would delete each other's rows.",
-			Mend: "Give one of the two another table; if the other sink is gone for good, delete its row with the statement that the message shows.",
+			Mend: "Give one of the two another table; if the other sink is gone for good, delete its row with the statement that the message shows. A sink that is there, and whose list has the table no more, gives it up when it starts, and this one goes on by itself.",
 		},
 		{
 			Code: "PG_SINK_SHAPE",

@@ -3,9 +3,12 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/outlets"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/control"
@@ -26,6 +29,10 @@ func ToSink(ctx context.Context, c *configs.Config, l log.Log, sink string, comm
 		if err != nil {
 			return api.SinkAnswer{}, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "sink " + sink, What: "which record to skip is not said", Err: err,
 				Mend: "evert skip " + sink + " --place TOPIC/PARTITION/OFFSET   # the message of the sink names it"}
+		}
+		if topics := outlets.TopicsOf(c, c.Sinks[sink]); !slices.Contains(topics, place.Topic) {
+			return api.SinkAnswer{}, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "sink " + sink, What: "it delivers nothing of topic " + place.Topic + ", so that no record of it can be skipped",
+				Mend: "evert skip " + sink + " --place TOPIC/PARTITION/OFFSET   # of " + strings.Join(topics, ", ")}
 		}
 		command.Place = deadletter.PlaceText(place) // however it was written: records are compared by that
 	}

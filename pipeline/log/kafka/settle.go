@@ -47,15 +47,21 @@ func (l *Log) settle(ctx context.Context, id string) error {
 	if !l.settles {
 		return nil
 	}
+	return l.persist(ctx, "the cluster has not ended the last transaction of "+id, func(ctx context.Context) (bool, error) { return l.settleOnce(ctx, id) })
+}
+
+// persist tries until it is done, or until an error does not pass. late is said when that
+// takes longer than RetryFor.
+func (l *Log) persist(ctx context.Context, late string, try func(context.Context) (done bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RetryFor)
 	defer cancel()
 	for n := 1; ; n++ {
-		done, err := l.settleOnce(ctx, id)
+		done, err := try(ctx)
 		if done || !passes(err) {
 			return err
 		}
 		if wait(ctx, settlePause(n, err)) != nil {
-			return fmt.Errorf("the cluster has not ended the last transaction of %s: %w", id, errors.Join(err, context.Cause(ctx)))
+			return fmt.Errorf("%s: %w", late, errors.Join(err, context.Cause(ctx)))
 		}
 	}
 }
@@ -89,11 +95,13 @@ func (l *Log) unsettled(ctx context.Context, id string, producer int64) error {
 	if !l.settles {
 		return nil
 	}
-	hidden, err := l.unended(ctx, producer)
-	if err != nil || len(hidden) == 0 {
-		return err
-	}
-	return undecided(id, hidden[0])
+	return l.persist(ctx, "the cluster does not tell what became of the last transaction of "+id, func(ctx context.Context) (bool, error) {
+		hidden, err := l.unended(ctx, producer)
+		if err != nil || len(hidden) == 0 {
+			return err == nil, err
+		}
+		return true, undecided(id, hidden[0])
+	})
 }
 
 // settlePause is the wait behind the nth look: a cluster that does not answer is

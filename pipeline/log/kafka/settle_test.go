@@ -220,6 +220,43 @@ func TestUndecided(t *testing.T) {
 	wantCode(t, err, codeUndecided)
 }
 
+// K07 a partition that has no leader for a while is asked again: what is hidden there is
+// neither overlooked nor an error.
+func TestUndecidedWhilePartitionsMove(t *testing.T) {
+	t.Parallel()
+	f, cfg := newForgetful(t)
+	cfg.RetryFor = time.Minute
+	l := open(t, cfg)
+	topic(t, l, f.tp.Topic, 1)
+	w := writer(t, l, "w")
+	put(t, w, rec(f.tp, "a", "1"))
+	holder(t, cfg, f.tp)
+	f.forget(w, 0, "Empty")
+	var asked atomic.Int32
+	f.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		if asked.Add(1) > 6 {
+			return nil, nil, false
+		}
+		resp := r.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, of := range r.(*kmsg.ListOffsetsRequest).Topics {
+			t := kmsg.NewListOffsetsResponseTopic()
+			t.Topic = of.Topic
+			for _, has := range of.Partitions {
+				p := kmsg.NewListOffsetsResponseTopicPartition()
+				p.Partition, p.ErrorCode = has.Partition, kerr.UnknownTopicOrPartition.Code
+				t.Partitions = append(t.Partitions, p)
+			}
+			resp.Topics = append(resp.Topics, t)
+		}
+		return resp, nil, true
+	})
+	wantCode(t, l.unsettled(t.Context(), w.id, w.pid), codeUndecided, "forgotten/0")
+	if n := asked.Load(); n <= 6 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
+
 // K07 without the right to end it, the commit stays hidden, and the right is named.
 func TestHiddenDenied(t *testing.T) {
 	t.Parallel()

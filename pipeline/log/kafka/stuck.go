@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -44,7 +45,7 @@ func (s Stuck) Refusal() *pipeline.Refusal {
 // timeout, so twice that is a sign of trouble.
 func (l *Log) Stuck(ctx context.Context, longer time.Duration, topics ...string) ([]Stuck, error) {
 	set, err := l.held(ctx, topics)
-	if err != nil || len(set) == 0 {
+	if len(set) == 0 {
 		return nil, err
 	}
 	producers, err := l.admin.DescribeProducers(ctx, set)
@@ -61,7 +62,8 @@ func (l *Log) Stuck(ctx context.Context, longer time.Duration, topics ...string)
 	return slices.DeleteFunc(all, func(s Stuck) bool { return time.Since(s.Since) < longer }), nil
 }
 
-// held gives the partitions whose stable end is not their end.
+// held gives the partitions whose stable end is not their end: with an error those that
+// are known in spite of it.
 func (l *Log) held(ctx context.Context, topics []string) (set kadm.TopicsSet, err error) {
 	if len(topics) == 0 {
 		return nil, nil
@@ -76,11 +78,15 @@ func (l *Log) held(ctx context.Context, topics []string) (set kadm.TopicsSet, er
 		return nil, fmt.Errorf("ask for the stable ends of topics: %w", err)
 	}
 	ends.Each(func(end kadm.ListedOffset) {
-		if s, ok := stables.Lookup(end.Topic, end.Partition); ok && s.Err == nil && end.Err == nil && s.Offset < end.Offset {
+		stable, known := stables.Lookup(end.Topic, end.Partition)
+		switch failed := cmp.Or(end.Err, stable.Err); {
+		case failed != nil && err == nil:
+			err = fmt.Errorf("ask for the ends of %s/%d: %w", end.Topic, end.Partition, failed)
+		case failed == nil && known && stable.Offset < end.Offset:
 			set.Add(end.Topic, end.Partition)
 		}
 	})
-	return set, nil
+	return set, err
 }
 
 func (l *Log) newStuck(p kadm.DescribedProducer) Stuck {
