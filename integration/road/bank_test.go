@@ -22,21 +22,24 @@ import (
 // else the same transactions from here.
 type bank struct {
 	*harness.World
-	scale   int
-	seconds int
+	size
 	toast   bool // accounts have a large column, stored out of line
 	pgbench string
 }
 
 var bankTables = []string{"pgbench_accounts", "pgbench_branches", "pgbench_history", "pgbench_tellers"}
 
-const accountsPerBranch = 100_000
+const (
+	accountsPerBranch = 100_000
+	clients           = 4
+)
 
 func (b *bank) setup() {
 	b.Helper()
 	b.pgbench, _ = b.Postgres.Binaries().Tool("pgbench")
 	b.create()
-	b.own("ALTER TABLE pgbench_history ADD COLUMN id bigserial PRIMARY KEY")
+	b.own(fmt.Sprintf("DELETE FROM pgbench_accounts WHERE aid > %d", b.accounts),
+		"ALTER TABLE pgbench_history ADD COLUMN id bigserial PRIMARY KEY")
 	if b.toast {
 		b.own("ALTER TABLE pgbench_accounts ADD COLUMN note text",
 			"ALTER TABLE pgbench_accounts ALTER note SET STORAGE EXTERNAL",
@@ -85,9 +88,12 @@ func (b *bank) traffic() (wait func()) {
 	if b.pgbench == "" {
 		return b.ownTraffic()
 	}
-	args := []string{"-c", "4", "-n", "-T", fmt.Sprint(b.seconds), "-b", "tpcb-like@9"}
+	args := []string{"-c", fmt.Sprint(clients), "-n", "-T", fmt.Sprint(b.seconds), "-s", fmt.Sprint(b.scale), "-D", fmt.Sprintf("accounts=%d", b.accounts), "-f", b.script("transfer.sql", tpcb) + "@9"}
+	if b.rate > 0 {
+		args = append(args, "-R", fmt.Sprint(b.rate))
+	}
 	if b.toast {
-		args = append(args, "-f", b.script()+"@1")
+		args = append(args, "-f", b.script("notes.sql", notes)+"@1")
 	}
 	p := harness.Start(b, harness.Launch{Path: b.pgbench, Args: b.args(args...)})
 	return func() {
@@ -98,11 +104,27 @@ func (b *bank) traffic() (wait func()) {
 	}
 }
 
-// script replaces large values now and then.
-func (b *bank) script() string {
-	path := filepath.Join(b.Dir, "notes.sql")
-	text := fmt.Sprintf("\\set aid random(1, %d)\nUPDATE pgbench_accounts SET note = repeat(md5(random()::text), 100) WHERE aid = :aid;\n",
-		b.scale*accountsPerBranch)
+// tpcb is pgbench's built-in script over those accounts that are there.
+const tpcb = `\set aid random(1, :accounts)
+\set bid random(1, :scale)
+\set tid random(1, 10 * :scale)
+\set delta random(-5000, 5000)
+BEGIN;
+UPDATE pgbench_accounts SET abalance = abalance + :delta WHERE aid = :aid;
+SELECT abalance FROM pgbench_accounts WHERE aid = :aid;
+UPDATE pgbench_tellers SET tbalance = tbalance + :delta WHERE tid = :tid;
+UPDATE pgbench_branches SET bbalance = bbalance + :delta WHERE bid = :bid;
+INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (:tid, :bid, :aid, :delta, CURRENT_TIMESTAMP);
+END;
+`
+
+// notes replaces a large value.
+const notes = `\set aid random(1, :accounts)
+UPDATE pgbench_accounts SET note = repeat(md5(random()::text), 100) WHERE aid = :aid;
+`
+
+func (b *bank) script(name, text string) string {
+	path := filepath.Join(b.Dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		b.Fatal(err)
 	}
@@ -111,15 +133,15 @@ func (b *bank) script() string {
 
 func (b *bank) ownTraffic() (wait func()) {
 	until := time.Now().Add(time.Duration(b.seconds) * time.Second)
-	errs := make(chan error, 4)
+	errs := make(chan error, clients)
 	var wg sync.WaitGroup
-	for range 4 {
+	for range clients {
 		wg.Go(func() { errs <- b.client(until) })
 	}
 	return func() {
 		b.Helper()
 		wg.Wait()
-		for range 4 {
+		for range clients {
 			if err := <-errs; err != nil {
 				b.Fatal(err)
 			}
@@ -134,8 +156,14 @@ func (b *bank) client(until time.Time) error {
 		return err
 	}
 	defer conn.Close(b.Context())
-	for time.Now().Before(until) {
-		aid, bid := 1+rand.IntN(b.scale*accountsPerBranch), 1+rand.IntN(b.scale)
+	every := time.Nanosecond
+	if b.rate > 0 {
+		every = clients * time.Second / time.Duration(b.rate)
+	}
+	pace := time.NewTicker(every)
+	defer pace.Stop()
+	for ; time.Now().Before(until); <-pace.C {
+		aid, bid := 1+rand.IntN(b.accounts), 1+rand.IntN(b.scale)
 		tid, delta := 1+rand.IntN(b.scale*10), rand.IntN(10_001)-5000
 		text := fmt.Sprintf(`BEGIN;
 			UPDATE pgbench_accounts SET abalance = abalance + %[4]d WHERE aid = %[1]d;

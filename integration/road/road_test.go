@@ -25,12 +25,21 @@ func TestMain(m *testing.M) {
 	os.Exit(max(code, kafka.Close()))
 }
 
-// size is the scale of the bank and the seconds of its traffic.
-func size() (scale, seconds int) {
+// A size is how large a bank is, and the traffic on it.
+type size struct {
+	scale    int // of pgbench -i
+	accounts int // that are there, of 100,000 for each of scale
+	seconds  int // that traffic goes on
+	rate     int // transactions begun in a second; 0: as many as can be
+}
+
+// usual leaves the machine to others: what has to hold does so with some thousands
+// of rows.
+func usual() size {
 	if harness.Full() {
-		return 10, 30
+		return size{scale: 10, accounts: 10 * accountsPerBranch, seconds: 30}
 	}
-	return 1, 6
+	return size{scale: 1, accounts: accountsPerBranch / 5, seconds: 5, rate: 600}
 }
 
 func TestBank(t *testing.T) {
@@ -41,9 +50,6 @@ func TestBank(t *testing.T) {
 	})
 	t.Run("P13 the same with large columns, most of them unchanged", func(t *testing.T) {
 		b := open(t, pg, "notes", true, harness.Options{})
-		if !harness.Full() {
-			b.seconds = 3
-		}
 		b.story()
 	})
 }
@@ -59,9 +65,6 @@ func TestBankOnKafka(t *testing.T) {
 	})
 	t.Run("P13 the same with large columns, most of them unchanged", func(t *testing.T) {
 		b := open(t, pg, "notes", true, harness.OnKafka(c))
-		if !harness.Full() {
-			b.seconds = 3
-		}
 		b.story()
 	})
 }
@@ -69,7 +72,10 @@ func TestBankOnKafka(t *testing.T) {
 func open(t *testing.T, pg *pgserver.Server, database string, toast bool, o harness.Options) *bank {
 	b := &bank{World: suite.NewWorld(t, pg, database), toast: toast}
 	b.Options = o
-	b.scale, b.seconds = size()
+	b.size = usual()
+	if toast && !harness.Full() {
+		b.seconds = 3
+	}
 	b.setup()
 	return b
 }
