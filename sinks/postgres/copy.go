@@ -106,8 +106,10 @@ func appendPlace(dst []byte, e *entry) []byte {
 	return append(strconv.AppendUint(dst, e.offset, 10), '\t')
 }
 
-// copyIn sends lines to the server.
+// copyIn sends lines to the server. Behind its return nobody reads r.
 func copyIn(ctx context.Context, conn *pgconn.PgConn, r io.Reader, into, columns string) error {
-	_, err := conn.CopyFrom(ctx, r, "COPY "+into+" ("+columns+") FROM STDIN")
+	lines := &lent{from: r}
+	defer lines.takeBack()
+	_, err := conn.CopyFrom(ctx, lines, "COPY "+into+" ("+columns+") FROM STDIN")
 	return err
 }
