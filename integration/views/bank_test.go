@@ -98,6 +98,9 @@ func (b *bank) open() {
 		"ALTER TABLE checking OWNER TO capture; ALTER TABLE savings OWNER TO capture; ALTER TABLE transfers OWNER TO capture")
 }
 
+// trafficEvery is the pace of each client, which a busy machine can follow.
+const trafficEvery = 5 * time.Millisecond
+
 // traffic transfers until the returned function is called; then every transfer
 // has ended, committed or not.
 func (b *bank) traffic(seed uint64) (stop func()) {
@@ -123,11 +126,13 @@ func (b *bank) transfer(end <-chan struct{}, rng *rand.Rand) error {
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
 	tables := []string{"checking", "savings"}
+	pace := time.NewTicker(trafficEvery)
+	defer pace.Stop()
 	for {
 		select {
 		case <-end:
 			return nil
-		default:
+		case <-pace.C:
 		}
 		from, to := rng.IntN(owners)+1, rng.IntN(owners)+1
 		sql := fmt.Sprintf(`BEGIN; UPDATE %s SET balance = balance - %d WHERE id = %d; UPDATE %s SET balance = balance + %d WHERE id = %d;

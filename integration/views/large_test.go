@@ -16,7 +16,7 @@ import (
 	"github.com/evertdb/evert/pipeline/log"
 )
 
-// TestLargeTransaction reads two views without a pause while transactions of
+// TestLargeTransaction reads two views all the while that transactions of
 // 300,000 rows come, each above every limit of a commit, and kills the daemon inside
 // them: while capture writes its parts, and while a view commits its own. Every read
 // has all of a transaction or nothing: I3 I7, R01 R11.
@@ -76,12 +76,12 @@ func (l *large) start() {
 }
 
 // killInside kills the daemon inside transactions until one was not whole in the
-// log or in the view yet, as inside says, and lets each be finished by the next
+// log or in the view yet, and lets each be finished by the next
 // daemon. A machine that is fast enough may be through before it is killed.
-func (l *large) killInside(what string, inside func(d *harness.Daemon) bool) {
+func (l *large) killInside(what string, at inside) {
 	l.Helper()
 	for range 30 {
-		hit := l.transact(inside)
+		hit := l.transact(at)
 		l.caughtUp()
 		if hit {
 			return
@@ -90,16 +90,21 @@ func (l *large) killInside(what string, inside func(d *harness.Daemon) bool) {
 	l.Errorf("no kill came when %s", what)
 }
 
+// An inside waits for a moment in the transaction that comes next, kills the daemon
+// there and reports whether the transaction was not whole. It is made before the
+// transaction begins, so that it knows what is of that.
+type inside func(d *harness.Daemon) (killThere func() (hit bool))
+
 // transact runs a transaction over all rows, and kills the daemon at a moment.
-func (l *large) transact(kill func(d *harness.Daemon) bool) (hit bool) {
+func (l *large) transact(at inside) (hit bool) {
 	l.Helper()
 	sql := "UPDATE large SET n = n + 1"
 	if l.done == 0 {
 		sql = fmt.Sprintf("INSERT INTO large SELECT i, 1 FROM generate_series(1, %d) AS i", l.rows)
 	}
-	committed := make(chan error, 1)
+	kill, committed := at(l.daemon), make(chan error, 1)
 	go func() { committed <- l.Postgres.Exec(l.Context(), l.Database, sql) }()
-	hit = kill(l.daemon)
+	hit = kill()
 	if err := <-committed; err != nil {
 		l.Fatal(err)
 	}
@@ -110,26 +115,26 @@ func (l *large) transact(kill func(d *harness.Daemon) bool) (hit bool) {
 
 // captureParts kills when capture has committed a part, and reports whether there
 // are rows in the log that no frontier record covers.
-func (l *large) captureParts(d *harness.Daemon) bool {
+func (l *large) captureParts(d *harness.Daemon) func() bool {
 	had := l.status().Totals.Parts
-	d.AwaitStatus("a part", func(s harness.Status) bool { return s.Totals.Parts > had })
-	d.Kill()
-	return l.beyondFrontier(log.FrontierTopic(l.Deployment(), harness.Prefix), harness.Topic("large"))
+	return func() bool {
+		d.AwaitStatus("a part", func(s harness.Status) bool { return s.Totals.Parts > had })
+		d.Kill()
+		return l.beyondFrontier(log.FrontierTopic(l.Deployment(), harness.Prefix), harness.Topic("large"))
+	}
 }
 
 // viewParts is the same of a view's parts.
-func (l *large) viewParts(d *harness.Daemon) bool {
+func (l *large) viewParts(d *harness.Daemon) func() bool {
 	part := func(line string) bool {
 		return strings.Contains(line, "committed a part of a large epoch") && strings.Contains(line, `"copies"`)
 	}
-	for had, end := d.Count(part), time.Now().Add(harness.Patience); d.Count(part) == had; {
-		if time.Now().After(end) {
-			l.Fatalf("the view commits no part; the daemon's last lines:\n%s", d.Last(20))
-		}
-		<-time.After(time.Millisecond) // the period of asking
+	had := d.Count(part)
+	return func() bool {
+		harness.Until(l, "a part of the view's", func() bool { return d.Count(part) > had })
+		d.Kill()
+		return l.beyondFrontier(log.FrontierTopic(l.Deployment(), log.ViewOwner("copies")), l.Deployment()+".views.copies")
 	}
-	d.Kill()
-	return l.beyondFrontier(log.FrontierTopic(l.Deployment(), log.ViewOwner("copies")), l.Deployment()+".views.copies")
 }
 
 func (l *large) status() harness.Status {
@@ -232,11 +237,13 @@ func (l *large) readers() *largeReaders {
 	return r
 }
 
-// watch reads as fast as it can, each time with the position of the answer before:
+// watch reads again and again, each time with the position of the answer before:
 // the transaction that it sees never goes back (R21).
 func (l *large) watch(ctx context.Context, door *harness.Door, path string, of func(harness.Answer) (int, error), reads *atomic.Int64) {
 	last, position := 0, ""
-	for ctx.Err() == nil {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for ; ctx.Err() == nil; <-look.C {
 		at := path
 		if position != "" {
 			at += "&timeout=5s&wait_for=" + url.QueryEscape(position)

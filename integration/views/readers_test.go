@@ -15,7 +15,10 @@ import (
 	"github.com/evertdb/evert/integration/harness"
 )
 
-// readers read until they are stopped: one the ledger, as fast as it can; one
+// lookEvery is the pace of each reader: several looks for each epoch.
+const lookEvery = 2 * time.Millisecond
+
+// readers read until they are stopped: one the ledger; one
 // the ledger with the position that it got before; one all owners, a page.
 type readers struct {
 	stop           func()
@@ -62,7 +65,9 @@ func ledgerOf(a harness.Answer) (ledger, error) {
 func (b *bank) watchLedger(ctx context.Context, door *harness.Door, r *readers, sticky bool) {
 	want := fmt.Sprintf("%d.00", 2*owners*opening)
 	var last ledger
-	for ctx.Err() == nil {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for ; ctx.Err() == nil; <-look.C {
 		path := "/v1/views/ledger/rows/1"
 		if sticky && last.position != "" {
 			path += "?timeout=5s&wait_for=" + url.QueryEscape(last.position)
@@ -92,7 +97,9 @@ func (b *bank) watchLedger(ctx context.Context, door *harness.Door, r *readers, 
 
 // watchWealth reads all owners in one answer: their sum is the total.
 func (b *bank) watchWealth(ctx context.Context, door *harness.Door, r *readers) {
-	for ctx.Err() == nil {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for ; ctx.Err() == nil; <-look.C {
 		answer, err := door.Get(ctx, "/v1/views/wealth/rows?limit=1000")
 		if err != nil || answer.Status != 200 {
 			b.pause(ctx, answer)

@@ -175,12 +175,14 @@ func (p *pair) follows(n int) {
 func (s *story) traffic() (stop func()) {
 	end, done := make(chan struct{}), make(chan error, 1)
 	go func() {
+		pace := time.NewTicker(trafficEvery)
+		defer pace.Stop()
 		for n := 0; ; n++ {
 			select {
 			case <-end:
 				done <- nil
 				return
-			default:
+			case <-pace.C:
 			}
 			if err := s.Postgres.Exec(s.Context(), s.Database, fmt.Sprintf("UPDATE sales SET cents = cents + 1 WHERE id %% 50 = %d", n%50)); err != nil {
 				done <- err
