@@ -106,11 +106,13 @@ func (b *postgresBank) traffic() (stop func()) {
 	for n := range uint64(2) {
 		conn, rng := b.dial(b.Postgres.URL(b.Database)), rand.New(rand.NewPCG(b.seed, 10+n))
 		wg.Go(func() {
+			pace := time.NewTicker(trafficEvery)
+			defer pace.Stop()
 			for {
 				select {
 				case <-end:
 					return
-				default:
+				case <-pace.C:
 				}
 				if _, err := conn.PgConn().Exec(context.Background(), transfer(rng)).ReadAll(); err != nil && !strings.Contains(err.Error(), "40P01") {
 					b.Errorf("seed %d: the traffic failed: %v", b.seed, err)
@@ -152,6 +154,9 @@ func transfer(rng *rand.Rand) string {
 // total is all the money of the bank, as the target has it.
 const total = "(SELECT coalesce(sum(balance), 0) FROM accounts)"
 
+// lookEvery is the pace of a reader: some looks for each commit of a sink.
+const lookEvery = 2 * time.Millisecond
+
 // readers ask the target for its total in one statement, all the time; the returned
 // function ends that and tells how often they saw it.
 func (b *postgresBank) readers(total string) (stop func() int) {
@@ -160,7 +165,9 @@ func (b *postgresBank) readers(total string) (stop func() int) {
 	var wg sync.WaitGroup
 	looks, want := 0, fmt.Sprintf("%d.00", bankAccounts*bankOpening)
 	wg.Go(func() {
-		for ctx.Err() == nil {
+		look := time.NewTicker(lookEvery)
+		defer look.Stop()
+		for ; ctx.Err() == nil; <-look.C {
 			var sum string
 			err := conn.QueryRow(ctx, "SELECT ("+total+")::text").Scan(&sum)
 			switch {

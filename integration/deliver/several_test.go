@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/evertdb/evert/integration/harness"
 )
@@ -42,11 +43,13 @@ func (b *postgresBank) saving() (stop func()) {
 	conn, rng := b.dial(b.Postgres.URL(b.Database)), rand.New(rand.NewPCG(b.seed, 20))
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		pace := time.NewTicker(trafficEvery)
+		defer pace.Stop()
 		for {
 			select {
 			case <-end:
 				return
-			default:
+			case <-pace.C:
 			}
 			from, to := "accounts", "savings"
 			if rng.IntN(2) == 0 {
