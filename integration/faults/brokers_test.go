@@ -94,8 +94,10 @@ func newThreesome(t *testing.T) *threesome {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	s := open(t, pgtest.Start(t, pgtest.Options{}), harness.OnKafka(cluster))
-	s.Workload.Pace = 100 * time.Millisecond // the faults last for as long as sessions and elections
+	o := harness.OnKafka(cluster)
+	o.Source = "commit_interval: 200ms\nmax_commit_rows: 200\nidle_interval: 500ms\nreconnect_max: 1s\n"
+	s := open(t, pgtest.Start(t, pgtest.Options{}), o)
+	s.Workload.Pace = 200 * time.Millisecond // the faults last for as long as sessions and elections
 	return &threesome{Scene: s, cluster: cluster, admin: kadm.NewClient(cl)}
 }
 
@@ -131,7 +133,7 @@ func (s *threesome) whole(t *testing.T) {
 		select {
 		case <-timeout:
 			t.Fatal("the replicas do not get in sync")
-		case <-time.After(50 * time.Millisecond): // the period of asking
+		case <-time.After(200 * time.Millisecond): // the period of asking
 		}
 	}
 }
