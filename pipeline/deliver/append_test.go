@@ -91,7 +91,7 @@ func TestAppendOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.start()
-	w.said.Await(t, "anew: it is older than what its topic keeps", "fills")
+	w.said.Await(t, "anew: it is older than what its topic keeps", "fills", "whole at 6")
 	w.caughtUp()
 	if got, want := heard.take(), "u 5=a"; got != want {
 		t.Errorf("behind what is gone it went on with %q, want %q", got, want)
