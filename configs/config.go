@@ -67,7 +67,7 @@ type Logging struct {
 type Limits struct {
 	// Memory for data that the process aims to stay below: the soft limit of the garbage collector. The program itself, some 45 MiB, comes on top.
 	Memory Size `yaml:"memory" default:"136MiB" min:"64MiB" max:"4TiB"`
-	// The largest column value that is written into a record; a larger one follows on_oversize.
+	// The largest column value that is written into a record; a larger one follows on_oversize. A Postgres source does not hold it in memory, but below data_dir meanwhile, where no transform looks at its table.
 	ValueBytes Size `yaml:"value_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
 	// The largest encoded record of a topic, if the topic does not take less (max.message.bytes); a larger one follows on_oversize.
 	RecordBytes Size `yaml:"record_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
@@ -81,7 +81,7 @@ type Limits struct {
 	BatchBytes Size `yaml:"batch_bytes" default:"512KiB" min:"4KiB" max:"1GiB"`
 	// Memory for transactions in progress, per source; what is above it spills to data_dir.
 	TransactionBytes Size `yaml:"transaction_bytes" default:"16MiB" min:"64KiB" max:"64GiB"`
-	// Disk for spilled transactions, per source; a transaction that needs more stops the source.
+	// Disk for spilled transactions, per source, and as much again for values above value_bytes; what needs more stops the source.
 	SpillBytes Size `yaml:"spill_bytes" default:"64GiB" min:"1MiB" max:"1024TiB"`
 	// Disk for the state of each view; above it that view stops and shows what it had. Built anew beside the old state, and for what an epoch overwrites, it has as much again.
 	ViewStateBytes Size `yaml:"view_state_bytes" default:"64GiB" min:"1MiB" max:"1024TiB"`

@@ -58,6 +58,7 @@ type Change struct {
 	Partition int32    // of the topic, where the source is one
 	Rank      uint64   // orders the changes of a row of the target, where offsets do not; 0: they do
 	Headers   []Header // what a transform wants beside the row; most often none
+	Aside     *Asides  // values of the rows that are not in memory; most often none
 }
 
 // A Header is a named string of bytes beside a change.

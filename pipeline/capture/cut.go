@@ -25,11 +25,15 @@ func (s *Sink) cut(o *outgoing) (done bool, err error) {
 	}
 	row, cuts := slices.Clone(o.e.After), []log.Cut{}
 	for _, i := range at {
-		whole := row[i].Ref()
-		if len(whole) <= longest {
+		whole := o.content(i)
+		if whole.size <= int64(longest) {
 			continue
 		}
-		cuts = append(cuts, log.Cut{Row: "after", Column: o.tab.Columns[i].Name, Bytes: int64(len(whole)), SHA256: sumOf(whole)})
+		sum, err := whole.sumText()
+		if err != nil {
+			return false, err
+		}
+		cuts = append(cuts, log.Cut{Row: "after", Column: o.tab.Columns[i].Name, Bytes: whole.size, SHA256: sum})
 		row[i] = prefix(row[i], longest)
 	}
 	s.mark(o.tab, func(t *log.TableState) { t.Cut = true })
@@ -75,7 +79,7 @@ func (s *Sink) longest(o *outgoing, at []int) int {
 			continue
 		}
 		budget -= 8 + cutNote + 2*len(o.tab.Columns[i].Name)
-		lengths = append(lengths, len(o.e.After[i].Ref()))
+		lengths = append(lengths, o.length(i))
 	}
 	if budget < 0 {
 		return -1

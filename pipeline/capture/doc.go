@@ -124,11 +124,13 @@
 // one is filled, and one that lies in pieces is put together.
 //
 // limits.value_bytes bounds what is written, and what is made of a row here: one
-// with a larger text, byte string or JSON is not encoded to find that out. It
-// does not bound what is held: the source has the message that brought a row, and
-// the row, in memory before anything here sees it. Postgres's client reads each
-// message of the wire whole into one buffer, of up to 1 GiB, for the stream as for a
-// copy.
+// with a larger text, byte string or JSON is not encoded to find that out. Where the
+// source leaves such a value outside of memory (pipeline.Aside), or the log has it in
+// pieces (laid.go), it stays outside: its size is known, its sum is worked out and its
+// pieces are written while it is read. A dead letter is spliced from the record and the
+// values. In memory is, of such a row, what is written as bytes in another form (base64,
+// hex) and any array, for a dead letter; and what a change of key moves. A value that
+// did not change stays in its pieces where they lie.
 //
 // # Unknown values
 //

@@ -19,6 +19,7 @@ type scratch struct {
 	before schema.Row
 	packed []log.Header
 	stored avro.Arena // of decoded records
+	laid   []*laid    // values of the record looked up last that were left in pieces, by column
 }
 
 // Debezium's headers of a key change: each half names the other key.
@@ -72,7 +73,7 @@ func (s *Sink) upsert(ctx context.Context, tab *table, c *pipeline.Change, op pi
 		return err
 	}
 	s.arrive(tab.topic, key)
-	o := outgoing{tab: tab, c: c, e: e, key: key, headers: beside(c, headers)}
+	o := outgoing{tab: tab, c: c, e: e, key: key, headers: beside(c, headers), stored: s.scratch.laid, most: s.ValueBytes}
 	return s.put(ctx, &o)
 }
 
@@ -84,7 +85,7 @@ func (s *Sink) delete(ctx context.Context, tab *table, c *pipeline.Change, heade
 		return err
 	}
 	s.arrive(tab.topic, key)
-	o := outgoing{tab: tab, c: c, key: key, headers: beside(c, headers)}
+	o := outgoing{tab: tab, c: c, key: key, headers: beside(c, headers), most: s.ValueBytes}
 	if s.Envelope == avro.Debezium {
 		o.e = s.event(tab, c, pipeline.Delete)
 		if o.e.Before, err = s.old(ctx, tab, c, key); err != nil {
@@ -113,6 +114,9 @@ func beside(c *pipeline.Change, headers []log.Header) []log.Header {
 func (s *Sink) move(ctx context.Context, tab *table, c *pipeline.Change) error {
 	after, headers, err := s.whole(ctx, tab, c)
 	if err != nil {
+		return err
+	}
+	if err := s.bring(after, s.scratch.laid); err != nil {
 		return err
 	}
 	oldKey, err := s.key(tab, s.oldKeyRow(tab, c))

@@ -128,6 +128,7 @@ func (s *Sink) old(ctx context.Context, tab *table, c *pipeline.Change, key []by
 // lookup reads the newest record of a key, the open commit's included, in the
 // column order of the table as it is now.
 func (s *Sink) lookup(ctx context.Context, tab *table, key []byte) (schema.Row, error) {
+	s.scratch.laid = s.scratch.laid[:0]
 	if s.index == nil || tab.appends {
 		return nil, nil
 	}

@@ -37,7 +37,7 @@ func (s *Sink) offload(ctx context.Context, o *outgoing) (done bool, err error) 
 	row, list := slices.Clone(o.e.After), []log.Offloaded{}
 	for _, i := range moved {
 		column := o.tab.Columns[i].Name
-		at, err := s.pieces(ctx, tp, limit, row[i].Ref(), s.headers(o.c, nil), func(n int) []byte { return pieceKey(o.key, column, n) })
+		at, err := s.moveOut(ctx, tp, limit, o, i)
 		if err != nil {
 			return false, err
 		}
@@ -54,6 +54,15 @@ func (s *Sink) offload(ctx context.Context, o *outgoing) (done bool, err error) 
 	return s.again(o, row, append(slices.Clone(o.headers), jsonHeader(log.OffloadHeader, list)))
 }
 
+// moveOut appends a value's pieces, unless that is where it lies.
+func (s *Sink) moveOut(ctx context.Context, tp log.TopicPartition, limit int, o *outgoing, i int) (log.Chunked, error) {
+	if l := o.laid(i); l.isFor(tp, o.key) {
+		return l.where(), nil
+	}
+	column := o.tab.Columns[i].Name
+	return s.pieces(ctx, tp, limit, o.content(i), s.headers(o.c, nil), func(n int) []byte { return pieceKey(o.key, column, n) })
+}
+
 // offloadNote is more than an Offloaded takes in its header, beside the names.
 const offloadNote = 240
 
@@ -65,11 +74,11 @@ func (s *Sink) choose(o *outgoing) (moved []int, rest bool) {
 		return nil, false
 	}
 	slices.SortStableFunc(at, func(a, b int) int {
-		return cmp.Compare(len(o.e.After[b].Ref()), len(o.e.After[a].Ref()))
+		return cmp.Compare(o.length(b), o.length(a))
 	})
 	over := o.size - s.room(o.tab, o.key, o.headers)
 	for _, i := range at {
-		size := len(o.e.After[i].Ref())
+		size := o.length(i)
 		gain := size - len(placeholder) - offloadNote - len(o.tab.topic) - 2*len(o.tab.Columns[i].Name)
 		if size <= s.ValueBytes && (over <= 0 || gain <= 0) {
 			break
@@ -150,7 +159,8 @@ func (s *Sink) dropPieces(ctx context.Context, tp log.TopicPartition, o *outgoin
 }
 
 // restore puts the values that lie in the side topic back into a row that was
-// read from the log. One that cannot be put together is unknown.
+// read from the log; of one that is too large for memory its first bytes, and notes
+// where the rest is. One that cannot be put together is unknown.
 func (s *Sink) restore(ctx context.Context, tab *table, key []byte, row schema.Row) error {
 	if !s.next.Tables[tab.topic].Offloaded {
 		return nil
@@ -160,7 +170,7 @@ func (s *Sink) restore(ctx context.Context, tab *table, key []byte, row schema.R
 		if !movable(row[i].Kind()) || string(row[i].Ref()) != placeholder {
 			continue
 		}
-		value, err := s.join(ctx, tp, key, tab.Columns[i].Name)
+		value, err := s.restored(ctx, tp, key, tab, i, row[i].Kind())
 		switch {
 		case errors.Is(err, errNoPiece):
 			row[i] = schema.Unknown()
@@ -171,6 +181,22 @@ func (s *Sink) restore(ctx context.Context, tab *table, key []byte, row schema.R
 		}
 	}
 	return nil
+}
+
+// restored gives a value of a key, or the first bytes of it.
+func (s *Sink) restored(ctx context.Context, tp log.TopicPartition, key []byte, tab *table, i int, kind schema.Kind) ([]byte, error) {
+	l, err := s.lay(ctx, tp, key, tab.Columns[i].Name, kind)
+	if err != nil {
+		return nil, err
+	}
+	if l == nil {
+		return s.join(ctx, tp, key, tab.Columns[i].Name)
+	}
+	for len(s.scratch.laid) <= i {
+		s.scratch.laid = append(s.scratch.laid, nil)
+	}
+	s.scratch.laid[i] = l
+	return l.head, l.verify()
 }
 
 var errNoPiece = errors.New("a piece of the value is gone")

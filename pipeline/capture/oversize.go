@@ -2,8 +2,6 @@ package capture
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -83,9 +81,15 @@ func (s *Sink) anyLarge(row schema.Row) bool {
 	return false
 }
 
-// hopeless reports whether no record takes a row, however it is encoded: texts,
-// byte strings and JSON are in a record as they are.
-func (s *Sink) hopeless(row schema.Row) bool {
+// hopeless reports whether no record takes the rows of an event, however they are
+// encoded: a value is not in memory, or one that is in a record as it is is too large.
+func (s *Sink) hopeless(o *outgoing) bool {
+	return s.tooLong(o.e.Before) || s.tooLong(o.e.After) || o.c.Aside != nil && o.isAside()
+}
+
+// tooLong reports whether a row has a text, byte string or JSON above the bound of
+// single values.
+func (s *Sink) tooLong(row schema.Row) bool {
 	for i := range row {
 		if movable(row[i].Kind()) && len(row[i].Ref()) > s.ValueBytes {
 			return true
@@ -115,6 +119,8 @@ type outgoing struct {
 	value   []byte // nil if it was not encoded
 	size    int    // of value, or more than it would have
 	headers []log.Header
+	stored  []*laid // values that were left in pieces, by column
+	most    int     // the bound of single values
 }
 
 // put appends a record of an event, or does what the table's policy says if it
@@ -145,8 +151,8 @@ func (s *Sink) put(ctx context.Context, o *outgoing) error {
 // encode encodes an event, and reports whether it may go so. One that is hopeless
 // is left alone.
 func (s *Sink) encode(o *outgoing) (fits bool, err error) {
-	if s.hopeless(o.e.Before) || s.hopeless(o.e.After) {
-		o.value, o.size = nil, s.most(o.tab, o.e.Before)+s.most(o.tab, o.e.After)
+	if s.hopeless(o) {
+		o.value, o.size = nil, s.most(o.tab, o.e.Before)+s.most(o.tab, o.e.After)+s.absent(o)
 		return false, nil
 	}
 	if o.value, err = s.value(o.tab, o.e); err != nil {
@@ -197,7 +203,10 @@ func (s *Sink) oversize(o *outgoing, size int, p Policy) {
 func (s *Sink) again(o *outgoing, after schema.Row, headers []log.Header) (bool, error) {
 	e := *o.e
 	e.After = after
+	kept := s.arena
+	s.arena = make([]byte, 0, s.most(o.tab, after)) // of its own: it is as large as a record may be
 	value, err := s.value(o.tab, &e)
+	s.arena = kept
 	if err != nil {
 		return false, err
 	}
@@ -215,11 +224,6 @@ func jsonHeader(key string, v any) log.Header {
 		panic(err)
 	}
 	return log.Header{Key: key, Value: text}
-}
-
-func sumOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 // stop ends the table of a row that no record takes.

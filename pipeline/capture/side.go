@@ -2,9 +2,9 @@ package capture
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -48,12 +48,24 @@ func (s *Sink) side(ctx context.Context, tab *table, topic string, compact bool)
 
 // pieces appends a value to a side topic of its table in the open commit, and
 // gives where it lies. keyOf names the key of each piece.
-func (s *Sink) pieces(ctx context.Context, tp log.TopicPartition, maxBytes int, value []byte, headers []log.Header, keyOf func(i int) []byte) (at log.Chunked, err error) {
+func (s *Sink) pieces(ctx context.Context, tp log.TopicPartition, maxBytes int, value content, headers []log.Header, keyOf func(i int) []byte) (at log.Chunked, err error) {
 	size := max(min(chunkBytes, maxBytes-recordOverhead-log.ChunkOverhead-len(keyOf(0))), 1)
-	c := log.Chunk{Total: int64(len(value)), Chunks: max(1, (len(value)+size-1)/size), Sum: sha256.Sum256(value)}
+	c := log.Chunk{Total: value.size, Chunks: int(max(1, (value.size+int64(size)-1)/int64(size)))}
+	if c.Sum, err = value.sum(); err != nil {
+		return at, err
+	}
+	r, err := value.open()
+	if err != nil {
+		return at, err
+	}
+	defer r.Close()
 	var buffer []byte
+	data := make([]byte, min(value.size, int64(size)))
 	for i := range c.Chunks {
-		c.Data = value[i*size : min((i+1)*size, len(value))]
+		c.Data = data[:min(int64(size), value.size-int64(i)*int64(size))]
+		if _, err := io.ReadFull(r, c.Data); err != nil {
+			return at, fmt.Errorf("read a value again: %w", err)
+		}
 		buffer = c.Append(buffer[:0])
 		r := log.Record{TopicPartition: tp, Key: keyOf(i), Value: buffer, Headers: headers}
 		if err := s.writer.Append(ctx, r); err != nil {
@@ -81,12 +93,11 @@ func (s *Sink) deadLetter(ctx context.Context, o *outgoing) error {
 	}
 	tp := log.TopicPartition{Topic: topic, Partition: s.partition(o.tab, o.key)}
 	headers := append(s.headers(o.c, nil), log.Header{Key: log.ReasonHeader, Value: []byte(codeTooLarge)}, log.Header{Key: log.TopicHeader, Value: []byte(o.tab.topic)})
-	if o.value == nil {
-		if o.value, err = s.value(o.tab, o.e); err != nil {
-			return err
-		}
+	whole, err := s.record(o)
+	if err != nil {
+		return err
 	}
-	at, err := s.pieces(ctx, tp, limit, o.value, headers, func(int) []byte { return o.key })
+	at, err := s.pieces(ctx, tp, limit, whole, headers, func(int) []byte { return o.key })
 	if err != nil {
 		return err
 	}

@@ -286,6 +286,7 @@ func (s *Sink) recycle() {
 	}
 	s.arena, s.scratch.packed = s.arena[:0], s.scratch.packed[:0]
 	s.scratch.stored.Reset()
+	clear(s.scratch.laid)
 }
 
 // Close drops what is not committed and frees the writer.

@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"io"
 	"time"
 	"unsafe"
 
@@ -29,7 +30,8 @@ type Batch struct {
 
 	Rows     arena.Rows
 	Bytes    arena.Bytes
-	Borrowed int // bytes besides these that the values refer to
+	Borrowed int         // bytes besides these that the values refer to
+	Aside    []io.Closer // what lies elsewhere for the changes, closed when the batch is taken back
 
 	borrows bool  // see Config
 	memory  int64 // as counted by the queue
@@ -103,7 +105,18 @@ func (b *Batch) Reset() {
 		b.Rows.Reset()
 	}
 	b.Bytes.Reset()
+	b.closeAside()
 	b.Tables, b.Stopped, b.Copies, b.Changes = nil, nil, nil, b.Changes[:0]
 	b.Whole, b.WholeEnd, b.WholeAt, b.PartEnd, b.Snapshot = 0, nil, time.Time{}, nil, false
 	b.Borrowed, b.memory = 0, 0
+}
+
+// closeAside lets go what lies elsewhere. What cannot be let go is taken away by
+// whoever next owns the place.
+func (b *Batch) closeAside() {
+	for _, c := range b.Aside {
+		_ = c.Close()
+	}
+	clear(b.Aside)
+	b.Aside = b.Aside[:0]
 }

@@ -2,6 +2,7 @@ package handover
 
 import (
 	"context"
+	"io"
 
 	"github.com/evertdb/evert/pipeline"
 )
@@ -64,3 +65,7 @@ func (q *Queue) give(b *Batch) pipeline.Batch {
 	}
 	return out
 }
+
+// Keep closes c when the batch that Next gave last is taken back. It is for the caller
+// of Next.
+func (q *Queue) Keep(c io.Closer) { q.taken.Aside = append(q.taken.Aside, c) }

@@ -130,6 +130,11 @@ func (ch *Chain) one(ctx context.Context, c *pipeline.Change) error {
 	if to.stopped {
 		return to.broken
 	}
+	if c.Aside != nil && ch.Touches(to.origin.Schema, to.origin.Name) { // steps look at whole values
+		if err := c.Load(); err != nil {
+			return err
+		}
+	}
 	from := len(ch.changes)
 	err := ch.pass(0, ch.filled(c))
 	if err == nil {

@@ -28,6 +28,7 @@ type assembler struct {
 	dec      pgoutput.Decoder
 	replay   pgoutput.Decoder // of spilled messages
 	spill    *spill
+	asides   *asides        // values of the messages that are too large for memory
 	reader   pgvalue.Reader // into the batch
 	rels     map[uint32]*relation
 
@@ -75,6 +76,7 @@ func (a *assembler) message(place lsn, msg []byte) error {
 		return err
 	}
 	if a.block != nil && kind.CarriesXID() {
+		a.block.asides = append(a.block.asides, a.asides.in(msg)...)
 		return a.spill.add(a.block, a.dec.XID, place, msg)
 	}
 	switch kind {

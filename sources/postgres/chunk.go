@@ -299,15 +299,40 @@ const tupleBytes = 28
 // fetched reads the next n rows, and reports whether there may be more. Those that
 // come when the chunk is full are left for the next one.
 func (j *chunkJob) fetched(ctx context.Context, conn *pgconn.PgConn, n int) (more bool, err error) {
+	shortenerOf(conn).seek = carriesRows
+	defer func() { shortenerOf(conn).seek = carriesNone }()
 	res := conn.ExecParams(ctx, "FETCH "+strconv.Itoa(n)+" FROM c", nil, nil, nil, j.formats())
 	for res.NextRow() {
 		if more = j.full(); err == nil && !more {
 			err = j.row(res.Values())
 		}
+		if more {
+			j.leave(res.Values())
+		}
 		n--
 	}
 	_, end := res.Close()
 	return more || n <= 0, errors.Join(err, end)
+}
+
+// leave lets go what was set aside of a row that the chunk has no room for.
+func (j *chunkJob) leave(fields [][]byte) {
+	for _, f := range fields {
+		if v := j.source.asides.is(f); v != nil {
+			v.drop()
+		}
+	}
+}
+
+// discard lets go what was read and not handed over.
+func (j *chunkJob) discard() {
+	if j == nil {
+		return
+	}
+	for _, b := range j.batches {
+		b.Reset()
+	}
+	j.batches = nil
 }
 
 // full reports whether the chunk has all the bytes that it may have.
@@ -339,12 +364,13 @@ func (j *chunkJob) row(fields [][]byte) error {
 	}
 	j.to.Block, j.to.Offset = block, offset
 	b := j.batch()
-	row, err := j.values(b, fields[1:])
+	c := b.Add()
+	c.Table, c.Op, c.Row = j.shape.table, pipeline.Read, uint32(j.count)
+	row, err := j.values(b, c, fields[1:])
 	if err != nil {
 		return err
 	}
-	c := b.Add()
-	c.Table, c.Op, c.After, c.Row = j.shape.table, pipeline.Read, row, uint32(j.count)
+	c.After = row
 	j.key = appendKey(j.key[:0], j.shape.table, row)
 	j.rows[string(j.key)] = j.count
 	j.count++
@@ -355,7 +381,7 @@ func (j *chunkJob) row(fields [][]byte) error {
 	return nil
 }
 
-func (j *chunkJob) values(b *handover.Batch, fields [][]byte) (schema.Row, error) {
+func (j *chunkJob) values(b *handover.Batch, c *pipeline.Change, fields [][]byte) (schema.Row, error) {
 	j.reader.Arena, j.reader.Invalid = &b.Bytes, j.source.config.InvalidText
 	row := b.Rows.Row(len(fields))
 	for i, f := range fields {
@@ -363,6 +389,8 @@ func (j *chunkJob) values(b *handover.Batch, fields [][]byte) (schema.Row, error
 		switch {
 		case f == nil:
 			row[i] = schema.Null()
+		case len(f) == standBytes && j.source.asides.is(f) != nil:
+			row[i], err = j.source.asides.largeIn(b, c, j.shape, i, j.isBinary(i), f, &j.reader)
 		case j.isBinary(i):
 			row[i], err = j.reader.Binary(j.shape.codecs[i], f)
 		default:

@@ -31,6 +31,8 @@ type Config struct {
 
 	InvalidText pgvalue.Invalid // what becomes of texts that are not UTF-8, for a database of encoding SQL_ASCII, which is refused otherwise
 
+	asideAbove int // for tests: values of more bytes than this, as they are sent, are set aside; 4 MiB or ValueBytes
+
 	ask bool // for tests: have binary values printed by the server that are not read here
 
 	NoFailover  bool   // make a slot that standbys do not keep up to date; before version 17 none is
@@ -66,6 +68,8 @@ type Config struct {
 	SpillMost   int64  // what they may occupy on disk; one that needs more stops the source; 64 GiB
 	NoStreaming bool   // let the server spill instead
 
+	ValueBytes int // a larger value is in no row (pipeline.Aside): it lies in SpillDir meanwhile, within SpillMost; 16 MiB. Without SpillDir all are in memory
+
 	IdleInterval time.Duration // how often an idle source moves on; 1 s (250 ms after Hasten)
 	PollInterval time.Duration // how often slot statistics are read; 10 s
 	WaitNotice   time.Duration // how often a waiting slot creation says for whom; 10 s
@@ -75,6 +79,7 @@ type Config struct {
 	OldTransaction time.Duration // Check tells of transactions that are open for longer; 1 min
 	OldCatalog     int64         // and of a slot that holds back the catalog by more transactions; 50,000,000
 
+	asides   *asides  // likewise; nil: messages are read as they come
 	platform Platform // set by Open before anything else runs; OwnMachine until then
 
 	CopyCommand  string // copies one table again, for messages, which put its name behind it: evert snapshot NAME.
@@ -102,6 +107,7 @@ func DefaultConfig() Config {
 		QueueBytes:         16 << 20,
 		SpillBytes:         16 << 20,
 		SpillMost:          64 << 30,
+		ValueBytes:         16 << 20,
 		IdleInterval:       time.Second,
 		PollInterval:       10 * time.Second,
 		WaitNotice:         10 * time.Second,
@@ -132,6 +138,7 @@ func (c Config) withDefaults() Config {
 	or(&c.QueueBytes, d.QueueBytes)
 	or(&c.SpillBytes, d.SpillBytes)
 	or(&c.SpillMost, d.SpillMost)
+	or(&c.ValueBytes, d.ValueBytes)
 	or(&c.IdleInterval, d.IdleInterval)
 	or(&c.PollInterval, d.PollInterval)
 	or(&c.WaitNotice, d.WaitNotice)

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +125,7 @@ func (c *Config) dial(ctx context.Context, replication bool, adjust func(*pgconn
 		adjust(conf)
 	}
 	conf.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		out.in = bufio.NewReaderSize(r, 128<<10)
+		out.in = &shortener{src: r, store: c.asides}
 		return pgproto3.NewFrontend(out.in, w)
 	}
 	conn, err := pgconn.ConnectConfig(ctx, conf)
@@ -138,6 +137,7 @@ func (c *Config) dial(ctx context.Context, replication bool, adjust func(*pgconn
 		return nil, err
 	}
 	out.PgConn = conn
+	conn.CustomData()[shortenerKey] = out.in
 	return out, nil
 }
 
@@ -236,6 +236,7 @@ func closeConn(conn *pgconn.PgConn) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	shortenerOf(conn).abandon()
 	_ = conn.Close(ctx) // nothing can be lost by a goodbye that fails
 }
 

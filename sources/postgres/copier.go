@@ -82,6 +82,10 @@ func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
 	} else {
 		w.rows = &textCopy{columns: n}
 	}
+	shortenerOf(conn).seek = carriesText
+	if w.binary {
+		shortenerOf(conn).seek = carriesBinary
+	}
 	if _, err := conn.CopyTo(ctx, w, c.sql); err != nil {
 		return err
 	}
@@ -122,11 +126,15 @@ func (w *copier) row(fields [][]byte) error {
 	sh, b := w.chunk.shape, w.out
 	w.reader.Arena, w.reader.Invalid = &b.Bytes, w.source.config.InvalidText
 	row := b.Rows.Row(len(fields))
+	c := b.Add()
+	c.Table, c.Op, c.After, c.Tx = sh.table, pipeline.Read, row, w.tx
 	for i, f := range fields {
 		var err error
 		switch {
 		case f == nil:
 			row[i] = schema.Null()
+		case len(f) == standBytes && w.source.asides.is(f) != nil:
+			row[i], err = w.source.asides.largeIn(b, c, sh, i, w.binary, f, &w.reader)
 		case w.binary:
 			row[i], err = w.reader.Binary(sh.codecs[i], f)
 		default:
@@ -136,8 +144,6 @@ func (w *copier) row(fields [][]byte) error {
 			return valueError(sh, i, err)
 		}
 	}
-	c := b.Add()
-	c.Table, c.Op, c.After, c.Tx = sh.table, pipeline.Read, row, w.tx
 	w.read.rows++
 	return nil
 }

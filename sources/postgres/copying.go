@@ -237,8 +237,12 @@ func (c *copying) drop() {
 		c.stop()
 	}
 	c.window.close()
+	dropped := c.job
 	c.shape, c.job, c.facts, c.nudgeAt = nil, nil, nil, time.Time{}
-	c.run(resting, func(context.Context) { closeConn(c.conn) })
+	c.run(resting, func(context.Context) {
+		dropped.discard()
+		closeConn(c.conn)
+	})
 }
 
 // connected gives the connection of jobs.
@@ -307,8 +311,10 @@ func (c *copying) read() error {
 		source: c.source, shape: c.shape, chosen: c.chosen, attnames: c.attnames, from: c.table.At, rows: map[string]int{},
 		suspects: slices.Clone(c.window.suspects), ask: ask,
 	}
+	before := c.job
 	c.job = j
 	c.run(reading, func(ctx context.Context) {
+		before.discard()
 		conn, err := c.connected(ctx)
 		if err == nil {
 			err = j.run(ctx, conn)

@@ -121,4 +121,16 @@
 // queue is bounded in batches and bytes; transactions that the server streams
 // before their commit are kept in memory up to SpillBytes in all and beyond that
 // in files.
+//
+// A value above ValueBytes is in memory nowhere: it goes from the connection into a file
+// of SpillDir, and its row has the first bytes of it. What a connection sends passes a
+// shortener first, which sees to that for everyone behind it, pgconn included.
+//
+//	server ═══ shortener ═══ pgconn, or the stream ═══ row: first bytes, Aside ═══ capture
+//	               ║                                               ║
+//	               ╚═══════ N.value, until the batch is taken back ╝
+//
+// In memory are all the same: a value of less than 4 MiB as it is sent; an array of less
+// than 8 times ValueBytes; bit strings in binary form; and, of a database without an
+// encoding, every text.
 package postgres

@@ -83,7 +83,9 @@ func TestFormOfTheStream(t *testing.T) {
 		}
 		const size = 560 << 20
 		d.do("CREATE TABLE t (id int PRIMARY KEY, b bytea, r int4range); ALTER TABLE t ALTER b SET STORAGE EXTERNAL")
-		r := open(t, d.config(), pipeline.Resume{})
+		c := d.config()
+		c.ValueBytes = 1 << 30 // all of it in memory
+		r := open(t, c, pipeline.Resume{})
 		r.snapshot()
 		d.do("INSERT INTO t SELECT 1, decode(repeat('ab', %d), 'hex'), '[1,2)'", size/2)
 		d.do("UPDATE t SET b = b || b")

@@ -92,6 +92,7 @@ func (c *copying) handChunk(tx *pipeline.Tx) {
 		b.EndWhole(pipeline.Resume{At: c.source.a.at, State: c.source.a.encoded}, j.at)
 		c.out = append(c.out, b)
 	}
+	j.batches = nil
 	c.stats.rows.Add(int64(number))
 }
 

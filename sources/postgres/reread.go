@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/arena"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
@@ -20,7 +21,18 @@ import (
 // holds the lock of the table, and holds up nobody else meanwhile.
 func (s *Source) Reread(ctx context.Context, table *schema.Table, row schema.Row) (out schema.Row, err error) {
 	err = s.outlast(ctx, func() error {
-		out, err = s.reread(ctx, table, row)
+		out, err = s.reread(ctx, table, row, nil)
+		return err
+	})
+	return out, err
+}
+
+// RereadFor is Reread for a change that Next gave last, by the caller of Next: a value
+// that is too large for memory and that the change's new row does not have is noted in
+// the change (pipeline.Aside), and its row has the first bytes of it.
+func (s *Source) RereadFor(ctx context.Context, c *pipeline.Change) (out schema.Row, err error) {
+	err = s.outlast(ctx, func() error {
+		out, err = s.reread(ctx, c.Table, c.After, c)
 		return err
 	})
 	return out, err
@@ -43,7 +55,7 @@ func (s *Source) outlast(ctx context.Context, f func() error) error {
 	}
 }
 
-func (s *Source) reread(ctx context.Context, table *schema.Table, row schema.Row) (schema.Row, error) {
+func (s *Source) reread(ctx context.Context, table *schema.Table, row schema.Row, c *pipeline.Change) (schema.Row, error) {
 	codecs, ts, err := s.codecsOf(ctx, table)
 	if err != nil {
 		return nil, err
@@ -51,11 +63,15 @@ func (s *Source) reread(ctx context.Context, table *schema.Table, row schema.Row
 	sql, args := rereadSQL(table, row)
 	var out schema.Row
 	err = s.side.use(ctx, func(conn *pgconn.PgConn) error {
+		if c != nil {
+			shortenerOf(conn).seek = carriesRows
+			defer func() { shortenerOf(conn).seek = carriesNone }()
+		}
 		res := conn.ExecParams(ctx, sql, args, ts, nil, nil).Read()
 		if res.Err != nil || len(res.Rows) == 0 {
 			return res.Err
 		}
-		out, err = s.readText(codecs, res.Rows[0])
+		out, err = s.readText(codecs, res.Rows[0], c)
 		return err
 	})
 	if err != nil {
@@ -114,18 +130,37 @@ func rereadSQL(table *schema.Table, row schema.Row) (string, [][]byte) {
 	return "SELECT " + quoteList(names) + " FROM " + QuoteTable(table.Schema, table.Name) + " WHERE " + strings.Join(conds, " AND "), args
 }
 
-func (s *Source) readText(codecs []pgvalue.Codec, fields [][]byte) (schema.Row, error) {
+func (s *Source) readText(codecs []pgvalue.Codec, fields [][]byte, c *pipeline.Change) (schema.Row, error) {
 	r := pgvalue.Reader{Arena: new(arena.Bytes), Invalid: s.config.InvalidText}
 	row := make(schema.Row, len(fields))
 	for i, f := range fields {
 		if f == nil {
 			continue
 		}
-		v, err := r.Text(codecs[i], f)
+		var err error
+		if v := s.asides.is(f); v != nil {
+			row[i], err = s.rereadLarge(codecs[i], &r, v, c, i)
+		} else {
+			row[i], err = r.Text(codecs[i], f)
+		}
 		if err != nil {
 			return nil, err
 		}
-		row[i] = v
 	}
 	return row, nil
+}
+
+// rereadLarge reads a value that was set aside, for column col of c.
+func (s *Source) rereadLarge(codec pgvalue.Codec, r *pgvalue.Reader, v *aside, c *pipeline.Change, col int) (schema.Value, error) {
+	defer release([]*aside{v}) // unless it is taken
+	if c.After[col].IsKnown() {
+		return schema.Unknown(), nil // nobody asks for it
+	}
+	f := field{codec: codec, whole: c.Table.IsKey(col) || r.Invalid != pgvalue.Trust, read: func(data []byte) (schema.Value, error) { return r.Text(codec, data) }}
+	value, aside, err := s.asides.large(v, f, func(n int) []byte { return make([]byte, n) })
+	if aside != nil {
+		c.SetAside(false, col, aside)
+		s.queue.Keep(v)
+	}
+	return value, err
 }

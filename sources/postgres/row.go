@@ -38,34 +38,38 @@ func (a *assembler) changeOf(kind pgoutput.Kind, r *pgoutput.Row, place lsn) err
 		return err
 	}
 	if r.OldKind != pgoutput.OldNone {
-		if c.Before, err = a.tuple(s, r.Old, r.OldKind == pgoutput.OldKey); err != nil {
+		if c.Before, err = a.tuple(s, c, true, r.Old, r.OldKind == pgoutput.OldKey); err != nil {
 			return err
 		}
 	}
 	if op != pipeline.Delete {
-		if c.After, err = a.tuple(s, r.New, false); err != nil {
+		if c.After, err = a.tuple(s, c, false, r.New, false); err != nil {
 			return err
 		}
 	}
 	if c.Before != nil && c.After != nil {
-		fillUnknown(c.After, c.Before)
+		fillUnknown(c)
 	}
 	return a.changed(s, a.xid, c)
 }
 
 // fillUnknown takes values that were not sent, because they are as before, from
 // the old row: all of it, or its key (P13).
-func fillUnknown(row, from schema.Row) {
-	for i := range row {
-		if !row[i].IsKnown() {
-			row[i] = from[i]
+func fillUnknown(c *pipeline.Change) {
+	for i := range c.After {
+		if c.After[i].IsKnown() {
+			continue
+		}
+		c.After[i] = c.Before[i]
+		if c.Aside != nil && c.Aside.Before != nil && c.Aside.Before[i] != nil {
+			c.SetAside(false, i, c.Aside.Before[i])
 		}
 	}
 }
 
-// tuple reads the values of a row. In an old row of key columns only, the others
-// are sent as NULL and are not known.
-func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schema.Row, error) {
+// tuple reads the values of a row of c, its old one or its new one. In an old row of
+// key columns only, the others are sent as NULL and are not known.
+func (a *assembler) tuple(s *shape, c *pipeline.Change, old bool, cols []pgoutput.Column, keyOnly bool) (schema.Row, error) {
 	if len(cols) != len(s.codecs) {
 		return nil, fmt.Errorf("%s: a row has %d columns instead of %d", s.table, len(cols), len(s.codecs))
 	}
@@ -73,12 +77,14 @@ func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schem
 	row := a.out.Rows.Row(len(cols))
 	for i := range cols {
 		var err error
-		switch cols[i].Kind {
-		case pgoutput.Text:
+		switch kind := cols[i].Kind; {
+		case len(cols[i].Data) == standBytes && a.asides.is(cols[i].Data) != nil:
+			row[i], err = a.large(s, c, old, i, &cols[i])
+		case kind == pgoutput.Text:
 			row[i], err = a.reader.Text(s.codecs[i], cols[i].Data)
-		case pgoutput.Binary:
+		case kind == pgoutput.Binary:
 			row[i], err = a.binary(s, i, cols[i].Data)
-		case pgoutput.Unchanged:
+		case kind == pgoutput.Unchanged:
 			row[i] = schema.Unknown()
 		default:
 			row[i] = schema.Null()
@@ -91,6 +97,22 @@ func (a *assembler) tuple(s *shape, cols []pgoutput.Column, keyOnly bool) (schem
 		}
 	}
 	return row, nil
+}
+
+// large reads a value that was set aside.
+func (a *assembler) large(s *shape, c *pipeline.Change, old bool, col int, sent *pgoutput.Column) (schema.Value, error) {
+	binary := sent.Kind == pgoutput.Binary
+	f := field{
+		codec: s.codecs[col], binary: binary,
+		whole: s.table.IsKey(col) || binary && !s.codecs[col].HasBinary() || a.reader.Invalid != pgvalue.Trust,
+		read: func(data []byte) (schema.Value, error) {
+			if binary {
+				return a.binary(s, col, data)
+			}
+			return a.reader.Text(s.codecs[col], data)
+		},
+	}
+	return a.asides.largeOf(a.out, c, old, col, a.asides.is(sent.Data), f)
 }
 
 // binary reads a value in binary form, by help of the server if need be.

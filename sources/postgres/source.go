@@ -45,6 +45,7 @@ type Source struct {
 	passed        oidSet          // tables that are not captured, and of which that was told if it is news
 
 	a       *assembler // owned by the owner goroutine once it runs
+	asides  *asides
 	copying copying
 
 	closed sync.Once
@@ -78,6 +79,8 @@ func New(c Config) *Source {
 		acked: make(chan struct{}, 1), planned: make(chan struct{}),
 	}
 	s.watch = &watch{source: s}
+	s.asides = newAsides(&s.config)
+	s.config.asides = s.asides
 	s.side = &side{config: &s.config}
 	s.copying = copying{source: s, pace: handover.Pace{Rate: c.MaxRate}}
 	s.catalog = &catalog{config: &s.config, side: s.side, versions: map[uint32]uint32{}}
@@ -234,7 +237,7 @@ func (s *Source) assemble(from pipeline.Resume, was state, found []notice) error
 	if err := sp.open(); err != nil {
 		return err
 	}
-	s.a = &assembler{config: &s.config, database: s.system.database, spill: sp, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp, changed: s.copying.change, ask: s.ask}
+	s.a = &assembler{config: &s.config, database: s.system.database, spill: sp, asides: s.asides, rels: map[uint32]*relation{}, fresh: s.queue.Get, shape: s.lookUp, changed: s.copying.change, ask: s.ask}
 	s.a.reader.Invalid = s.config.InvalidText
 	for _, sh := range s.shapes {
 		s.a.rels[sh.oid] = &relation{shape: sh}
@@ -331,6 +334,7 @@ func (s *Source) Close() error {
 		s.copying.close()
 		if s.a != nil {
 			err = s.a.spill.clear()
+			s.asides.clear()
 		}
 	})
 	return err

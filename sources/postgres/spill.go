@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
 )
 
@@ -47,6 +46,7 @@ type spilled struct {
 	cipher  cipher.Block
 	seal    cipher.Stream // of what is written next
 	aborted map[uint32]bool
+	asides  []*aside // that stand in its messages
 }
 
 const (
@@ -68,7 +68,9 @@ func (s *spill) open() error {
 		return fmt.Errorf("make the spill directory: %w", err)
 	}
 	left, err := filepath.Glob(filepath.Join(s.dir, "*.tx"))
-	for _, name := range left {
+	values, bad := filepath.Glob(filepath.Join(s.dir, "*.value"))
+	err = errors.Join(err, bad)
+	for _, name := range append(left, values...) {
 		err = errors.Join(err, os.Remove(name))
 	}
 	return err
@@ -149,7 +151,7 @@ func (s *spill) write(t *spilled) (err error) {
 			return fmt.Errorf("spill a transaction: %w", err)
 		}
 	}
-	s.release(t)
+	s.giveBack(t)
 	return nil
 }
 
@@ -172,14 +174,10 @@ func (t *spilled) stream() cipher.Stream { return cipher.NewCTR(t.cipher, make([
 // full stops the source at a transaction that has no room. Nothing of it was
 // handed over; with more room it is read again from its beginning.
 func (s *spill) full(t *spilled) error {
-	return &pipeline.Refusal{
-		Code: CodeSpillFull, Where: fmt.Sprintf("transaction %d", t.xid),
-		What: fmt.Sprintf("transactions in progress need more than the %d MiB of disk that limits.spill_bytes gives them", s.most>>20),
-		Mend: fmt.Sprintf("limits: {spill_bytes: %dMiB}", max(1, s.most>>20)*4),
-	}
+	return spillFull(fmt.Sprintf("transaction %d", t.xid), "transactions in progress", s.most)
 }
 
-func (s *spill) release(t *spilled) {
+func (s *spill) giveBack(t *spilled) {
 	for _, b := range t.blocks {
 		s.memory -= int64(cap(b))
 		if cap(b) == spillBlockBytes && int64(len(s.free))*spillBlockBytes < s.limit {
@@ -207,7 +205,8 @@ func (s *spill) abort(xid, sub uint32) error {
 
 // drop forgets a transaction and removes its file.
 func (s *spill) drop(t *spilled) error {
-	s.release(t)
+	s.giveBack(t)
+	release(t.asides)
 	s.disk -= t.written
 	delete(s.txs, t.xid)
 	if t.file == nil {

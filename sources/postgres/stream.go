@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
@@ -25,7 +24,8 @@ type stream struct {
 	a      *assembler
 	conn   *pgconn.PgConn
 	net    net.Conn
-	in     messageReader
+	raw    *shortener    // what comes off the connection
+	in     messageReader // of raw
 
 	statusEvery time.Duration
 	deadAfter   time.Duration
@@ -45,13 +45,14 @@ type stream struct {
 // A replConn is a replication connection and what it reads from.
 type replConn struct {
 	*pgconn.PgConn
-	in io.Reader
+	in *shortener
 }
 
 // start begins to stream behind everything that was handed over.
 func (s *Source) startStream(ctx context.Context, conn *replConn) (*stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
+	conn.in.seek = carriesChanges
 	err := pglogrepl.StartReplication(ctx, conn.PgConn, QuoteIdent(s.config.Slot), pglogrepl.LSN(s.a.atLSN), pglogrepl.StartReplicationOptions{
 		Mode: pglogrepl.LogicalReplication, PluginArgs: s.pluginArgs(),
 	})
@@ -59,7 +60,7 @@ func (s *Source) startStream(ctx context.Context, conn *replConn) (*stream, erro
 		return nil, err
 	}
 	now := time.Now()
-	st := &stream{source: s, a: s.a, conn: conn.PgConn, net: conn.Conn(), in: messageReader{src: conn.in}, toldAt: now, heardAt: now, movedAt: now}
+	st := &stream{source: s, a: s.a, conn: conn.PgConn, net: conn.Conn(), raw: conn.in, in: messageReader{src: conn.in}, toldAt: now, heardAt: now, movedAt: now}
 	st.statusEvery, st.deadAfter = 10*time.Second, time.Minute
 	if t := s.senderTimeout; t > 0 {
 		st.statusEvery, st.deadAfter = min(t/3, st.statusEvery), t
@@ -270,8 +271,8 @@ func (st *stream) tell(durable durableLSN, now time.Time, ask bool) error {
 // hear notes that a part of a message came: a large row may take longer than any
 // time-out.
 func (st *stream) hear() {
-	if st.in.taken != st.taken {
-		st.taken, st.heardAt = st.in.taken, time.Now()
+	if st.raw.taken != st.taken {
+		st.taken, st.heardAt = st.raw.taken, time.Now()
 	}
 }
 
@@ -338,6 +339,9 @@ func (st *stream) frame(data []byte) error {
 	}
 	if err := st.a.message(f.start, f.payload); err != nil {
 		return fmt.Errorf("at %s of the log: %w", f.start, err)
+	}
+	if st.a.block == nil {
+		release(st.a.asides.in(f.payload)) // of a row that nobody wants
 	}
 	st.source.stats.read(f.start, f.clock)
 	if !st.a.open && st.a.out != nil && st.a.out.Full(st.source.config.BatchRows, st.source.config.BatchBytes) {

@@ -97,8 +97,7 @@ func TestServerIsAnsweredWithoutBeingHeard(t *testing.T) {
 		})
 	}
 	t.Run("P32 a large row that comes slowly is not silence", func(t *testing.T) {
-		st := &stream{source: New(Config{}), statusEvery: time.Hour, deadAfter: time.Minute, toldAt: time.Now()}
-		st.in.taken = 1 << 20
+		st := &stream{source: New(Config{}), raw: &shortener{taken: 1 << 20}, statusEvery: time.Hour, deadAfter: time.Minute, toldAt: time.Now()}
 		st.hear()
 		if err := st.beat(); err != nil {
 			t.Error(err)

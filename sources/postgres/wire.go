@@ -74,8 +74,7 @@ const (
 type messageReader struct {
 	src    io.Reader
 	buf    []byte
-	lo, hi int   // buf[lo:hi] is read and not yet taken
-	taken  int64 // bytes read from src so far
+	lo, hi int // buf[lo:hi] is read and not yet taken
 }
 
 // buffered says whether a whole message is at hand.
@@ -124,7 +123,6 @@ func (r *messageReader) fill(n int) error {
 	}
 	m, err := r.src.Read(r.buf[r.hi:])
 	r.hi += m
-	r.taken += int64(m)
 	if m > 0 {
 		return nil
 	}

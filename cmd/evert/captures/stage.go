@@ -17,6 +17,17 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
+// rereadsFor gives how a source reads the row of a change again and leaves values that
+// are too large for memory where they are; nil if it does not.
+func rereadsFor(s databases.Source) func(context.Context, *pipeline.Change) (schema.Row, error) {
+	if r, ok := s.(interface {
+		RereadFor(ctx context.Context, c *pipeline.Change) (schema.Row, error)
+	}); ok {
+		return r.RereadFor
+	}
+	return nil
+}
+
 // errCaughtUp ends a stage that has come to where it was told to stop.
 var errCaughtUp = errors.New("caught up")
 
@@ -60,7 +71,7 @@ func (c *Capture) stage(ctx context.Context) error {
 	}
 	defer c.tabled(ctx, commanded)()
 	stage := &pipeline.Stage{
-		Source: refusing{src}, Sink: capture.New(c.sink(steps.Rereader(src.Reread, chain), commanded.Copies())), Limits: c.limits(), Events: c.events(src, stop),
+		Source: refusing{src}, Sink: capture.New(c.sink(steps.Rereader(rereadsFor(bare), src.Reread, chain), commanded.Copies())), Limits: c.limits(), Events: c.events(src, stop),
 	}
 	stage.Transforms = []pipeline.Transform{commanded}
 	if chain != nil {

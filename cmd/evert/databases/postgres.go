@@ -70,6 +70,7 @@ func (d *postgresDatabase) settings() postgres.Config {
 		SpillDir:        datadir.SpillPath(d.Config.DataDir, d.Name),
 		SpillBytes:      int64(d.Config.Limits.TransactionBytes),
 		SpillMost:       int64(d.Config.Limits.SpillBytes),
+		ValueBytes:      int(d.Config.Limits.ValueBytes),
 		IdleInterval:    d.source().IdleInterval,
 		BackoffMax:      d.source().ReconnectMax,
 		ResetCommand:    "evert reset " + d.Name + " --resnapshot --yes",
