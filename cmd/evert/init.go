@@ -77,7 +77,7 @@ func describeMySQL(ctx context.Context, url *configs.DatabaseURL) (starter.Datab
 		Match: func(database, _ string) bool { return database == url.Database },
 	}
 	o, err := mysql.Survey(ctx, look)
-	d := starter.Database{Server: "MySQL", Name: url.Database, Version: o.Version}
+	d := starter.Database{Server: "MySQL", Name: url.Database, Version: o.Version, ByPosition: o.ByPosition}
 	if o.MariaDB {
 		d.Server = "MariaDB"
 	}

@@ -59,5 +59,11 @@ func (r *report) mysql(ctx context.Context, daemon string) (tally, error) {
 	}
 	t, err := goTest(exactly("cmd/evert", "integration/rights"), "-short", "-count=1", "-run=MySQL")(ctx, r)
 	sum.add(t)
+	if err != nil || b.MariaDB() {
+		return sum, err
+	}
+	r.env = append(r.env, "EVERT_TEST_MYSQL_GTIDS=off") // by file and position
+	t, err = goTest(exactly("sources/mysql"), "-short", "-count=1")(ctx, r)
+	sum.add(t)
 	return sum, err
 }

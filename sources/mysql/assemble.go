@@ -26,6 +26,9 @@ type assembler struct {
 	copies  *copies // nil: none
 	framing framing
 
+	byPosition bool        // places are files and positions
+	here       logPosition // then: the end of what was taken last
+
 	fresh func() *handover.Batch
 	emit  func(b *handover.Batch) error                                 // hands over a batch; may take long. After an error the batch is still here
 	shape func(m *tableMap) (*shape, error)                             // of a Table_map of a captured table; nil: passed over
@@ -76,6 +79,20 @@ const maxMapped = 4096 // ids that are remembered
 // event takes the next event of the log.
 func (a *assembler) event(e *replication.BinlogEvent) error {
 	a.framing.note(e)
+	if !a.byPosition {
+		return a.takeEvent(e)
+	}
+	if err := a.reach(e); err != nil {
+		return err
+	}
+	if err := a.takeEvent(e); err != nil {
+		return err
+	}
+	return a.reached(e)
+}
+
+// takeEvent takes an event for what it says of rows.
+func (a *assembler) takeEvent(e *replication.BinlogEvent) error {
 	if e.Header.Timestamp > 0 {
 		a.clock = time.Unix(int64(e.Header.Timestamp), 0).UTC()
 		a.server = e.Header.ServerID
@@ -105,7 +122,7 @@ func (a *assembler) event(e *replication.BinlogEvent) error {
 const preparedXA = 64
 
 func (a *assembler) beginMySQL(e *replication.BinlogEvent, v *replication.GTIDEvent) error {
-	if e.Header.EventType == replication.ANONYMOUS_GTID_EVENT {
+	if e.Header.EventType == replication.ANONYMOUS_GTID_EVENT && !a.byPosition {
 		return gtidOff()
 	}
 	sid, err := uuid.FromBytes(v.SID)
@@ -124,7 +141,7 @@ func (a *assembler) payload(v *replication.TransactionPayloadEvent) error {
 	a.framing = framing{}
 	defer func() { a.framing = outer }()
 	for _, e := range v.Events {
-		if err := a.event(e); err != nil {
+		if err := a.takeEvent(e); err != nil {
 			return err
 		}
 	}
@@ -211,6 +228,9 @@ func (a *assembler) begin(g gtid, alone, prepared bool) error {
 	if a.open {
 		return errors.New("a transaction begins inside another")
 	}
+	if a.byPosition {
+		g.log, g.seq = a.here, a.here.offset
+	}
 	a.open, a.skip, a.alone, a.held, a.gtid = true, a.set.holds(g), alone, prepared, g
 	a.tx, a.rows, a.events, a.leave, a.handedOut, a.begun, a.partOf, a.early = nil, 0, 0, part{}, false, false, nil, false
 	a.settles = false
@@ -250,8 +270,7 @@ func (a *assembler) end() error {
 		a.keep(s)
 	}
 	changed := a.tx != nil || a.leaveOut > 0 && !a.early
-	a.set.add(a.gtid)
-	a.moved = true
+	a.pass()
 	if !a.early {
 		a.leaveOut = 0
 	}
@@ -263,6 +282,15 @@ func (a *assembler) end() error {
 	}
 	a.at.Seq++
 	return a.endWhole()
+}
+
+// pass moves the place behind the transaction that ends.
+func (a *assembler) pass() {
+	if a.moved = true; a.byPosition {
+		a.set.log = a.here
+		return
+	}
+	a.set.add(a.gtid)
 }
 
 // endWhole gives the batch an end at what was read.

@@ -29,7 +29,7 @@ func TestCharsets(t *testing.T) {
 		d.do("DROP TABLE IF EXISTS b", "CREATE TABLE b (b varbinary(4))")
 		fill(d, c.make())
 		for _, name := range c.list {
-			t.Run("M30 "+name, func(t *testing.T) { compareCharset(&db{t, d.server, d.name}, name) })
+			t.Run("M30 "+name, func(t *testing.T) { compareCharset(d.under(t), name) })
 		}
 	}
 }

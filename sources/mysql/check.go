@@ -89,22 +89,21 @@ func EndAndClock(ctx context.Context, c Config) (end string, ahead time.Duration
 		return "", 0, err
 	}
 	defer side.close()
-	sql := "SELECT @@GLOBAL.gtid_executed, cast(unix_timestamp(now(6)) * 1000000 AS SIGNED)"
-	if side.mariaDB {
-		sql = "SELECT @@GLOBAL.gtid_binlog_pos, cast(unix_timestamp(now(6)) * 1000000 AS SIGNED)"
+	p, err := side.logEnd(ctx)
+	if err != nil {
+		return "", 0, err
 	}
 	asked := time.Now()
-	rows, err := side.query(ctx, sql)
+	rows, err := side.query(ctx, "SELECT cast(unix_timestamp(now(6)) * 1000000 AS SIGNED)")
 	if err != nil {
 		return "", 0, err
 	}
 	middle := asked.Add(time.Since(asked) / 2)
-	micros, err := strconv.ParseInt(rows.text(0, 1), 10, 64)
+	micros, err := strconv.ParseInt(rows.text(0, 0), 10, 64)
 	if err != nil {
 		return "", 0, fmt.Errorf("the server's clock: %w", err)
 	}
-	p, err := parsePlace(rows.text(0, 0))
-	return p.String(), time.UnixMicro(micros).Sub(middle), err
+	return p.String(), time.UnixMicro(micros).Sub(middle), nil
 }
 
 // Reached compares native positions, without a server.

@@ -47,7 +47,7 @@ func TestWarnings(t *testing.T) {
 		{"M11 a replica that filters", "MY_BINLOG_FILTER", "SET GLOBAL replicate_do_db = 'other'", []string{"a"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := &db{t, d.server, d.name}
+			d := d.under(t)
 			if c.mariaDB && !d.mariaDB() {
 				return // MySQL has no such setting
 			}

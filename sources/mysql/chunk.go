@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -148,7 +149,7 @@ func (c *copies) read(k *chunk) error {
 	if err != nil {
 		return err
 	}
-	w := &copier{session: side, source: c.source}
+	w := &copier{session: side, source: c.source, tables: []TableName{k.table}}
 	if k.shape != nil {
 		k.paused, err = side.paused(ctx, c.source.config.Pause)
 	}
@@ -167,8 +168,12 @@ func (c *copies) read(k *chunk) error {
 
 // connect gives a connection, and the epoch in which it may be used again.
 func (c *copies) connect(ctx context.Context) (side *session, epoch int, err error) {
-	if side, epoch = c.idle.take(); side == nil {
-		side, err = c.source.config.dial(ctx)
+	if side, epoch = c.idle.take(); side != nil {
+		return side, epoch, nil
+	}
+	if side, err = c.source.config.dial(ctx); err == nil && side.byPosition && side.server != c.source.facts.server() {
+		side.close()
+		err = errOther
 	}
 	return side, epoch, err
 }
@@ -207,6 +212,9 @@ func (w *copier) chunk(ctx context.Context, k *chunk) error {
 
 // logEnd is the end of the log now.
 func (s *session) logEnd(ctx context.Context) (place, error) {
+	if s.byPosition {
+		return s.logStatus(ctx)
+	}
 	sql := "SELECT @@GLOBAL.gtid_executed"
 	if s.mariaDB {
 		sql = "SELECT @@GLOBAL.gtid_binlog_pos"
@@ -216,6 +224,23 @@ func (s *session) logEnd(ctx context.Context) (place, error) {
 		return place{}, err
 	}
 	return parsePlace(rows.text(0, 0))
+}
+
+// logStatus is the same as file and position.
+func (s *session) logStatus(ctx context.Context) (p place, err error) {
+	var rows result
+	for _, sql := range []string{"SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"} {
+		if rows, err = s.query(ctx, sql); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return p, err
+	}
+	if len(rows) == 0 {
+		return p, errors.New("the server writes no binary log")
+	}
+	return parsePlace(rows.text(0, 0) + ":" + rows.text(0, 1))
 }
 
 // chunkRows reads the rows.

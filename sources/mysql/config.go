@@ -33,6 +33,8 @@ type Config struct {
 	// restart it begins again. Nil: none.
 	Hidden func(database, table string) bool
 
+	byPosition bool // places are files and positions although there are GTIDs; for tests: MariaDB has them always
+
 	ServerID       uint32                 // under which we replicate; 0: worked out from Name
 	ZeroDates      binlogvalue.ZeroPolicy // what becomes of a date that the calendar does not have
 	AcceptCascades bool                   // capture tables whose rows foreign keys change without a word in the log

@@ -103,7 +103,10 @@ func verifyChain(roots *x509.CertPool) func(tls.ConnectionState) error {
 type session struct {
 	conn    *client.Conn
 	mariaDB bool
+	server  string // its identity
 	mu      sync.Mutex
+
+	byPosition bool // places in its log are files and positions
 }
 
 // sessionSQL makes answers mean the same whatever the server's defaults are: times in
@@ -129,11 +132,34 @@ func (c *Config) dial(ctx context.Context) (*session, error) {
 	if s.mariaDB {
 		sql = strings.Replace(sql, "transaction_isolation", "tx_isolation", 1)
 	}
-	if _, err := s.query(ctx, sql); err != nil {
+	if _, err = s.query(ctx, sql); err == nil {
+		err = s.identify(ctx, c.byPosition)
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+const identitySQL = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('gtid_mode', 'server_uuid', 'server_uid')"
+
+// identify looks which server it is, and whether its transactions have GTIDs.
+func (s *session) identify(ctx context.Context, byPosition bool) error {
+	rows, err := s.query(ctx, identitySQL)
+	if err != nil {
+		return err
+	}
+	s.byPosition = byPosition || !s.mariaDB
+	for i := range rows {
+		switch name, value := strings.ToLower(rows.text(i, 0)), rows.text(i, 1); {
+		case name != "gtid_mode":
+			s.server = value
+		case value == "ON" && !byPosition:
+			s.byPosition = false
+		}
+	}
+	return nil
 }
 
 // connect greets a server. The client takes some of what a server sends there as it comes,

@@ -27,11 +27,23 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// M02 M22 The same where places are files and positions.
+func TestContractByPosition(t *testing.T) {
+	t.Parallel()
+	sourcetest.Run(t, func(t *testing.T) sourcetest.Backend {
+		d := newUnnumberedDB(t)
+		d.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)", "CREATE TABLE elsewhere (i int primary key)")
+		c := d.config("items")
+		c.BatchRows, c.ChunkRows, c.IdleInterval = 20, 60, 20*time.Millisecond
+		return &contract{d, c}
+	})
+}
+
 // config captures the named tables.
 func (d *db) config(tables ...string) Config {
 	c := Config{
 		Name: d.name, URL: func(context.Context) (string, error) { return d.server.URL(d.name), nil },
-		IdleInterval: 20 * time.Millisecond,
+		IdleInterval: 20 * time.Millisecond, byPosition: d.byPosition,
 	}
 	for _, t := range tables {
 		c.Named = append(c.Named, TableName{d.name, t})
@@ -57,6 +69,10 @@ func (c *contract) Elsewhere(testing.TB) string {
 
 // Foreign names a transaction that this server never had.
 func (c *contract) Foreign(from pipeline.Resume) pipeline.Resume {
+	if c.byPosition {
+		from.At.Native = "bin.999999:4"
+		return from
+	}
 	if c.mariaDB() {
 		from.At.Native = strings.Replace(from.At.Native, "0-1-", "0-99-", 1)
 		return from

@@ -424,7 +424,7 @@ func nothing(*handover.Batch) {}
 // isPassing reports whether an error is of the connection, and not of the table.
 func isPassing(err error) bool {
 	switch serverCode(err) {
-	case 0, 1040, 1053, 1077, 1079, 1317: // shutdown, or killed
+	case 0, 1040, 1053, 1077, 1079, 1317, lockTimeout: // shutdown, or killed
 		return true
 	}
 	switch pipeline.CodeOf(err) {

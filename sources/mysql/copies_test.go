@@ -151,9 +151,12 @@ func TestChunkWaitsForTheStream(t *testing.T) {
 	c := d.config("a")
 	c.ChunkAbove, c.SnapshotWorkers, c.QueueBatches, c.BatchRows = 1, 1, 1, 1
 	read, calls := make(chan struct{}), atomic.Int32{}
-	url := c.URL
+	url, before := c.URL, int32(3) // to open, to place the snapshot, to stream; then for the chunk
+	if d.locks() {
+		before++
+	}
 	c.URL = func(ctx context.Context) (string, error) {
-		if calls.Add(1) == 4 { // to open, to place the snapshot, to stream; then for the chunk
+		if calls.Add(1) == before+1 {
 			<-read
 		}
 		return url(ctx)

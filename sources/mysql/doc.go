@@ -21,7 +21,8 @@
 // # Positions
 //
 // Native positions are places (see gtid.go): everything that was read, as MariaDB's
-// position or MySQL's set. Seq counts transactions that have rows of captured tables; an
+// position or MySQL's set, or as file and position where MySQL's transactions have no GTIDs
+// (gtid_mode is not ON; see logPosition and openLocked). Seq counts transactions that have rows of captured tables; an
 // idle movement keeps it. Inside a transaction that is larger than a batch,
 // Tx.Position names its own GTID, because a place behind it does not exist yet.
 //
@@ -66,8 +67,12 @@
 // # What is weaker than it should be
 //
 // Changes by triggers under binlog_format=STATEMENT in another database than the
-// statement's are not seen. A server whose transactions have no GTIDs is refused: MySQL
-// with gtid_mode=OFF. How far a copy in chunks is stands in Resume.State as the key of the
+// statement's are not seen. A file and position holds on the server alone that it is of: a
+// failover is a refusal, a copy of all tables its mend, and so is gtid_mode turned on, since
+// positions are not translated. A log that was reset within the second in which the file of
+// the position was made is not told from it. A transaction of more than 4 GiB ends where no
+// server sends its log from, until the next file begins; a start just there is refused.
+// How far a copy in chunks is stands in Resume.State as the key of the
 // last row; of a table with masked columns it does not, so that such a copy begins again
 // after a restart.
 package mysql

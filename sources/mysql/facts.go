@@ -12,14 +12,16 @@ import (
 
 // facts is what a start depends on of the server.
 type facts struct {
-	mariaDB   bool
-	version   string
-	variables map[string]string // global, by lower-case name
-	grants    grants
-	tables    []*tableInfo
-	chosen    []*tableInfo
-	filter    string      // what the server leaves out of its log
-	readers   []logReader // of the log that are registered, if the user may ask
+	mariaDB    bool
+	version    string
+	variables  map[string]string // global, by lower-case name
+	grants     grants
+	tables     []*tableInfo
+	chosen     []*tableInfo
+	filter     string      // what the server leaves out of its log
+	byPosition bool        // its transactions have no GTIDs to go by
+	end        place       // of its log, as file and position; where it is known
+	readers    []logReader // of the log that are registered, if the user may ask
 }
 
 const variablesSQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'log_bin', 'binlog_format', 'binlog_row_image', 'binlog_row_metadata',
@@ -28,7 +30,7 @@ const variablesSQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', '
 'gtid_strict_mode', 'sql_mode') OR Variable_name LIKE 'replicate\_%'`
 
 func loadFacts(ctx context.Context, s *session) (*facts, error) {
-	f := &facts{mariaDB: s.mariaDB, variables: map[string]string{}}
+	f := &facts{mariaDB: s.mariaDB, byPosition: s.byPosition, variables: map[string]string{}}
 	rows, err := s.query(ctx, variablesSQL)
 	if err != nil {
 		return nil, err
@@ -51,6 +53,7 @@ func (f *facts) filters(ctx context.Context, s *session) {
 		if rows, err := s.query(ctx, sql); err == nil {
 			if len(rows) > 0 && len(rows[0]) > 3 {
 				f.filter = strings.Trim(rows[0][2]+" "+rows[0][3], " ")
+				f.end, _ = parsePlace(rows[0][0] + ":" + rows[0][1])
 			}
 			return
 		}
@@ -122,9 +125,6 @@ func (f *facts) refusals() []error {
 	add(!f.is("binlog_row_image", "FULL"), CodeRowImage, "updates and deletes do not hold the whole row (binlog_row_image="+f.variables["binlog_row_image"]+")", set+"binlog_row_image = 'FULL'; -- sessions that are open keep theirs")
 	add(!f.is("binlog_row_metadata", "FULL"), CodeRowMetadata, "the log does not name the columns of its rows (binlog_row_metadata="+f.variables["binlog_row_metadata"]+")", set+"binlog_row_metadata = 'FULL';")
 	add(f.variables["binlog_row_value_options"] != "", CodePartialJSON, "updates hold parts of JSON documents (binlog_row_value_options)", set+"binlog_row_value_options = '';")
-	if !f.mariaDB && !f.is("gtid_mode", "ON") {
-		out = append(out, gtidOff())
-	}
 	updates := f.is("log_slave_updates", "ON", "1") || f.is("log_replica_updates", "ON", "1")
 	add(!updates && f.variables["gtid_slave_pos"] != "", CodeReplica, "the server is a replica and does not log what it replicates (log_slave_updates=OFF)", "[mysqld]\nlog_slave_updates = ON\n-- then restart the server")
 	add(f.filter != "", CodeFilter, "the server leaves databases out of its log, or logs some alone ("+f.filter+")", "remove binlog_do_db and binlog_ignore_db from [mysqld], then restart the server")
@@ -144,6 +144,14 @@ func (f *facts) tooOld() bool {
 		return major < 10 || major == 10 && minor < 6
 	}
 	return major < 8
+}
+
+// names are those of the tables to capture.
+func (f *facts) names() (out []TableName) {
+	for _, t := range f.chosen {
+		out = append(out, t.TableName)
+	}
+	return out
 }
 
 // choose picks the tables to capture and says what keeps one from it. A keyless table
@@ -225,10 +233,22 @@ func (s *Source) capturable(t *tableInfo) *pipeline.Refusal {
 
 // gap says why a server cannot go on from a place: it is another one, it is behind
 // (M03), or it has thrown away what comes next (M01).
-func (f *facts) gap(c *Config, was state, from place) []error {
-	if was.MariaDB != f.mariaDB {
-		return []error{otherServer(c, "the stored position is of another kind of server")}
+func (f *facts) gap(ctx context.Context, s *session, c *Config, was state, from place) ([]error, error) {
+	switch {
+	case was.MariaDB != f.mariaDB:
+		return []error{otherServer(c, "the stored position is of another kind of server")}, nil
+	case f.byPosition && from.log.isZero():
+		return []error{gtidOff()}, nil
+	case !f.byPosition && !from.log.isZero():
+		return []error{otherServer(c, "the stored position is "+from.String()+", and the server numbers its transactions by now (gtid_mode)")}, nil
+	case f.byPosition:
+		return f.logGap(ctx, s, c, was, from)
 	}
+	return f.numberGap(c, from), nil
+}
+
+// numberGap is the gap where transactions have GTIDs.
+func (f *facts) numberGap(c *Config, from place) []error {
 	have, err := f.place()
 	if err != nil {
 		return []error{err}
@@ -244,6 +264,33 @@ func (f *facts) gap(c *Config, was state, from place) []error {
 		return []error{purgedRefusal(c, from.String())}
 	}
 	return nil
+}
+
+// logGap is the gap where places are files and positions. They mean nothing on another
+// server; that the log was reset since the stream tells, where it knows the file again.
+func (f *facts) logGap(ctx context.Context, s *session, c *Config, was state, from place) ([]error, error) {
+	if was.Server != f.server() {
+		return []error{otherServer(c, "the stored position is "+from.String()+" of server "+was.Server+", and this is "+f.server())}, nil
+	}
+	logs, err := s.query(ctx, "SHOW BINARY LOGS")
+	if err != nil {
+		return nil, err
+	}
+	for i := range logs {
+		size, err := strconv.ParseUint(logs.text(i, 1), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("the size of %s: %w", logs.text(i, 0), err)
+		}
+		if logs.text(i, 0) == from.log.file() && from.log.offset <= size {
+			return nil, nil
+		}
+	}
+	if len(logs) > 0 {
+		if first, ok := parseLogFile(logs.text(0, 0)); ok && first.reaches(from.log) {
+			return []error{purgedRefusal(c, from.String())}, nil
+		}
+	}
+	return []error{otherServer(c, fmt.Sprintf("the stored position is %s, which the server does not have; its log ends at %s", from, f.end))}, nil
 }
 
 // knows reports whether MariaDB's log has just the transactions of a place: the same

@@ -12,14 +12,16 @@ import (
 )
 
 // A place is where a server's log was read to: MariaDB's position, one GTID for each
-// domain, or MySQL's set of GTIDs. Native positions are places as text; the place
-// before everything is "none".
+// domain, MySQL's set of GTIDs, or file and position where there are none. Native positions
+// are places as text; the place before everything is "none".
 //
 //	MariaDB   0-1-13,1-7-2                                 domain-server-sequence
 //	MySQL     3e11fa47-71ca-11e1-9e33-c80aa9429562:1-23    server:sequences
+//	          bin.000041:1234                              file:position
 type place struct {
 	domains []domainGTID        // MariaDB, by domain
 	set     *mysql.MysqlGTIDSet // MySQL; nil: MariaDB, or nothing
+	log     logPosition         // without GTIDs; zero: there are some, or nothing
 }
 
 // A domainGTID is a transaction of MariaDB.
@@ -42,6 +44,12 @@ func parsePlace(text string) (place, error) {
 	switch {
 	case text == nowhere || text == "":
 		return place{}, nil
+	case strings.Contains(text, "."):
+		p, ok := parseLogPosition(text)
+		if !ok {
+			return place{}, fmt.Errorf("%q is no file and position", text)
+		}
+		return place{log: p}, nil
 	case strings.Contains(text, ":"):
 		set, err := mysql.ParseMysqlGTIDSet(text)
 		if err != nil {
@@ -91,6 +99,9 @@ func (p *place) put(g domainGTID) {
 
 // String is the native position.
 func (p place) String() string {
+	if !p.log.isZero() {
+		return p.log.String()
+	}
 	if p.set != nil && !p.set.IsEmpty() {
 		return p.set.String()
 	}
@@ -109,6 +120,9 @@ func (p place) String() string {
 
 // contains reports whether everything before q lies before p.
 func (p place) contains(q place) bool {
+	if !q.log.isZero() {
+		return p.log.reaches(q.log)
+	}
 	if q.set != nil {
 		return q.set.IsEmpty() || p.set != nil && p.set.Contain(q.set)
 	}
@@ -126,10 +140,13 @@ type gtid struct {
 	my  bool
 	sid uuid.UUID
 	tag mysql.Tag
+	log logPosition // of one without a GTID: its name
 }
 
 func (g gtid) String() string {
 	switch {
+	case !g.log.isZero():
+		return g.log.String()
 	case !g.my:
 		return g.domainGTID.String()
 	case g.tag.String() != "":
@@ -141,6 +158,9 @@ func (g gtid) String() string {
 // holds reports whether a transaction lies before p. MariaDB's sequence numbers rise
 // within a domain, whichever server gave them.
 func (p place) holds(g gtid) bool {
+	if !g.log.isZero() {
+		return p.log.reaches(g.log)
+	}
 	if g.my {
 		if p.set == nil {
 			return false
@@ -171,20 +191,23 @@ func (p *place) add(g gtid) {
 }
 
 func (p place) clone() place {
-	c := place{domains: slices.Clone(p.domains)}
+	c := place{domains: slices.Clone(p.domains), log: p.log}
 	if p.set != nil {
 		c.set = p.set.Clone().(*mysql.MysqlGTIDSet)
 	}
 	return c
 }
 
+// isLinear reports whether of two places of one server one contains the other.
+func (p place) isLinear() bool { return p.set != nil || !p.log.isZero() }
+
 // meet is the place before which everything lies before both.
 func (p place) meet(q place) place {
-	if p.set != nil || q.set != nil {
+	if p.isLinear() || q.isLinear() {
 		if q.contains(p) {
 			return p.clone()
 		}
-		return q.clone() // sets of one server at two times: one holds the other
+		return q.clone() // those of one server at two times: one holds the other
 	}
 	var out place
 	for _, x := range p.domains {
@@ -201,7 +224,7 @@ func (p place) meet(q place) place {
 
 // join is the place behind both.
 func (p place) join(q place) place {
-	if p.set != nil || q.set != nil {
+	if p.isLinear() || q.isLinear() {
 		if p.contains(q) {
 			return p.clone()
 		}

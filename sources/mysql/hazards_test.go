@@ -52,6 +52,9 @@ func TestEventsThatEndNowhere(t *testing.T) {
 	t.Parallel()
 	t.Run("M16 end_log_pos is 0", func(t *testing.T) {
 		d := newDB(t)
+		if d.byPosition {
+			return // of a position the end of an event is a part
+		}
 		d.do("CREATE TABLE a (id int primary key, v varchar(20))")
 		r := d.open(d.config("a"), pipeline.Resume{}).copied()
 		from := r.place

@@ -40,7 +40,7 @@ func TestLargeXA(t *testing.T) { // not beside others: a prepared XA transaction
 		return found
 	}
 	t.Run("M13 more than memory holds", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		r := d.open(c, pipeline.Resume{}).copied()
 		rows := func(from int) []string {
 			var sql []string
@@ -78,7 +78,7 @@ func TestLargeXA(t *testing.T) { // not beside others: a prepared XA transaction
 		}
 	})
 	t.Run("MY_XA_LARGE more than the disk is for", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		tight := c
 		tight.SpillMost = 1000
 		r := d.open(tight, pipeline.Resume{}).copied()

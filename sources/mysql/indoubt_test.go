@@ -11,7 +11,7 @@ import (
 // name, since a snapshot waits for one that is committed and still listed (M13).
 func TestInDoubt(t *testing.T) { // not beside others: a prepared XA transaction holds up every copy from the server
 	d := newDB(t)
-	if !d.mariaDB() {
+	if !d.mariaDB() || d.byPosition {
 		return // on MySQL what is in the log before it is seen has an owned GTID
 	}
 	d.do("CREATE TABLE a (id int primary key)", "INSERT INTO a VALUES (1)")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,7 +21,13 @@ import (
 
 var maria mysqltest.Shared
 
-func TestMain(m *testing.M) { os.Exit(maria.Run(m)) }
+func TestMain(m *testing.M) {
+	code := maria.Run(m)
+	if unnumbered.server != nil {
+		_ = unnumbered.server.Close()
+	}
+	os.Exit(code)
+}
 
 // patience bounds what a test waits for. It is long because machines are busy; whoever
 // waits goes on as soon as the thing happens.
@@ -37,14 +44,69 @@ type db struct {
 	*testing.T
 	server *mysqlserver.Server
 	name   string
+
+	byPosition bool // places are files and positions
 }
 
 func newDB(t *testing.T) *db {
 	t.Helper()
+	if os.Getenv("EVERT_TEST_MYSQL_GTIDS") == "off" {
+		return newUnnumberedDB(t)
+	}
 	server, name := maria.Database(t)
-	d := &db{t, server, name}
+	d := &db{T: t, server: server, name: name}
 	t.Cleanup(d.forgetXA)
 	return d
+}
+
+// unnumbered is the server of the tests whose log has no GTIDs: MySQL's own. MariaDB has
+// them always, and is read as if it had none.
+var unnumbered struct {
+	sync.Mutex
+	server *mysqlserver.Server
+	count  int
+}
+
+// newUnnumberedDB makes a database whose places are files and positions.
+func newUnnumberedDB(t *testing.T) *db {
+	t.Helper()
+	d := &db{T: t, byPosition: true}
+	if b := mysqltest.Binaries(t); b.MariaDB() {
+		d.server, d.name = maria.Database(t)
+		return d
+	}
+	unnumbered.Lock()
+	defer unnumbered.Unlock()
+	if unnumbered.server == nil {
+		server, err := mysqlserver.Start(context.Background(), mysqltest.Binaries(t), mysqlserver.Options{Settings: map[string]string{"gtid-mode": "OFF"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		unnumbered.server = server
+	}
+	unnumbered.count++
+	d.server, d.name = unnumbered.server, fmt.Sprintf("unnumbered_%d", unnumbered.count)
+	d.do0("CREATE DATABASE " + d.name)
+	t.Cleanup(d.forgetXA)
+	return d
+}
+
+// under is the database under the hand of another test.
+func (d *db) under(t *testing.T) *db {
+	c := *d
+	c.T = t
+	return &c
+}
+
+// locks reports whether snapshots are placed by a lock: see openLocked.
+func (d *db) locks() bool { return d.byPosition && !d.mariaDB() }
+
+// do0 runs a statement in no database.
+func (d *db) do0(sql string) {
+	d.Helper()
+	if _, err := d.server.Exec(d.Context(), "", sql); err != nil {
+		d.Fatal(err)
+	}
 }
 
 // forgetXA rolls back what a test that failed has left prepared: it would hold up the end
@@ -139,6 +201,9 @@ func (d *db) leastRights() func(context.Context) (string, error) {
 	d.Helper()
 	who := "least_" + d.name + "@'127.0.0.1'"
 	d.do("CREATE USER "+who+" IDENTIFIED BY 'least'", "GRANT SELECT ON "+d.name+".* TO "+who, "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO "+who)
+	if d.byPosition {
+		d.do("GRANT LOCK TABLES ON " + d.name + ".* TO " + who)
+	}
 	d.Cleanup(func() { _, _ = d.server.Exec(context.Background(), "", "DROP USER "+who) })
 	url := strings.Replace(strings.Replace(d.server.URL(d.name), mysqlserver.User+":", "least_"+d.name+":", 1), d.server.Password(), "least", 1)
 	return func(context.Context) (string, error) { return url, nil }
@@ -148,10 +213,27 @@ func (d *db) mariaDB() bool { return d.server.Binaries().MariaDB() }
 
 // place is where the log ends now.
 func (d *db) place() string {
-	if d.mariaDB() {
+	switch {
+	case d.byPosition && !d.mariaDB():
+		return d.status("SHOW BINARY LOG STATUS")
+	case d.byPosition:
+		return d.status("SHOW MASTER STATUS")
+	case d.mariaDB():
 		return d.get("SELECT @@gtid_binlog_pos")
 	}
 	return strings.ReplaceAll(d.get("SELECT @@gtid_executed"), "\n", "")
+}
+
+// status is where the log ends, as file and position.
+func (d *db) status(sql string) string {
+	d.Helper()
+	r, err := d.server.Exec(d.Context(), "", sql)
+	if err != nil {
+		d.Fatal(err)
+	}
+	file, _ := r.GetString(0, 0)
+	position, _ := r.GetInt(0, 1)
+	return fmt.Sprintf("%s:%d", file, position)
 }
 
 // session opens a session as the source does.

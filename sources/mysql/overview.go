@@ -13,7 +13,10 @@ import (
 type Overview struct {
 	MariaDB bool
 	Version string
-	Tables  []TableSize // by database and name
+
+	ByPosition bool // its transactions have no GTIDs: see Grant
+
+	Tables []TableSize // by database and name
 }
 
 // A TableSize is one table, by the server's own estimates.
@@ -40,7 +43,7 @@ func Survey(ctx context.Context, c Config) (Overview, error) {
 	if s.collations, err = loadCollations(ctx, side); err != nil {
 		return Overview{}, err
 	}
-	out := Overview{MariaDB: s.facts.mariaDB, Version: plainVersion(s.facts.version)}
+	out := Overview{MariaDB: s.facts.mariaDB, ByPosition: s.facts.byPosition, Version: plainVersion(s.facts.version)}
 	for _, t := range s.facts.tables {
 		if wanted, _ := s.config.wants(t.TableName); !wanted {
 			continue

@@ -41,7 +41,7 @@ func (s *session) owned(ctx context.Context) (map[string]bool, error) {
 // settled gives a place before which everything lies that a snapshot which exists can
 // show. MariaDB's snapshots show what lies before their own.
 func (w *copier) settled(ctx context.Context) (place, error) {
-	if w.mariaDB {
+	if w.mariaDB || w.byPosition {
 		return w.at, nil
 	}
 	doubtful, err := w.owned(ctx)
@@ -75,6 +75,9 @@ func (w *copier) settled(ctx context.Context) (place, error) {
 func (w *copier) openExact(ctx context.Context) error {
 	if w.mariaDB {
 		return w.openBesideXA(ctx)
+	}
+	if w.byPosition {
+		return w.openLocked(ctx)
 	}
 	for {
 		if err := w.open(ctx); err != nil {

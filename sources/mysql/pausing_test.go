@@ -51,7 +51,7 @@ func TestCopiesPause(t *testing.T) {
 	// held opens a source whose copy has to pause, lets it wait, and lets it go on.
 	held := func(t *testing.T, set func(*Config), why string, goOn func(*db)) {
 		t.Helper()
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		c := base
 		set(&c)
 		r := d.open(c, first.place)
@@ -85,7 +85,7 @@ func TestCopiesPause(t *testing.T) {
 			stop = append(stop, func() { _, _ = d.server.Exec(context.Background(), "", fmt.Sprintf("KILL %d", conn.GetConnectionID())) })
 			go func() { _, _ = conn.Execute("SELECT SLEEP(3600)") }()
 		}
-		mine := &db{t, d.server, d.name}
+		mine := d.under(t)
 		mine.comesTo("many statements", func() bool {
 			return mine.get("SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'") == fmt.Sprint(many)
 		})
@@ -108,7 +108,7 @@ func TestCopiesPause(t *testing.T) {
 		for n := range 600 {
 			updates = append(updates, fmt.Sprintf("UPDATE a SET v = 'w%d' WHERE id = %d", n, 1+n%100))
 		}
-		(&db{t, d.server, d.name}).do(updates...)
+		d.under(t).do(updates...)
 		held(t, func(c *Config) { c.Pause.HistoryList = 300 }, "who read an old state", func(d *db) {
 			if _, err := old.Execute("COMMIT"); err != nil {
 				d.Fatal(err)
@@ -129,7 +129,7 @@ func pauseForReplica(t *testing.T, d *db, held func(*testing.T, func(*Config), s
 	if d.mariaDB() {
 		primary.do("SET GLOBAL gtid_domain_id = 3")
 	}
-	d = &db{t, d.server, d.name}
+	d = d.under(t)
 	d.do(primary.replicate(), "START REPLICA")
 	defer func() { d.do("STOP REPLICA", "RESET REPLICA ALL") }()
 	lock, err := d.server.Connect(t.Context(), "d")

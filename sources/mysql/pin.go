@@ -48,11 +48,27 @@ func (p *Pin) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.worker = &copier{session: own, source: p.source}
+	if own.byPosition {
+		if p.worker.tables, err = p.source.config.list(ctx, side); err != nil {
+			return err
+		}
+	}
 	if err := p.worker.openExact(ctx); err != nil {
 		return err
 	}
 	_, err = own.query(ctx, "SET character_set_results = NULL") // as they lie in the table
 	return err
+}
+
+// list gives the tables that the server shows of those to capture.
+func (c *Config) list(ctx context.Context, side *session) (out []TableName, err error) {
+	tables, err := loadTables(ctx, side)
+	for _, t := range tables {
+		if wanted, _ := c.wants(t.TableName); wanted {
+			out = append(out, t.TableName)
+		}
+	}
+	return out, err
 }
 
 // Native is the place as positions write it.

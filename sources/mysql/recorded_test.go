@@ -228,7 +228,7 @@ func recordLog(t *testing.T) {
 	if _, err := server.Exec(t.Context(), "", "CREATE DATABASE recorded", "FLUSH BINARY LOGS"); err != nil {
 		t.Fatal(err)
 	}
-	d := &db{t, server, "recorded"}
+	d := &db{T: t, server: server, name: "recorded"}
 	log := filepath.Join(server.Dir(), "data", d.lastLog())
 	maria := d.mariaDB()
 	for _, step := range recorded() {

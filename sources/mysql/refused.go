@@ -16,7 +16,8 @@ func valueRefused(c *Config, rel TableName, where string, err error) error {
 	return r
 }
 
-func gtidOff() error {
+// gtidOff tells of a server whose places do not survive a failover.
+func gtidOff() *pipeline.Refusal {
 	return &pipeline.Refusal{
 		Code: CodeGTIDOff, What: "the server numbers no transactions (gtid_mode)",
 		Mend: "SET PERSIST enforce_gtid_consistency = ON;\nSET PERSIST gtid_mode = OFF_PERMISSIVE;\nSET PERSIST gtid_mode = ON_PERMISSIVE;\nSET PERSIST gtid_mode = ON;",

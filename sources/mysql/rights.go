@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
@@ -103,6 +104,7 @@ func (f *facts) readable(ctx context.Context, s *session, t *tableInfo) *pipelin
 type Grant struct {
 	User, Host string
 	MariaDB    bool
+	ByPosition bool        // its transactions have no GTIDs
 	Databases  []string    // of which all tables are captured
 	Tables     []TableName // captured tables of other databases
 }
@@ -111,18 +113,37 @@ type Grant struct {
 // administrator. The password is left to them.
 //
 // Streaming needs the rights on *.*; copying the tables, and comparing them, needs
-// SELECT.
+// SELECT, and LOCK TABLES where the log has no GTIDs.
 func (g Grant) SQL() []string {
 	who := quoteText(g.User) + "@" + quoteText(g.Host)
 	out := []string{
 		"CREATE USER " + who + " IDENTIFIED BY '…' REQUIRE SSL;",
 		fmt.Sprintf("GRANT REPLICATION SLAVE, %s ON *.* TO %s;", monitors(g.MariaDB), who),
 	}
+	right := "SELECT"
+	if g.ByPosition {
+		right += ", LOCK TABLES" // of a database alone
+	}
 	for _, d := range g.Databases {
-		out = append(out, fmt.Sprintf("GRANT SELECT ON %s.* TO %s;", grantedDatabase(d), who))
+		out = append(out, fmt.Sprintf("GRANT %s ON %s.* TO %s;", right, grantedDatabase(d), who))
 	}
 	for _, t := range g.Tables {
 		out = append(out, fmt.Sprintf("GRANT SELECT ON %s TO %s;", t.sql(), who))
+	}
+	for _, d := range databasesOf(g.Tables) {
+		if g.ByPosition {
+			out = append(out, fmt.Sprintf("GRANT LOCK TABLES ON %s.* TO %s;", grantedDatabase(d), who))
+		}
+	}
+	return out
+}
+
+// databasesOf gives each database of some tables once, in their order.
+func databasesOf(tables []TableName) (out []string) {
+	for _, t := range tables {
+		if !slices.Contains(out, t.Database) {
+			out = append(out, t.Database)
+		}
 	}
 	return out
 }

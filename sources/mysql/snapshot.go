@@ -57,7 +57,7 @@ func (s *Source) snapshot(ctx context.Context) error {
 	}
 	s.config.Log.Info("tables are copied", "took", s.config.Now().Sub(began).String())
 	s.a.set, s.a.catchUp, s.a.clock = first, &last, began
-	if first.contains(last) {
+	if first.contains(last) && !s.facts.byPosition { // the stream says what file it is
 		return s.a.copied()
 	}
 	return nil
@@ -67,6 +67,7 @@ func (s *Source) snapshot(ctx context.Context) error {
 type copier struct {
 	*session
 	source *Source
+	tables []TableName // that are read; of Open's user alone where places are files and positions
 	at     place
 }
 
@@ -80,12 +81,15 @@ func (s *Source) openWorkers(ctx context.Context) (out []*copier, from place, er
 		if err != nil {
 			return out, from, err
 		}
-		w := &copier{session: side, source: s}
+		w := &copier{session: side, source: s, tables: s.facts.names()}
 		out = append(out, w)
 		if len(out) == 1 {
 			if from, err = w.logEnd(ctx); err == nil {
 				err = w.nonePrepared(ctx)
 			}
+		}
+		if err == nil {
+			err = out[0].sameServer(side)
 		}
 		if err == nil {
 			err = w.open(ctx)
@@ -119,6 +123,9 @@ func (w *copier) open(ctx context.Context) error {
 			return err
 		}
 		return w.mariaPlace(ctx)
+	}
+	if w.byPosition {
+		return w.openLocked(ctx)
 	}
 	for patience := 1000; patience > 0; patience-- {
 		before, err := w.query(ctx, "SELECT @@GLOBAL.gtid_executed")
@@ -154,6 +161,10 @@ func (w *copier) mariaPlace(ctx context.Context) error {
 	at := map[string]string{}
 	for i := range rows {
 		at[strings.ToLower(rows.text(i, 0))] = rows.text(i, 1)
+	}
+	if w.byPosition {
+		w.at, err = parsePlace(at["binlog_snapshot_file"] + ":" + at["binlog_snapshot_position"])
+		return err
 	}
 	end, err := w.logEnd(ctx)
 	if err != nil {

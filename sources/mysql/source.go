@@ -101,12 +101,13 @@ func (s *Source) problems(ctx context.Context, from *pipeline.Resume) (problems 
 		if err != nil {
 			return nil, was, s.withReset(&pipeline.Refusal{Code: CodeState, What: "the stored position is no position", Err: err})
 		}
-		if other := s.facts.gap(&s.config, was, at); len(other) > 0 {
-			return other, was, nil // what another server has says nothing of the position
+		other, err := s.facts.gap(ctx, side, &s.config, was, at)
+		if len(other) > 0 || err != nil {
+			return other, was, err // what another server has says nothing of the position
 		}
 	}
 	tables := s.ofUnknown(s.choose(ctx, side), was)
-	return slices.Concat(s.facts.refusals(), s.facts.idTaken(&s.config), tables), was, s.charsets(ctx, side, was)
+	return slices.Concat(s.facts.refusals(), s.facts.idTaken(&s.config), tables, s.facts.locks()), was, s.charsets(ctx, side, was)
 }
 
 // ofUnknown leaves out what is wrong by now with tables that the place knows. The log
@@ -163,7 +164,7 @@ func (s *Source) withReset(err error) error {
 // those of its state, as they were there; the server's are those of now.
 func (s *Source) assemble(from pipeline.Resume, was state) error {
 	s.tables = newRelations(s.collations, !s.facts.is("lower_case_table_names", "0"))
-	s.a = &assembler{config: &s.config, tables: s.tables, copies: s.copies, fresh: s.queue.Get, shape: s.describes, said: s.says}
+	s.a = &assembler{config: &s.config, tables: s.tables, copies: s.copies, fresh: s.queue.Get, shape: s.describes, said: s.says, byPosition: s.facts.byPosition}
 	s.a.emit = func(b *handover.Batch) error { return s.queue.Put(s.life.Ended, b) }
 	if !was.Copied {
 		return s.assembleFresh()

@@ -19,7 +19,7 @@ import (
 func startOwn(t *testing.T, settings map[string]string) *db {
 	t.Helper()
 	server := mysqltest.Start(t, mysqlserver.Options{Settings: settings})
-	d := &db{t, server, ""}
+	d := &db{T: t, server: server, name: ""}
 	d.do("CREATE DATABASE d")
 	d.name = "d"
 	d.do("CREATE TABLE a (id int primary key, v varchar(20))", "INSERT INTO a VALUES (1, 'x')")
@@ -37,7 +37,7 @@ func TestSettings(t *testing.T) {
 		{"M09 rows without names", "MY_ROW_METADATA", "SET GLOBAL binlog_row_metadata = 'MINIMAL'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := &db{t, d.server, d.name}
+			d := d.under(t)
 			d.do(c.sql)
 			r := d.refused(d.config("a"), pipeline.Resume{})
 			if string(r.Code) != c.code {
@@ -66,14 +66,14 @@ func TestSettings(t *testing.T) {
 		{"no table", "MY_NO_TABLES", d.config()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := &db{t, d.server, d.name}
+			d := d.under(t)
 			if r := d.refused(c.config, pipeline.Resume{}); string(r.Code) != c.code || r.Mend == "" {
 				t.Errorf("got %v; want %s", r, c.code)
 			}
 		})
 	}
 	t.Run("M39 a replica that does not log what it replicates", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		if !d.mariaDB() {
 			return // MySQL does not tell what it has replicated apart
 		}
@@ -85,7 +85,7 @@ func TestSettings(t *testing.T) {
 		}
 	})
 	t.Run("X04 MY_RIGHT a user without rights", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		c := d.config("a")
 		d.do("CREATE USER nobody@'127.0.0.1' IDENTIFIED BY 'n'", "GRANT SELECT ON d.* TO nobody@'127.0.0.1'")
 		url := strings.Replace(strings.Replace(d.server.URL(d.name), mysqlserver.User+":", "nobody:", 1), d.server.Password(), "n", 1)
@@ -116,7 +116,7 @@ func TestGaps(t *testing.T) {
 	d := startOwn(t, nil)
 	flush := "FLUSH BINARY LOGS"
 	t.Run("M01 the log was thrown away", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		r := d.open(d.config("a"), pipeline.Resume{}).copied()
 		from := r.place
 		r.close()
@@ -135,7 +135,7 @@ func TestGaps(t *testing.T) {
 		}
 	})
 	t.Run("M22 a log of many small files, and a server that is killed", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		r := d.open(d.config("a"), pipeline.Resume{}).copied()
 		for i := range 12 {
 			d.do(fmt.Sprintf("INSERT INTO a VALUES (%d, 'f')", 100+i), flush)
@@ -149,7 +149,7 @@ func TestGaps(t *testing.T) {
 		r.caught().equal("a")
 	})
 	t.Run("M03 the server is behind", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		r := d.open(d.config("a"), pipeline.Resume{}).copied()
 		from := r.place
 		r.close()
@@ -163,7 +163,7 @@ func TestGaps(t *testing.T) {
 		}
 	})
 	t.Run("M04 a power cut made the server forget what was captured", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		r := d.open(d.config("a"), pipeline.Resume{}).copied()
 		file := d.lastLog()
 		path := filepath.Join(d.server.Dir(), "data", file)
@@ -189,7 +189,7 @@ func TestGaps(t *testing.T) {
 		}
 	})
 	t.Run("M19 another reader has our server_id", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		if !d.mariaDB() {
 			return // MySQL tells readers apart by the UUID that each makes for itself
 		}
@@ -215,7 +215,7 @@ func TestGaps(t *testing.T) {
 		}
 	})
 	t.Run("M15 an event that does not match its checksum", func(t *testing.T) {
-		d := &db{t, d.server, d.name}
+		d := d.under(t)
 		r := d.open(d.config("a"), pipeline.Resume{}).copied()
 		from, file := r.place, d.lastLog()
 		r.close()

@@ -14,13 +14,14 @@ import (
 // place, where rows that are still held back begin, and inside a transaction where in
 // it the place is.
 type state struct {
-	MariaDB bool   `json:"mariadb"`
-	Server  string `json:"server"`            // the identity of the server that was copied; for messages
-	Copied  bool   `json:"copied"`            // the snapshot is complete
-	Tables  []byte `json:"tables,omitempty"`  // tables, packed
-	Restart string `json:"restart,omitempty"` // where to read from again for the prepared transactions; empty: from the position
-	Part    *part  `json:"part,omitempty"`    // the transaction of Resume.Rows
-	Stopped []stop `json:"stopped,omitempty"` // tables that were given up
+	MariaDB bool    `json:"mariadb"`
+	Server  string  `json:"server"`            // the identity of the server that was copied; for messages
+	Copied  bool    `json:"copied"`            // the snapshot is complete
+	Tables  []byte  `json:"tables,omitempty"`  // tables, packed
+	Restart string  `json:"restart,omitempty"` // where to read from again for the prepared transactions; empty: from the position
+	Part    *part   `json:"part,omitempty"`    // the transaction of Resume.Rows
+	Log     *origin `json:"log,omitempty"`     // of the position, if that is a file and a position
+	Stopped []stop  `json:"stopped,omitempty"` // tables that were given up
 
 	Altered []keptAlter `json:"altered,omitempty"` // and not described since
 	Copies  []keptCopy  `json:"copies,omitempty"`  // in progress, and the last one of each table

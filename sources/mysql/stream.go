@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -109,12 +110,9 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 	if s.facts.mariaDB {
 		flavor = mysql.MariaDBFlavor
 	}
-	set, err := from.gtidSet(s.facts.mariaDB)
-	if err != nil {
-		return nil, err
-	}
 	st := &stream{source: s, budget: newBudget(s.config.EventBytes), moved: time.Now()}
 	var dump *client.Conn
+	var other error
 	st.syncer = replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
 		ServerID: s.config.ServerID, Flavor: flavor, Host: host, Port: uint16(port), User: a.user, Password: a.password, TLSConfig: a.tls, Localhost: reportedHost,
 		DisableRetrySync: true, HeartbeatPeriod: s.heartbeat(), VerifyChecksum: true, EventCacheCount: s.config.EventsAhead, DiscardGTIDSet: true,
@@ -122,6 +120,11 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 		Dialer: s.config.dialInTime,
 		Option: func(c *client.Conn) error {
 			dump = c
+			if s.facts.byPosition {
+				if other = s.checkServer(c); other != nil {
+					return other
+				}
+			}
 			_, err := c.Execute("SET SESSION net_write_timeout = 31536000") // a slow consumer is no dead one (M21)
 			return err
 		},
@@ -134,15 +137,50 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 		TableMapOptionalMetaDecodeFunc: func([]byte) error { return nil },
 	})
 	stop := context.AfterFunc(ctx, st.budget.close)
-	st.events, err = st.syncer.StartSyncGTID(set)
+	err = st.dump(from)
 	stop()
 	if err != nil {
 		st.close()
+		if other != nil {
+			return nil, other
+		}
 		return nil, s.explain(explainDial(a, err))
 	}
 	unbind(dump)
 	st.hear() // connecting may have taken longer than a server may be silent
 	return st, nil
+}
+
+// dump asks for the log behind a place.
+func (st *stream) dump(from place) (err error) {
+	if p := from.log; !p.isZero() {
+		if p.offset > math.MaxUint32 {
+			return &pipeline.Refusal{Code: CodeGap, Where: from.String(), What: "a server does not send its log from a position beyond 4 GiB on", Mend: st.source.config.reset()}
+		}
+		st.events, err = st.syncer.StartSync(mysql.Position{Name: p.file(), Pos: uint32(p.offset)})
+		return err
+	}
+	set, err := from.gtidSet(st.source.facts.mariaDB)
+	if err == nil {
+		st.events, err = st.syncer.StartSyncGTID(set)
+	}
+	return err
+}
+
+// checkServer looks whether the log will be that of the server which the positions are of.
+func (s *Source) checkServer(c *client.Conn) error {
+	r, err := c.Execute(identitySQL)
+	if err != nil {
+		return err
+	}
+	for i := range r.RowNumber() {
+		name, _ := r.GetString(i, 0)
+		server, _ := r.GetString(i, 1)
+		if !strings.EqualFold(name, "gtid_mode") && server != s.facts.server() {
+			return otherServer(&s.config, "the position is "+s.a.set.String()+" of server "+s.facts.server()+", and this is "+server)
+		}
+	}
+	return nil
 }
 
 // explainDial tells a connection that could not be made from an answer of the server.

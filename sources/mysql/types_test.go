@@ -180,7 +180,7 @@ func TestTypes(t *testing.T) {
 	}
 	for n, columns := range tables(t, d) {
 		t.Run(fmt.Sprintf("M26 M27 M28 M29 M30 M31 M32 M34 table %d", n), func(t *testing.T) {
-			d := &db{t, d.server, d.name}
+			d := d.under(t)
 			name := fmt.Sprintf("t%d", n)
 			var sql strings.Builder
 			for i, k := range columns {
@@ -188,6 +188,9 @@ func TestTypes(t *testing.T) {
 			}
 			// A zone with summer time: a TIMESTAMP is the same instant whatever it prints as.
 			d.do("CREATE TABLE " + name + " (id int primary key" + sql.String() + ")")
+			if d.byPosition {
+				return // values are the same wherever they lie
+			}
 			from := d.place()
 			d.do(append([]string{"SET time_zone = '+00:00', names utf8mb4, sql_mode = ''"}, inserts(name, columns)...)...)
 			d.same(name, from, columns, all)

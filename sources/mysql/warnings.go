@@ -28,6 +28,11 @@ func (f *facts) warnings(c *Config) (out []*pipeline.Refusal) {
 	const lost = "after a power cut the server and the topics may differ in the last transactions"
 	add(!f.is("sync_binlog", "1"), CodeSyncBinlog, "", lost+" (sync_binlog="+f.variables["sync_binlog"]+")", set+"sync_binlog = 1;")
 	add(!f.is("innodb_flush_log_at_trx_commit", "1"), CodeSyncBinlog, "", lost+" (innodb_flush_log_at_trx_commit="+f.variables["innodb_flush_log_at_trx_commit"]+")", set+"innodb_flush_log_at_trx_commit = 1;")
+	if f.byPosition && !f.mariaDB {
+		off := gtidOff()
+		off.What += ": its log is read by file and position, which no other server knows, so that after a failover the tables are copied again; and a copy locks its tables for a moment"
+		out = append(out, off)
+	}
 	seconds, _ := strconv.ParseFloat(f.variables["binlog_expire_logs_seconds"], 64)
 	kept := time.Duration(seconds) * time.Second
 	add(kept > 0 && kept < shortRetention, CodeRetention, "", "the server keeps its log for "+kept.String()+", and a source that rests for longer has to be copied again", set+"binlog_expire_logs_seconds = 604800;")

@@ -120,8 +120,7 @@ func (a *assembler) prepare(body []byte) error {
 	if a.skip {
 		return nil
 	}
-	a.set.add(a.gtid)
-	a.moved = true
+	a.pass()
 	a.mark()
 	return nil
 }

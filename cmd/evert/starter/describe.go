@@ -17,6 +17,8 @@ type Database struct {
 	Version  string
 	Platform postgres.Platform // of a Postgres server
 	Tables   []Table           // by schema and name
+
+	ByPosition bool // the transactions of a MySQL server have no GTIDs
 }
 
 // A Table is one that could be captured.

@@ -78,7 +78,7 @@ func writeGrants(b *strings.Builder, d Database) {
 
 // writeMySQLGrants lists the same for MySQL and MariaDB (X04).
 func writeMySQLGrants(b *strings.Builder, d Database) {
-	g := mysql.Grant{User: role, Host: "%", MariaDB: d.Server == "MariaDB"}
+	g := mysql.Grant{User: role, Host: "%", MariaDB: d.Server == "MariaDB", ByPosition: d.ByPosition}
 	whole := !slices.ContainsFunc(d.Tables, func(t Table) bool { return !t.Usable() })
 	if whole {
 		g.Databases = []string{d.Name}
@@ -92,7 +92,11 @@ func writeMySQLGrants(b *strings.Builder, d Database) {
 	for _, sql := range g.SQL() {
 		fmt.Fprintf(b, "#   %s\n", strings.Map(oneLine, sql))
 	}
-	b.WriteString("#\n# Streaming needs the rights on *.*; copying the tables and `evert verify` need SELECT. No lock is taken, and RELOAD is not needed.\n" +
+	locks := "No lock is taken, and RELOAD is not needed."
+	if d.ByPosition {
+		locks = "Without GTIDs (gtid_mode) tables\n# are locked for a moment where a copy or a comparison begins, by LOCK TABLES; RELOAD is not needed."
+	}
+	b.WriteString("#\n# Streaming needs the rights on *.*; copying the tables and `evert verify` need SELECT. " + locks + "\n" +
 		"# % lets the user in from any address: write the one that Evert connects from.\n")
 }
 
