@@ -11,7 +11,8 @@ import (
 // at the catalog, and at the next start; the table stops, and the others go on.
 func TestWhatTheLogDoesNotTell(t *testing.T) {
 	t.Parallel()
-	const leaves = `CREATE TABLE p (id int NOT NULL, k int NOT NULL, v text, PRIMARY KEY (k, id)) PARTITION BY RANGE (k);
+	const noLeaves = `CREATE TABLE p (id int NOT NULL, k int NOT NULL, v text, PRIMARY KEY (k, id)) PARTITION BY RANGE (k);`
+	const leaves = noLeaves + `
 		CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20);
 		INSERT INTO p VALUES (1, 1, 'a'), (2, 11, 'b');`
 	const plain = "CREATE TABLE p (id int PRIMARY KEY, v text, n int); INSERT INTO p VALUES (1, 'a', 1);"
@@ -20,6 +21,8 @@ func TestWhatTheLogDoesNotTell(t *testing.T) {
 		"P22 a partition is dropped":                        {leaves, "DROP TABLE p1", "a partition was detached"},
 		"P22 a partition is truncated by itself":            {leaves, "TRUNCATE ONLY p1", "truncated by itself"},
 		"P22 a filled table is attached":                    {leaves, "CREATE TABLE p3 (LIKE p INCLUDING ALL); INSERT INTO p3 VALUES (3, 21, 'c'); ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (20) TO (30)", "partition public.p3 was attached with rows"},
+		"P22 a filled table is attached to an empty one":    {noLeaves, "CREATE TABLE p3 (LIKE p INCLUDING ALL); INSERT INTO p3 VALUES (3, 21, 'c'); ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (20) TO (30)", "partition public.p3 was attached with rows"},
+		"P22 an empty table is attached to an empty one":    {noLeaves, "CREATE TABLE p3 (LIKE p INCLUDING ALL); ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (20) TO (30)", ""},
 		"P22 detached and attached again":                   {leaves, "ALTER TABLE p DETACH PARTITION p1; DELETE FROM p1; ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10)", "a partition was detached"},
 		"P22 a partition of a partition is dropped":         {leaves + "CREATE TABLE p4 PARTITION OF p FOR VALUES FROM (30) TO (50) PARTITION BY RANGE (k); CREATE TABLE p41 PARTITION OF p4 FOR VALUES FROM (30) TO (40);", "DROP TABLE p41", "a partition was detached"},
 		"P22 an empty partition is made":                    {leaves, "CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (20) TO (30)", ""},

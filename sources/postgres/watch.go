@@ -280,12 +280,13 @@ func (w *watch) tell(ctx context.Context, all []notice) error {
 
 // compare gives what is to be done about one table; nil: nothing.
 func (w *watch) compare(ctx context.Context, seen *state, oid uint32, st *standing) (*notice, error) {
-	name, was := seen.names[oid], seen.marks[oid]
+	name := seen.names[oid]
+	was, marked := seen.marks[oid]
 	why, err := w.moved(ctx, name, st)
 	if err == nil && why == nil && (was.columns != st.mark.columns || was.key != st.mark.key) {
 		why, err = w.described(ctx, seen, oid, name)
 	}
-	if err == nil && why == nil && was.files != nil {
+	if err == nil && why == nil && marked { // also if it had no partition yet
 		why, err = w.diverged(ctx, was, st)
 	}
 	switch {
