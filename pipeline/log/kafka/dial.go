@@ -131,9 +131,12 @@ func untrusted(address, name string, err error) error {
 		r.Mend = "set ssl.enabled.protocols=TLSv1.2,TLSv1.3 on the brokers"
 	case isAlert(err, &alert):
 		return refusedByAlert(address, alert)
-	case isHangUp(err), errors.Is(err, context.DeadlineExceeded):
+	case isHangUp(err):
 		r.What = "it does not answer the TLS handshake, as a listener without TLS does not, and a broker that has stopped"
 		r.Mend = "brokers: [HOST:PORT]   # of a listener with TLS"
+	case errors.Is(err, context.DeadlineExceeded): // says nothing of its TLS (O10)
+		r.Code, r.What = codeUnreachable, "it takes the connection, and does not end the TLS handshake in time: it or the network is slow, or the listener is of another protocol"
+		r.Mend = "see that the broker runs and has the time to answer; brokers: [HOST:PORT]   # of a listener with TLS"
 	default:
 		return err
 	}

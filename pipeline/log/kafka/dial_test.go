@@ -25,6 +25,7 @@ type door struct {
 	server func(s *tls.Config) // nil is plaintext
 	client func(c *tls.Config)
 	plain  bool // the client speaks no TLS
+	soon   bool // it gives up after a second
 	middle func(t *testing.T, broker string) string
 	code   pipeline.Code // empty: it opens
 	says   string
@@ -56,8 +57,9 @@ func TestDoors(t *testing.T) {
 		{name: "X01 wrong name", server: shows(elsewhere), code: codeTLS, says: "for other names than 127.0.0.1"},
 		{name: "X01 expired", server: shows(expired), code: codeTLS, says: "has expired"},
 		{name: "X01 plaintext to a port with TLS", server: shows(right), plain: true, code: codeTLS, says: "ends plaintext connections"},
-		{name: "X01 TLS to a plaintext port", code: codeTLS, says: "TLS"},
-		{name: "X01 a proxy that strips TLS", server: shows(right), middle: stripping(ours), code: codeTLS, says: "TLS"},
+		{name: "X01 TLS to a plaintext port", soon: true, code: codeUnreachable, says: "TLS"}, // the fake waits for the rest of what it takes for a request
+		{name: "X01 a proxy that strips TLS", server: shows(right), middle: stripping(ours), soon: true, code: codeUnreachable, says: "TLS"},
+		{name: "O10 K28 a broker that is too slow for TLS", server: shows(right), middle: silent, soon: true, code: codeUnreachable, says: "does not end the TLS handshake in time"},
 		{name: "X01 old TLS", server: func(s *tls.Config) { shows(right)(s); s.MaxVersion = tls.VersionTLS11; s.MinVersion = tls.VersionTLS10 }, code: codeTLS, says: "older than 1.2"},
 		{name: "X02 no client certificate where one is wanted", server: mutual, code: codeAuth, says: "does not accept this client's TLS"},
 		{name: "X02 a client certificate of another authority", server: mutual, client: shows(stranger), code: codeAuth, says: "does not accept this client's TLS"},
@@ -74,7 +76,9 @@ func (d *door) try(t *testing.T, ours *certtest.Authority) {
 		opts = append(opts, kfake.TLS(s))
 	}
 	cfg := config(cluster(t, opts...))
-	cfg.DialTimeout = time.Second // the fake waits for the rest of what it takes for a request
+	if d.soon {
+		cfg.DialTimeout = time.Second
+	}
 	if d.middle != nil {
 		cfg.Brokers = []string{d.middle(t, cfg.Brokers[0])}
 	}
@@ -106,6 +110,16 @@ func (d *door) judge(t *testing.T, err error) {
 	if !errors.As(err, &r) || r.Code != d.code || !strings.Contains(r.What, d.says) || r.Mend == "" || strings.Contains(r.What, "\n") {
 		t.Fatalf("got %v, want [%s] with %q and a mend", err, d.code, d.says)
 	}
+}
+
+// silent is a proxy that takes connections, and nothing from them.
+func silent(t *testing.T, _ string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // its backlog takes them
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
 }
 
 // stripping is a proxy that speaks TLS with the broker and plaintext with the
