@@ -119,6 +119,7 @@ func (c *cluster) seen(t *testing.T, e entry, want int) {
 		if time.Since(began) > harness.Patience {
 			t.Fatalf("%d entries like %s, want %d; %v", n, e, want, err)
 		}
+		<-time.After(5 * time.Millisecond) // the period of asking
 	}
 }
 
