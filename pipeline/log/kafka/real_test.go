@@ -71,14 +71,16 @@ func clean(t *testing.T, c *kafkaserver.Cluster, topic string) {
 	}
 }
 
-// eventually looks again and again until it is so.
+// eventually looks again and again until it is so: often at first, and then seldom,
+// since brokers that start have work enough.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
+	const often, seldom = 10 * time.Millisecond, 200 * time.Millisecond
 	deadline := time.Now().Add(3 * time.Minute)
-	for !so() {
+	for period := often; !so(); period = min(period*5/4, seldom) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(period)
 	}
 }
