@@ -2,7 +2,7 @@
 // connections in the ways that networks do.
 //
 //	client ──► listener ──► pump ──► server     one pump per direction and
-//	       ◄── pump ◄───────────────            connection; all obey one mode
+//	       ◄── pump ◄───────────────            connection; all of a direction obey one mode
 //
 // A pump looks at the mode before it reads and again before it writes, so that a
 // change of mode strikes also what is under way.
@@ -19,9 +19,27 @@ import (
 type mode int
 
 const (
-	pass  mode = iota // they go on
-	stall             // they wait; the peers feel it once the buffers are full
-	drop              // they vanish without a sign, as behind a dead middlebox
+	pass    mode = iota // they go on
+	stall               // they wait; the peers feel it once the buffers are full
+	drop                // they vanish without a sign, as behind a dead middlebox
+	trickle             // they go on a few at a time
+	shrink              // a large piece vanishes, and with it all behind it on its connection
+	cut                 // the connection is reset behind some of them, in the middle of whatever they say
+)
+
+// A Direction is one of the two that bytes take.
+type Direction int
+
+// The directions.
+const (
+	ToServer Direction = iota
+	ToClient
+)
+
+// What trickles, and how long until the next of it.
+const (
+	trickleBytes = 64
+	trickleEvery = time.Millisecond
 )
 
 // A Proxy forwards connections to one target. Its methods may be called from
@@ -31,8 +49,10 @@ type Proxy struct {
 	target   string
 
 	mu       sync.Mutex
-	mode     mode
-	changed  chan struct{} // closed and made anew when mode changes
+	modes    [2]mode
+	most     int           // bytes: of a piece that is not too large, of what passes before a cut
+	struck   int           // how often bytes trickled, vanished as too large, or were the last of a connection
+	changed  chan struct{} // closed and made anew when a mode changes
 	links    map[*link]bool
 	accepted int
 }
@@ -40,7 +60,9 @@ type Proxy struct {
 // A link is one connection through the proxy.
 type link struct {
 	client, server net.Conn
-	hurt           bool // bytes of it vanished
+	hurt           bool    // bytes of it vanished
+	lost           [2]bool // a piece that was too large vanished, so that nothing comes behind it
+	passed         int     // bytes to the client
 }
 
 // New listens on loopback until the test ends.
@@ -86,11 +108,56 @@ func (p *Proxy) AwaitAccepted(t testing.TB, n int, within time.Duration) {
 }
 
 // Stall lets bytes wait in both directions; Pass lets them go on.
-func (p *Proxy) Stall() { p.set(stall) }
+func (p *Proxy) Stall() { p.set(0, stall, stall) }
 
 // Blackhole lets bytes vanish in both directions. Connections that lost some are
 // reset by the next Pass, as a network does when it comes back.
-func (p *Proxy) Blackhole() { p.set(drop) }
+func (p *Proxy) Blackhole() { p.set(0, drop, drop) }
+
+// Swallow is Blackhole of one direction: the other one passes.
+func (p *Proxy) Swallow(d Direction) {
+	both := [2]mode{}
+	both[d] = drop
+	p.set(0, both[ToServer], both[ToClient])
+}
+
+// Trickle lets bytes through a few at a time, 64 kB a second.
+func (p *Proxy) Trickle() { p.set(0, trickle, trickle) }
+
+// Shrink lets pieces of more than this many bytes vanish on their way to the client, as
+// packets do whose size somebody refuses without a word. What is behind one waits for it.
+func (p *Proxy) Shrink(most int) { p.set(most, pass, shrink) }
+
+// CutBehind resets every connection when this many more bytes have come to its client.
+func (p *Proxy) CutBehind(bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		l.passed = 0
+	}
+	p.most = bytes
+	p.turn(pass, cut)
+}
+
+// AwaitStruck waits until what is set now has struck n more times.
+func (p *Proxy) AwaitStruck(t testing.TB, n int, within time.Duration) {
+	t.Helper()
+	timeout := time.After(within)
+	for want := p.Struck() + n; p.Struck() < want; {
+		select {
+		case <-timeout:
+			t.Fatalf("it struck too seldom within %s", within)
+		case <-time.After(5 * time.Millisecond): // the period of looking
+		}
+	}
+}
+
+// Struck counts how often Trickle, Shrink or CutBehind have struck.
+func (p *Proxy) Struck() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.struck
+}
 
 // Pass lets bytes through again.
 func (p *Proxy) Pass() {
@@ -101,7 +168,7 @@ func (p *Proxy) Pass() {
 			l.reset()
 		}
 	}
-	p.turn(pass) // under the same lock: no link is hurt behind the look at it
+	p.turn(pass, pass) // under the same lock: no link is hurt behind the look at it
 }
 
 // Hurt counts the connections there are that lost bytes.
@@ -125,15 +192,16 @@ func (p *Proxy) Cut() {
 	}
 }
 
-func (p *Proxy) set(m mode) {
+func (p *Proxy) set(most int, toServer, toClient mode) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.turn(m)
+	p.most = most
+	p.turn(toServer, toClient)
 }
 
 // turn is called with the lock held.
-func (p *Proxy) turn(m mode) {
-	p.mode = m
+func (p *Proxy) turn(toServer, toClient mode) {
+	p.modes = [2]mode{toServer, toClient}
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -157,7 +225,7 @@ func (p *Proxy) accept(wg *sync.WaitGroup) {
 // not even called.
 func (p *Proxy) serve(l *link) {
 	defer p.forget(l)
-	if !p.gate(l, 1) {
+	if !p.gate(l, ToServer, 1) || !p.gate(l, ToClient, 0) {
 		return
 	}
 	server, err := net.DialTimeout("tcp", p.target, 5*time.Second)
@@ -168,8 +236,8 @@ func (p *Proxy) serve(l *link) {
 	l.server = server
 	p.mu.Unlock()
 	var wg sync.WaitGroup
-	wg.Go(func() { p.pump(l, server, l.client) })
-	wg.Go(func() { p.pump(l, l.client, server) })
+	wg.Go(func() { p.pump(l, ToServer, server, l.client) })
+	wg.Go(func() { p.pump(l, ToClient, l.client, server) })
 	wg.Wait()
 }
 
@@ -181,19 +249,22 @@ func (p *Proxy) forget(l *link) {
 }
 
 // pump copies until either end is gone, and then ends both.
-func (p *Proxy) pump(l *link, to, from net.Conn) {
+func (p *Proxy) pump(l *link, d Direction, to, from net.Conn) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 16<<10)
 	for {
-		if !p.gate(l, 0) {
+		if !p.gate(l, d, 0) {
 			return
 		}
 		n, err := from.Read(buf)
-		if n > 0 && p.gate(l, n) {
-			if _, err := to.Write(buf[:n]); err != nil {
+		for b := buf[:n]; len(b) > 0 && p.gate(l, d, len(b)); {
+			now, pause := p.piece(l, d, len(b))
+			time.Sleep(pause)
+			if _, err := to.Write(b[:now]); err != nil || now == 0 {
 				return
 			}
+			b = b[now:]
 		}
 		if err != nil {
 			return
@@ -202,26 +273,47 @@ func (p *Proxy) pump(l *link, to, from net.Conn) {
 }
 
 // gate waits while bytes wait. It gives false when n bytes are to vanish.
-func (p *Proxy) gate(l *link, n int) bool {
+func (p *Proxy) gate(l *link, d Direction, n int) bool {
 	for {
 		p.mu.Lock()
-		m, changed, isThrough := p.mode, p.changed, l.server != nil
+		m, changed, isThrough := p.modes[d], p.changed, l.server != nil
 		if m == drop && n > 0 {
 			l.hurt = true
 		}
+		if m == shrink && n > p.most {
+			l.hurt, l.lost[d] = true, true
+			p.struck++
+		}
+		lost := l.lost[d]
 		p.mu.Unlock()
-		if m == pass || m == drop && n == 0 {
+		switch {
+		case m == drop && n > 0 && isThrough, lost && n > 0:
+			return false // swallowed; the pump reads on
+		case m != stall && (m != drop || n == 0):
 			return true
 		}
-		if m == drop {
-			if isThrough {
-				return false // swallowed; the pump reads on
-			}
-			<-changed // a new connection never comes through
-			continue
-		}
-		<-changed
+		<-changed // when it drops, a new connection never comes through
 	}
+}
+
+// piece says how many of n bytes are written next, and after which pause; none: the
+// connection is at its end.
+func (p *Proxy) piece(l *link, d Direction, n int) (now int, pause time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch p.modes[d] {
+	case trickle:
+		p.struck++
+		return min(n, trickleBytes), trickleEvery
+	case cut:
+		now = min(n, p.most-l.passed)
+		if l.passed += now; now == 0 {
+			p.struck++
+			l.reset()
+		}
+		return now, 0
+	}
+	return n, 0
 }
 
 // reset closes both ends with RST, so that nobody takes it for a clean end.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -82,6 +83,62 @@ func TestStories(t *testing.T) {
 		hearNothing(t, c)
 		p.Pass()
 		hear(t, c, "two")
+	})
+	t.Run("one way is silent", func(t *testing.T) {
+		p := proxy.New(t, echo(t))
+		c := dial(t, p)
+		say(t, c, "one")
+		hear(t, c, "one")
+		for _, d := range []proxy.Direction{proxy.ToServer, proxy.ToClient} {
+			p.Swallow(d)
+			say(t, c, "two")
+			hearNothing(t, c)
+			p.Pass()
+			c = dial(t, p)
+			say(t, c, "three")
+			hear(t, c, "three")
+		}
+	})
+	t.Run("trickle: all of it, in pieces", func(t *testing.T) {
+		p := proxy.New(t, echo(t))
+		p.Trickle()
+		c := dial(t, p)
+		text := strings.Repeat("piece ", 100)
+		say(t, c, text)
+		hear(t, c, text)
+		if n := p.Struck(); n < 2*len(text)/64 {
+			t.Errorf("it came in %d pieces", n)
+		}
+	})
+	t.Run("shrink: what is large vanishes, and what is behind it", func(t *testing.T) {
+		p := proxy.New(t, echo(t))
+		c := dial(t, p)
+		p.Shrink(10)
+		say(t, c, "small")
+		hear(t, c, "small")
+		say(t, c, "larger than ten bytes")
+		hearNothing(t, c)
+		say(t, c, "small")
+		hearNothing(t, c)
+		if p.Struck() != 1 || p.Hurt() != 1 {
+			t.Errorf("struck %d times, %d hurt", p.Struck(), p.Hurt())
+		}
+		p.Pass()
+		c = dial(t, p)
+		say(t, c, "larger than ten bytes")
+		hear(t, c, "larger than ten bytes")
+	})
+	t.Run("cut behind some bytes, in the middle of a word", func(t *testing.T) {
+		p := proxy.New(t, echo(t))
+		c := dial(t, p)
+		say(t, c, "before")
+		hear(t, c, "before")
+		p.CutBehind(3)
+		say(t, c, "word")
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+		if got, err := io.ReadAll(c); err == nil || len(got) > 3 { // what is not read yet goes with a reset
+			t.Errorf("heard %q, %v", got, err)
+		}
 	})
 	t.Run("pass · blackhole · pass: reset, and the next one is well", func(t *testing.T) {
 		p := proxy.New(t, echo(t))
