@@ -72,6 +72,8 @@ func (s *Sink) checkAppended(c *Config, source string, table TablePattern, wrong
 	switch {
 	case s.HoldsRows():
 		wrong(what, "deliver it to webhook, files or stdout; or remove cleanup from the table's override, and give the table a topic of rows")
+	case s.NeedsOldRows():
+		wrong(what+"; steps rekey, unnest and drop_unchanged make one change of all those between two cuts, which it is to keep", "write the step below the source")
 	case s.Files != nil && s.Files.Format == "avro":
 		wrong(what+"; Avro files have no word for a TRUNCATE among them", "write format: jsonl below files")
 	}

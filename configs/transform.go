@@ -217,17 +217,16 @@ func (t *Transform) NeedsOldRows() bool {
 	return t.Rekey != nil || t.Unnest != nil || t.DropUnchanged != nil
 }
 
-// checkSinkStep refuses what a sink cannot do: it has no topics. One
-// that tells of changes tells of each by its place, in order: what is made of rows
-// as they were and are at a cut has none.
+// checkSinkStep refuses what a sink cannot do: it has no topics, and an Avro file has no
+// field for the rank that orders what is made of old rows.
 func (d *decoder) checkSinkStep(at place, name string, t *Transform, s *Sink) {
 	switch {
 	case len(t.Tables) > 0 && !s.Several():
 		d.add(at, conflict, name+" names tables, and a sink has one", "remove tables")
 	case t.Route != nil, t.Outbox != nil:
 		d.add(at, conflict, name+" names topics, and a sink writes none", "write the step below the source")
-	case t.NeedsOldRows() && !s.HoldsRows():
-		d.add(at, conflict, name+" needs old rows, and this kind of sink tells of changes as they came", "make a view with that key and deliver it, or write the step below the source")
+	case t.NeedsOldRows() && s.Files != nil && s.Files.Format == "avro":
+		d.add(at, conflict, name+" needs old rows, and what is made of them is ordered by a rank, which the Avro files have no field for", "write format: jsonl below files; or make a view with that key and deliver it, or write the step below the source")
 	default:
 		d.checkStepTables(at, name, t, s)
 	}

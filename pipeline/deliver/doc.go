@@ -96,7 +96,9 @@
 // (VersionOf).
 //
 // A step that was cut off, and of which a system that is not atomic may hold some,
-// is taken away as well before the next one is given. A store that is not at the
+// is taken away as well before the next one is given. Where the target tells of changes
+// (OldRows.Repeats) nothing can be taken away: there the step lies in the store as it is
+// given, and is given again, event for event, before the next one. A store that is not at the
 // place of the target (it is gone, or the sink was elsewhere) is worth nothing: the
 // target is filled anew.
 //

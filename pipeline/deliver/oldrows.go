@@ -18,6 +18,10 @@ type OldRows struct {
 	Options store.Options
 	Sorter  func() (dataflow.Sorter, error) // of the rows that a step changes
 	Most    int64                           // bytes that it may occupy; more stop the sink (I9)
+
+	// Repeats: the target tells of changes, and cannot take back what it told. A step
+	// that was cut off is given again as it was, event for event, before anything else.
+	Repeats bool
 }
 
 // CodeOldRows: the old rows that a sink keeps have no room.
@@ -50,11 +54,12 @@ type old struct {
 }
 
 // openOld opens what was given to a target that is at a place. A target that
-// begins gets an empty one. One of another place is worth nothing.
-func openOld(c *Config, from pipeline.Resume) (*old, error) {
+// begins gets an empty one; fresh, or it cannot have been told of a step. One of another
+// place is worth nothing.
+func openOld(c *Config, from pipeline.Resume, fresh bool) (*old, error) {
 	o := &old{config: c.OldRows}
 	id := store.Identity{Deployment: c.Deployment, View: "sink " + c.Name}
-	if from.IsZero() {
+	if from.IsZero() && (fresh || !c.OldRows.Repeats) {
 		if err := store.Remove(o.config.Dir, o.config.Options); err != nil {
 			return nil, err
 		}
@@ -85,17 +90,43 @@ func lostIfDamaged(err error) error {
 // settle brings the store to the place of the target.
 func (o *old) settle(c *Config, from pipeline.Resume) error {
 	switch place := string(from.State); {
+	case from.IsZero() && len(o.at) == 0 && o.repeats(c):
+		return nil // of a fill that was cut off
 	case from.IsZero():
-		return nil
+		return o.clear()
 	case len(o.to) > 0 && place == string(o.to):
 		return o.fold()
-	case len(o.at) > 0 && place == string(o.at):
-		if c.Atomic {
-			return o.dropStep()
-		}
+	case len(o.at) == 0 || place != string(o.at):
+	case c.OldRows.Repeats:
+		return nil
+	case c.Atomic:
+		return o.dropStep()
+	default:
 		return o.doubt()
 	}
 	return lost("the rows that it was given last are not known here")
+}
+
+// repeats reports whether a step was cut off that was on its way to a target of the
+// definition.
+func (o *old) repeats(c *Config) bool {
+	if !c.OldRows.Repeats || len(o.to) == 0 {
+		return false
+	}
+	to, err := parseStanding(o.to, c.Topics)
+	return err == nil && to.definition == c.Definition
+}
+
+// clear forgets everything, for a target that begins.
+func (o *old) clear() error {
+	return o.epoch(nil, nil, func(e *store.Epoch) error {
+		for _, c := range []uint16{given, step, perhaps} {
+			if err := each(e, c, 0, func(key, _ []byte) error { return e.Delete(key) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // dropStep forgets a step of which the target holds nothing.

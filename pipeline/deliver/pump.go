@@ -59,6 +59,12 @@ func (p *pump) lacks() bool {
 
 // run reads until ctx ends or it cannot go on.
 func (p *pump) run(ctx context.Context) error {
+	repeats := p.old != nil && p.old.repeats(p.Config)
+	if repeats {
+		if err := p.stepAgain(); err != nil {
+			return err
+		}
+	}
 	p.begun, p.given = p.at.begun(), p.at.cut.Number
 	p.open()
 	defer func() {
@@ -75,6 +81,11 @@ func (p *pump) run(ctx context.Context) error {
 	}
 	p.display.resting(nil)
 	defer p.display.resting(nil) // who comes next may go on at once, here or in another process
+	if repeats {
+		if err := p.repeat(ctx); err != nil {
+			return p.stopped(err)
+		}
+	}
 	for {
 		if err := p.await(ctx); err != nil {
 			return p.stopped(err)

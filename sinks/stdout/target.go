@@ -6,7 +6,7 @@
 //
 // A line that was written cannot be taken back, and nobody says whether it was
 // read. So lines come as their changes come, before the commit; after a crash the
-// lines since the last kept place come again, with the same places; and a fill is
+// lines since the last kept place come again, with the same places and ranks; and a fill is
 // seen row by row, with "filling":true. An older process that was replaced may
 // still write lines that are in its hands, and keeps no place.
 //

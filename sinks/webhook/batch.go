@@ -15,6 +15,7 @@ type batch struct {
 	ends   []int // where each event ends
 	places []deliver.Place
 	lives  []uint64 // the incarnation of each event's topic
+	ranked bool     // events have ranks: their places do not name them
 }
 
 func (b *batch) len() int { return len(b.ends) }
@@ -32,6 +33,7 @@ func (b *batch) end(p deliver.Place, c *pipeline.Change) {
 		life = c.Tx.Incarnation
 	}
 	b.lives = append(b.lives, life)
+	b.ranked = b.ranked || c.Rank != 0
 	b.ends = append(b.ends, len(b.events))
 	b.places = append(b.places, p)
 }
@@ -45,7 +47,7 @@ func (b *batch) cut() []byte {
 }
 
 func (b *batch) clear() {
-	b.events, b.ends, b.places, b.lives = b.events[:0], b.ends[:0], b.places[:0], b.lives[:0]
+	b.events, b.ends, b.places, b.lives, b.ranked = b.events[:0], b.ends[:0], b.places[:0], b.lives[:0], false
 }
 
 func (b *batch) part() part { return part{b, 0, b.len()} }
@@ -63,16 +65,21 @@ func (p part) halves() (first, second part) {
 	return part{p.of, p.from, middle}, part{p.of, middle, p.to}
 }
 
+// start is where the first event begins.
+func (p part) start() int {
+	if p.from == 0 {
+		return 0
+	}
+	return p.of.ends[p.from-1]
+}
+
 // body gives the events as an array, or as lines.
 func (p part) body(f Format) []byte {
 	open, between, shut := "[", byte(','), "]"
 	if f == NDJSON {
 		open, between, shut = "", '\n', "\n"
 	}
-	start := 0
-	if p.from > 0 {
-		start = p.of.ends[p.from-1]
-	}
+	start := p.start()
 	out := make([]byte, 0, p.of.ends[p.to-1]-start+p.len()+2)
 	out = append(out, open...)
 	for i := p.from; i < p.to; i++ {
@@ -85,7 +92,8 @@ func (p part) body(f Format) []byte {
 	return append(out, shut...)
 }
 
-// id names the part by the places of its events, for ever.
+// id names the part by the places of its events, for ever; where these do not name them,
+// by the events too.
 func (p part) id(sink string) string {
 	sum := sha256.New()
 	sum.Write(append([]byte(sink), 0))
@@ -99,6 +107,9 @@ func (p part) id(sink string) string {
 		b = binary.BigEndian.AppendUint64(b[:0], p.of.lives[p.from+i])
 		b = binary.AppendUvarint(b, uint64(place.Partition))
 		sum.Write(binary.AppendUvarint(b, uint64(place.Offset)))
+	}
+	if p.of.ranked {
+		sum.Write(p.of.events[p.start():p.of.ends[p.to-1]])
 	}
 	return "evt_" + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18])
 }

@@ -22,9 +22,10 @@
 // receiver refuses timestamps that are more than a few minutes away from its own
 // clock, so that nobody can send an old request again.
 //
-// The key is made from the places of the events in the log. Batches are cut by
+// The key is made from the places of the events in the log; where transforms need old rows,
+// and one place may have several events, from the events too. Batches are cut by
 // rows, bytes and commits, so after a crash what was not kept may come in other
-// cuts: who must not do anything twice looks at the place of each event. Dead
+// cuts: who must not do anything twice looks at the place of each event, or its rank. Dead
 // letters that are delivered once more come with their own places, below those of
 // later events, and with the header "evert-replay" in the event.
 //

@@ -83,6 +83,30 @@ func TestSignature(t *testing.T) {
 	}
 }
 
+// TestRanked tells that requests with events of one place are told apart where events
+// have ranks, and that one which is sent again has the key that it had.
+func TestRanked(t *testing.T) {
+	e := newEndpoint(t)
+	c := e.config()
+	c.MaxRows = 1
+	one, other := sinktest.Put(1, "a"), sinktest.Put(2, "b")
+	one.Offset, one.Rank, other.Offset, other.Rank = 7, 3, 7, 3
+	for range 2 {
+		s := open(t, c)
+		s.write(one, other, sinktest.Put(3, "c")) // which has the other one sent, and the process dies
+	}
+	var keys []string
+	for _, r := range e.got() {
+		keys = append(keys, r.Get("Idempotency-Key"))
+		if !strings.Contains(string(r.body), `"rank":3,"filling"`) {
+			t.Errorf("a body without a rank: %s", r.body)
+		}
+	}
+	if len(keys) != 4 || keys[0] == keys[1] || keys[0] != keys[2] || keys[1] != keys[3] {
+		t.Errorf("the keys are %v", keys)
+	}
+}
+
 // TestSignatureVector signs the example of the Standard Webhooks specification.
 func TestSignatureVector(t *testing.T) {
 	got, err := webhook.Signatures([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))

@@ -146,7 +146,7 @@ func (s *Sink) oldRows() (*deliver.OldRows, error) {
 		return nil, err
 	}
 	return &deliver.OldRows{
-		Dir: filepath.Join(s.place.Dir, "rows"), Sorter: pool.NewSorter, Most: int64(c.Limits.SinkRowsBytes),
+		Dir: filepath.Join(s.place.Dir, "rows"), Sorter: pool.NewSorter, Most: int64(c.Limits.SinkRowsBytes), Repeats: !s.Config.HoldsRows(),
 		Options: store.Options{Shared: store.NewShared(oldCacheBytes, oldFilesOpened), MemTable: oldTableBytes, EpochBytes: oldEpochBytes},
 	}, nil
 }

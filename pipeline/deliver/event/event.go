@@ -14,7 +14,16 @@
 // topic; another incarnation begins a new history, with every row again. filling
 // is true for the rows of a first fill: they were there before, and are no news.
 // Dead letters that are delivered once more have the header "evert-replay", and
-// places below those of later events. headers, an object of texts, is what transforms put beside the row. native,
+// places below those of later events.
+//
+// Below transforms that need old rows (rekey, unnest, drop_unchanged) events are of what
+// differs between two cuts: an insert, an update and a delete of a row give an upsert or
+// a delete of each key that the row makes, a change of what it makes a delete of the
+// old key and then an upsert of the new one. Several events may have one place, and places
+// of different rows do not order what becomes one key. rank does, which only these have: who
+// has done what an event says keeps the highest rank of each key, and leaves out what is
+// not above it. What is sent again has the same bytes, unless the table has other columns
+// by then. headers, an object of texts, is what transforms put beside the row. native,
 // source, incarnation and headers are left out where there are none.
 package event
 
@@ -94,6 +103,9 @@ func (e *encoder) append(dst []byte, c *pipeline.Change, filling bool) []byte {
 	dst = append(dst, e.from...)
 	dst = appendPosition(dst, c.Tx)
 	dst = appendHeaders(e.appendPlace(dst, c), c.Headers)
+	if c.Rank != 0 {
+		dst = strconv.AppendUint(append(dst, `,"rank":`...), c.Rank, 10)
+	}
 	return append(strconv.AppendBool(append(dst, `,"filling":`...), filling), '}')
 }
 
