@@ -80,6 +80,64 @@ func TestEventsThatEndNowhere(t *testing.T) {
 	})
 }
 
+// M17 M21 A connection that ends inside a transaction is followed by one that sends it from
+// its beginning: what came of it is there once, wherever it was cut, in one batch or in parts.
+func TestTransactionIsSentAgain(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []int{2, 1000} {
+		t.Run(fmt.Sprintf("in batches of %d rows", rows), func(t *testing.T) {
+			d := newDB(t)
+			if d.byPosition {
+				return // events are looked for by GTID
+			}
+			d.do("CREATE TABLE a (id int primary key, v varchar(20))")
+			r := d.open(d.config("a"), pipeline.Resume{}).copied()
+			from := r.place
+			for n := range 16 {
+				d.do("BEGIN", "INSERT INTO a VALUES "+numbered(5, "(%d, 'new')"), "UPDATE a SET v = 'old'", fmt.Sprintf("UPDATE a SET v = 'of %d' WHERE id = 3", n), "DELETE FROM a", "COMMIT")
+			}
+			want := r.caught().told()
+			c := d.config("a")
+			c.BatchRows = rows
+			s, got := d.fed(c, from)
+			if cuts := cutEach(t, s.a, d.logged(from.At.Native)); cuts != 16 {
+				t.Errorf("%d of 16 transactions were cut", cuts)
+			}
+			sameText(t, got.told(), want)
+		})
+	}
+}
+
+// cutEach gives events to a, and cuts each transaction with changes once, each a little
+// further on than the one before.
+func cutEach(t *testing.T, a *assembler, events []*replication.BinlogEvent) int {
+	t.Helper()
+	cut, inside, name := map[string]bool{}, 0, ""
+	for i := 0; i < len(events); i++ {
+		if err := a.event(events[i]); err != nil {
+			t.Fatal(err)
+		}
+		if !a.open || a.tx == nil || cut[a.gtid.String()] {
+			continue
+		}
+		if a.gtid.String() != name {
+			name, inside = a.gtid.String(), 0
+		}
+		if inside++; inside <= len(cut)%7 {
+			continue
+		}
+		cut[name], i = true, -1
+		a.interrupt()
+		if err := a.flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.flush(); err != nil {
+		t.Fatal(err)
+	}
+	return len(cut)
+}
+
 // A server writes an INCIDENT when changes may be missing from its log.
 func TestIncident(t *testing.T) {
 	t.Parallel()
