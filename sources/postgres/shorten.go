@@ -52,10 +52,9 @@ const (
 )
 
 const (
-	headBytes   = 5                       // of a message: its kind and length
-	changeBytes = headBytes + 25 + 1      // and those of a change in the log, up to its kind
-	shortenRead = messageBufferBytes / 4  // of src, where it is not read in place
-	inPlace     = changeBytes + headBytes // the least that is read in place
+	headBytes    = 5                  // of a message: its kind and length
+	changeBytes  = headBytes + 25 + 1 // and those of a change in the log, up to its kind
+	shortenBytes = 128 << 10          // read at a time, for those who ask for less
 )
 
 // Read gives what comes next.
@@ -100,7 +99,7 @@ func (s *shortener) further() bool {
 // read reads more: into p if that has room, behind what could not pass, and else into
 // buf.
 func (s *shortener) read(p []byte) (int, error) {
-	if s.long != nil || len(p) < s.hi-s.lo+inPlace {
+	if s.long != nil || len(p) < shortenBytes+changeBytes {
 		return 0, s.fill()
 	}
 	kept := copy(p, s.buf[s.lo:s.hi])
@@ -111,24 +110,33 @@ func (s *shortener) read(p []byte) (int, error) {
 	}
 	n += kept
 	pass := s.scan(p[:n])
-	s.buf = append(s.buf[:0], p[pass:n]...)
-	s.lo, s.hi = 0, n-pass
+	if pass < n {
+		s.makeRoom(n - pass)
+	}
+	s.lo, s.hi = 0, copy(s.buf, p[pass:n])
 	return pass, nil
 }
 
 // fill reads behind what is in buf.
 func (s *shortener) fill() error {
+	s.makeRoom(shortenBytes)
 	s.hi = copy(s.buf, s.buf[s.lo:s.hi])
 	s.lo = 0
-	if len(s.buf) < shortenRead || len(s.buf) < s.hi+inPlace {
-		s.buf = append(s.buf[:s.hi], make([]byte, shortenRead)...)
-	}
 	n, err := s.src.Read(s.buf[s.hi:])
 	s.hi, s.taken = s.hi+n, s.taken+int64(n)
 	if n == 0 {
 		return orNoProgress(err)
 	}
 	return nil
+}
+
+// makeRoom makes buf n bytes long, with what is in it.
+func (s *shortener) makeRoom(n int) {
+	if len(s.buf) < n {
+		buf := make([]byte, max(n, shortenBytes))
+		copy(buf, s.buf)
+		s.buf = buf
+	}
 }
 
 func orNoProgress(err error) error {
