@@ -106,6 +106,8 @@ var printed = []struct {
 	{numbers, array(schema.Int(1), schema.Int(-2)), `{1,-2}`, ``},
 	{numbers, array(array(schema.Int(1)), array(schema.Null())), `{{1},{NULL}}`, ``},
 	{schema.Type{Elem: &zoned}, array(schema.Timestamp(0)), `{"2000-01-01 00:00:00+00"}`, `"{\"2000-01-01 00:00:00+00\"}"`},
+	{schema.Type{Elem: &schema.Type{Name: "box", Kind: schema.KindText}}, array(word("(1,2),(3,4)"), word("(5,6),(7,8)")), `{(1,2),(3,4);(5,6),(7,8)}`, ``},
+	{schema.Type{Elem: &schema.Type{Name: "gis.geometry(Point,4326)", Kind: schema.KindText}}, array(word("0101"), word("0102")), `{0101:0102}`, ``},
 	{schema.Type{Elem: &plain}, array(schema.Bytes([]byte{1})), `{"\\x01"}`, `"{\"\\\\x01\"}"`},
 }
 

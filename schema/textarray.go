@@ -1,5 +1,7 @@
 package schema
 
+import "strings"
+
 // appendArray writes an array literal: elements in braces, separated by commas,
 // quoted where they would not read back as they are. An array in an array is a
 // further dimension.
@@ -19,11 +21,15 @@ func (t *Type) appendArray(dst []byte, v Value) []byte {
 	return append(dst, '}')
 }
 
-// delim is what stands between elements of type t: box alone, which has commas of
-// its own, has another.
+// delim is what stands between elements of type t (pg_type.typdelim): box, which has
+// commas of its own, and PostGIS's types have another. The latter may lie in any schema.
 func (t *Type) delim() byte {
-	if t.Name == "box" {
+	name, _, _ := strings.Cut(t.Name, "(")
+	switch name[strings.LastIndexByte(name, '.')+1:] {
+	case "box":
 		return ';'
+	case "geometry", "geography":
+		return ':'
 	}
 	return ','
 }

@@ -12,19 +12,24 @@ import (
 // A debianServer is a database server that another release of Debian has. It is unpacked
 // beside this system and runs with its own libraries:
 //
-//	<cache>/<release>/apt/    that release's lists, apart from this system's
-//	<cache>/<release>/debs/   the package, with what it depends on down to libc
-//	<cache>/<release>/root/   unpacked; its daemon is a script that calls its own loader
+//	<cache>/<folder>/apt/    that release's lists, apart from this system's
+//	<cache>/<folder>/debs/   the package, with what it depends on down to libc
+//	<cache>/<folder>/root/   unpacked; its programs are scripts that call its own loader
 type debianServer struct {
+	folder       string
 	release, pkg string
-	daemon       string // below root
+	daemon       string   // below root
+	more         []string // packages that come along, with what they depend on
+	alone        []string // and those without that
+	options      string   // of the loader, behind a space
+	ready        func(root string) error
 }
 
 // debianServers are what Debian's archive has; it has no MySQL 8.4.
 func debianServers() []debianServer {
 	return []debianServer{
-		{"trixie", "mariadb-server-core", "usr/sbin/mariadbd"},
-		{"sid", "mysql-server-core", "usr/sbin/mysqld"},
+		{folder: "trixie", release: "trixie", pkg: "mariadb-server-core", daemon: "usr/sbin/mariadbd"},
+		{folder: "sid", release: "sid", pkg: "mysql-server-core", daemon: "usr/sbin/mysqld"},
 	}
 }
 
@@ -46,25 +51,41 @@ func (s debianServer) fetch(ctx context.Context, r *report) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, s.release)
+	dir := filepath.Join(cache, s.folder)
 	daemon := filepath.Join(dir, "root", s.daemon)
 	if _, err := os.Stat(daemon + ".real"); err == nil {
 		return daemon, nil
 	}
 	if !r.has("apt-get") || !r.has("dpkg-deb") {
-		return "", cannot{"no apt-get, which brings " + s.pkg, namedServers}
+		return "", cannot{"no apt-get, which brings " + s.pkg, s.instead()}
 	}
 	for _, step := range []func() error{
 		func() error { return s.lists(ctx, r, dir) },
 		func() error { return s.download(ctx, r, dir) },
 		func() error { return s.unpack(ctx, r, dir) },
-		func() error { return behindLoader(filepath.Join(dir, "root"), daemon) },
+		func() error { return s.prepare(filepath.Join(dir, "root")) },
+		func() error { return behindLoader(filepath.Join(dir, "root"), daemon, s.options) },
 	} {
 		if err := step(); err != nil {
 			return "", fmt.Errorf("%s of Debian %s: %w", s.pkg, s.release, err)
 		}
 	}
 	return daemon, nil
+}
+
+// instead is how to bring a server of one's own.
+func (s debianServer) instead() string {
+	if s.pkg == extended.pkg {
+		return namedPostgres
+	}
+	return namedServers
+}
+
+func (s debianServer) prepare(root string) error {
+	if s.ready == nil {
+		return nil
+	}
+	return s.ready(root)
 }
 
 // apt are the options by which apt keeps to dir and knows no installed package.
@@ -81,7 +102,7 @@ func (s debianServer) apt(dir string, args ...string) []string {
 const debianKeys = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 // archive is Debian's, as this system is set up with it.
-func archive(ctx context.Context, r *report) (string, error) {
+func (s debianServer) archive(ctx context.Context, r *report) (string, error) {
 	out, err := r.prepareCmd(ctx, nil, "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").Output()
 	if err != nil {
 		return "", fmt.Errorf("apt-get indextargets: %w", err)
@@ -91,12 +112,12 @@ func archive(ctx context.Context, r *report) (string, error) {
 			return uri, nil
 		}
 	}
-	return "", cannot{"this system has no archive of Debian", namedServers}
+	return "", cannot{"this system has no archive of Debian", s.instead()}
 }
 
 // lists are read from that archive, of the server's release.
 func (s debianServer) lists(ctx context.Context, r *report, dir string) error {
-	from, err := archive(ctx, r)
+	from, err := s.archive(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -116,11 +137,12 @@ func (s debianServer) lists(ctx context.Context, r *report, dir string) error {
 // download brings the package and everything that it depends on.
 func (s debianServer) download(ctx context.Context, r *report, dir string) error {
 	args := s.apt(dir, "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances", s.pkg)
+	args = append(args, s.more...)
 	out, err := r.prepareCmd(ctx, nil, "apt-cache", args...).Output()
 	if err != nil {
 		return fmt.Errorf("apt-cache depends: %w", err)
 	}
-	wanted := []string{"download"}
+	wanted := append([]string{"download"}, s.alone...)
 	for line := range strings.Lines(string(out)) {
 		if strings.TrimLeft(line, " |<") == line { // those that are named in brackets or after spaces come again by themselves
 			wanted = append(wanted, strings.TrimSpace(line))
@@ -158,13 +180,13 @@ func (s debianServer) unpack(ctx context.Context, r *report, dir string) error {
 // behindLoader puts scripts in the places of the programs, which run them by the loader
 // and the libraries that were unpacked with them. my_print_defaults, which reads the
 // files of settings of this system, has nothing to say.
-func behindLoader(root, daemon string) error {
+func behindLoader(root, daemon, options string) error {
 	loaders, err := filepath.Glob(filepath.Join(root, "usr/lib/*/ld-linux*.so.*"))
 	if err != nil || len(loaders) == 0 {
 		return errors.Join(err, errors.New("no loader was unpacked"))
 	}
 	lib := filepath.Dir(loaders[0])
-	run := fmt.Sprintf("#!/bin/sh\nexec %s --library-path %s:%s/mysql/private %s.real \"$@\"\n", loaders[0], lib, lib, daemon)
+	run := fmt.Sprintf("#!/bin/sh\nexec %s%s --library-path %s:%s/mysql/private %s.real \"$@\"\n", loaders[0], options, lib, lib, daemon)
 	nothing := filepath.Join(root, "usr/bin/my_print_defaults")
 	if err := errors.Join(os.Remove(nothing), os.WriteFile(nothing, []byte("#!/bin/sh\n"), 0o755)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -40,6 +40,7 @@ func lanes() []lane {
 		{name: "unit", does: "tests beside the code", when: byName, run: goTest(notIn("integration"), atOnce, abreast)},
 		{name: "integration", does: "the real binary against real servers", when: byName, run: withProgram(integrationOnly)},
 		{name: "crash", does: "kill -9 at random moments, full counts", when: byName, run: crash},
+		{name: "extensions", does: "the types of pgvector and PostGIS, and pg_upgrade, with the Postgres 17 that Debian trixie has", when: byName, run: extensions},
 		{name: "mysql", does: "the MySQL source and its road on other servers: EVERT_MYSQLS, else those that Debian has", when: byName, run: mysqls},
 		{name: "vuln", does: "govulncheck, which asks the network for the list", when: byName,
 			run: command("go", "tool", "-modfile=.ci/tools/go.mod", "govulncheck", "./...")},

@@ -157,8 +157,8 @@ func arraysOf(scalars []corpusType) []corpusType {
 		seen[c.typ] = true
 		a := c
 		a.typ, a.value = c.typ+"[]", arrays(c.value)
-		if c.typ == "box" {
-			a.value = arraysBy(c.value, ";")
+		if delim := delims[c.typ]; delim != "" {
+			a.value = arraysBy(c.value, delim)
 		}
 		out = append(out, a)
 	}
@@ -167,6 +167,9 @@ func arraysOf(scalars []corpusType) []corpusType {
 		corpusType{typ: "text[][]", value: edges("{}", `{{a,"b c"},{NULL,"NULL"}}`, `[5:5]={"{x}"}`)},
 	)
 }
+
+// delims are what stands between the elements of an array where that is no comma.
+var delims = map[string]string{"box": ";", "geometry": ":", "geography": ":"}
 
 // corpusTypes makes the types that are not there from the beginning.
 const corpusTypes = `

@@ -124,6 +124,9 @@ func (d *db) has(c corpusType) bool {
 		return true
 	}
 	if d.get("SELECT count(*) FROM pg_available_extensions WHERE name = '%s'", c.needs) == "0" {
+		if strings.Contains(os.Getenv("EVERT_EXTENSIONS"), c.needs) {
+			d.t.Errorf("%s: extension %s is not there", c.typ, c.needs)
+		}
 		d.t.Logf("%s: NOT TESTED, extension %s is not installed", c.typ, c.needs)
 		return false
 	}

@@ -36,6 +36,13 @@ func TestMajorUpgrade(t *testing.T) {
 	}
 	dump, noDump := installed.Tool("pg_dump")
 	_, noUpgrade := installed.Tool("pg_upgrade")
+	_, noNewer := tested.Tool("pg_upgrade")
+	_, noReset := installed.Tool("pg_resetwal")
+	if tested.Major > installed.Major && noNewer == nil && noReset == nil {
+		t.Run(fmt.Sprintf("P41 pg_upgrade from %d to %d", installed.Major, tested.Major), func(t *testing.T) {
+			upgraded(t, installed, tested, func(old, now *pgserver.Server) { upgrade(t, installed.Dir, old, now) })
+		})
+	}
 	switch {
 	case tested.Major > installed.Major && noDump == nil:
 		t.Run(fmt.Sprintf("P41 pg_dump of %d into %d", installed.Major, tested.Major), func(t *testing.T) {
@@ -43,7 +50,9 @@ func TestMajorUpgrade(t *testing.T) {
 		})
 	case tested.Major >= 13 && tested.Major < installed.Major && installed.Major <= 16 && noUpgrade == nil: // of one format of pg_control
 		t.Run(fmt.Sprintf("P41 pg_upgrade from %d to %d", tested.Major, installed.Major), func(t *testing.T) {
-			upgraded(t, tested, installed, func(old, now *pgserver.Server) { upgrade(t, old, now) })
+			upgraded(t, tested, installed, func(old, now *pgserver.Server) {
+				upgrade(t, programs(t, old.Binaries(), now.Binaries()), old, now)
+			})
 		})
 	}
 }
@@ -102,15 +111,15 @@ func restore(t *testing.T, dump string, old, now *pgserver.Server) {
 	}
 }
 
-// upgrade takes a stopped cluster into a new one.
-func upgrade(t *testing.T, old, now *pgserver.Server) {
+// upgrade takes a stopped cluster into a new one; programs has those of the old version.
+func upgrade(t *testing.T, programs string, old, now *pgserver.Server) {
 	t.Helper()
 	for _, s := range []*pgserver.Server{old, now} {
 		if err := s.Stop(pgserver.Fast); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd, err := now.Tool("pg_upgrade", "-U", "postgres", "-b", programs(t, old.Binaries(), now.Binaries()), "-B", now.Binaries().Dir,
+	cmd, err := now.Tool("pg_upgrade", "-U", "postgres", "-b", programs, "-B", now.Binaries().Dir,
 		"-d", filepath.Join(old.Dir(), "data"), "-D", filepath.Join(now.Dir(), "data"), "-p", fmt.Sprint(old.Port()), "-P", fmt.Sprint(now.Port()), "-s", filepath.Join(now.Dir(), "run"), "-o", "-c wal_level=logical -c max_replication_slots=20") // our settings are arguments
 	if err != nil {
 		t.Fatal(err)
