@@ -368,7 +368,10 @@ func loweredLimit(t *testing.T) {
 }
 
 func silentClose(t *testing.T) {
-	l, net := wired(t, cluster(t))
+	net, cfg := newWire(), config(cluster(t))
+	cfg.Dial = net.dial
+	cfg.RetryFor = 2 * time.Minute // as long as a Close without a bound would wait
+	l := open(t, cfg)
 	topic(t, l, "t", 1)
 	w := writer(t, l, "w")
 	m, err := l.Join(t.Context(), "g", []string{"t"})
@@ -388,7 +391,7 @@ func silentClose(t *testing.T) {
 	for _, c := range []io.Closer{w, m} {
 		closing.Go(func() {
 			c.Close()
-			if took := time.Since(began); took > 2*closeTimeout {
+			if took := time.Since(began); took > time.Minute { // it is closeTimeout, and what a busy machine adds
 				t.Errorf("%T closed after %s", c, took)
 			}
 		})
