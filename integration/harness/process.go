@@ -17,7 +17,7 @@ import (
 
 // Patience bounds everything that a test waits for. It is long because machines
 // are busy; whoever waits goes on as soon as the thing happens.
-const Patience = 3 * time.Minute
+const Patience = 5 * time.Minute
 
 // A Process is a program that was started. Its methods may be called from any
 // goroutine.

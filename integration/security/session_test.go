@@ -72,15 +72,24 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-func (b *broker) writer(t *testing.T, l log.Log, topic string) log.Writer {
+// writer makes a topic and a writer. The first of a cluster waits until that has made a
+// coordinator of transactions, which may take longer than the log tries.
+func (b *broker) writer(t *testing.T, l log.Log, topic string) (w log.Writer) {
 	t.Helper()
-	if _, err := l.Admin().Ensure(t.Context(), log.TopicSpec{Name: topic, Compact: true}); err != nil {
-		t.Fatal(err)
-	}
-	w, err := l.Writer(t.Context(), "w")
-	if err != nil {
-		t.Fatal(err)
-	}
+	harness.Until(t, "topic "+topic, func() bool {
+		_, err := l.Admin().Ensure(t.Context(), log.TopicSpec{Name: topic, Compact: true})
+		if err != nil {
+			t.Log(err)
+		}
+		return err == nil
+	})
+	harness.Until(t, "a writer", func() bool {
+		var err error
+		if w, err = l.Writer(t.Context(), "w"); err != nil {
+			t.Log(err)
+		}
+		return err == nil
+	})
 	t.Cleanup(func() { w.Close() })
 	return w
 }
