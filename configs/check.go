@@ -72,6 +72,7 @@ func (d *decoder) checkSource(c *Config, name string, s *Source) {
 	if p := s.Postgres; p != nil {
 		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sources", name, "postgres")
 		d.checkOverrides(s, name, p.Tables, p.ExcludeTables)
+		d.checkURL(c, p.Snapshot.URL, p.ConnectSnapshot, false, "sources", name, "postgres", "snapshot")
 		d.checkSnapshot(name, p)
 	}
 	if m := s.MySQL; m != nil {

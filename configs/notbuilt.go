@@ -16,6 +16,7 @@ type unbuilt struct {
 
 func unbuiltKeys() []unbuilt {
 	return []unbuilt{
+		{"sources.*.mysql.snapshot.url", nil, "only tables of Postgres are copied from a replica yet"},
 		{"sources.*.mysql.snapshot.order", nil, "only tables of Postgres are copied in an order yet"},
 		{"sources.*.mysql.snapshot.where", nil, "only tables of Postgres are copied in part yet"},
 	}

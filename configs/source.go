@@ -149,6 +149,8 @@ type Snapshot struct {
 	MaxRate Rate `yaml:"max_rate" min:"1KiB/s" max:"1TiB/s"`
 	// Larger tables are copied in chunks while the source streams: a crash costs a chunk and not the copy, and no transaction on the server lasts long.
 	ChunksAbove Size `yaml:"chunks_above" default:"1GiB" min:"1B" max:"1024TiB"`
+	// A standby of the server, as url; it is given postgres.password if it holds none. All tables are copied from there, in chunks, while changes are streamed from the server itself; a chunk waits until the standby is as far as the stream. The user needs the same rights and lines of pg_hba.conf there.
+	URL Secret `yaml:"url"`
 	// Which tables are copied first: those that match the first name or pattern, then those of the next, then the others. Tables of one place go largest first; tables in chunks behind all others, one after the other.
 	Order []TablePattern `yaml:"order"`
 	// Which rows of a table are copied, by table name or pattern: an SQL condition as behind WHERE, immutable, with qualified names of what is not in pg_catalog. Of several that match the more exact one holds. Changes are streamed of all rows; one that was left out is there from its first change on.

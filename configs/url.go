@@ -325,6 +325,15 @@ func (p *Postgres) Connect() (*DatabaseURL, error) {
 	return u, err
 }
 
+// ConnectSnapshot gives the address of the standby that tables are copied from.
+func (p *Postgres) ConnectSnapshot() (*DatabaseURL, error) {
+	u, err := connect(p.Snapshot.URL, Secret{}, p.Insecure, postgresDialect())
+	if err == nil && u.Password.IsZero() {
+		return connect(p.Snapshot.URL, p.Password, p.Insecure, postgresDialect())
+	}
+	return u, err
+}
+
 // Connect gives the address to connect to, as for Postgres.
 func (m *MySQL) Connect() (*DatabaseURL, error) {
 	return connect(m.URL, m.Password, m.Insecure, mysqlDialect())

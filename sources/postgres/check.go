@@ -55,6 +55,9 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Report, error)
 		}
 	}
 	r.Findings, err = s.lookAhead(ctx, *from, problems)
+	if s.copying.from != nil {
+		r.Findings = append(r.Findings, s.copying.from.look(ctx, s.system, s.side)...)
+	}
 	return r, err
 }
 

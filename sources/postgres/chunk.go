@@ -54,6 +54,9 @@ type chunkJob struct {
 	suspects []uint32 // whom the snapshot has to show; else nothing is read
 	ask      bool     // name the suspects first
 
+	opened receivedLSN // where the stream was when the window was opened; for a standby
+	system system      // of the primary; likewise
+
 	// What came of it.
 	err      error
 	shows    *visibility
@@ -76,31 +79,48 @@ type chunkJob struct {
 
 // run reads the chunk in a short transaction (P11). The locks come first: a
 // snapshot that is taken when they are held knows the file that it reads.
-func (j *chunkJob) run(ctx context.Context, conn *pgconn.PgConn) error {
+func (j *chunkJob) run(ctx context.Context, conn *pgconn.PgConn, from *standby) error {
 	paused, err := j.source.config.paused(ctx, conn)
 	if j.paused = paused; err != nil || paused != "" {
 		return err
 	}
-	if err := j.find(ctx, conn); err != nil || j.finished {
+	if from != nil {
+		return from.read(ctx, j, conn)
+	}
+	rs, err := j.readOnce(ctx, conn, placeSQL)
+	if err != nil || rs == nil {
 		return err
+	}
+	return j.endsAt(rs.text(0, 0))
+}
+
+// placeSQL gives a place behind everything that was read before.
+const placeSQL = "SELECT pg_current_wal_insert_lsn()"
+
+func (j *chunkJob) endsAt(text string) error {
+	place, err := parseLSN(text)
+	j.place = beforeHeader(place)
+	return err
+}
+
+// readOnce reads the chunk and then asks behind its transaction. It gives no rows where
+// nothing is left to read.
+func (j *chunkJob) readOnce(ctx context.Context, conn *pgconn.PgConn, behind string) (rows, error) {
+	if err := j.find(ctx, conn); err != nil || j.finished {
+		return nil, err
 	}
 	if err := j.nameSuspects(ctx, conn); err != nil {
-		return err
+		return nil, err
 	}
-	err = j.begin(ctx, conn)
+	err := j.begin(ctx, conn)
 	if err == nil && j.showsSuspects() && !j.changed {
 		err = j.read(ctx, conn)
 	}
 	if conn.IsClosed() {
-		return err
+		return nil, err
 	}
-	rs, end := simpleQuery(ctx, conn, "ROLLBACK; SELECT pg_current_wal_insert_lsn()")
-	if err != nil || end != nil {
-		return errors.Join(err, end)
-	}
-	place, err := parseLSN(rs.text(0, 0))
-	j.place = beforeHeader(place)
-	return err
+	rs, end := simpleQuery(ctx, conn, "ROLLBACK; "+behind)
+	return rs, errors.Join(err, end)
 }
 
 const leafSQL = `

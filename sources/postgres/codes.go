@@ -26,6 +26,7 @@ const (
 	CodeBadKey          pipeline.Code = "PG_BAD_KEY"
 	CodeIdentity        pipeline.Code = "PG_REPLICA_IDENTITY"
 	CodeWhere           pipeline.Code = "PG_WHERE"
+	CodeSnapshotStandby pipeline.Code = "PG_SNAPSHOT_STANDBY"
 	CodeUnlogged        pipeline.Code = "PG_UNLOGGED"
 	CodeSlotExists      pipeline.Code = "PG_SLOT_EXISTS"
 	CodeSlotMissing     pipeline.Code = "PG_SLOT_MISSING"
@@ -92,6 +93,7 @@ func Codes() map[pipeline.Code]string {
 		CodeBadKey:           "The key columns that the configuration names are not unique and not null.",
 		CodeIdentity:         "Updates and deletes of a table do not carry its key (REPLICA IDENTITY).",
 		CodeWhere:            "The condition that chooses the rows of a table to be copied is none that the server takes, or may choose others the next time.",
+		CodeSnapshotStandby:  "Tables cannot be copied from the server of snapshot.url: it is no standby of the source's server, does not follow it, or is far behind.",
 		CodeUnlogged:         "A table is unlogged or temporary; its changes are never in the log.",
 		CodeSlotExists:       "A slot of this name exists and no position is stored for it; it may belong to somebody else.",
 		CodeSlotMissing:      "The slot that the stored position belongs to is gone, and with it the changes since.",

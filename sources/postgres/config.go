@@ -22,6 +22,10 @@ type Config struct {
 	// secret may change (P33, P36). It must name a database.
 	URL func(ctx context.Context) (string, error)
 
+	// SnapshotURL gives the connection string of a standby of that server, from which
+	// all tables are copied, in chunks; nil: they are copied from the server itself.
+	SnapshotURL func(ctx context.Context) (string, error)
+
 	Match func(schema, table string) bool     // which tables are captured; nil: those Named
 	Named []TableName                         // tables that must exist and be capturable; captured as well
 	Keys  func(schema, table string) []string // key columns that override the catalog's; nil or empty: none

@@ -32,6 +32,7 @@ type copying struct {
 	source *Source
 	pace   handover.Pace
 	conn   *pgconn.PgConn // of jobs; used by one at a time
+	from   *standby       // that chunks are read from, likewise; nil: conn
 
 	phase    copyPhase
 	window   window
@@ -241,7 +242,7 @@ func (c *copying) drop() {
 	c.shape, c.job, c.facts, c.nudgeAt = nil, nil, nil, time.Time{}
 	c.run(resting, func(context.Context) {
 		dropped.discard()
-		closeConn(c.conn)
+		c.disconnect()
 	})
 }
 
@@ -305,11 +306,13 @@ func (c *copying) read() error {
 	if err := c.source.a.flush(); err != nil {
 		return err
 	}
-	ask := c.window.lostXIDs
+	a := c.source.a
+	ask := c.window.lostXIDs && c.from == nil
 	c.window.open()
 	j := &chunkJob{
 		source: c.source, shape: c.shape, chosen: c.chosen, attnames: c.attnames, from: c.table.At, rows: map[string]int{},
 		suspects: slices.Clone(c.window.suspects), ask: ask,
+		opened: receivedLSN(beforeHeader(lsn(max(a.idleTo, a.atLSN)))), system: c.source.system,
 	}
 	before := c.job
 	c.job = j
@@ -317,7 +320,7 @@ func (c *copying) read() error {
 		before.discard()
 		conn, err := c.connected(ctx)
 		if err == nil {
-			err = j.run(ctx, conn)
+			err = j.run(ctx, conn, c.from)
 		}
 		j.err = err
 	})
@@ -336,5 +339,8 @@ func (c *copying) say(what string, more ...any) {
 	c.source.config.Log.Info(what, append([]any{"table", c.shape.table.String(), "request", c.table.ID}, more...)...)
 }
 
-// close ends the connection of jobs, when none runs any more.
-func (c *copying) close() { closeConn(c.conn) }
+// disconnect ends the connections of jobs, when none runs.
+func (c *copying) disconnect() {
+	closeConn(c.conn)
+	c.from.close()
+}

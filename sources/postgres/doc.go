@@ -8,7 +8,7 @@
 //	Postgres ═══════════════════════► owner goroutine ═══════════════► Next
 //	   ║  ◄─── status: durable LSN ──     │   ▲                          │
 //	   ║                                  │   └──────── durable ◄────── Ack
-//	   ║  FETCH, one connection ────► chunks, between two transactions
+//	   ║  FETCH, one connection ────► chunks, between two transactions; of a standby, if one is named
 //	   ║  COPY, n connections             ▼
 //	   ╚═══════════════════════► snapshot workers ═══► the same queue
 //	   ╚═══ side connection: catalog, slot statistics, single rows
@@ -78,6 +78,14 @@
 // A change of the stream may lack values that its chunk row has (P13). It is handed over
 // before, at once, and is filled as every change is: from the log, or by reading the
 // row again. To fill it from the chunk the stream would have to wait for each chunk.
+//
+// Where Config.SnapshotURL names a standby, chunks are read there, and all tables are
+// copied in chunks. standby.go says how visibility is told by what it has replayed. One
+// that is behind, of another cluster or timeline, away or promoted holds up the copy and
+// nothing else; what a chunk may not be read for is told (Stats.WaitingFor).
+//
+// Tables are copied one after the other, a chunk at a time, on one connection. The next
+// chunk is not read while one waits for the stream: its place is given by the one before.
 //
 // Config.Where chooses the rows that are copied, and nothing of the stream: the topic
 // has those rows of the table as it was, and every row that changed since. A copy that is

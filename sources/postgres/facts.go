@@ -143,7 +143,17 @@ type system struct {
 	history  []forking // of its timeline
 }
 
+// identify says what a server is, and where its timeline comes from.
 func identify(ctx context.Context, conn *pgconn.PgConn) (system, error) {
+	s, err := identity(ctx, conn)
+	if err == nil {
+		s.history, err = historyOf(ctx, conn, s.timeline)
+	}
+	return s, err
+}
+
+// identity says what a server is.
+func identity(ctx context.Context, conn *pgconn.PgConn) (system, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout) // P32
 	defer cancel()
 	rs, err := simpleQuery(ctx, conn, "IDENTIFY_SYSTEM")
@@ -154,8 +164,5 @@ func identify(ctx context.Context, conn *pgconn.PgConn) (system, error) {
 	s := system{id: r.text(), timeline: int(r.int())}
 	s.end, err = parseLSN(r.text())
 	s.database = r.text()
-	if err == nil {
-		s.history, err = historyOf(ctx, conn, s.timeline)
-	}
 	return s, err
 }

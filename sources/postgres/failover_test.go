@@ -26,6 +26,12 @@ type failover struct {
 
 func newFailover(t *testing.T) *failover {
 	t.Helper()
+	return withStandbys(t, true)
+}
+
+// withStandbys makes a primary and the standby that follows, and maybe the other one.
+func withStandbys(t *testing.T, both bool) *failover {
+	t.Helper()
 	f := &failover{t: t}
 	dir := pgtest.Dir(t)
 	f.primary = pgtest.Start(t, pgserver.Options{Dir: dir})
@@ -33,12 +39,17 @@ func newFailover(t *testing.T) *failover {
 	if err := f.primary.Stop(pgserver.Fast); err != nil {
 		t.Fatal(err)
 	}
-	near, behind := f.copied(dir, "near"), f.copied(dir, "behind")
+	near, behind := f.copied(dir, "near"), ""
+	if both {
+		behind = f.copied(dir, "behind")
+	}
 	if err := f.primary.Restart(t.Context(), pgserver.Fast); err != nil {
 		t.Fatal(err)
 	}
 	f.near = pgtest.Start(t, pgserver.Options{Dir: near, Settings: f.following("near")})
-	f.behind = pgtest.Start(t, pgserver.Options{Dir: behind})
+	if both {
+		f.behind = pgtest.Start(t, pgserver.Options{Dir: behind})
+	}
 	f.pointTo(f.primary)
 	return f
 }

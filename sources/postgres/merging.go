@@ -35,7 +35,9 @@ func (c *copying) takeChunk() error {
 	if j.ask {
 		c.window.suspect(j.suspects)
 	}
-	if hidden, ok := c.window.arrive(j.shows, j.rows, j.count); !ok {
+	if c.from != nil {
+		c.window.arriveReplayed(j.rows, j.count)
+	} else if hidden, ok := c.window.arrive(j.shows, j.rows, j.count); !ok {
 		return c.again(hidden)
 	}
 	c.failed, c.phase = 0, merging
@@ -257,7 +259,7 @@ func (c *copying) room() error {
 	if errors.Is(err, errSlow) {
 		c.stop()
 		if err = st.waitFor(c.source.life.Ended, c.done); err == nil && c.job.err != nil {
-			c.close() // it may be in the middle of the job's transaction
+			c.disconnect() // it may be in the middle of the job's transaction
 			c.job.err = fmt.Errorf("a part of %s: %w", c.job.shape.table, errSlow)
 		}
 	}

@@ -244,7 +244,8 @@ type chunk struct {
 const chunkBlocks = 8192
 
 // cut cuts the tables into chunks, in the order of their ranks, and of one rank the
-// largest first. Those that are too large for one snapshot are left for later (P11).
+// largest first. Those that are too large for one snapshot are left for later (P11), and
+// all where a standby is read, which knows nothing of an exported one.
 func (s *Source) cut(ctx context.Context, at *side) ([]chunk, error) {
 	order := slices.Clone(s.shapes)
 	info := map[uint32]*tableInfo{}
@@ -257,7 +258,7 @@ func (s *Source) cut(ctx context.Context, at *side) ([]chunk, error) {
 	var out []chunk
 	for _, sh := range order {
 		t := info[sh.oid]
-		if t.bytes > s.config.ChunkAbove {
+		if t.bytes > s.config.ChunkAbove || s.config.SnapshotURL != nil {
 			s.copying.later = append(s.copying.later, sh)
 			continue
 		}

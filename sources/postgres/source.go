@@ -82,7 +82,7 @@ func New(c Config) *Source {
 	s.asides = newAsides(&s.config)
 	s.config.asides = s.asides
 	s.side = &side{config: &s.config}
-	s.copying = copying{source: s, pace: handover.Pace{Rate: c.MaxRate}}
+	s.copying = copying{source: s, pace: handover.Pace{Rate: c.MaxRate}, from: standbyOf(&s.config)}
 	s.catalog = &catalog{config: &s.config, side: s.side, versions: map[uint32]uint32{}}
 	s.queue = handover.New(handover.Config{Batches: c.QueueBatches, Bytes: c.QueueBytes, Weigh: (*handover.Batch).Held, Taken: s.stats.progress})
 	return s
@@ -331,7 +331,7 @@ func (s *Source) Close() error {
 	var err error
 	s.closed.Do(func() {
 		s.side.close()
-		s.copying.close()
+		s.copying.disconnect()
 		if s.a != nil {
 			err = s.a.spill.clear()
 			s.asides.clear()

@@ -155,6 +155,14 @@ func (w *window) arrive(v *visibility, rows map[string]int, count int) (hidden u
 	return 0, true
 }
 
+// arriveReplayed takes a chunk of a standby, whose snapshot shows everything that was
+// streamed before the window was opened. What was streamed since beats its rows, whether
+// the snapshot shows it or not.
+func (w *window) arriveReplayed(rows map[string]int, count int) {
+	w.suspects, w.streamed, w.earlier = nil, w.streamed[:0], 0
+	w.merge(&visibility{}, rows, count)
+}
+
 func (w *window) merge(v *visibility, rows map[string]int, count int) {
 	w.shows, w.rows, w.losers = v, rows, make([]bool, count)
 	hidden := func(x uint32) bool { return !v.has(x) }

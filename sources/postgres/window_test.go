@@ -16,6 +16,7 @@ import (
 //	open           the window opens
 //	suspects:5,6   these wrote before the table was watched
 //	read:5:9:6:a,b a chunk of rows a and b, as snapshot 5:9:6 shows them
+//	replayed:a,b   such a chunk of a standby
 //	full           no more may be kept before the chunk arrives
 //	out            the rows that come out; or that the chunk is read again
 func windowScript(t *testing.T, w *window, script string) string {
@@ -52,6 +53,13 @@ func windowScript(t *testing.T, w *window, script string) string {
 				out = append(out, fmt.Sprint("again:", hidden))
 				rows = nil
 			}
+		case "replayed":
+			rows = strings.Split(rest, ",")
+			keys := map[string]int{}
+			for i, k := range rows {
+				keys[k] = i
+			}
+			w.arriveReplayed(keys, len(rows))
 		case "out":
 			var kept []string
 			for i, k := range rows {
@@ -108,6 +116,9 @@ func TestWindow(t *testing.T) {
 		{"P12 wrote before the table was watched, and is open", "open suspects:4 read:4:9:4:a open read:4:9:4:a open read:9:9::a out", "again:4 again:4 a"},
 		{"P12 wrote before the table was watched, and has ended", "open suspects:4 read:9:9::a out", "a"},
 		{"what is forgotten once it is shown does not count later", "5:a open read:6:9::a out open read:5:9:5:b out", "a b"},
+		{"of a standby: what came since the window opened wins, shown or not", "open 5:a,c replayed:a,b,c,d 9:b out", "d"},
+		{"of a standby: what came before is shown", "5:a 6:- open replayed:a,b out open replayed:c out", "a,b c"},
+		{"of a standby: truncated before the chunk arrives, and behind it", "open 5:- replayed:a out open replayed:b 6:- out", " "},
 		{"no snapshot goes back, and numbers wrap around", "open 4294967295:a 3:b read:4294967295:4294967298::a,b,c out", "a,c"},
 		{"before the wrap", "open 4294967290:a read:4294967295:4294967298::a,b out", "a,b"},
 	} {
@@ -125,6 +136,13 @@ func TestWindow(t *testing.T) {
 		got := windowScript(t, w, "open 1:a 1:b full 1:c full read:9:9::a full out open 2:a 3:a 4:a full 5:a full")
 		if want := "full=false full=true full=false a full=false full=true"; got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+	t.Run("I9 what a standby has shown is forgotten", func(t *testing.T) {
+		w := &window{mostBytes: 1 << 20, mostXIDs: 3}
+		w.watch()
+		if windowScript(t, w, "open 1:a 2:a replayed:b out"); len(w.streamed) > 0 {
+			t.Errorf("%d transactions are kept", len(w.streamed))
 		}
 	})
 	t.Run("I9 transactions that are forgotten are suspected", func(t *testing.T) {

@@ -27,6 +27,7 @@ func ofPostgres() []Entry {
 		{Code: "PG_NO_KEY", Text: "A topic is keyed by its table's primary key, and compaction keeps the newest record of each key.", Mend: "Add a primary key; or name unique, not-null columns with overrides: {schema.table: {key: [columns]}}; or leave the table out with exclude_tables."},
 		{Code: "PG_BAD_KEY", Mend: "Name columns with a unique constraint that are all NOT NULL."},
 		{Code: "PG_REPLICA_IDENTITY", Mend: "Run the ALTER TABLE … REPLICA IDENTITY that the message shows."},
+		{Code: "PG_SNAPSHOT_STANDBY", Mend: "Name a standby that follows the source's server in snapshot.url, let it catch up, or leave the key out; the stream goes on meanwhile."},
 		{Code: "PG_WHERE", Mend: "Correct the condition under snapshot.where at the place that is named: columns of the table, constants instead of now(), qualified names."},
 		{Code: "PG_UNLOGGED", Mend: "ALTER TABLE … SET LOGGED, or leave the table out with exclude_tables."},
 		{Code: "PG_SPILL_FULL", Text: "None of the transaction was written; it is read again from its beginning. The server holds back its log meanwhile.", Mend: "Raise limits.spill_bytes, or end the transaction in the database."},

@@ -79,6 +79,9 @@ func (d *postgresDatabase) settings() postgres.Config {
 	if d.pg.Snapshot.Window != "" {
 		c.SnapshotDaytimes, _ = handover.ParseDaytimes(d.pg.Snapshot.Window) // was checked when it was read
 	}
+	if !d.pg.Snapshot.URL.IsZero() {
+		c.SnapshotURL = func(context.Context) (string, error) { return configs.Revealed(d.pg.ConnectSnapshot()) }
+	}
 	for _, p := range d.pg.Tables {
 		if schema, table, ok := p.Exact(); ok {
 			c.Named = append(c.Named, postgres.TableName{Schema: schema, Name: table})
