@@ -254,7 +254,7 @@ func (c *Column) At() Text { return Text{at: c.at} }
 type Topic struct {
 	// Partitions of a new topic. The number of an existing topic cannot change.
 	Partitions int `yaml:"partitions" min:"1" max:"10000"`
-	// compact keeps the newest record of each key; delete makes the topic append-only: every change stays, for the time of the topic setting retention.ms (7 days; -1: for ever). Views, and sinks that hold rows, need compact.
+	// compact keeps the newest record of each key; delete makes the topic append-only: every change stays, for the time of the topic setting retention.ms (7 days; -1: for ever). Its table needs a key all the same; views, and sinks that hold rows, need compact.
 	Cleanup string `yaml:"cleanup" enum:"compact,delete"`
 	// Topic settings by Kafka's names, over those of kafka.topics.config.
 	Config map[string]string `yaml:"config" keys:"setting"`

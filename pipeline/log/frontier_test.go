@@ -79,7 +79,7 @@ func step(t *rapid.T, f *log.Frontier) {
 	topic := fmt.Sprint("shop.t", rapid.IntRange(0, 4).Draw(t, "topic"))
 	f.Offsets[log.TopicPartition{Topic: topic, Partition: int32(rapid.IntRange(0, 2).Draw(t, "partition"))}] += 3
 	if rapid.IntRange(0, 20).Draw(t, "state") == 0 {
-		f.Tables[topic] = log.TableState{State: log.OK, Generation: uint32(f.Number), From: []int64{1, int64(f.Number)}, ID: "id", Owed: f.Number%2 == 0}
+		f.Tables[topic] = log.TableState{State: log.OK, Generation: uint32(f.Number), From: []int64{1, int64(f.Number)}, ID: "id", Owed: f.Number%2 == 0, Append: f.Number%5 == 0}
 		if rapid.Bool().Draw(t, "stopped") {
 			s := f.Tables[topic]
 			s.State, s.Why = log.Stopped, log.Stop{Code: "UNKNOWN_VALUE", Text: "a text", At: time.UnixMicro(int64(f.Number) + 5).UTC()}
@@ -128,6 +128,8 @@ func TestFrontierRecord(t *testing.T) {
 		"0162" + "03" + "00" + "00" + "0101" + "0158" + "0179" + "80897a" + "0358205a" + "0172")
 	f.Tables = map[string]log.TableState{"b": {State: log.Stopped, From: []int64{1}, Why: log.Stop{Code: "X", Text: "y", At: at, Routed: true}}}
 	check("0301" + "030000000000000009" + "0703302f37" + "0000" + "00" + "0101610146" + "010162" + "03" + "00" + "00" + "0101" + "0158" + "0179" + "80897a" + "00" + "00" + "01")
+	f.Tables = map[string]log.TableState{"b": {State: log.OK, From: []int64{1}, Append: true}}
+	check("0101" + "030000000000000009" + "0703302f37" + "0000" + "00" + "0101610146" + "010162" + "0a" + "00" + "00" + "0101")
 }
 
 // TestFrontierGarbage tells that damaged records are errors, whatever is cut off
