@@ -12,7 +12,7 @@ import (
 type foreignKey struct{ name, actions string }
 
 var (
-	constraintLine = regexp.MustCompile("^\\s*CONSTRAINT (`(?:[^`]|``)*`) FOREIGN KEY .* REFERENCES .*\\)((?: ON (?:DELETE|UPDATE) (?:RESTRICT|CASCADE|SET NULL|NO ACTION|SET DEFAULT))*),?$")
+	constraintLine = regexp.MustCompile("^\\s*CONSTRAINT (`.*?`) FOREIGN KEY .* REFERENCES .*\\)((?: ON (?:DELETE|UPDATE) (?:RESTRICT|CASCADE|SET NULL|NO ACTION|SET DEFAULT))*),?$")
 	changesRows    = regexp.MustCompile(`ON (?:DELETE|UPDATE) (?:CASCADE|SET NULL|SET DEFAULT)`)
 )
 
@@ -20,10 +20,15 @@ var (
 func foreignKeys(definition string) (out []foreignKey) {
 	for line := range strings.Lines(definition) {
 		if m := constraintLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil && changesRows.MatchString(m[2]) {
-			out = append(out, foreignKey{m[1], strings.ToLower(strings.TrimSpace(m[2]))})
+			out = append(out, foreignKey{requoted(m[1]), strings.ToLower(strings.TrimSpace(m[2]))})
 		}
 	}
 	return out
+}
+
+// requoted quotes a name that a definition quotes. MariaDB 11.4 does not double the quotes in it.
+func requoted(name string) string {
+	return quoteName(strings.ReplaceAll(name[1:len(name)-1], "``", "`"))
 }
 
 // cascades refuses a table whose rows a foreign key changes: the engine does that, and

@@ -75,6 +75,19 @@ func TestWarnings(t *testing.T) {
 	})
 }
 
+// M07 A foreign key is found under whatever name, whether the server doubles the quotes in it
+// or, as MariaDB 11.4, does not.
+func TestForeignKeys(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"`od``d (x)`", "`od`d (x)`"} {
+		found := foreignKeys("CREATE TABLE `c` (\n  `p` int(11),\n  CONSTRAINT " + name + " FOREIGN KEY (`p`) REFERENCES `parent` (`id`) ON UPDATE SET NULL,\n" +
+			"  CONSTRAINT `ON DELETE CASCADE` FOREIGN KEY (`q`) REFERENCES `parent` (`id`)\n) ENGINE=InnoDB")
+		if len(found) != 1 || found[0] != (foreignKey{"`od``d (x)`", "on update set null"}) {
+			t.Errorf("of %s: %v", name, found)
+		}
+	}
+}
+
 // A foreign key that changes rows is found also by a user who may only read: the
 // server shows such a user no constraints, but the table's definition.
 func TestCascadesWithLeastRights(t *testing.T) {
