@@ -119,6 +119,16 @@ func (a *asides) in(msg []byte) (all []*aside) {
 	}
 }
 
+// beyond is how many bytes more than these fields the server sent for them.
+func (a *asides) beyond(fields [][]byte) (n int64) {
+	for _, f := range fields {
+		if v := a.is(f); v != nil {
+			n += v.size - standBytes
+		}
+	}
+	return n
+}
+
 // release drops those of some values that no batch has taken.
 func release(list []*aside) {
 	for _, v := range list {

@@ -326,7 +326,7 @@ func (j *chunkJob) fetched(ctx context.Context, conn *pgconn.PgConn, n int) (mor
 		if more = j.full(); err == nil && !more {
 			err = j.row(res.Values())
 		}
-		if more {
+		if more || err != nil {
 			j.leave(res.Values())
 		}
 		n--
@@ -335,7 +335,8 @@ func (j *chunkJob) fetched(ctx context.Context, conn *pgconn.PgConn, n int) (mor
 	return more || n <= 0, errors.Join(err, end)
 }
 
-// leave lets go what was set aside of a row that the chunk has no room for.
+// leave lets go what was set aside of a row that the chunk has no room for, or that
+// cannot be read.
 func (j *chunkJob) leave(fields [][]byte) {
 	for _, f := range fields {
 		if v := j.source.asides.is(f); v != nil {
@@ -383,6 +384,7 @@ func (j *chunkJob) row(fields [][]byte) error {
 		return fmt.Errorf("the server gives row (%d,%d) behind (%d,%d): rows may be left out", block, offset, j.to.Block, j.to.Offset)
 	}
 	j.to.Block, j.to.Offset = block, offset
+	j.bytes += j.source.asides.beyond(fields)
 	b := j.batch()
 	c := b.Add()
 	c.Table, c.Op, c.Row = j.shape.table, pipeline.Read, uint32(j.count)

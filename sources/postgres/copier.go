@@ -33,6 +33,7 @@ type copier struct {
 	out    *handover.Batch
 	reader pgvalue.Reader // into out
 	binary bool
+	beyond int64                       // bytes of the last rows that are not in what is written
 	read   struct{ rows, bytes int64 } // of the chunk, not told yet
 }
 
@@ -109,8 +110,10 @@ func (w *copier) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	w.rest = append(w.rest[:0], rest...)
-	w.read.bytes += int64(len(p))
-	return len(p), w.pace.Wait(w.ctx, len(p))
+	sent := int64(len(p)) + w.beyond
+	w.beyond = 0
+	w.read.bytes += sent
+	return len(p), w.pace.Wait(w.ctx, int(sent))
 }
 
 func (w *copier) row(fields [][]byte) error {
@@ -123,6 +126,7 @@ func (w *copier) row(fields [][]byte) error {
 	if w.out == nil {
 		w.out = w.source.queue.Get()
 	}
+	w.beyond += w.source.asides.beyond(fields)
 	sh, b := w.chunk.shape, w.out
 	w.reader.Arena, w.reader.Invalid = &b.Bytes, w.source.config.InvalidText
 	row := b.Rows.Row(len(fields))

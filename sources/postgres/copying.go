@@ -251,6 +251,7 @@ func (c *copying) connected(ctx context.Context) (*pgconn.PgConn, error) {
 	if c.conn != nil && !c.conn.IsClosed() {
 		return c.conn, nil
 	}
+	closeConn(c.conn) // it is lost
 	conn, err := c.source.config.connectBriefly(ctx)
 	c.conn = conn
 	return conn, err

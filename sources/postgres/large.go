@@ -52,12 +52,14 @@ func (a *asides) large(v *aside, f field, alloc func(n int) []byte) (schema.Valu
 // largeOf is large for column col of a row of c, which lies in b.
 func (a *asides) largeOf(b *handover.Batch, c *pipeline.Change, old bool, col int, v *aside, f field) (schema.Value, error) {
 	value, aside, err := a.large(v, f, b.Bytes.Alloc)
-	if aside != nil {
-		c.SetAside(old, col, aside)
-		b.Aside = append(b.Aside, v)
-		b.Borrowed += int(v.size)
+	if aside == nil {
+		v.drop() // it is in memory
+		return value, err
 	}
-	return value, err
+	c.SetAside(old, col, aside)
+	b.Aside = append(b.Aside, v)
+	b.Borrowed += int(v.size)
+	return value, nil
 }
 
 // largeIn is largeOf for a row that c copies.

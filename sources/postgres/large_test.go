@@ -345,6 +345,38 @@ func TestLargeValueWithoutRoom(t *testing.T) {
 	wantEmpty(t, c.SpillDir)
 }
 
+// However many large values a table has, few are aside or in memory at one time: copies
+// end chunks and batches by what was sent, and let go what turned out to be small enough.
+func TestManyLargeValues(t *testing.T) {
+	t.Parallel()
+	const rows, room = 200, 200 << 10 // of bytes; all values have four times as many, or more
+	for what, value := range map[string]string{"aside": "array_fill(1, ARRAY[1000])", "small after all": "array_fill(1, ARRAY[300])"} {
+		for _, chunkAbove := range []int64{0, 1} {
+			t.Run(fmt.Sprintf("%s, in chunks above %d", what, chunkAbove), func(t *testing.T) {
+				t.Parallel()
+				d := newDB(t)
+				d.do("CREATE TABLE large_many (id int PRIMARY KEY, v int[]); INSERT INTO large_many SELECT i, %s FROM generate_series(1, %d) i", value, rows)
+				c := largeConfig(d)
+				c.SpillMost, c.QueueBatches, c.ChunkAbove, c.ChunkBytes, c.BatchBytes = room, 1, chunkAbove, 20_000, 20_000
+				r := open(t, c, pipeline.Resume{})
+				found := 0
+				r.until(func(b pipeline.Batch) bool {
+					found += len(b.Changes)
+					return found >= rows
+				})
+				if found != rows {
+					t.Errorf("%d rows came, want %d", found, rows)
+				}
+				if n := r.source.asides.waiting.Load(); n != 0 {
+					t.Errorf("%d values wait for nobody", n)
+				}
+				r.close()
+				wantEmpty(t, c.SpillDir)
+			})
+		}
+	}
+}
+
 // However reads are cut, a shortener gives the same bytes, and what is not long as it is.
 func TestShortenerReadsInAnyPieces(t *testing.T) {
 	t.Parallel()

@@ -108,6 +108,7 @@ func (s *side) use(ctx context.Context, f func(conn *pgconn.PgConn) error) error
 }
 
 func (s *side) connect(ctx context.Context) (err error) {
+	closeConn(s.conn) // it is lost
 	if s.brief {
 		s.conn, err = s.config.connectBriefly(ctx)
 	} else {
