@@ -110,7 +110,7 @@ func Codes() map[pipeline.Code]string {
 		CodeValue:            "A value is not what its type prints.",
 		CodeSpillFull:        "Transactions that the server sends before their commit need more disk than limits.spill_bytes allows.",
 		CodeArrayShape:       "An array has several dimensions or a lower bound other than 1.",
-		CodeAhead:            "A standby was promoted that lacks changes which were captured from the primary before it.",
+		CodeAhead:            "The server lacks changes that were captured: a standby was promoted that did not have them, or the server was restored from an older backup.",
 		CodeDecoding:         "The server fails again and again to decode its log at one place.",
 		CodeTooLarge:         "A row is so large that the server can send it in no form.",
 		CodePartition:        "A table is named whose changes arrive under another name: that of the root of its partitions, or those of its partitions.",

@@ -89,6 +89,9 @@ func (s *Source) cross(ctx context.Context, conn *replConn, from pipeline.Resume
 	if err != nil {
 		return from, was, err
 	}
+	if at, err := parseLSN(slot); err == nil {
+		s.system.end = max(s.system.end, at) // the slot was made since the server was asked
+	}
 	now := s.behind(was, slot)
 	from = pipeline.Resume{At: pipeline.Position{Seq: from.At.Seq + 1, Native: slot}, State: now.encode()}
 	s.moved = &from

@@ -140,6 +140,7 @@ type system struct {
 	timeline int
 	database string
 	end      lsn       // of the flushed log
+	standby  bool      // it is in recovery, so that its log may be behind
 	history  []forking // of its timeline
 }
 
@@ -164,5 +165,9 @@ func identity(ctx context.Context, conn *pgconn.PgConn) (system, error) {
 	s := system{id: r.text(), timeline: int(r.int())}
 	s.end, err = parseLSN(r.text())
 	s.database = r.text()
+	if err == nil {
+		rs, err = simpleQuery(ctx, conn, "SELECT pg_is_in_recovery()")
+		s.standby = rs.text(0, 0) == "t"
+	}
 	return s, err
 }

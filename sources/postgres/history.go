@@ -85,3 +85,18 @@ func (s *system) follows(timeline int, at string, c *Config) error {
 	}
 	return nil
 }
+
+// reaches reports whether the log of a server reaches a position of its own timeline. One
+// that was put back to an older state would count on from there, and what it commits below
+// the position would be taken for what was read (O16). at is empty if there is none yet.
+func (s *system) reaches(at string, c *Config) error {
+	place, err := parseLSN(at)
+	if err != nil || s.standby || place <= s.end {
+		return nil
+	}
+	return &pipeline.Refusal{
+		Code: CodeAhead, Where: s.database,
+		What: fmt.Sprintf("the server's log ends at %s, and what was captured reaches to %s: it was restored from an older backup, or lost the end of its log; what was captured since then is in the topics", s.end, place),
+		Mend: c.ResetCommand,
+	}
+}

@@ -57,6 +57,10 @@ func (s *Source) otherServer(is system, was state, at string) []error {
 		if err := is.follows(was.Timeline, at, &s.config); err != nil {
 			return []error{err}
 		}
+	default:
+		if err := is.reaches(at, &s.config); err != nil {
+			return []error{err}
+		}
 	}
 	return nil
 }

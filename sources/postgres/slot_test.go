@@ -16,6 +16,20 @@ import (
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 )
 
+// O16 a server whose log ends before what was captured was put back: what it commits until
+// it has caught up would be taken for what was read.
+func TestServerPutBack(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	from := copied(t, d, d.config())
+	open(t, d.config(), from).close() // it is the server's own place
+	from.At.Native = "7FFFFFFF/0"
+	_, err := tryOpen(t, d.config(), from)
+	if got := wantCode(t, err, CodeAhead); !strings.Contains(got.What, "older backup") || !strings.Contains(got.What, "7FFFFFFF/0") {
+		t.Errorf("got %v", got)
+	}
+}
+
 // copied opens a source over one table t, reads its snapshot and closes it.
 func copied(t *testing.T, d *db, c Config) pipeline.Resume {
 	t.Helper()
