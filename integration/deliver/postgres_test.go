@@ -46,7 +46,11 @@ func TestPostgresKill(t *testing.T) {
 	stop()
 	b.equal("after the data directory was lost")
 	d.Terminate()
-	t.Logf("a reader looked %d times", read())
+	if n := read(); n == 0 {
+		t.Error("no reader saw the target")
+	} else {
+		t.Logf("a reader looked %d times", n)
+	}
 }
 
 const (
