@@ -145,3 +145,38 @@ func TestKeeper(t *testing.T) {
 		})
 	}
 }
+
+// TestAppendOnlyAged tells that a sink goes on, and is filled, where age has taken all
+// that partitions of append-only topics held and the sink had read: the end of their last
+// transaction, which is an offset and no record, is gone too (K16, K17).
+func TestAppendOnlyAged(t *testing.T) {
+	for name, began := range map[string]bool{"it goes on": true, "it is filled": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, admin := kafkaWorld(t)
+			w.source.Appends(-1)
+			w.source.Begin()
+			w.source.Commit(put(1, "a"), put(2, "b"))
+			if began {
+				w.start()
+				w.caughtUp()
+				w.stop()
+			}
+			ends, err := admin.ListEndOffsets(t.Context(), itemsTopic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			deleted, err := admin.DeleteRecords(t.Context(), ends.Offsets())
+			if err := errors.Join(err, deleted.Error()); err != nil {
+				t.Fatal(err)
+			}
+			w.start()
+			w.caughtUp()
+			w.source.Commit(put(3, "c"))
+			w.caughtUp()
+			if s := w.delivery.Status(); s.Totals.Renewals != 0 {
+				t.Errorf("it began anew %d times", s.Totals.Renewals)
+			}
+		})
+	}
+}

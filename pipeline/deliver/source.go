@@ -54,7 +54,7 @@ func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
 		if at, err = parseStanding(from.State, s.Topics); err != nil {
 			return &Renewal{Why: "what it says of its place cannot be read"}
 		}
-		if err := s.continues(ctx, at); err != nil {
+		if err := s.continues(ctx, at, from.Rows == 0); err != nil {
 			return err
 		}
 	}
@@ -90,13 +90,13 @@ func (s *Source) openOld(p *pump, from pipeline.Resume) (err error) {
 }
 
 // continues refuses a place of another definition, and one from which the way is
-// lost.
-func (s *Source) continues(ctx context.Context, at *standing) error {
+// lost. between says that it lies between two steps.
+func (s *Source) continues(ctx context.Context, at *standing, between bool) error {
 	if at.definition != s.Definition {
 		return &Renewal{Why: "its definition changed", moved: true}
 	}
 	for _, topic := range s.Topics {
-		if intake.Forgets(ctx, s.Log, topic, at.reached(), s.Now()) {
+		if intake.Forgets(ctx, s.Log, topic, at.reached(), s.Now()) || intake.Aged(ctx, s.Log, topic, at.of(topic).read, at.whole && between) {
 			return &Renewal{Why: "it is older than what its topic keeps"}
 		}
 	}

@@ -69,17 +69,36 @@ func Spreads(ctx context.Context, l log.Log, topic string, cut *log.Frontier) er
 }
 
 // Forgets reports whether tombstones behind a cut may be gone from a topic whose
-// log does not tell (K17), or records of an append-only one are.
+// log does not tell (K17).
 func Forgets(ctx context.Context, l log.Log, topic string, cut *log.Frontier, now time.Time) bool {
 	infos, err := l.Admin().Topics(ctx, topic)
-	if err != nil || len(infos) == 0 {
+	if err != nil || len(infos) == 0 || !infos[0].Compact || infos[0].Retention <= 0 || cut.Time.IsZero() {
 		return false // the reader says what is wrong
 	}
-	keeps := infos[0].Retention * 8 / 10
-	isOld := keeps > 0 && !cut.Time.IsZero() && now.Sub(cut.Time) > keeps
 	for p, ends := range infos[0].Ends {
 		next := cut.Offsets[log.TopicPartition{Topic: topic, Partition: int32(p)}]
-		if infos[0].Compact && isOld && next < ends.Stable || !infos[0].Compact && next < ends.Start {
+		if next < ends.Stable && now.Sub(cut.Time) > infos[0].Retention*8/10 {
+			return true
+		}
+	}
+	return false
+}
+
+// Aged reports whether records of an append-only topic behind those that were read went
+// by age. between says that the next ones were those of a new transaction: what
+// ends the one before may be gone, and is no record. A partition of which nothing was
+// read has lost nothing.
+func Aged(ctx context.Context, l log.Log, topic string, next map[int32]int64, between bool) bool {
+	infos, err := l.Admin().Topics(ctx, topic)
+	if err != nil || len(infos) == 0 || infos[0].Compact {
+		return false // the reader says what is wrong
+	}
+	marker := int64(0)
+	if between && infos[0].Markers {
+		marker = 1
+	}
+	for p, ends := range infos[0].Ends {
+		if at, known := next[int32(p)]; known && at+marker < ends.Start {
 			return true
 		}
 	}

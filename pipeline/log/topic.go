@@ -20,7 +20,8 @@ type TopicSpec struct {
 // A TopicInfo says what a topic is.
 type TopicInfo struct {
 	TopicSpec
-	Ends []Ends // by partition
+	Ends    []Ends // by partition
+	Markers bool   // the end of a transaction takes an offset, behind its last record of each partition
 }
 
 // Ends are the bounds of a partition.

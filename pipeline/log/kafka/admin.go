@@ -277,6 +277,9 @@ func (a *admin) Sound(ctx context.Context, cut log.Offsets, written time.Time) (
 		if !ok || int(tp.Partition) >= len(p.Ends) {
 			return false, noTopic(tp)
 		}
+		if !p.Compact {
+			continue // nothing there is superseded, and a reader says what age took before it
+		}
 		young = young && lasts(age, p.MinLag)
 		if stable := p.Ends[tp.Partition].Stable; stable != at {
 			behind[tp], stables[tp] = at, stable

@@ -110,6 +110,7 @@ func millis(d time.Duration) string {
 
 func newPresent(name string, d kadm.TopicDetail, s settings) present {
 	p := present{settings: s}
+	p.Markers = true
 	p.Name, p.Partitions, p.ID = name, int32(len(d.Partitions)), formatID(d.ID)
 	p.Compact = policy(s.all["cleanup.policy"]) == "compact"
 	p.MinLag = duration(s.all["min.compaction.lag.ms"])
