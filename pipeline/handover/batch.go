@@ -66,8 +66,15 @@ func (b *Batch) EndPart(r pipeline.Resume) {
 	b.PartEnd = &b.ends[1]
 }
 
-// DropPart forgets the changes behind the last whole transaction.
-func (b *Batch) DropPart() { b.Changes, b.PartEnd = b.Changes[:b.Whole], nil }
+// DropPart forgets the changes behind the last whole transaction. What they held is let
+// go if nothing else is in the batch: where connections end again and again in the midst
+// of a transaction, that would add up.
+func (b *Batch) DropPart() {
+	b.Changes, b.PartEnd = b.Changes[:b.Whole], nil
+	if b.Empty() {
+		b.Reset()
+	}
+}
 
 // Forget takes out the changes that is tells, wherever they lie.
 func (b *Batch) Forget(is func(*pipeline.Change) bool) {
