@@ -13,6 +13,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
+	"github.com/evertdb/evert/pipeline/deliver/deadletter"
 	"github.com/evertdb/evert/pipeline/log/embedded"
 	"github.com/evertdb/evert/sinks/sinktest"
 )
@@ -96,4 +97,51 @@ func TestAppendOnly(t *testing.T) {
 	if got, want := heard.take(), "u 5=a"; got != want {
 		t.Errorf("behind what is gone it went on with %q, want %q", got, want)
 	}
+}
+
+// TestAppendOnlyReplay tells that of an append-only topic each dead letter is delivered
+// once more, whatever became of its row since, and that one which age took stays (I8).
+func TestAppendOnlyReplay(t *testing.T) {
+	var passed atomic.Int64 // of the log's clock
+	l, err := embedded.Open(embedded.Config{Dir: "log", FS: vfs.NewMem(), Now: func() time.Time { return time.Unix(1_000_000, passed.Load()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w := newWorldOn(t, l)
+	w.source.Appends(time.Hour)
+	p := w.pick(deadletter.Config{Keep: true})
+	p.puts = map[int64]bool{1: true}
+	w.source.Begin()
+	w.source.Commit(put(1, "a"), put(1, "b"), put(2, "a"))
+	w.start()
+	w.caughtUp()
+	p.mend()
+	w.source.Commit(put(1, "c"))
+	w.caughtUp()
+	w.stop()
+	heard := &told{}
+	w.config.Transforms = func(deliver.Rejects) ([]pipeline.Transform, error) { return []pipeline.Transform{heard}, nil }
+	d := deliver.New(w.config)
+	replay := func(want deliver.Outcome) {
+		t.Helper()
+		letters := w.letters()
+		if len(letters) != 2 {
+			t.Fatalf("letters %+v", letters)
+		}
+		got, err := d.Replay(t.Context(), []deliver.Place{letters[0].Place, letters[1].Place}, false)
+		if err != nil || got[letters[0].Place] != want || got[letters[1].Place] != want {
+			t.Errorf("a replay gives %v, %v, want %s for each", got, err, want)
+		}
+	}
+	replay(deliver.Delivered)
+	if got, want := heard.take(), "u 1=a, u 1=b"; got != want {
+		t.Errorf("a replay told %q, want %q", got, want)
+	}
+	passed.Add(int64(2 * time.Hour))
+	w.source.Commit(put(5, "a"))
+	if err := l.Admin().Compact(t.Context(), itemsTopic); err != nil {
+		t.Fatal(err)
+	}
+	replay(deliver.Unreadable)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/intake"
@@ -78,8 +79,8 @@ type replay struct {
 	outcomes   map[Place]Outcome
 }
 
-// look finds the records that are the newest of their keys, in the order of their
-// places, and the outcome of the others.
+// look finds the records that are the newest of their keys, or any of an append-only
+// topic, in the order of their places, and the outcome of the others.
 func (r *replay) look(ctx context.Context, places []Place) (found []wanted, err error) {
 	by := map[log.TopicPartition][]int64{}
 	for _, p := range places {
@@ -89,6 +90,9 @@ func (r *replay) look(ctx context.Context, places []Place) (found []wanted, err 
 			r.outcomes[p] = Newer
 		case p.Offset >= read:
 			r.outcomes[p] = Ahead
+		case r.appends(p.Topic):
+			r.outcomes[p] = Unreadable // until it is found: age takes what nothing newer stands for
+			by[tp] = append(by[tp], p.Offset)
 		default:
 			r.outcomes[p] = Newer // until it is found, and nothing newer
 			by[tp] = append(by[tp], p.Offset)
@@ -127,10 +131,13 @@ func (r *replay) lookAt(ctx context.Context, topic string, by map[log.TopicParti
 	return found, nil
 }
 
+// appends reports whether every record of a topic says a change of its own.
+func (r *replay) appends(topic string) bool { return r.at.cut.Tables[topic].Append }
+
 // void gives the offset below which rows are void.
 func (r *replay) void(tp log.TopicPartition) int64 {
 	from := r.at.cut.Tables[tp.Topic].From
-	if int(tp.Partition) < len(from) {
+	if int(tp.Partition) < len(from) && !r.appends(tp.Topic) {
 		return from[tp.Partition]
 	}
 	return 0
@@ -140,21 +147,26 @@ func (r *replay) lookIn(ctx context.Context, tp log.TopicPartition, offsets []in
 	slices.Sort(offsets)
 	bounds.Start = max(bounds.Start, offsets[0])
 	newest := map[string]wanted{} // of the keys that were asked for
+	appends := r.appends(tp.Topic)
 	places := intake.Places{Incarnation: r.at.cut.Incarnation, Last: map[int32]log.Pos{}}
 	err = log.Scan(ctx, r.Log, tp, bounds, func(rec *log.Record) error {
 		if places.IsRepeated(rec) { // by a writer that was cut off: it is no newer one
 			return nil
 		}
 		_, asked := slices.BinarySearch(offsets, rec.Offset)
-		had, known := newest[string(rec.Key)]
+		key := string(rec.Key)
+		if appends {
+			key = strconv.FormatInt(rec.Offset, 10) // each says a change of its own
+		}
+		had, known := newest[key]
 		switch {
 		case asked:
-			newest[string(rec.Key)] = wanted{cloneRecord(rec), placeOfRecord(rec)}
+			newest[key] = wanted{cloneRecord(rec), placeOfRecord(rec)}
 		case known && rec.Value == nil && rec.Offset < r.at.next(tp):
 			had.record = cloneRecord(rec) // the row is gone, which may be what was asked for: its delete stands before
-			newest[string(rec.Key)] = had
+			newest[key] = had
 		case known:
-			delete(newest, string(rec.Key))
+			delete(newest, key)
 		}
 		return nil
 	})
