@@ -105,6 +105,36 @@ func TestAppendOnlyGap(t *testing.T) {
 	})
 }
 
+// TestAppendOnlyGapAgain tells that a gap goes on from where it began when the table stops
+// again before a committed record tells of it (I8).
+func TestAppendOnlyGapAgain(t *testing.T) {
+	for name, told := range map[string]bool{"before a record": false, "in the commit that would tell": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t)
+			now := time.Unix(1_000_000, 0)
+			s.config.Now = func() time.Time { return now }
+			s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true} }
+			s.open()
+			s.write(create(people, person(1, "Ada", "a")), update(people, nil, person(1, "Ada", "?")))
+			s.commit()
+			began := s.frontier().Tables[peopleTopic].Why.At
+			now = now.Add(time.Hour)
+			s.beginCopy(people, "ask")
+			s.done(people, "ask")
+			s.stay()
+			if told {
+				s.write(create(people, person(2, "Bo", "b")))
+			}
+			s.write(update(people, nil, person(1, "Ada", "?")))
+			s.commit()
+			state := s.frontier().Tables[peopleTopic]
+			if state.State != log.Stopped || began.IsZero() || !state.Why.At.Equal(began) {
+				t.Errorf("it began at %s, and its state is %+v", began, state)
+			}
+		})
+	}
+}
+
 // TestAppendOnlyDrift tells that a topic which was begun one way is not written the
 // other way (K15, K18).
 func TestAppendOnlyDrift(t *testing.T) {

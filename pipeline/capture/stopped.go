@@ -30,11 +30,25 @@ func (s *Sink) halt(topic string, t *schema.Table, err error) error {
 	}
 	why := &pipeline.Refusal{Code: codeStopped, Where: "topic " + topic, What: "its table has stopped", Err: err}
 	errors.As(err, &why)
-	state.State, state.Why = log.Stopped, log.Stop{Code: why.Code, Text: short(why), At: s.at.UTC().Truncate(time.Microsecond)}
+	state.State, state.Why = log.Stopped, log.Stop{Code: why.Code, Text: short(why), At: s.stopsAt(topic)}
 	s.set(topic, state)
 	s.records = withoutTopic(s.records, topic)
 	s.stopped(topic, t, why)
 	return nil
+}
+
+// stopsAt gives since when changes are missing of a table that stops now. In an
+// append-only topic it is since an earlier stop, while no committed record tells of that:
+// the one that would have is taken out again.
+func (s *Sink) stopsAt(topic string) time.Time {
+	next, had := s.next.Tables[topic], s.committed.Tables[topic]
+	switch {
+	case next.Append && next.Why.Code != "":
+		return next.Why.At
+	case next.Append && had.Why.Code != "":
+		return had.Why.At
+	}
+	return s.at.UTC().Truncate(time.Microsecond)
 }
 
 // reasonBytes bounds what the frontier keeps of a reason.
