@@ -92,7 +92,7 @@ func Codes() map[pipeline.Code]string {
 		CodeNoKey:            "A table has no primary key and nothing else says which row a change is of.",
 		CodeBadKey:           "The key columns that the configuration names are not unique and not null.",
 		CodeIdentity:         "Updates and deletes of a table do not carry its key (REPLICA IDENTITY).",
-		CodeWhere:            "The condition that chooses the rows of a table to be copied is none that the server takes, or may choose others the next time.",
+		CodeWhere:            "The condition that chooses the rows of a table to be copied is none that the server takes or can evaluate for every row, or may choose others the next time.",
 		CodeSnapshotStandby:  "Tables cannot be copied from the server of snapshot.url: it is no standby of the source's server, does not follow it, or is far behind.",
 		CodeUnlogged:         "A table is unlogged or temporary; its changes are never in the log.",
 		CodeSlotExists:       "A slot of this name exists and no position is stored for it; it may belong to somebody else.",

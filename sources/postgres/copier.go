@@ -88,7 +88,8 @@ func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
 		shortenerOf(conn).seek = carriesBinary
 	}
 	if _, err := conn.CopyTo(ctx, w, c.sql); err != nil {
-		return err
+		t := TableName{c.shape.table.Schema, c.shape.table.Name}
+		return w.source.config.where(t).failed(t, err)
 	}
 	if len(w.rest) > 0 {
 		return errCopyFormat

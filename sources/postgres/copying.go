@@ -323,7 +323,7 @@ func (c *copying) read() error {
 		if err == nil {
 			err = j.run(ctx, conn, c.from)
 		}
-		j.err = err
+		j.err = c.source.config.where(j.name()).failed(j.name(), err)
 	})
 	return nil
 }

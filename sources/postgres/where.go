@@ -134,6 +134,20 @@ func (w Where) refuse(t *tableInfo, line, column int, what, mend string) *pipeli
 	return r
 }
 
+// failed gives the refusal of a condition that the server cannot evaluate for a row, such
+// as one that divides by what is zero there, and every other error back: the next try
+// would fail as well.
+func (w Where) failed(t TableName, err error) error {
+	var pg *pgconn.PgError
+	if w.SQL == "" || !errors.As(err, &pg) || !aboutValue(pg) || slices.Contains(ofEncoding, pg.Code) {
+		return err
+	}
+	return w.refuse(&tableInfo{TableName: t}, 1, 1, "the server cannot evaluate it for a row (SQLSTATE "+pg.Code+")", "write it so that it has a value for every row, such as with CASE WHEN or NULLIF")
+}
+
+// ofEncoding are SQLSTATEs of class 22 that tell of a text that cannot be sent.
+var ofEncoding = []string{"22021", "22P05"}
+
 // textPlace gives line and column of a character, from 1; its beginning if it lies
 // outside.
 func textPlace(text string, at int) (line, column int) {

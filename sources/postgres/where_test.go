@@ -161,6 +161,42 @@ func TestConditionThatNoLongerFits(t *testing.T) {
 	}
 }
 
+// A condition that some row makes fail is refused, under one snapshot, and in chunks stops
+// its table and no other: it was tried again for ever, without a name.
+func TestConditionThatFailsForARow(t *testing.T) {
+	t.Parallel()
+	for _, chunkAbove := range []int64{0, 1} {
+		t.Run(fmt.Sprintf("in chunks above %d", chunkAbove), func(t *testing.T) {
+			d := newDB(t)
+			d.do(tableOfT + "; CREATE TABLE other (id int PRIMARY KEY)")
+			c := chunked(d, 10)
+			c.ChunkAbove = chunkAbove
+			c.Where = func(schema, table string) Where {
+				return Where{SQL: map[string]string{"t": "1 / (id - 7) > -5"}[table], At: func(line, column int) string { return "f:1:1" }}
+			}
+			r := open(t, c, pipeline.Resume{})
+			if chunkAbove == 0 {
+				err := r.fails()
+				wantCode(t, err, CodeWhere)
+				if !strings.Contains(err.Error(), "f:1:1: the condition of public.t: the server cannot evaluate it for a row (SQLSTATE 22012)") {
+					t.Error(err)
+				}
+				return
+			}
+			d.do("INSERT INTO other VALUES (1)")
+			stopped, other := false, false
+			r.until(func(b pipeline.Batch) bool {
+				for _, s := range b.Stopped {
+					wantCode(t, s.Why, CodeWhere)
+					stopped = s.Table.Name == "t"
+				}
+				other = other || slices.ContainsFunc(b.Changes, func(ch pipeline.Change) bool { return ch.Table.Name == "other" })
+				return stopped && other
+			})
+		})
+	}
+}
+
 // Tables are copied in the order of their ranks, under one snapshot and in chunks.
 func TestCopiesGoInOrder(t *testing.T) {
 	t.Parallel()
