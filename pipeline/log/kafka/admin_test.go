@@ -193,3 +193,22 @@ func TestSound(t *testing.T) {
 	_, err := l.Admin().Sound(t.Context(), log.Offsets{part0("none"): 1}, time.Now())
 	wantErr(t, err, log.ErrNoTopic)
 }
+
+// K16 K17 a topic that others manage, and that is compacted and deleted by age, is one
+// whose records are superseded.
+func TestCompactedToo(t *testing.T) {
+	t.Parallel()
+	cfg := config(cluster(t))
+	cfg.Topics.Manage = Never
+	l := open(t, cfg)
+	policy := "compact,delete"
+	if _, err := l.admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &policy, "message.timestamp.type": new("LogAppendTime")}, "both"); err != nil {
+		t.Fatal(err)
+	}
+	tp := log.TopicPartition{Topic: "both"}
+	w := writer(t, l, "w")
+	put(t, w, rec(tp, "a", "1"), rec(tp, "a", "2"))
+	if sound, err := l.Admin().Sound(t.Context(), log.Offsets{tp: 1}, time.Unix(0, 0)); sound || err != nil {
+		t.Errorf("a cut below a newer record is sound: %v, %v", sound, err)
+	}
+}

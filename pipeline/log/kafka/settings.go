@@ -112,7 +112,7 @@ func newPresent(name string, d kadm.TopicDetail, s settings) present {
 	p := present{settings: s}
 	p.Markers = true
 	p.Name, p.Partitions, p.ID = name, int32(len(d.Partitions)), formatID(d.ID)
-	p.Compact = policy(s.all["cleanup.policy"]) == "compact"
+	p.Compact = strings.Contains(s.all["cleanup.policy"], "compact") // and may be deleted by age too, where others manage it
 	p.MinLag = duration(s.all["min.compaction.lag.ms"])
 	p.Retention = duration(s.all["retention.ms"])
 	if p.Compact {
