@@ -8,7 +8,8 @@
 //
 // It stands on one line. op is upsert, with the whole row, or delete, whose row is
 // null; or truncate, of a table whose topic is append-only, with neither key nor row:
-// all of its rows are gone. Values are as in package document. place is the record's own in the log:
+// all of its rows of that partition are gone. Each partition tells it, in its place among the
+// changes there. Values are as in package document. place is the record's own in the log:
 // who has done what an event says keeps the highest offset of each partition of each
 // topic, and leaves out what is not above it. Offsets count within an incarnation of the
 // topic; another incarnation begins a new history, with every row again. filling
