@@ -39,14 +39,14 @@ func (s *Sink) halt(topic string, t *schema.Table, err error) error {
 
 // stopsAt gives since when changes are missing of a table that stops now. In an
 // append-only topic it is since an earlier stop, while no committed record tells of that:
-// the one that would have is taken out again.
+// the one that would have is taken out again. No two stops have one time (ErrorID).
 func (s *Sink) stopsAt(topic string) time.Time {
 	next, had := s.next.Tables[topic], s.committed.Tables[topic]
 	switch {
 	case next.Append && next.Why.Code != "":
-		return next.Why.At
+		return next.Why.At.Add(time.Microsecond)
 	case next.Append && had.Why.Code != "":
-		return had.Why.At
+		return had.Why.At.Add(time.Microsecond)
 	}
 	return s.at.UTC().Truncate(time.Microsecond)
 }
