@@ -430,6 +430,144 @@ func TestShortenerReadsInAnyPieces(t *testing.T) {
 	}
 }
 
+// Of the log, in blocks and outside, and of rows in text, a shortener gives the same
+// messages with stand-ins, however reads are cut and whatever stands between them.
+func TestShortenerOfEachForm(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 2))
+	for round := range 60 {
+		store := newAsides(&Config{SpillDir: t.TempDir(), ValueBytes: 50, SpillMost: 1 << 20, asideAbove: 100})
+		m := &messages{rng: rng, store: store}
+		s := &shortener{store: store, seek: []carried{carriesChanges, carriesText}[round%2]}
+		for range 8 {
+			m.notice()
+			if s.seek == carriesChanges {
+				m.transaction()
+			} else {
+				m.line()
+			}
+		}
+		s.src = &pieces{rng: rng, b: m.sent}
+		var got []byte
+		p := make([]byte, []int{1 + rng.IntN(120), 1 << 20}[round/2%2])
+		for {
+			n, err := s.Read(p)
+			got = append(got, p[:n]...)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("seed %d round %d: %v", seed, round, err)
+			}
+		}
+		if !bytes.Equal(got, m.want) {
+			t.Fatalf("seed %d round %d: got %q\nwant %q", seed, round, got, m.want)
+		}
+		for i, v := range m.values {
+			if b, err := store.held[uint64(i+1)].load(); err != nil || !bytes.Equal(b, v) {
+				t.Fatalf("seed %d round %d: value %d: %v", seed, round, i, err)
+			}
+		}
+		s.abandon()
+		wantEmpty(t, store.dir)
+	}
+}
+
+// messages are what a server sends, and what is to come of it.
+type messages struct {
+	rng        *rand.Rand
+	store      *asides
+	sent, want []byte
+	values     [][]byte
+}
+
+func (m *messages) add(kind byte, sent, want []byte) {
+	m.sent = append(be.AppendUint32(append(m.sent, kind), uint32(len(sent)+4)), sent...)
+	m.want = append(be.AppendUint32(append(m.want, kind), uint32(len(want)+4)), want...)
+}
+
+// notice is what may come at any time; it is never shortened.
+func (m *messages) notice() {
+	body := bytes.Repeat([]byte("n"), m.rng.IntN(300))
+	m.add("NS"[m.rng.IntN(2)], body, body)
+}
+
+func (m *messages) stand(v []byte) []byte {
+	m.values = append(m.values, v)
+	return fmt.Appendf(nil, "%s%016x", m.store.token, len(m.values))
+}
+
+// transaction is a few changes, some in a block that begins and ends, and a keepalive.
+func (m *messages) transaction() {
+	frame := func(payload []byte) []byte { return append(append([]byte("w"), make([]byte, 24)...), payload...) }
+	keep := func(payload []byte) { m.add('d', frame(payload), frame(payload)) }
+	var xid []byte
+	if m.rng.IntN(2) == 0 {
+		keep([]byte("S\x00\x00\x00\x07\x01"))
+		xid = []byte("\x00\x00\x00\x07")
+	}
+	for range m.rng.IntN(4) {
+		op := "IUD"[m.rng.IntN(3)]
+		sent := append(append([]byte{op}, xid...), 0, 0, 0, 9)
+		want := bytes.Clone(sent)
+		for _, tuple := range map[byte]string{'I': "N", 'U': []string{"N", "KN", "ON"}[m.rng.IntN(3)], 'D': "O"}[op] {
+			columns := m.rng.IntN(4)
+			sent, want = append(sent, byte(tuple), 0, byte(columns)), append(want, byte(tuple), 0, byte(columns))
+			for range columns {
+				s, w := m.column()
+				sent, want = append(sent, s...), append(want, w...)
+			}
+		}
+		if sent = frame(sent); headBytes+len(sent) <= 100 {
+			m.add('d', sent, sent)
+		} else {
+			m.add('d', sent, frame(want))
+		}
+	}
+	if xid != nil {
+		keep([]byte("E"))
+	}
+	alive := append([]byte("k"), make([]byte, 17)...)
+	m.add('d', alive, alive)
+}
+
+func (m *messages) column() (sent, want []byte) {
+	kind := "nutb"[m.rng.IntN(4)]
+	if kind == 'n' || kind == 'u' {
+		return []byte{kind}, []byte{kind}
+	}
+	v := bytes.Repeat([]byte{byte(m.rng.IntN(256))}, []int{0, 5, 100, 101, 400}[m.rng.IntN(5)])
+	form := func(v []byte) []byte { return append(be.AppendUint32([]byte{kind}, uint32(len(v))), v...) }
+	if len(v) <= 100 {
+		return form(v), form(v)
+	}
+	return form(v), form(m.stand(v))
+}
+
+// line is a row of COPY in text format.
+func (m *messages) line() {
+	var sent, want, whole [][]byte
+	for range 1 + m.rng.IntN(4) {
+		escaped, v := []byte(`\N`), []byte(nil)
+		if m.rng.IntN(4) > 0 {
+			v = bytes.Repeat([]byte("a\t\\\nb")[m.rng.IntN(5):], m.rng.IntN(60))
+			escaped = []byte(strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`).Replace(string(v)))
+		}
+		sent, want, whole = append(sent, escaped), append(want, escaped), append(whole, v)
+	}
+	if body := append(bytes.Join(sent, []byte("\t")), '\n'); headBytes+len(body) <= 100 {
+		m.add('d', body, body)
+		return
+	}
+	for i := range want {
+		if len(want[i]) > 100 {
+			want[i] = m.stand(whole[i])
+		}
+	}
+	m.add('d', append(bytes.Join(sent, []byte("\t")), '\n'), append(bytes.Join(want, []byte("\t")), '\n'))
+}
+
 // dataRow is a message of a row.
 func dataRow(fields [][]byte) []byte {
 	body := be.AppendUint16(nil, uint16(len(fields)))
