@@ -17,6 +17,11 @@ type mark struct {
 	files   []uint32 // of each relation with rows of its own: the relation, its file, how it became a partition; ascending
 }
 
+// unknownColumns is in the mark of a table whose rows came under columns that the
+// catalog had no more by then: no later row may tell of the change, and the next look
+// compares them whatever an earlier one has seen.
+const unknownColumns = 0
+
 // sum hashes words of the catalog.
 func sum(words ...string) uint32 {
 	h := fnv.New32a()

@@ -73,9 +73,15 @@ func (a *assembler) take(r *relation, s *shape) {
 	}
 	b := a.batch()
 	b.Tables = append(b.Tables, s.table)
-	if !slices.Equal(a.state.kept[s.oid], s.columns) {
-		a.keep(a.state.keep(a.state.kept.with(s.oid, s.columns)))
+	if slices.Equal(a.state.kept[s.oid], s.columns) {
+		return
 	}
+	next := a.state.keep(a.state.kept.with(s.oid, s.columns))
+	if m, marked := next.marks[s.oid]; marked && s.outdated {
+		m.columns = unknownColumns
+		next = next.marked(next.marks.with(s.oid, m))
+	}
+	a.keep(next)
 }
 
 // settle notes that what was taken so far goes with an end.

@@ -23,6 +23,8 @@ type shape struct {
 	codecs  []pgvalue.Codec
 	columns []shapeColumn
 	carried []bool // by old rows, of each column
+
+	outdated bool // the catalog had other columns by the time it was made
 }
 
 // A shapeColumn is what tells one version from the next.
@@ -183,6 +185,7 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 		return nil, err
 	}
 	s := &shape{oid: m.ID, table: &schema.Table{Database: info.database, Schema: name.Schema, Name: name.Name, Native: strconv.FormatUint(uint64(m.ID), 10), Version: cat.nextVersion(m.ID)}}
+	s.outdated = !info.hasColumns(m)
 	for _, c := range m.Columns {
 		s.add(columnAt(info, c), ts)
 		s.carried = append(s.carried, c.Carried())
@@ -202,6 +205,18 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 		return nil, info.refuse(CodeIdentity, "at this place of the log updates and deletes did not carry the key", cat.config.copyAgain(name))
 	}
 	return s, cat.allowed(before, s, info)
+}
+
+// hasColumns reports whether the catalog has the columns of a message as it tells them.
+func (t *tableInfo) hasColumns(m *pgoutput.RelationMessage) bool {
+	for _, c := range m.Columns {
+		if !slices.ContainsFunc(t.columns, func(now columnInfo) bool {
+			return now.name == string(c.Name) && now.typ == c.OID && now.typmod == c.TypMod
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // columnAt describes a column of a Relation message by what the catalog says of

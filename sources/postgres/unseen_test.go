@@ -89,6 +89,50 @@ func TestWhatTheLogDoesNotTell(t *testing.T) {
 	}
 }
 
+// P20: rows that came under columns which the catalog has no more, while nobody
+// read, and after which none came, are compared with what their table has become.
+func TestAlteredBehindItsLastRow(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct{ ddl, says string }{
+		"P20 a column that came is renamed":         {"ALTER TABLE p RENAME COLUMN d TO e", "column d was renamed to e"},
+		"P20 a column that came is gone":            {"ALTER TABLE p DROP COLUMN d", ""},
+		"P20 a column that came, and another comes": {"ALTER TABLE p ADD COLUMN e int", ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			d := newDB(t)
+			d.do("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE p (id int PRIMARY KEY, v text)")
+			r := open(t, d.config(), pipeline.Resume{})
+			r.snapshot()
+			at := r.close()
+			d.do("ALTER TABLE p ADD COLUMN d int; INSERT INTO p VALUES (1, 'a', 5)")
+			d.do("%s", c.ddl)
+			r = open(t, d.config(), at)
+			d.do("INSERT INTO t VALUES (1)")
+			wantLines(t, r.sync(d), "c p 1|a|5", "c t 1")
+			if c.says != "" {
+				if why := r.stops("public.p"); !strings.Contains(why.What, c.says) {
+					t.Errorf("says %s, want %s", why.What, c.says)
+				}
+				return
+			}
+			eventually(t, "a look at the table", func() bool {
+				d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
+				r.sync(d)
+				for _, m := range r.source.a.seen.Load().marks {
+					if m.columns == unknownColumns {
+						return false
+					}
+				}
+				return true
+			})
+			if stopped := r.source.a.seen.Load().Stopped; len(stopped) > 0 {
+				t.Errorf("stopped: %v", stopped)
+			}
+		})
+	}
+}
+
 // P20: a table that was dropped and made anew, or renamed and another one made under
 // its name, is copied by its name, and goes on as the new one after a restart.
 func TestTableMadeAnewIsCopied(t *testing.T) {
