@@ -14,17 +14,9 @@ type decoder struct {
 	page    *page
 	env     func(string) (string, bool)
 	formats map[string]format
-	keys    []seen // every key that was read, in file order
 	seen    map[string]place
 	spelled map[string]string // overrides as they are written, by path and canonical name
 	texts   map[string]text   // where values of several lines stand, by path
-}
-
-// seen is a key that was read, for the checks behind decoding.
-type seen struct {
-	path []string
-	at   place
-	text string // the value of a string: references resolved, its default if it was refused
 }
 
 // spot is where decoding stands.
@@ -55,8 +47,6 @@ func (d *decoder) value(n *node, v reflect.Value, s spot) {
 		return
 	}
 	switch {
-	case v.Type() == reflect.TypeFor[*Unbuilt]():
-		v.Set(reflect.ValueOf(&Unbuilt{}))
 	case isScalarType(v.Type()):
 		d.scalar(n, v, s)
 	case v.Kind() == reflect.Pointer:
@@ -123,11 +113,8 @@ func (d *decoder) structure(n *node, v reflect.Value, s spot) {
 		}
 		read[e.key] = true
 		below := s.below(e.key, e.at, f.Tag)
-		k := d.note(below, e)
+		d.note(below, e)
 		d.value(e.value, v.FieldByIndex(f.Index), below)
-		if f.Type.Kind() == reflect.String {
-			d.keys[k].text = v.FieldByIndex(f.Index).String()
-		}
 	}
 	for _, key := range orderOf(v.Type()) {
 		if f := fields[key]; f.Tag.Get("required") != "" && !read[key] {
@@ -182,12 +169,8 @@ func (d *decoder) unknown(e entry, t reflect.Type, s spot) {
 	d.add(e.at, unknownKey, what, mend)
 }
 
-// note remembers a key for the checks behind decoding, and gives its index.
-func (d *decoder) note(s spot, e entry) int {
-	d.keys = append(d.keys, seen{path: s.path, at: e.at})
-	d.seen[strings.Join(s.path, "\x00")] = e.at
-	return len(d.keys) - 1
-}
+// note remembers where a key stands, for the checks behind decoding.
+func (d *decoder) note(s spot, e entry) { d.seen[strings.Join(s.path, "\x00")] = e.at }
 
 // at gives the place of a key, or of the nearest one above it that was written.
 func (d *decoder) at(path ...string) place {

@@ -20,8 +20,7 @@
 //
 //   - Strict. An unknown or duplicate key, a value of another type, an empty one, a
 //     word that YAML readers disagree about (no, on, null, 1.10 where text is
-//     needed) are errors. Nothing is ignored: a key whose function does not exist
-//     yet, and whose absence would do harm, is refused with NOT_BUILT.
+//     needed) are errors. Nothing is ignored.
 //   - All mistakes at once, in file order, each with file:line:column, a code, the
 //     line with a caret below it, and what mends it. Only a file that is not YAML
 //     ends at its first mistake.

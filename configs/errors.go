@@ -111,7 +111,6 @@ const (
 	collision        code = "NAME_COLLISION"
 	unusedOverride   code = "UNUSED_OVERRIDE"
 	forbiddenSetting code = "FORBIDDEN_SETTING"
-	notBuilt         code = "NOT_BUILT"
 )
 
 // A CodeHelp explains one code at length.
@@ -151,7 +150,6 @@ func Codes() []CodeHelp {
 		{collision, "Two parts of the deployment would use one name, slot, topic prefix or address."},
 		{unusedOverride, "An override names a table that the source does not capture. Without this error a misspelt name would silently lose its effect."},
 		{forbiddenSetting, "The topic setting is part of what Evert promises about its topics and cannot be changed."},
-		{notBuilt, "The key is known, but this release does not do what it says yet. It is refused rather than ignored: leaving out a mask, for example, would publish what was to be hidden."},
 	}
 }
 

@@ -56,7 +56,6 @@ func parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	if doc.root != nil {
 		d := &decoder{problems: ps, page: doc.page, env: env, formats: formats(), seen: map[string]place{}, spelled: map[string]string{}, texts: map[string]text{}}
 		d.structure(doc.root, reflect.ValueOf(c).Elem(), spot{})
-		d.refuseUnbuilt()
 		d.complete(c)
 		d.check(c)
 	}

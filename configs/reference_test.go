@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,9 +86,6 @@ func (r *keyPage) row(s *section, key string) refRow {
 	} else if f.Type.Kind() == reflect.Bool {
 		row.standard = code1("false")
 	}
-	if why := notBuiltYet(s.paths, key); why != "" && !s.unbuilt() {
-		row.meaning += " *" + why + "*"
-	}
 	return row
 }
 
@@ -97,7 +93,7 @@ func (r *keyPage) row(s *section, key string) refRow {
 func kindOf(t reflect.Type, tag reflect.StructTag) string {
 	names := map[reflect.Type]string{
 		reflect.TypeFor[time.Duration](): "duration", reflect.TypeFor[Size](): "size", reflect.TypeFor[Rate](): "rate",
-		reflect.TypeFor[Secret](): "secret", reflect.TypeFor[Text](): "text", reflect.TypeFor[TablePattern](): "table", reflect.TypeFor[*Unbuilt](): "section",
+		reflect.TypeFor[Secret](): "secret", reflect.TypeFor[Text](): "text", reflect.TypeFor[TablePattern](): "table",
 		reflect.TypeFor[From](): "text, or list of text",
 	}
 	if name := names[t]; name != "" {
@@ -139,39 +135,6 @@ func bounds(tag reflect.StructTag) string {
 
 func code1(words ...string) string { return "`" + strings.Join(words, "` `") + "`" }
 
-// notBuiltYet says what of a key, or of a section, is refused: the least of it
-// over all places where it stands.
-func notBuiltYet(paths []string, key string) (why string) {
-	for i, path := range paths {
-		full := strings.Split(strings.Trim(path+"."+key, "."), ".")
-		at := slices.IndexFunc(unbuiltKeys(), func(u unbuilt) bool { return refuses(strings.Split(u.path, "."), full) })
-		if at < 0 {
-			return ""
-		}
-		if u := unbuiltKeys()[at]; u.built != nil {
-			why = "Only " + code1(u.built...) + " yet."
-		} else if i == 0 {
-			why = wholly
-		}
-	}
-	return why
-}
-
-const wholly = "Not built yet."
-
-// refuses reports whether a pattern is path or a section that holds it.
-func refuses(pattern, path []string) bool {
-	if len(path) < len(pattern) {
-		return false
-	}
-	for i, p := range pattern {
-		if p != path[i] && !(p == "*" && path[i] == "<name>") {
-			return false
-		}
-	}
-	return true
-}
-
 func (s *section) title() string {
 	if s.paths[0] == "" {
 		return "The file itself"
@@ -179,9 +142,6 @@ func (s *section) title() string {
 	names := strings.NewReplacer("overrides.<name>", "overrides.<table>", "columns.<name>", "columns.<column>", "mask.<name>", "mask.<column>")
 	return names.Replace(code1(s.paths...))
 }
-
-// unbuilt reports whether the section is refused wherever it stands.
-func (s *section) unbuilt() bool { return s.paths[0] != "" && notBuiltYet(s.paths, "") == wholly }
 
 // example is a value of a key as it stands in a file.
 func (s *section) example(key string) string {
@@ -316,9 +276,6 @@ func (r *keyPage) page() []byte {
 	b.WriteString(referenceHead)
 	for _, s := range r.sections {
 		fmt.Fprintf(&b, "\n## %s\n\n", s.title())
-		if s.unbuilt() {
-			b.WriteString("*" + wholly + "*\n\n")
-		}
 		b.WriteString("| key | type | default | bounds | example | meaning |\n|---|---|---|---|---|---|\n")
 		for _, row := range s.rows {
 			example := row.example

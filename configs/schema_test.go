@@ -135,8 +135,6 @@ func jsonDefault(t reflect.Type, text string) any {
 // typed gives the schema of a value; a default or description may be added.
 func (g *generator) typed(t reflect.Type, tag reflect.StructTag) object {
 	switch t {
-	case reflect.TypeFor[*Unbuilt]():
-		return object{}
 	case reflect.TypeFor[Secret]():
 		return object{"type": "string", "minLength": 1}
 	case reflect.TypeFor[Text]():

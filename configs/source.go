@@ -259,7 +259,3 @@ type Topic struct {
 	// Topic settings by Kafka's names, over those of kafka.topics.config.
 	Config map[string]string `yaml:"config" keys:"setting"`
 }
-
-// Unbuilt is a section that is known and not built yet: anything is accepted
-// below it, and its presence is refused.
-type Unbuilt struct{}

@@ -24,7 +24,6 @@ func ofFile() []Entry {
 		{Code: "MISSING_KEY", Mend: "Add the key that the message names."},
 		{Code: "MISSING_VARIABLE", Mend: "Set the variable in the environment of evert, or write ${VAR:-default}."},
 		{Code: "NAME_COLLISION", Mend: "Rename one of the two."},
-		{Code: "NOT_BUILT", Mend: "Remove the key; a later release will obey it."},
 		{Code: "OPEN_LISTENER", Mend: "Listen on 127.0.0.1, or add serve.token and serve.tls, or set behind_proxy: true."},
 		{Code: "OUT_OF_RANGE", Mend: "Choose a value within the bounds that the message names."},
 		{Code: "SECRET_FILE", Mend: "Make the file readable for the user that runs evert, and for nobody else."},
