@@ -33,9 +33,10 @@ type Status struct {
 	Phase Phase
 	Held  *pipeline.Refusal // why it is frozen
 	// At is the position that readers of the system see; zero while nothing whole
-	// was delivered. Cut is the number of the frontier record there.
-	At  pipeline.Position
-	Cut uint64
+	// was delivered. Cut is the number of the frontier record there, among those of
+	// an incarnation of the topics.
+	At               pipeline.Position
+	Cut, Incarnation uint64
 	// Positions are the native positions of the sources at At: one, or those of a
 	// view. It is shared: nobody changes it.
 	Positions map[string]string
@@ -119,9 +120,9 @@ func (d *display) change(f func()) {
 func (d *display) judge() {
 	s := &d.status
 	if d.has == nil || !d.has.whole {
-		s.At, s.Cut, s.Time, s.Positions = pipeline.Position{}, 0, time.Time{}, nil
-	} else if at := d.shown(); s.At != at.Resume.At || s.Cut != at.Number || s.Positions == nil {
-		s.At, s.Cut, s.Time, s.Positions = at.Resume.At, at.Number, at.Time, d.positions(at)
+		s.At, s.Cut, s.Incarnation, s.Time, s.Positions = pipeline.Position{}, 0, 0, time.Time{}, nil
+	} else if at := d.shown(); s.At != at.Resume.At || s.Cut != at.Number || s.Incarnation != at.Incarnation || s.Positions == nil {
+		s.At, s.Cut, s.Incarnation, s.Time, s.Positions = at.Resume.At, at.Number, at.Incarnation, at.Time, d.positions(at)
 	}
 	s.Behind.Known = d.has != nil && d.newest != nil
 	s.Behind.Records, s.Behind.Topics = d.unread()

@@ -158,7 +158,8 @@ func (s *Sink) caughtUp(ctx context.Context) {
 	}
 }
 
-// has reports whether the newest frontier was delivered.
+// has reports whether the newest frontier was delivered. One of an earlier incarnation
+// of its topics says nothing, whatever its number: a reset counts from one again.
 func (s *Sink) has(ctx context.Context) bool {
 	d := s.Delivery.Status()
 	if d.At.IsZero() {
@@ -170,5 +171,5 @@ func (s *Sink) has(ctx context.Context) bool {
 		return false
 	}
 	f, ok := fold.Frontier()
-	return ok && f.Number <= d.Cut
+	return ok && f.Incarnation == d.Incarnation && f.Number <= d.Cut
 }
