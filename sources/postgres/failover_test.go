@@ -46,7 +46,7 @@ func withStandbys(t *testing.T, both bool) *failover {
 	if err := f.primary.Restart(t.Context(), pgserver.Fast); err != nil {
 		t.Fatal(err)
 	}
-	f.near = pgtest.Start(t, pgserver.Options{Dir: near, Settings: f.following("near")})
+	f.near = pgtest.Start(t, pgserver.Options{Dir: near, Settings: f.following("near", both)})
 	if both {
 		f.behind = pgtest.Start(t, pgserver.Options{Dir: behind})
 	}
@@ -67,8 +67,9 @@ func (f *failover) copied(dir, name string) string {
 	return to
 }
 
-// following are the settings of a standby that also keeps the failover slots.
-func (f *failover) following(slot string) map[string]string {
+// following are the settings of a standby, which may also keep the failover slots. One
+// that does ends when a database of theirs is dropped while it looks at them.
+func (f *failover) following(slot string, slots bool) map[string]string {
 	f.t.Helper()
 	u, err := url.Parse(f.primary.URL("postgres"))
 	if err != nil {
@@ -79,7 +80,7 @@ func (f *failover) following(slot string) map[string]string {
 		"primary_conninfo":  fmt.Sprintf("host=127.0.0.1 port=%d user=postgres password=%s dbname=postgres sslmode=disable", f.primary.Port(), password),
 		"primary_slot_name": slot, "hot_standby_feedback": "on",
 	}
-	if dbAt(f.t, f.primary.URL("postgres")).major() >= 17 {
+	if slots && dbAt(f.t, f.primary.URL("postgres")).major() >= 17 {
 		settings["sync_replication_slots"] = "on"
 	}
 	return settings
