@@ -3,12 +3,14 @@
 package faults
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/evertdb/evert/integration/harness"
+	"github.com/evertdb/evert/integration/harness/proxy"
 	"github.com/evertdb/evert/integration/harness/scene"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -40,6 +42,25 @@ func impatient(t *testing.T) *pgserver.Server {
 		"wal_sender_timeout":        strconv.Itoa(int(senderTimeout.Milliseconds())),
 		"logical_decoding_work_mem": "64kB",
 	}})
+}
+
+// behindProxy is a scene whose daemon streams through a proxy while rows come. end looks
+// at its memory, lets it read to the end, and compares.
+func behindProxy(t *testing.T) (p *proxy.Proxy, s *scene.Scene, d *harness.Daemon, end func()) {
+	t.Helper()
+	pg := impatient(t)
+	p = proxy.New(t, fmt.Sprintf("127.0.0.1:%d", pg.Port()))
+	s = open(t, pg, harness.Options{Address: p.Address(), Postgres: "connect_timeout: 1s"})
+	stop := s.Traffic()
+	d = s.Run()
+	d.AwaitStatus("the stream", harness.Flowing(5))
+	return p, s, d, func() {
+		t.Helper()
+		checkMemory(t, d)
+		stop()
+		s.Options.Address = ""
+		s.MustEnd(d)
+	}
 }
 
 // open makes a scene with a few thousand rows.

@@ -3,13 +3,11 @@
 package faults
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
 	"github.com/evertdb/evert/integration/harness"
 	"github.com/evertdb/evert/integration/harness/check"
-	"github.com/evertdb/evert/integration/harness/proxy"
 	"github.com/evertdb/evert/integration/harness/scene"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -48,12 +46,7 @@ func TestPostgresCrashes(t *testing.T) {
 // go on when the network is back.
 func TestBlackhole(t *testing.T) {
 	t.Parallel()
-	pg := impatient(t)
-	p := proxy.New(t, fmt.Sprintf("127.0.0.1:%d", pg.Port()))
-	s := open(t, pg, harness.Options{Address: p.Address(), Postgres: "connect_timeout: 1s"})
-	stop := s.Traffic()
-	d := s.Run()
-	d.AwaitStatus("the stream", harness.Flowing(5))
+	p, s, d, end := behindProxy(t)
 	before := p.Accepted()
 	during(t, d, func() {
 		p.Blackhole()
@@ -76,10 +69,7 @@ func TestBlackhole(t *testing.T) {
 	if n := p.Accepted() - before; n > 200 {
 		t.Errorf("%d connections during two faults: a storm", n)
 	}
-	checkMemory(t, d)
-	stop()
-	s.Options.Address = ""
-	s.MustEnd(d)
+	end()
 }
 
 // P04 idle and a busy neighbour: the server writes much, none of it ours, and

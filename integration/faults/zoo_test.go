@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/evertdb/evert/integration/harness"
@@ -15,12 +14,7 @@ import (
 // TestBlackhole tells of silence in both directions.
 func TestNetworkZoo(t *testing.T) {
 	t.Parallel()
-	pg := impatient(t)
-	p := proxy.New(t, fmt.Sprintf("127.0.0.1:%d", pg.Port()))
-	s := open(t, pg, harness.Options{Address: p.Address(), Postgres: "connect_timeout: 1s"})
-	stop := s.Traffic()
-	d := s.Run()
-	d.AwaitStatus("the stream", harness.Flowing(5))
+	p, s, d, end := behindProxy(t)
 	noticed := func() {
 		d.AwaitStatus("noticing it", func(st harness.Status) bool { return st.State != "streaming" })
 	}
@@ -49,8 +43,5 @@ func TestNetworkZoo(t *testing.T) {
 		}
 		t.Logf("O10 %s: outlived, with %d connections", fault.name, p.Accepted()-before)
 	}
-	checkMemory(t, d)
-	stop()
-	s.Options.Address = ""
-	s.MustEnd(d)
+	end()
 }

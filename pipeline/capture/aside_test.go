@@ -54,12 +54,7 @@ func makeAside(s *large) *large {
 
 // A value that is not in memory follows each policy as one that is.
 func TestAside(t *testing.T) {
-	for policy, check := range map[capture.Policy]func(t *testing.T, s *large, bio string){
-		capture.StopTable:  checkStopped,
-		capture.Truncate:   checkCut,
-		capture.Offload:    checkOffloaded,
-		capture.DeadLetter: checkBuried,
-	} {
+	for policy, check := range policies() {
 		for _, f := range []int{2, 100} {
 			t.Run(fmt.Sprintf("K03 %s, %d times the limit", policy, f), func(t *testing.T) {
 				onBoth(t, policy, func(t *testing.T, s *large) {

@@ -161,6 +161,16 @@ func header[T any](t *testing.T, r *log.Record, key string) (v T) {
 	return v
 }
 
+// policies has what is promised by each.
+func policies() map[capture.Policy]func(t *testing.T, s *large, bio string) {
+	return map[capture.Policy]func(t *testing.T, s *large, bio string){
+		capture.StopTable:  checkStopped,
+		capture.Truncate:   checkCut,
+		capture.Offload:    checkOffloaded,
+		capture.DeadLetter: checkBuried,
+	}
+}
+
 // factors are sizes of a row in shares of the limit.
 var factors = []float64{0.9, 1, 1.1, 20}
 
@@ -168,12 +178,7 @@ var factors = []float64{0.9, 1, 1.1, 20}
 // fits goes as it is; of what does not, all that is promised is there; and
 // whatever happens to the table, the others go on (I8).
 func TestOversize(t *testing.T) {
-	for policy, check := range map[capture.Policy]func(t *testing.T, s *large, bio string){
-		capture.StopTable:  checkStopped,
-		capture.Truncate:   checkCut,
-		capture.Offload:    checkOffloaded,
-		capture.DeadLetter: checkBuried,
-	} {
+	for policy, check := range policies() {
 		for _, f := range factors {
 			t.Run(fmt.Sprintf("K03 %s, %g of the limit", policy, f), func(t *testing.T) {
 				onAll(t, policy, func(t *testing.T, s *large) {

@@ -53,18 +53,33 @@ func (c *told) take() string {
 	return lines
 }
 
-// TestAppendOnly tells that a sink of an append-only topic is given every record of it,
-// a TRUNCATE too, from the beginning and behind a copy; and begins anew, and says so,
-// where records went by age before it read them (I8, K17).
-func TestAppendOnly(t *testing.T) {
+// newAging makes a world whose topic is append-only and keeps its records for an hour.
+// age takes what was written by then, and one more record comes.
+func newAging(t *testing.T) (w *world, age func()) {
+	t.Helper()
 	var passed atomic.Int64 // of the log's clock
 	l, err := embedded.Open(embedded.Config{Dir: "log", FS: vfs.NewMem(), Now: func() time.Time { return time.Unix(1_000_000, passed.Load()) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	w := newWorldOn(t, l)
+	t.Cleanup(func() { l.Close() })
+	w = newWorldOn(t, l)
 	w.source.Appends(time.Hour)
+	return w, func() {
+		t.Helper()
+		passed.Add(int64(2 * time.Hour))
+		w.source.Commit(put(5, "a"))
+		if err := l.Admin().Compact(t.Context(), itemsTopic); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAppendOnly tells that a sink of an append-only topic is given every record of it,
+// a TRUNCATE too, from the beginning and behind a copy; and begins anew, and says so,
+// where records went by age before it read them (I8, K17).
+func TestAppendOnly(t *testing.T) {
+	w, age := newAging(t)
 	heard := &told{}
 	w.config.Transforms = func(deliver.Rejects) ([]pipeline.Transform, error) { return []pipeline.Transform{heard}, nil }
 	w.source.Begin()
@@ -86,11 +101,7 @@ func TestAppendOnly(t *testing.T) {
 	w.stop()
 	w.said.Take()
 	w.source.Commit(put(4, "a"))
-	passed.Add(int64(2 * time.Hour))
-	w.source.Commit(put(5, "a"))
-	if err := l.Admin().Compact(t.Context(), itemsTopic); err != nil {
-		t.Fatal(err)
-	}
+	age()
 	w.start()
 	w.said.Await(t, "anew: it is older than what its topic keeps", "fills", "whole at 6")
 	w.caughtUp()
@@ -102,14 +113,7 @@ func TestAppendOnly(t *testing.T) {
 // TestAppendOnlyReplay tells that of an append-only topic each dead letter is delivered
 // once more, whatever became of its row since, and that one which age took stays (I8).
 func TestAppendOnlyReplay(t *testing.T) {
-	var passed atomic.Int64 // of the log's clock
-	l, err := embedded.Open(embedded.Config{Dir: "log", FS: vfs.NewMem(), Now: func() time.Time { return time.Unix(1_000_000, passed.Load()) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	w := newWorldOn(t, l)
-	w.source.Appends(time.Hour)
+	w, age := newAging(t)
 	p := w.pick(deadletter.Config{Keep: true})
 	p.puts = map[int64]bool{1: true}
 	w.source.Begin()
@@ -138,10 +142,6 @@ func TestAppendOnlyReplay(t *testing.T) {
 	if got, want := heard.take(), "u 1=a, u 1=b"; got != want {
 		t.Errorf("a replay told %q, want %q", got, want)
 	}
-	passed.Add(int64(2 * time.Hour))
-	w.source.Commit(put(5, "a"))
-	if err := l.Admin().Compact(t.Context(), itemsTopic); err != nil {
-		t.Fatal(err)
-	}
+	age()
 	replay(deliver.Unreadable)
 }

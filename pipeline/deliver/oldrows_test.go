@@ -323,21 +323,28 @@ func TestOldRowsCrash(t *testing.T) {
 func oldRowsRun(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 12))
 	w := newShaped(t, rng.IntN(2) == 0, rekeyed())
+	w.crashes(seed, rng, &documentTarget{d: w.system})
+	w.check(byValue)
+	w.stop()
+}
+
+// crashes ends the sink at edges that rng picks, while things happen to its source, and
+// takes what its disk had not kept. In the end it runs, and nothing is in its way.
+func (w *shaped) crashes(seed uint64, rng *rand.Rand, target deliver.Target) {
 	r := &crashing{world: w.world, rng: rng}
 	power := &powered{r: r, disk: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(seed, 13))}
 	w.config.OldRows.Options.FS = power.disk
 	w.source.Spread(1 + 2*rng.IntN(2))
 	w.config.Limits.Rows = 1 + rng.IntN(4)
 	w.config.Log = &faultyLog{w.log, r.Edge}
-	w.config.Target = func() (deliver.Target, error) {
-		return &edgedTarget{Target: &documentTarget{d: w.system}, p: power}, r.Edge("make")
-	}
+	w.config.Target = func() (deliver.Target, error) { return &edgedTarget{Target: target, p: power}, r.Edge("make") }
 	w.source.Begin()
-	defer func() {
-		if t.Failed() {
-			t.Logf("%s\nreplay: go test ./pipeline/deliver -run TestOldRowsCrash -seed %d", w.said.Take(), seed)
+	w.t.Cleanup(func() {
+		if w.t.Failed() {
+			story, _, _ := strings.Cut(w.t.Name(), "/")
+			w.t.Logf("%s\nreplay: go test ./pipeline/deliver -run %s -seed %d", w.said.Take(), story, seed)
 		}
-	}()
+	})
 	for range 4 + rng.IntN(8) {
 		for range 1 + rng.IntN(3) {
 			w.happen(r)
@@ -347,8 +354,6 @@ func oldRowsRun(t *testing.T, seed uint64) {
 	}
 	r.Arm(0)
 	w.start()
-	w.check(byValue)
-	w.stop()
 }
 
 // happen does to the source and its topic what happens.

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
 	"github.com/evertdb/evert/pipeline/deliver/event"
@@ -188,32 +186,8 @@ func TestTellingCrash(t *testing.T) {
 }
 
 func tellingRun(t *testing.T, seed uint64) {
-	rng := rand.New(rand.NewPCG(seed, 14))
 	w, l := newTelling(t, rekeyed())
-	r := &crashing{world: w.world, rng: rng}
-	power := &powered{r: r, disk: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(seed, 15))}
-	w.config.OldRows.Options.FS = power.disk
-	w.source.Spread(1 + 2*rng.IntN(2))
-	w.config.Limits.Rows = 1 + rng.IntN(4)
-	w.config.Log = &faultyLog{w.log, r.Edge}
-	w.config.Target = func() (deliver.Target, error) {
-		return &edgedTarget{Target: &listenersTarget{l}, p: power}, r.Edge("make")
-	}
-	w.source.Begin()
-	defer func() {
-		if t.Failed() {
-			t.Logf("%s\nreplay: go test ./pipeline/deliver -run TestTellingCrash -seed %d", w.said.Take(), seed)
-		}
-	}()
-	for range 4 + rng.IntN(8) {
-		for range 1 + rng.IntN(3) {
-			w.happen(r)
-		}
-		r.live()
-		w.config.OldRows.Options.FS = power.back()
-	}
-	r.Arm(0)
-	w.start()
+	w.crashes(seed, rand.New(rand.NewPCG(seed, 14)), &listenersTarget{l})
 	w.caughtUp()
 	w.stop()
 	for _, fault := range l.faults {

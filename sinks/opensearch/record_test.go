@@ -127,7 +127,7 @@ func (r recorder) ask(method, path, body string) json.RawMessage {
 // answers GET / is not.
 func (r recorder) composed() json.RawMessage {
 	var told struct {
-		Nodes map[string]struct{ Version, BuildFlavor string }
+		Nodes map[string]struct{ Version string }
 	}
 	if err := json.Unmarshal(r.ask(http.MethodGet, "/_nodes", ""), &told); err != nil || len(told.Nodes) != 1 {
 		r.Fatalf("nodes: %v, %v", told, err)

@@ -211,24 +211,30 @@ func (r result) int(i, j int) int {
 	return n
 }
 
-// query runs one statement and gives all its rows. When ctx ends, so does the
-// session.
-func (s *session) query(ctx context.Context, sql string) (result, error) {
+// execute runs one statement. When ctx ends, so does the session.
+func (s *session) execute(ctx context.Context, sql string) (*mysql.Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stop := context.AfterFunc(ctx, s.close)
 	defer stop()
 	r, err := s.conn.Execute(sql)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, plain(err)
+	switch {
+	case err == nil:
+		return r, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	}
+	return nil, plain(err)
+}
+
+// query runs one statement and gives all its rows. When ctx ends, so does the
+// session.
+func (s *session) query(ctx context.Context, sql string) (result, error) {
+	r, err := s.execute(ctx, sql)
+	if err != nil || r.Resultset == nil {
+		return nil, err
 	}
 	var out result
-	if r.Resultset == nil {
-		return nil, nil
-	}
 	for i := range r.RowNumber() {
 		row := make([]string, r.ColumnNumber())
 		for j := range row {

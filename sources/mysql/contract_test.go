@@ -18,25 +18,20 @@ type contract struct {
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	sourcetest.Run(t, func(t *testing.T) sourcetest.Backend {
-		d := newDB(t)
-		d.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)", "CREATE TABLE elsewhere (i int primary key)")
-		c := d.config("items")
-		c.BatchRows, c.ChunkRows, c.IdleInterval = 20, 60, 20*time.Millisecond
-		return &contract{d, c}
-	})
+	sourcetest.Run(t, func(t *testing.T) sourcetest.Backend { return newContract(newDB(t)) })
 }
 
 // M02 M22 The same where places are files and positions.
 func TestContractByPosition(t *testing.T) {
 	t.Parallel()
-	sourcetest.Run(t, func(t *testing.T) sourcetest.Backend {
-		d := newUnnumberedDB(t)
-		d.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)", "CREATE TABLE elsewhere (i int primary key)")
-		c := d.config("items")
-		c.BatchRows, c.ChunkRows, c.IdleInterval = 20, 60, 20*time.Millisecond
-		return &contract{d, c}
-	})
+	sourcetest.Run(t, func(t *testing.T) sourcetest.Backend { return newContract(newUnnumberedDB(t)) })
+}
+
+func newContract(d *db) *contract {
+	d.do("CREATE TABLE items (id bigint PRIMARY KEY, v text)", "CREATE TABLE elsewhere (i int primary key)")
+	c := d.config("items")
+	c.BatchRows, c.ChunkRows, c.IdleInterval = 20, 60, 20*time.Millisecond
+	return &contract{d, c}
 }
 
 // config captures the named tables.

@@ -162,16 +162,7 @@ func TestLockedSnapshot(t *testing.T) {
 	t.Parallel()
 	d := newUnnumberedDB(t)
 	d.do("CREATE TABLE a (id int primary key)", "INSERT INTO a VALUES (1)")
-	writer, err := d.server.Connect(t.Context(), d.name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer writer.Close()
-	for _, sql := range []string{"BEGIN", "INSERT INTO a VALUES (2)"} {
-		if _, err := writer.Execute(sql); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writer := d.begun("INSERT INTO a VALUES (2)")
 	s := New(d.config("a"))
 	defer s.Close()
 	side, err := s.config.dial(context.Background())

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -246,6 +247,22 @@ func (d *db) session() *session {
 	}
 	d.Cleanup(s.close)
 	return s
+}
+
+// begun gives a connection with an open transaction of these statements.
+func (d *db) begun(sql ...string) *client.Conn {
+	d.Helper()
+	conn, err := d.server.Connect(d.Context(), d.name)
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(func() { conn.Close() })
+	for _, sql := range append([]string{"BEGIN"}, sql...) {
+		if _, err := conn.Execute(sql); err != nil {
+			d.Fatal(err)
+		}
+	}
+	return conn
 }
 
 // logged gives the events of the log since a place, up to the end of the log now.

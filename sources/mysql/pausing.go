@@ -141,13 +141,9 @@ func unseen(what, right string) string {
 
 // column gives a column of an answer by its name, in any case of letters.
 func (s *session) column(ctx context.Context, sql, name string) (out []string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	stop := context.AfterFunc(ctx, s.close)
-	defer stop()
-	r, err := s.conn.Execute(sql)
+	r, err := s.execute(ctx, sql)
 	if err != nil {
-		return nil, plain(err)
+		return nil, err
 	}
 	for i, f := range r.Fields {
 		if !strings.EqualFold(string(f.Name), name) {

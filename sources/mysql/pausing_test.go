@@ -132,16 +132,7 @@ func pauseForReplica(t *testing.T, d *db, held func(*testing.T, func(*Config), s
 	d = d.under(t)
 	d.do(primary.replicate(), "START REPLICA")
 	defer func() { d.do("STOP REPLICA", "RESET REPLICA ALL") }()
-	lock, err := d.server.Connect(t.Context(), "d")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Close()
-	for _, sql := range []string{"BEGIN", "UPDATE a SET v = 'locked' WHERE id = 1"} {
-		if _, err := lock.Execute(sql); err != nil {
-			t.Fatal(err)
-		}
-	}
+	lock := d.begun("UPDATE a SET v = 'locked' WHERE id = 1")
 	primary.do("SET timestamp = unix_timestamp() - 3600", "UPDATE a SET v = 'of the primary' WHERE id = 1")
 	side := d.session()
 	d.comesTo("a lag", func() bool {

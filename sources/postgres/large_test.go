@@ -377,6 +377,32 @@ func TestManyLargeValues(t *testing.T) {
 	}
 }
 
+// shortens reads what a shortener gives, by so many bytes at a time, and holds it and
+// the values that it put aside to what is wanted.
+func shortens(s *shortener, size func() int, want []byte, values [][]byte) error {
+	var got []byte
+	for {
+		p := make([]byte, size())
+		n, err := s.Read(p)
+		got = append(got, p[:n]...)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+	if !bytes.Equal(got, want) {
+		return fmt.Errorf("got %q\nwant %q", got, want)
+	}
+	for i, v := range values {
+		if b, err := s.store.held[uint64(i+1)].load(); err != nil || !bytes.Equal(b, v) {
+			return fmt.Errorf("value %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
 // However reads are cut, a shortener gives the same bytes, and what is not long as it is.
 func TestShortenerReadsInAnyPieces(t *testing.T) {
 	t.Parallel()
@@ -405,25 +431,8 @@ func TestShortenerReadsInAnyPieces(t *testing.T) {
 			want = append(want, dataRow(fields)...)
 		}
 		s := &shortener{src: &pieces{rng: rng, b: sent}, store: store, seek: carriesRows}
-		var got []byte
-		for {
-			p := make([]byte, []int{1 + rng.IntN(120), 1 << 20}[round%2])
-			n, err := s.Read(p)
-			got = append(got, p[:n]...)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Fatalf("seed %d round %d: %v", seed, round, err)
-			}
-		}
-		if !bytes.Equal(got, want) {
-			t.Fatalf("seed %d round %d: got %q\nwant %q", seed, round, got, want)
-		}
-		for i, v := range values {
-			if b, err := store.held[uint64(i+1)].load(); err != nil || !bytes.Equal(b, v) {
-				t.Fatalf("seed %d round %d: value %d: %v", seed, round, i, err)
-			}
+		if err := shortens(s, func() int { return []int{1 + rng.IntN(120), 1 << 20}[round%2] }, want, values); err != nil {
+			t.Fatalf("seed %d round %d: %v", seed, round, err)
 		}
 		store.clear()
 		wantEmpty(t, store.dir)
@@ -449,25 +458,9 @@ func TestShortenerOfEachForm(t *testing.T) {
 			}
 		}
 		s.src = &pieces{rng: rng, b: m.sent}
-		var got []byte
-		p := make([]byte, []int{1 + rng.IntN(120), 1 << 20}[round/2%2])
-		for {
-			n, err := s.Read(p)
-			got = append(got, p[:n]...)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Fatalf("seed %d round %d: %v", seed, round, err)
-			}
-		}
-		if !bytes.Equal(got, m.want) {
-			t.Fatalf("seed %d round %d: got %q\nwant %q", seed, round, got, m.want)
-		}
-		for i, v := range m.values {
-			if b, err := store.held[uint64(i+1)].load(); err != nil || !bytes.Equal(b, v) {
-				t.Fatalf("seed %d round %d: value %d: %v", seed, round, i, err)
-			}
+		size := []int{1 + rng.IntN(120), 1 << 20}[round/2%2]
+		if err := shortens(s, func() int { return size }, m.want, m.values); err != nil {
+			t.Fatalf("seed %d round %d: %v", seed, round, err)
 		}
 		s.abandon()
 		wantEmpty(t, store.dir)
