@@ -10,6 +10,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	source "github.com/evertdb/evert/sources/postgres"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // zoo lists types with values worth trying, and what the type becomes where the
@@ -106,7 +107,7 @@ func (d *db) value(typ, value string) string {
 func (d *db) capture(table string) (changes []pipeline.Change) {
 	d.t.Helper()
 	slot := "evert_" + d.get("SELECT current_database()")
-	s := source.New(source.Config{Name: "zoo", Slot: slot, Publication: slot, SpillDir: d.t.TempDir(), Named: []source.TableName{{Schema: "public", Name: table}},
+	s := source.New(source.Config{Name: "zoo", Slot: slot, Publication: slot, SpillDir: d.t.TempDir(), Named: []pgsql.TableName{{Schema: "public", Name: table}},
 		URL: func(context.Context) (string, error) { return d.url, nil }})
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)

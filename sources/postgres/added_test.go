@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // done reports whether a batch says that a copy is done.
@@ -64,7 +65,7 @@ func TestTableThatCameLater(t *testing.T) {
 		const add = `ALTER PUBLICATION "evert_pub" ADD TABLE "public"."late";`
 		eventually(t, "the table to be told of", func() bool { return strings.Contains(told(), "mend: "+add) })
 		named := c
-		named.Named = []TableName{{"public", "late"}}
+		named.Named = []pgsql.TableName{{Schema: "public", Name: "late"}}
 		wantCode(t, refusedWith(t, named, r.close(), CodeTableAdded), CodeTableAdded)
 		r = open(t, c, r.resume)
 		d.do("%s", add)

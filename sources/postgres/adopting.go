@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // describe lets the table be described, and what was copied of it be compared.
@@ -18,7 +19,7 @@ func (c *copying) describe() {
 	}
 	was, begun := st.marks[j.oid], st.copying(j.oid, c.table.ID)
 	if c.table.ID == "" && !begun {
-		called = TableName{} // it came later, whatever it is called by now
+		called = pgsql.TableName{} // it came later, whatever it is called by now
 	}
 	c.facts, c.unlike = j, nil
 	c.run(describing, func(ctx context.Context) {
@@ -27,7 +28,7 @@ func (c *copying) describe() {
 		if err == nil {
 			err = j.run(ctx, at)
 		}
-		if err == nil && called != (TableName{}) {
+		if err == nil && called != (pgsql.TableName{}) {
 			err = c.source.stillCalled(ctx, at, j.info, called)
 		}
 		if err == nil && begun {
@@ -38,7 +39,7 @@ func (c *copying) describe() {
 }
 
 // stillCalled refuses a table that has another name than its rows go by.
-func (s *Source) stillCalled(ctx context.Context, at *side, now *tableInfo, name TableName) error {
+func (s *Source) stillCalled(ctx context.Context, at *side, now *tableInfo, name pgsql.TableName) error {
 	if now.TableName == name {
 		return nil
 	}
@@ -151,7 +152,7 @@ func (s *Source) adopt(sh *shape, m mark) {
 	if pending != nil && !sh.matches(pending) {
 		r.pending = pending
 	}
-	name := TableName{sh.table.Schema, sh.table.Name}
+	name := pgsql.TableName{Schema: sh.table.Schema, Name: sh.table.Name}
 	s.shapes = append(slices.DeleteFunc(slices.Clone(s.shapes), func(o *shape) bool { return o.oid == sh.oid || o.table.String() == sh.table.String() }), sh)
 	s.stopped = slices.DeleteFunc(slices.Clone(s.stopped), func(t stop) bool { return t.OID == sh.oid || t.name() == name })
 	watched := map[uint32][]string{}

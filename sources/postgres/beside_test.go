@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // What is not a plain row.
@@ -104,12 +105,12 @@ func TestIdentifiers(t *testing.T) {
 		d := newDB(t)
 		var want []string
 		for i, name := range hostile {
-			q := QuoteIdent(name)
+			q := pgsql.QuoteIdent(name)
 			d.do("%s", fmt.Sprintf(`CREATE TABLE %s (id int PRIMARY KEY, %[1]s text, "%d" text); INSERT INTO %[1]s VALUES (%d, 'a', 'b')`, q, i, i))
 			want = append(want, fmt.Sprintf("r %s %d|a|b", name, i))
 		}
 		d.do("CREATE TABLE parts (%s int, v text, PRIMARY KEY (%[1]s)) PARTITION BY RANGE (%[1]s); CREATE TABLE %[2]s PARTITION OF parts FOR VALUES FROM (0) TO (10); INSERT INTO parts VALUES (1, 'p')",
-			QuoteIdent(`the "key"`), QuoteIdent(`a "part".`))
+			pgsql.QuoteIdent(`the "key"`), pgsql.QuoteIdent(`a "part".`))
 		if d.major() >= 13 {
 			want = append(want, "r parts 1|p")
 		} else { // nothing arrives under the root's name
@@ -122,7 +123,7 @@ func TestIdentifiers(t *testing.T) {
 		wantLines(t, got, want...)
 		want = nil
 		for i, name := range hostile {
-			d.do("%s", fmt.Sprintf(`ALTER TABLE %s ADD COLUMN "new %%" int; UPDATE %[1]s SET %[1]s = 'c'; ALTER TABLE %[1]s DROP COLUMN %[1]s; DELETE FROM %[1]s`, QuoteIdent(name)))
+			d.do("%s", fmt.Sprintf(`ALTER TABLE %s ADD COLUMN "new %%" int; UPDATE %[1]s SET %[1]s = 'c'; ALTER TABLE %[1]s DROP COLUMN %[1]s; DELETE FROM %[1]s`, pgsql.QuoteIdent(name)))
 			want = append(want, fmt.Sprintf("u %s %d|c|b|NULL", name, i), fmt.Sprintf("d %s %d|?|? →", name, i))
 		}
 		wantLines(t, r.sync(d), want...)

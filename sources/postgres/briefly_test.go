@@ -12,6 +12,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // hasRow reports a batch with a change of a table.
@@ -183,8 +184,8 @@ func TestErrorsNameNoValue(t *testing.T) {
 	t.Run("of a copy that is tried again", func(t *testing.T) {
 		err := fmt.Errorf("read t: %w", serverSays("22023", `unrecognized encoding: "secret"`))
 		for _, err := range []error{err, errors.Join(errBusy, err)} {
-			if got := withoutValues(err); strings.Contains(got.Error(), "secret") || sqlState(got) != "22023" {
-				t.Errorf("%v: %s", got, sqlState(got))
+			if got := pgsql.WithoutValues(err); strings.Contains(got.Error(), "secret") || pgsql.State(got) != "22023" {
+				t.Errorf("%v: %s", got, pgsql.State(got))
 			}
 		}
 	})
@@ -235,7 +236,7 @@ func TestArrayShapeNamesTheCopy(t *testing.T) {
 	r.snapshot()
 	d.do("INSERT INTO t VALUES (1, '{{1},{2}}')")
 	why := r.stops("public.t")
-	if want := "and then: " + r.source.config.copyAgain(TableName{"public", "t"}); why.Code != CodeArrayShape || !strings.HasSuffix(why.Mend, want) {
+	if want := "and then: " + r.source.config.copyAgain(pgsql.TableName{Schema: "public", Name: "t"}); why.Code != CodeArrayShape || !strings.HasSuffix(why.Mend, want) {
 		t.Errorf("%s: %s", why.Code, why.Mend)
 	}
 }

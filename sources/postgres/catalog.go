@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A tableInfo is what the catalog says about one table now.
 type tableInfo struct {
-	TableName
+	pgsql.TableName
 	oid       uint32
 	kind      string // r ordinary, p partitioned
 	identity  string // pg_class.relreplident: d, n, f, i
@@ -75,8 +77,6 @@ type typeInfo struct {
 	labels   []string
 }
 
-func (t TableName) sql() string { return QuoteTable(t.Schema, t.Name) }
-
 const tablesSQL = `
 SELECT current_database(), c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relpersistence <> 'p', c.relispartition,
        has_table_privilege(c.oid, 'SELECT'), has_schema_privilege(n.oid, 'USAGE'), pg_has_role(c.relowner, 'USAGE'),
@@ -99,11 +99,11 @@ func loadTables(ctx context.Context, s *side, sizes bool) ([]*tableInfo, error) 
 	}
 	var out []*tableInfo
 	for _, cols := range rs {
-		r := record{cols: cols}
+		r := pgsql.Record{Cols: cols}
 		out = append(out, &tableInfo{
-			database: r.text(), oid: r.oid(), TableName: TableName{r.text(), r.text()}, kind: r.text(), identity: r.text(), unlogged: r.bool(), partition: r.bool(),
-			canSelect: r.bool(), canUse: r.bool(), owned: r.bool(), bytes: r.int(), rows: r.int(),
-			secured: r.bool(), root: r.text(),
+			database: r.Text(), oid: r.OID(), TableName: pgsql.TableName{Schema: r.Text(), Name: r.Text()}, kind: r.Text(), identity: r.Text(), unlogged: r.Bool(), partition: r.Bool(),
+			canSelect: r.Bool(), canUse: r.Bool(), owned: r.Bool(), bytes: r.Int(), rows: r.Int(),
+			secured: r.Bool(), root: r.Text(),
 		})
 	}
 	return out, nil
@@ -133,17 +133,17 @@ WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`
 
 func loadColumns(ctx context.Context, s *side, oids []uint32, byOID map[uint32]*tableInfo) error {
-	rs, err := s.query(ctx, columnsSQL, oidList(oids))
+	rs, err := s.query(ctx, columnsSQL, pgsql.OIDList(oids))
 	if err != nil {
 		return err
 	}
 	for _, cols := range rs {
-		r := record{cols: cols}
-		t := byOID[r.oid()]
+		r := pgsql.Record{Cols: cols}
+		t := byOID[r.OID()]
 		t.columns = append(t.columns, columnInfo{
-			num: int(r.int()), name: r.text(), typ: r.oid(), typmod: int32(r.int()), typeName: r.text(), notNull: r.bool(),
-			generated: r.bool(), defaults: r.bool(), printed: r.bool() || s.config.printsArrays(t.TableName),
-			collation: collationInfo{name: r.text(), provider: r.text(), deterministic: r.bool()},
+			num: int(r.Int()), name: r.Text(), typ: r.OID(), typmod: int32(r.Int()), typeName: r.Text(), notNull: r.Bool(),
+			generated: r.Bool(), defaults: r.Bool(), printed: r.Bool() || s.config.printsArrays(t.TableName),
+			collation: collationInfo{name: r.Text(), provider: r.Text(), deterministic: r.Bool()},
 		})
 	}
 	return nil
@@ -156,15 +156,15 @@ WHERE i.indrelid = ANY($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indim
 ORDER BY i.indrelid, i.indisprimary DESC, c.relname`
 
 func loadIndexes(ctx context.Context, s *side, oids []uint32, byOID map[uint32]*tableInfo) error {
-	rs, err := s.query(ctx, indexesSQL, oidList(oids))
+	rs, err := s.query(ctx, indexesSQL, pgsql.OIDList(oids))
 	if err != nil {
 		return err
 	}
 	for _, cols := range rs {
-		r := record{cols: cols}
-		t := byOID[r.oid()]
-		x := indexInfo{name: r.text(), primary: r.bool(), identity: r.bool()}
-		words, n := strings.Fields(r.text()), int(r.int())
+		r := pgsql.Record{Cols: cols}
+		t := byOID[r.OID()]
+		x := indexInfo{name: r.Text(), primary: r.Bool(), identity: r.Bool()}
+		words, n := strings.Fields(r.Text()), int(r.Int())
 		for _, w := range words[:min(n, len(words))] { // the rest is INCLUDEd
 			num, _ := strconv.Atoi(w)
 			x.columns = append(x.columns, num)
@@ -187,18 +187,18 @@ FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.ty
 
 // loadTypes reads the given types and those they are made of.
 func loadTypes(ctx context.Context, s *side, oids []uint32) (map[uint32]*typeInfo, error) {
-	rs, err := s.query(ctx, typesSQL, oidList(oids))
+	rs, err := s.query(ctx, typesSQL, pgsql.OIDList(oids))
 	if err != nil {
 		return nil, err
 	}
 	out := map[uint32]*typeInfo{}
 	for _, cols := range rs {
-		r := record{cols: cols}
+		r := pgsql.Record{Cols: cols}
 		t := &typeInfo{
-			oid: r.oid(), name: r.text(), kind: r.text(), category: r.text(), base: r.oid(), typmod: int32(r.int()), elem: r.oid(),
-			delim: byte(r.int()), unsent: r.bool(), schema: r.text(),
+			oid: r.OID(), name: r.Text(), kind: r.Text(), category: r.Text(), base: r.OID(), typmod: int32(r.Int()), elem: r.OID(),
+			delim: byte(r.Int()), unsent: r.Bool(), schema: r.Text(),
 		}
-		t.labels = hexWords(r.text())
+		t.labels = hexWords(r.Text())
 		out[t.oid] = t
 	}
 	return out, nil
@@ -244,10 +244,10 @@ func markPublished(ctx context.Context, s *side, version int, publication string
 		byOID[t.oid] = t
 	}
 	for _, cols := range rs {
-		r := record{cols: cols}
-		if t := byOID[r.oid()]; t != nil {
-			t.published, t.attnames, t.filter = true, jsonStrings(r.text()), r.text()
-			t.exact = r.bool() && t.attnames != nil
+		r := pgsql.Record{Cols: cols}
+		if t := byOID[r.OID()]; t != nil {
+			t.published, t.attnames, t.filter = true, jsonStrings(r.Text()), r.Text()
+			t.exact = r.Bool() && t.attnames != nil
 		}
 	}
 	return nil

@@ -10,13 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A Report is what Check found, and the tables that a source would capture: those
 // that it could, and those that only a right is lacking to.
 type Report struct {
 	Findings []pipeline.Finding
-	Tables   []TableName
+	Tables   []pgsql.TableName
 }
 
 // Check connects and gives everything that would keep a source from starting at
@@ -199,7 +200,7 @@ func (s *Source) baseBackup(ctx context.Context) []pipeline.Finding {
 			Mend: "take that line out of pg_hba.conf: logical replication needs the database's name there, and not the keyword\nSELECT pg_reload_conf();",
 		})}
 	}
-	if strings.HasPrefix(sqlState(err), "28") {
+	if strings.HasPrefix(pgsql.State(err), "28") {
 		return []pipeline.Finding{pipeline.Good(s.facts.database, "user "+s.facts.user+" cannot copy the cluster: pg_hba.conf refuses it physical replication")}
 	}
 	return nil // too few walsenders, say: it could not be asked

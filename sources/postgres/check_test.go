@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // found gives the findings of a check with this code.
@@ -66,7 +67,7 @@ func (d *db) obey(mend string) {
 type wrong struct {
 	what     string
 	sql      string
-	named    []TableName
+	named    []pgsql.TableName
 	code     pipeline.Code
 	severity pipeline.Severity
 	says     string // part of the sentence
@@ -89,9 +90,9 @@ func wrongs() []wrong {
 		{what: "P29 a large object", sql: table + "SELECT lo_create(0)", code: CodeNotInLog, severity: pipeline.Warns, says: "large objects", prose: true},
 		{what: "P29 an unlogged table, by pattern", sql: table + "CREATE UNLOGGED TABLE u (id int PRIMARY KEY)", code: CodeUnlogged, severity: pipeline.Warns, says: "unlogged"},
 		{what: "P29 a partition that is named", sql: "CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9)",
-			named: []TableName{{"public", "p1"}}, code: CodePartition, says: "under the name of public.p", prose: true, since: 13},
+			named: []pgsql.TableName{{Schema: "public", Name: "p1"}}, code: CodePartition, says: "under the name of public.p", prose: true, since: 13},
 		{what: "P29 a root whose publication sends partitions", sql: "CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9); CREATE PUBLICATION evert_pub FOR TABLE p",
-			named: []TableName{{"public", "p"}}, code: CodePartition, says: "names of its partitions", since: 13},
+			named: []pgsql.TableName{{Schema: "public", Name: "p"}}, code: CodePartition, says: "names of its partitions", since: 13},
 		{what: "P56 an orphan slot", sql: "SELECT pg_create_logical_replication_slot('orphan_of_' || current_database(), 'pgoutput')", code: CodeOrphanSlot, severity: pipeline.Warns, says: "nobody reads"},
 		{what: "P36 a superuser", sql: table, code: CodeSuperuser, severity: pipeline.Warns, says: "superuser", prose: true},
 		{what: "X05 a line of pg_hba.conf for base backups", sql: table, code: CodeBaseBackup, severity: pipeline.Warns, says: "keyword `replication`", prose: true},

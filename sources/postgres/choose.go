@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // chosen is which tables are captured, and why others are not.
@@ -69,7 +70,7 @@ func (t *tableInfo) otherName(c *Config) *pipeline.Refusal {
 		return t.refuse(CodePartition, "it is a partition, and its changes arrive under the name of "+t.root, "tables: ["+t.root+"], which holds all of its partitions")
 	}
 	return t.refuse(CodePartition, "it is partitioned, and the publication sends its changes under the names of its partitions",
-		"ALTER PUBLICATION "+QuoteIdent(c.Publication)+" SET (publish_via_partition_root = true);")
+		"ALTER PUBLICATION "+pgsql.QuoteIdent(c.Publication)+" SET (publish_via_partition_root = true);")
 }
 
 func (ch *chosen) consider(c *Config, t *tableInfo) {
@@ -92,7 +93,7 @@ func (ch *chosen) consider(c *Config, t *tableInfo) {
 // capturable gives the key, or why the table cannot be captured.
 func (t *tableInfo) capturable(c *Config) ([]string, *pipeline.Refusal) {
 	if t.unlogged {
-		return nil, t.refuse(CodeUnlogged, "the table is unlogged or temporary, so that its changes are not in the log", "ALTER TABLE "+t.sql()+" SET LOGGED;")
+		return nil, t.refuse(CodeUnlogged, "the table is unlogged or temporary, so that its changes are not in the log", "ALTER TABLE "+t.SQL()+" SET LOGGED;")
 	}
 	key, refusal := t.key(c.keyOf(t.TableName))
 	if refusal != nil {
@@ -109,9 +110,9 @@ func (t *tableInfo) capturable(c *Config) ([]string, *pipeline.Refusal) {
 func (t *tableInfo) readable(c *Config) *pipeline.Refusal {
 	switch {
 	case !t.canUse:
-		return t.refuse(CodeRight, "the user may not use schema "+t.Schema, "GRANT USAGE ON SCHEMA "+QuoteIdent(t.Schema)+" TO "+userOf(c)+";")
+		return t.refuse(CodeRight, "the user may not use schema "+t.Schema, "GRANT USAGE ON SCHEMA "+pgsql.QuoteIdent(t.Schema)+" TO "+userOf(c)+";")
 	case !t.canSelect:
-		return t.refuse(CodeRight, "the user may not read the table", "GRANT SELECT ON "+t.sql()+" TO "+userOf(c)+";")
+		return t.refuse(CodeRight, "the user may not read the table", "GRANT SELECT ON "+t.SQL()+" TO "+userOf(c)+";")
 	case t.secured: // a policy would hide rows from the copy that the stream has
 		return t.refuse(CodeRight, "row level security hides rows of the table from the user, and the stream would have them", "ALTER ROLE "+userOf(c)+" BYPASSRLS;")
 	}

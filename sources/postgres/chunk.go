@@ -14,6 +14,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -72,7 +73,7 @@ type chunkJob struct {
 	place    lsn // behind everything that the snapshot shows
 	at       time.Time
 
-	leaf   TableName
+	leaf   pgsql.TableName
 	reader pgvalue.Reader
 	key    []byte
 }
@@ -91,7 +92,7 @@ func (j *chunkJob) run(ctx context.Context, conn *pgconn.PgConn, from *standby) 
 	if err != nil || rs == nil {
 		return err
 	}
-	return j.endsAt(rs.text(0, 0))
+	return j.endsAt(rs.Text(0, 0))
 }
 
 // placeSQL gives a place behind everything that was read before.
@@ -105,7 +106,7 @@ func (j *chunkJob) endsAt(text string) error {
 
 // readOnce reads the chunk and then asks behind its transaction. It gives no rows where
 // nothing is left to read.
-func (j *chunkJob) readOnce(ctx context.Context, conn *pgconn.PgConn, behind string) (rows, error) {
+func (j *chunkJob) readOnce(ctx context.Context, conn *pgconn.PgConn, behind string) (pgsql.Rows, error) {
 	if err := j.find(ctx, conn); err != nil || j.finished {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (j *chunkJob) readOnce(ctx context.Context, conn *pgconn.PgConn, behind str
 	if conn.IsClosed() {
 		return nil, err
 	}
-	rs, end := simpleQuery(ctx, conn, "ROLLBACK; "+behind)
+	rs, end := pgsql.SimpleQuery(ctx, conn, "ROLLBACK; "+behind)
 	return rs, errors.Join(err, end)
 }
 
@@ -135,7 +136,7 @@ func (j *chunkJob) find(ctx context.Context, conn *pgconn.PgConn) error {
 	if j.from.leafRead() {
 		next++
 	}
-	rs, err := query(ctx, conn, leafSQL, j.root(), strconv.FormatUint(uint64(next), 10))
+	rs, err := pgsql.Query(ctx, conn, leafSQL, j.root(), strconv.FormatUint(uint64(next), 10))
 	if err != nil {
 		return fmt.Errorf("find the next part of %s: %w", j.shape.table, err)
 	}
@@ -143,9 +144,9 @@ func (j *chunkJob) find(ctx context.Context, conn *pgconn.PgConn) error {
 		j.finished = true
 		return nil
 	}
-	r := record{cols: rs[0]}
-	leaf := r.oid()
-	j.leaf = TableName{r.text(), r.text()}
+	r := pgsql.Record{Cols: rs[0]}
+	leaf := r.OID()
+	j.leaf = pgsql.TableName{Schema: r.Text(), Name: r.Text()}
 	if leaf != j.from.Leaf || j.from.leafRead() {
 		j.to = progress{Leaf: leaf, Rows: j.from.Rows}
 	}
@@ -154,7 +155,9 @@ func (j *chunkJob) find(ctx context.Context, conn *pgconn.PgConn) error {
 
 func (j *chunkJob) root() string { return strconv.FormatUint(uint64(j.shape.oid), 10) }
 
-func (j *chunkJob) name() TableName { return TableName{j.shape.table.Schema, j.shape.table.Name} }
+func (j *chunkJob) name() pgsql.TableName {
+	return pgsql.TableName{Schema: j.shape.table.Schema, Name: j.shape.table.Name}
+}
 
 // suspectsSQL names the transactions that have written to a table and are open. A
 // transaction keeps its locks until snapshots show it.
@@ -169,14 +172,14 @@ func (j *chunkJob) nameSuspects(ctx context.Context, conn *pgconn.PgConn) error 
 	if !j.ask {
 		return nil
 	}
-	rs, err := query(ctx, conn, suspectsSQL, j.root())
+	rs, err := pgsql.Query(ctx, conn, suspectsSQL, j.root())
 	if err != nil {
 		return fmt.Errorf("see who writes to %s: %w", j.shape.table, err)
 	}
 	j.suspects = nil
 	for i := range rs {
-		r := record{cols: rs[i]}
-		j.suspects = append(j.suspects, uint32(r.int()))
+		r := pgsql.Record{Cols: rs[i]}
+		j.suspects = append(j.suspects, uint32(r.Int()))
 	}
 	return nil
 }
@@ -189,34 +192,34 @@ func (j *chunkJob) showsSuspects() bool {
 // locks are taken from the root on, as ALTER TABLE takes them: the other way round the
 // two would wait for each other, and the server might end theirs.
 func (j *chunkJob) begin(ctx context.Context, conn *pgconn.PgConn) error {
-	lock := "ONLY " + j.name().sql()
+	lock := "ONLY " + j.name().SQL()
 	if j.leaf != j.name() {
-		lock += ", ONLY " + j.leaf.sql()
+		lock += ", ONLY " + j.leaf.SQL()
 	}
 	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = %d; SET LOCAL max_parallel_workers_per_gather = 0; LOCK TABLE %s IN ACCESS SHARE MODE",
 		lockPatience.Milliseconds(), lock)
-	if _, err := simpleQuery(ctx, conn, begin); err != nil {
+	if _, err := pgsql.SimpleQuery(ctx, conn, begin); err != nil {
 		return fmt.Errorf("keep %s from being rewritten: %w", j.shape.table, err)
 	}
 	current := "pg_current_snapshot"
 	if j.source.version < 130000 {
 		current = "txid_current_snapshot"
 	}
-	rs, err := query(ctx, conn, `SELECT `+current+`(), pg_relation_filenode($1::oid), pg_relation_size($1::oid) / current_setting('block_size')::int,
+	rs, err := pgsql.Query(ctx, conn, `SELECT `+current+`(), pg_relation_filenode($1::oid), pg_relation_size($1::oid) / current_setting('block_size')::int,
 		to_regclass($3)::oid IS DISTINCT FROM $1::oid OR to_regclass($4)::oid IS DISTINCT FROM $2::oid`,
-		strconv.FormatUint(uint64(j.to.Leaf), 10), j.root(), j.leaf.sql(), j.name().sql())
+		strconv.FormatUint(uint64(j.to.Leaf), 10), j.root(), j.leaf.SQL(), j.name().SQL())
 	if err != nil {
 		return fmt.Errorf("take a snapshot: %w", err)
 	}
-	r := record{cols: rs[0]}
-	if j.shows, err = parseVisibility(r.text()); err != nil {
+	r := pgsql.Record{Cols: rs[0]}
+	if j.shows, err = parseVisibility(r.Text()); err != nil {
 		return err
 	}
 	j.at = j.source.config.Now()
-	if file, blocks := r.oid(), uint32(r.int()); file != j.to.File {
+	if file, blocks := r.OID(), uint32(r.Int()); file != j.to.File {
 		j.to = progress{Leaf: j.to.Leaf, File: file, Blocks: blocks, Rows: j.to.Rows}
 	}
-	if j.changed = r.bool(); j.changed {
+	if j.changed = r.Bool(); j.changed {
 		return nil // another table was locked, and would be read
 	}
 	return j.compare(ctx, conn)
@@ -262,7 +265,7 @@ func (j *chunkJob) read(ctx context.Context, conn *pgconn.PgConn) error {
 		return nil
 	}
 	end := j.to.Block + min(j.blocks(), j.to.Blocks-j.to.Block)
-	if _, err := simpleQuery(ctx, conn, inOrder+"DECLARE c NO SCROLL CURSOR FOR "+j.sql(end)); err != nil {
+	if _, err := pgsql.SimpleQuery(ctx, conn, inOrder+"DECLARE c NO SCROLL CURSOR FOR "+j.sql(end)); err != nil {
 		return fmt.Errorf("read %s: %w", j.shape.table, err)
 	}
 	for n := 1; ; n = j.fetch(n) {
@@ -309,7 +312,7 @@ func (j *chunkJob) sql(end uint32) string {
 			generate_series(1, current_setting('block_size')::int / %d) o WHERE b > %d OR o > %d))`, j.to.Block, end-1, tupleBytes, j.to.Block, j.to.Offset)
 	}
 	conds = append(conds, j.chosen...)
-	return "SELECT ctid, " + quoteList(names) + " FROM ONLY " + j.leaf.sql() + " WHERE " + strings.Join(conds, " AND ")
+	return "SELECT ctid, " + quoteList(names) + " FROM ONLY " + j.leaf.SQL() + " WHERE " + strings.Join(conds, " AND ")
 }
 
 // tupleBytes is the least that a row occupies in its block: its head and its line

@@ -7,11 +7,9 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
-
-// A TableName names a table in the catalog's exact case.
-type TableName struct{ Schema, Name string }
 
 // Config says what to capture and within which bounds. Zero fields take the
 // value of DefaultConfig, except where noted.
@@ -27,7 +25,7 @@ type Config struct {
 	SnapshotURL func(ctx context.Context) (string, error)
 
 	Match func(schema, table string) bool     // which tables are captured; nil: those Named
-	Named []TableName                         // tables that must exist and be capturable; captured as well
+	Named []pgsql.TableName                   // tables that must exist and be capturable; captured as well
 	Keys  func(schema, table string) []string // key columns that override the catalog's; nil or empty: none
 
 	TextArrays func(schema, table string) bool // whose arrays are carried as text, in which any dimensions and bounds are kept; nil: none
@@ -167,7 +165,7 @@ func or[T comparable](field *T, otherwise T) {
 }
 
 // wants reports whether a table is to be captured, and whether it was named.
-func (c *Config) wants(t TableName) (wanted, named bool) {
+func (c *Config) wants(t pgsql.TableName) (wanted, named bool) {
 	for _, n := range c.Named {
 		if n == t {
 			return true, true
@@ -176,14 +174,14 @@ func (c *Config) wants(t TableName) (wanted, named bool) {
 	return c.Match != nil && c.Match(t.Schema, t.Name), false
 }
 
-func (c *Config) keyOf(t TableName) []string {
+func (c *Config) keyOf(t pgsql.TableName) []string {
 	if c.Keys == nil {
 		return nil
 	}
 	return c.Keys(t.Schema, t.Name)
 }
 
-func (c *Config) rank(t TableName) int {
+func (c *Config) rank(t pgsql.TableName) int {
 	if c.Rank == nil {
 		return 0
 	}
@@ -191,7 +189,7 @@ func (c *Config) rank(t TableName) int {
 }
 
 // printsArrays reports whether the arrays of a table are carried as text.
-func (c *Config) printsArrays(t TableName) bool {
+func (c *Config) printsArrays(t pgsql.TableName) bool {
 	return c.TextArrays != nil && c.TextArrays(t.Schema, t.Name)
 }
 
@@ -200,7 +198,7 @@ func (c *Config) check() error {
 	switch {
 	case c.URL == nil:
 		return &pipeline.Refusal{Code: CodeConfig, What: "the source has no connection string", Mend: "url: postgres://user:password@host:port/database"}
-	case !ValidSlotName(c.Slot):
+	case !pgsql.ValidSlotName(c.Slot):
 		return &pipeline.Refusal{Code: CodeConfig, What: "slot " + c.Slot + " is not a name that Postgres takes", Mend: "slot: a name of at most 63 of the characters a-z, 0-9 and _"}
 	case c.Publication == "" || len(c.Publication) > 63:
 		return &pipeline.Refusal{Code: CodeConfig, What: "publication " + c.Publication + " is not a name that Postgres takes", Mend: "publication: a name of at most 63 bytes"}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -91,15 +91,11 @@ func (c *Config) connectBriefly(ctx context.Context) (*pgconn.PgConn, error) {
 func waitBriefly(ctx context.Context, conn *pgconn.PgConn) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	if _, err := simpleQuery(ctx, conn, "SET lock_timeout = "+strconv.FormatInt(lockPatience.Milliseconds(), 10)); err != nil {
+	if _, err := pgsql.SimpleQuery(ctx, conn, "SET lock_timeout = "+strconv.FormatInt(lockPatience.Milliseconds(), 10)); err != nil {
 		return fmt.Errorf("limit how long locks are waited for: %w", err)
 	}
 	return nil
 }
-
-// lockedOut reports whether a statement was ended because somebody holds the lock of a
-// table. It is tried again later.
-func lockedOut(err error) bool { return sqlState(err) == "55P03" }
 
 // connectReplication opens a replication connection together with the reader that
 // its messages come from.
@@ -173,12 +169,12 @@ func (c *Config) verifySettings(ctx context.Context, conn *pgconn.PgConn) error 
 	for _, s := range settings {
 		list = append(list, "current_setting('"+s.name+"')")
 	}
-	rows, err := simpleQuery(ctx, conn, "SELECT "+strings.Join(list, ", "))
+	rows, err := pgsql.SimpleQuery(ctx, conn, "SELECT "+strings.Join(list, ", "))
 	if err != nil {
 		return fmt.Errorf("read the session's settings: %w", err)
 	}
 	for i, s := range settings {
-		if got := rows.text(0, i); got != s.shown {
+		if got := rows.Text(0, i); got != s.shown {
 			return &pipeline.Refusal{
 				Code: CodeSettings,
 				What: fmt.Sprintf("the session has %s = %q although %q was asked for", s.name, got, s.value),
@@ -187,46 +183,6 @@ func (c *Config) verifySettings(ctx context.Context, conn *pgconn.PgConn) error 
 		}
 	}
 	return nil
-}
-
-// serverError leaves out what a server's message may hold of rows: its detail, and
-// all of it where it is about a value.
-func serverError(pg *pgconn.PgError) error {
-	if aboutValue(pg) {
-		return fmt.Errorf("the server cannot evaluate a value (SQLSTATE %s)", pg.Code)
-	}
-	return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
-}
-
-// aboutValue reports whether an error is of SQLSTATE class 22, whose messages quote
-// values: a row filter that casts meets those of rows.
-func aboutValue(pg *pgconn.PgError) bool { return strings.HasPrefix(pg.Code, "22") }
-
-// A valueless error is one whose text names no value of a row.
-type valueless struct {
-	text string
-	err  error
-}
-
-func (v *valueless) Error() string { return v.text }
-func (v *valueless) Unwrap() error { return v.err }
-
-// withoutValues gives err with a text that names no value of a row, for logs and
-// statistics.
-func withoutValues(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || !aboutValue(pg) || pipeline.CodeOf(err) != "" {
-		return err
-	}
-	return &valueless{serverError(pg).Error(), err}
-}
-
-func sqlState(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Code
-	}
-	return ""
 }
 
 // closeConn says goodbye to the server and does not wait for long.
@@ -250,5 +206,5 @@ func userOf(c *Config) string {
 	if err != nil {
 		return "CURRENT_USER"
 	}
-	return QuoteIdent(conf.User)
+	return pgsql.QuoteIdent(conf.User)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -52,7 +53,7 @@ func (w *copier) join(ctx context.Context, snapshot string, work <-chan chunk) e
 	defer closeConn(conn)
 	lock := fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE %s IN ACCESS SHARE MODE; SET LOCAL lock_timeout = 0",
 		lockPatience.Milliseconds(), tableList(w.source.chosen.tables))
-	if _, err := simpleQuery(ctx, conn, lock); sqlState(err) == "55P03" {
+	if _, err := pgsql.SimpleQuery(ctx, conn, lock); pgsql.State(err) == "55P03" {
 		w.source.config.Log.Info("somebody waits to change or truncate a table; copying on with fewer workers")
 		return nil
 	} else if err != nil {
@@ -88,7 +89,7 @@ func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
 		shortenerOf(conn).seek = carriesBinary
 	}
 	if _, err := conn.CopyTo(ctx, w, c.sql); err != nil {
-		t := TableName{c.shape.table.Schema, c.shape.table.Name}
+		t := pgsql.TableName{Schema: c.shape.table.Schema, Name: c.shape.table.Name}
 		return w.source.config.where(t).failed(t, err)
 	}
 	if len(w.rest) > 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // copying copies tables while the source streams, one after the other, chunk by
@@ -41,7 +42,7 @@ type copying struct {
 	chosen   []string                  // conditions of its rows to be read
 	attnames []string                  // of the publication
 	table    tableCopy                 // being copied, as the state has it; OID 0: none
-	name     TableName                 // that it was asked for by
+	name     pgsql.TableName           // that it was asked for by
 	later    []*shape                  // tables that the snapshot leaves to be copied in chunks
 	job      *chunkJob
 	facts    *describeJob

@@ -14,6 +14,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A fold is a topic folded by key: what somebody has who read every batch.
@@ -136,13 +137,13 @@ func (f *fold) is(d *db, table *schema.Table, sql string) {
 		got = append(got, whole(table, row))
 	}
 	slices.Sort(got)
-	rs, err := simpleQuery(context.Background(), d.conn, sql)
+	rs, err := pgsql.SimpleQuery(context.Background(), d.conn, sql)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	var want []string
 	for i := range rs {
-		want = append(want, rs.text(i, 0))
+		want = append(want, rs.Text(i, 0))
 	}
 	slices.Sort(want)
 	for _, line := range got {

@@ -5,12 +5,13 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A copyRequest asks for the copy of a table.
 type copyRequest struct {
 	oid  uint32
-	name TableName
+	name pgsql.TableName
 	id   string // empty: the table came later, and was never copied
 }
 

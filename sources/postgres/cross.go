@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A drained source goes on on another server, which has the rows that the one before
@@ -146,22 +147,22 @@ func (s *Source) behind(was state, slot string) state {
 
 // tellGone tells of tables that were captured and are not on this server. If they come
 // later, they are copied.
-func (s *Source) tellGone(before map[TableName]uint32) {
+func (s *Source) tellGone(before map[pgsql.TableName]uint32) {
 	gone := maps.Clone(before)
 	for _, t := range s.facts.tables {
 		delete(gone, t.TableName)
 	}
 	for name := range gone {
-		s.config.Log.Warn("the table is not on this server, and its topic stays as it was", "table", name.sql(),
+		s.config.Log.Warn("the table is not on this server, and its topic stays as it was", "table", name.SQL(),
 			"mend", "bring it here, and it is copied; or exclude_tables: ["+name.Schema+"."+name.Name+"]")
 	}
 }
 
 // alike reports whether a captured table is what it was on the server before.
 func (s *Source) alike(t *tableInfo, d *drained) bool {
-	is, was := t.likeness(s.chosen.keys[t.oid]), d.Tables[t.sql()]
+	is, was := t.likeness(s.chosen.keys[t.oid]), d.Tables[t.SQL()]
 	if is != was {
-		s.config.Log.Warn("the table is not what it was before the upgrade, and is copied again", "table", t.TableName.sql())
+		s.config.Log.Warn("the table is not what it was before the upgrade, and is copied again", "table", t.TableName.SQL())
 	}
 	return is == was
 }

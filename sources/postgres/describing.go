@@ -9,26 +9,27 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // find gives the OID of a table that is captured, or could be, by its name as
 // schema.table. The refusal says why it cannot be copied. Any goroutine may call it.
-func (s *Source) find(ctx context.Context, name string) (uint32, TableName, error) {
+func (s *Source) find(ctx context.Context, name string) (uint32, pgsql.TableName, error) {
 	all, err := loadTables(ctx, s.side, false)
 	if err != nil {
-		return 0, TableName{}, err
+		return 0, pgsql.TableName{}, err
 	}
 	i := slices.IndexFunc(all, func(t *tableInfo) bool { return t.Schema+"."+t.Name == name })
 	switch {
 	case i < 0:
-		return 0, TableName{}, &pipeline.Refusal{
+		return 0, pgsql.TableName{}, &pipeline.Refusal{
 			Code: CodeTableMissing, Where: name, What: "the table does not exist in database " + s.system.database,
 			Mend: "correct its name, in the catalog's exact case, or create it",
 		}
 	case !s.config.captures(all[i].TableName):
-		return 0, TableName{}, all[i].refuse(CodeTableMissing, "the source does not capture it", "tables: ["+name+"]")
+		return 0, pgsql.TableName{}, all[i].refuse(CodeTableMissing, "the source does not capture it", "tables: ["+name+"]")
 	case all[i].hidden(s.viaRoot):
-		return 0, TableName{}, all[i].otherName(&s.config)
+		return 0, pgsql.TableName{}, all[i].otherName(&s.config)
 	}
 	err = s.outlast(ctx, func() error {
 		_, _, err := s.catalog.shapeNow(ctx, s.side, all[i].oid)
@@ -69,9 +70,9 @@ func (j *describeJob) run(ctx context.Context, at *side) error {
 	if err != nil {
 		return err
 	}
-	r := record{cols: rs[0]}
-	place, err := parseLSN(r.text())
-	j.place, j.rows, j.bytes = beforeHeader(place), r.int(), r.int()
+	r := pgsql.Record{Cols: rs[0]}
+	place, err := parseLSN(r.Text())
+	j.place, j.rows, j.bytes = beforeHeader(place), r.Int(), r.Int()
 	return err
 }
 
@@ -90,7 +91,7 @@ func (j *describeJob) describe(ctx context.Context, at *side) (err error) {
 	}
 	switch st := now[j.oid]; {
 	case st == nil || j.info == nil:
-		return s.config.dropped(TableName{Name: "table " + strconv.FormatUint(uint64(j.oid), 10)})
+		return s.config.dropped(pgsql.TableName{Name: "table " + strconv.FormatUint(uint64(j.oid), 10)})
 	case !s.config.captures(j.info.TableName):
 		return j.info.refuse(CodeTableMissing, "the source does not capture it", "tables: ["+j.info.Schema+"."+j.info.Name+"]")
 	case j.info.hidden(s.viaRoot):
@@ -111,14 +112,14 @@ func (j *describeJob) describe(ctx context.Context, at *side) (err error) {
 // server may be short of anything else for a while.
 func (s *Source) publishLate(ctx context.Context, t *tableInfo) error {
 	add := addTablesSQL(&s.config, []*tableInfo{t})
-	sql := fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d; LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE; %s COMMIT", publishPatience.Milliseconds(), t.sql(), add)
+	sql := fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d; LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE; %s COMMIT", publishPatience.Milliseconds(), t.SQL(), add)
 	conn, err := s.config.connect(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer closeConn(conn)
-	_, err = simpleQuery(ctx, conn, sql)
-	switch sqlState(err) {
+	_, err = pgsql.SimpleQuery(ctx, conn, sql)
+	switch pgsql.State(err) {
 	case "":
 		return err
 	case "55P03":

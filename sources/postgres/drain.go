@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A source is drained before its server is upgraded to another major version, which
@@ -126,7 +127,7 @@ func (s *Source) prepareDrain(ctx context.Context, writersStopped bool) (*drain,
 	if err != nil {
 		return nil, nil, err
 	}
-	place, err := parseLSN(rs.text(0, 0))
+	place, err := parseLSN(rs.Text(0, 0))
 	return &drain{
 		place: receivedLSN(beforeHeader(place)), failed: make(chan error, 1), stored: make(chan struct{}),
 		record: drained{At: s.config.Now(), Version: s.version, Fenced: !writersStopped, Tables: tables},
@@ -169,7 +170,7 @@ func (s *Source) describeForDrain(ctx context.Context) (map[string]uint32, error
 	}
 	out := map[string]uint32{}
 	for _, t := range all {
-		out[t.sql()] = t.likeness(keys[t.oid])
+		out[t.SQL()] = t.likeness(keys[t.oid])
 	}
 	return out, nil
 }
@@ -277,7 +278,7 @@ func (s *Source) drainedRefusal(d drained, at string) error {
 func (s *Source) nextSteps(d *drain, f *fence) []string {
 	upgrade := "stop the server cleanly, and upgrade it: pg_upgrade; or pg_dump --create into a new one with PGOPTIONS='-c default_transaction_read_only=off'"
 	if d.record.Version >= failoverVersion {
-		upgrade += " (pg_upgrade takes slot " + s.config.Slot + " along, if the new server has wal_level = logical; where it says that the slot has not caught up: SELECT pg_drop_replication_slot(" + QuoteLiteral(s.config.Slot) + "), and it is made anew)"
+		upgrade += " (pg_upgrade takes slot " + s.config.Slot + " along, if the new server has wal_level = logical; where it says that the slot has not caught up: SELECT pg_drop_replication_slot(" + pgsql.QuoteLiteral(s.config.Slot) + "), and it is made anew)"
 	}
 	open := "once evert status says that it streams, let the writers write"
 	if d.record.Fenced {
@@ -295,8 +296,8 @@ func (s *Source) nextSteps(d *drain, f *fence) []string {
 }
 
 // byName gives the numbers of tables by their names.
-func (n names) byName() map[TableName]uint32 {
-	out := map[TableName]uint32{}
+func (n names) byName() map[pgsql.TableName]uint32 {
+	out := map[pgsql.TableName]uint32{}
 	for oid, name := range maps.All(n) {
 		out[name] = oid
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // drainable opens a source of a database that is read-only, with no session from before.
@@ -70,10 +71,10 @@ func TestDrainBehindAFenceThatWasOpened(t *testing.T) {
 	if _, _, err := r.source.prepareDrain(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
-	d.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; COMMIT", QuoteIdent(d.name()))
+	d.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; COMMIT", pgsql.QuoteIdent(d.name()))
 	writer := dbAt(t, d.url)
 	writer.do("SELECT 1")
-	d.do("BEGIN READ WRITE; ALTER DATABASE %s SET default_transaction_read_only = on; COMMIT", QuoteIdent(d.name()))
+	d.do("BEGIN READ WRITE; ALTER DATABASE %s SET default_transaction_read_only = on; COMMIT", pgsql.QuoteIdent(d.name()))
 	_, _, err := r.source.prepareDrain(t.Context(), false)
 	if got := wantCode(t, err, CodeNotDrained); !strings.Contains(got.What, "pid "+writer.get("SELECT pg_backend_pid()")) {
 		t.Errorf("got %v", got)
@@ -88,9 +89,9 @@ func TestDrainBehindARoleThatWasExcepted(t *testing.T) {
 	d.do("CREATE TABLE t (id int PRIMARY KEY, s text)")
 	r := open(t, d.config(), pipeline.Resume{})
 	wantLines(t, r.snapshot())
-	me := QuoteIdent(d.get("SELECT current_user"))
-	d.do("ALTER ROLE %s IN DATABASE %s SET default_transaction_read_only = off", me, QuoteIdent(d.name()))
-	d.do("ALTER DATABASE %s SET default_transaction_read_only = on", QuoteIdent(d.name()))
+	me := pgsql.QuoteIdent(d.get("SELECT current_user"))
+	d.do("ALTER ROLE %s IN DATABASE %s SET default_transaction_read_only = off", me, pgsql.QuoteIdent(d.name()))
+	d.do("ALTER DATABASE %s SET default_transaction_read_only = on", pgsql.QuoteIdent(d.name()))
 	refused := func() *pipeline.Refusal {
 		t.Helper()
 		_, _, err := r.source.prepareDrain(t.Context(), false)
@@ -103,7 +104,7 @@ func TestDrainBehindARoleThatWasExcepted(t *testing.T) {
 	if got := d.get("SHOW transaction_read_only"); got != "off" {
 		t.Fatalf("the role is not excepted: %s", got)
 	}
-	d.do("ALTER ROLE %s IN DATABASE %s RESET default_transaction_read_only", me, QuoteIdent(d.name()))
+	d.do("ALTER ROLE %s IN DATABASE %s RESET default_transaction_read_only", me, pgsql.QuoteIdent(d.name()))
 	if got := refused(); !strings.Contains(got.What, "begun before") {
 		t.Errorf("got %v", got)
 	}

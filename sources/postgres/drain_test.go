@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // afresh replaces the connection, and waits until the server has ended the one before.
@@ -26,7 +27,7 @@ func (d *db) name() string { return d.get("SELECT current_database()") }
 // fenceOff makes the database read-only, with no session that began before.
 func (d *db) fenceOff(r *run) {
 	d.t.Helper()
-	d.do("ALTER DATABASE %s SET default_transaction_read_only = on", QuoteIdent(d.name()))
+	d.do("ALTER DATABASE %s SET default_transaction_read_only = on", pgsql.QuoteIdent(d.name()))
 	if why := r.notDrained(false); !strings.Contains(why.What, "begun before") {
 		d.t.Fatalf("a session from before the fence: %v", why)
 	}
@@ -135,7 +136,7 @@ func TestDrain(t *testing.T) {
 		}
 	})
 	t.Run("P41 the upgrade is called off", func(t *testing.T) {
-		d.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; COMMIT", QuoteIdent(d.name()))
+		d.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; COMMIT", pgsql.QuoteIdent(d.name()))
 		d.afresh()
 		d.do("INSERT INTO t VALUES (5, 'after')")
 		s := New(c)
@@ -224,7 +225,7 @@ func TestDrainedSourceOnAnotherServer(t *testing.T) {
 	if !told.has("the table is not on this server") || !told.has("[public.gone]") {
 		t.Error("the table that did not come along is not told of")
 	}
-	next.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; INSERT INTO same VALUES (4, 'sad', 'four'); UPDATE other SET s = 'eins'; COMMIT", QuoteIdent(d.name()))
+	next.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; INSERT INTO same VALUES (4, 'sad', 'four'); UPDATE other SET s = 'eins'; COMMIT", pgsql.QuoteIdent(d.name()))
 	wantLines(t, r.sync(next), "c same 4|sad|four", "u other 1|eins|7")
 	if r.resume.At.Seq <= from.At.Seq {
 		t.Errorf("from %s to %s", from.At, r.resume.At)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // connectIn opens a connection that sees the database as an exported snapshot has
@@ -18,8 +19,8 @@ func (c *Config) connectIn(ctx context.Context, snapshot string) (*pgconn.PgConn
 	if err != nil {
 		return nil, err
 	}
-	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot)
-	if _, err := simpleQuery(ctx, conn, begin); err != nil {
+	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + pgsql.QuoteLiteral(snapshot)
+	if _, err := pgsql.SimpleQuery(ctx, conn, begin); err != nil {
 		closeConn(conn)
 		return nil, fmt.Errorf("take over the slot's snapshot: %w", err)
 	}
@@ -92,12 +93,12 @@ func hold(ctx context.Context, at *side, tables []*tableInfo) error {
 	rs, err := at.query(ctx, `
 		SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)
-		  AND (c.oid = ANY($1::oid[]) OR c.oid IN (SELECT p.relid FROM unnest($1::oid[]) t(oid), pg_partition_tree(t.oid) p))`, oidList(oids))
+		  AND (c.oid = ANY($1::oid[]) OR c.oid IN (SELECT p.relid FROM unnest($1::oid[]) t(oid), pg_partition_tree(t.oid) p))`, pgsql.OIDList(oids))
 	if err != nil {
 		return fmt.Errorf("look whether tables were rewritten: %w", err)
 	}
 	if len(rs) > 0 {
-		return fmt.Errorf("table %s.%s was rewritten or truncated while the snapshot began; it begins again", rs.text(0, 0), rs.text(0, 1))
+		return fmt.Errorf("table %s.%s was rewritten or truncated while the snapshot began; it begins again", rs.Text(0, 0), rs.Text(0, 1))
 	}
 	return nil
 }

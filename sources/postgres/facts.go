@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // facts is all that a start depends on, read in one go, so that everything wrong
@@ -58,18 +60,18 @@ func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the server's settings: %w", err)
 	}
-	r := record{cols: rs[0]}
+	r := pgsql.Record{Cols: rs[0]}
 	f := &facts{
-		user: r.text(), database: r.text(), version: int(r.int()), inRecovery: r.bool(), encoding: r.text(),
-		walLevel: r.text(), maxSlots: int(r.int()), slots: int(r.int()), maxSenders: int(r.int()), senders: int(r.int()),
-		senderTimeoutMS: r.int(),
+		user: r.Text(), database: r.Text(), version: int(r.Int()), inRecovery: r.Bool(), encoding: r.Text(),
+		walLevel: r.Text(), maxSlots: int(r.Int()), slots: int(r.Int()), maxSenders: int(r.Int()), senders: int(r.Int()),
+		senderTimeoutMS: r.Int(),
 	}
 	f.keepSizeMB = -1
-	if keep := r.text(); keep != "" {
+	if keep := r.Text(); keep != "" {
 		f.keepSizeMB, _ = strconv.ParseInt(keep, 10, 64)
 	}
-	f.mayCreate = r.bool()
-	f.platform = platformOf(r.text(), r.bool())
+	f.mayCreate = r.Bool()
+	f.platform = platformOf(r.Text(), r.Bool())
 	if f.slot, err = loadSlot(ctx, s, c.Slot); err != nil {
 		return nil, err
 	}
@@ -107,7 +109,7 @@ func loadSlot(ctx context.Context, s *side, name string) (*slotFacts, error) {
 
 // slotOn reads the slot on a replication connection.
 func slotOn(ctx context.Context, conn *pgconn.PgConn, name string) (*slotFacts, error) {
-	rs, err := simpleQuery(ctx, conn, slotSQL+QuoteLiteral(name))
+	rs, err := pgsql.SimpleQuery(ctx, conn, slotSQL+pgsql.QuoteLiteral(name))
 	if err != nil || len(rs) == 0 {
 		return nil, err
 	}
@@ -115,10 +117,10 @@ func slotOn(ctx context.Context, conn *pgconn.PgConn, name string) (*slotFacts, 
 }
 
 func readSlot(cols [][]byte) *slotFacts {
-	r := record{cols: cols}
+	r := pgsql.Record{Cols: cols}
 	return &slotFacts{
-		name: r.text(), plugin: r.text(), kind: r.text(), database: r.text(), active: r.bool(), activePID: r.int(),
-		restart: r.text(), confirmed: r.text(), walStatus: r.text(), cause: r.text(),
+		name: r.Text(), plugin: r.Text(), kind: r.Text(), database: r.Text(), active: r.Bool(), activePID: r.Int(),
+		restart: r.Text(), confirmed: r.Text(), walStatus: r.Text(), cause: r.Text(),
 	}
 }
 
@@ -130,8 +132,8 @@ func loadPublication(ctx context.Context, s *side, name string) (*publicationFac
 	if err != nil || len(rs) == 0 {
 		return nil, err
 	}
-	r := record{cols: rs[0]}
-	return &publicationFacts{allTables: r.bool(), all: r.bool(), owned: r.bool(), viaRoot: r.bool()}, nil
+	r := pgsql.Record{Cols: rs[0]}
+	return &publicationFacts{allTables: r.Bool(), all: r.Bool(), owned: r.Bool(), viaRoot: r.Bool()}, nil
 }
 
 // A system says which server and history a position belongs to.
@@ -157,17 +159,17 @@ func identify(ctx context.Context, conn *pgconn.PgConn) (system, error) {
 func identity(ctx context.Context, conn *pgconn.PgConn) (system, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout) // P32
 	defer cancel()
-	rs, err := simpleQuery(ctx, conn, "IDENTIFY_SYSTEM")
+	rs, err := pgsql.SimpleQuery(ctx, conn, "IDENTIFY_SYSTEM")
 	if err != nil || len(rs) != 1 {
 		return system{}, fmt.Errorf("identify the server: %w", err)
 	}
-	r := record{cols: rs[0]}
-	s := system{id: r.text(), timeline: int(r.int())}
-	s.end, err = parseLSN(r.text())
-	s.database = r.text()
+	r := pgsql.Record{Cols: rs[0]}
+	s := system{id: r.Text(), timeline: int(r.Int())}
+	s.end, err = parseLSN(r.Text())
+	s.database = r.Text()
 	if err == nil {
-		rs, err = simpleQuery(ctx, conn, "SELECT pg_is_in_recovery()")
-		s.standby = rs.text(0, 0) == "t"
+		rs, err = pgsql.SimpleQuery(ctx, conn, "SELECT pg_is_in_recovery()")
+		s.standby = rs.Text(0, 0) == "t"
 	}
 	return s, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // Every type comes as the same bytes by COPY and by the stream, in binary form and
@@ -79,7 +80,7 @@ func (d *db) makeCorpus(seed uint64, count int) (types []corpusType) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		rows := []string{"(-1, NULL)"}
 		for n := range count {
-			rows = append(rows, fmt.Sprintf("(%d, %s)", n, QuoteLiteral(c.value(r, n))))
+			rows = append(rows, fmt.Sprintf("(%d, %s)", n, pgsql.QuoteLiteral(c.value(r, n))))
 		}
 		d.do("CREATE TABLE " + tableOf(i) + " (id int PRIMARY KEY, v " + c.typ + ")")
 		if err := d.insertAll(tableOf(i), rows); err != nil {
@@ -143,7 +144,7 @@ func (d *db) serverTexts(types []corpusType) map[string]map[int64]string {
 	d.do("SET search_path = pg_catalog")
 	out := map[string]map[int64]string{}
 	for i := range types {
-		rs, err := simpleQuery(d.t.Context(), d.conn, "SELECT id, v FROM public."+tableOf(i)) // by its output function: a cast may differ
+		rs, err := pgsql.SimpleQuery(d.t.Context(), d.conn, "SELECT id, v FROM public."+tableOf(i)) // by its output function: a cast may differ
 		if err != nil {
 			d.t.Fatal(err)
 		}

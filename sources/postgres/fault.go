@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // maxFaults is how often in a row the server may fail to decode without getting
@@ -46,7 +47,7 @@ func (f *faults) add(err error, at receivedLSN, c *Config) error {
 	var pg *pgconn.PgError
 	errors.As(err, &pg)
 	r := &pipeline.Refusal{
-		Code: CodeDecoding, Where: "slot " + c.Slot, What: "the server cannot decode its log behind " + lsn(at).String(), Err: serverError(pg),
+		Code: CodeDecoding, Where: "slot " + c.Slot, What: "the server cannot decode its log behind " + lsn(at).String(), Err: pgsql.ServerError(pg),
 		Mend: "look into the server's log for the cause; then start again\nor go on without what cannot be decoded: " + c.ResetCommand,
 	}
 	switch {

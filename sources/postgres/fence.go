@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A fence is what keeps a database from being written to, and who may write all the
@@ -72,21 +73,21 @@ func (s *Source) lookAtFence(ctx context.Context, before fenceSeen) (*fence, err
 	if err != nil {
 		return nil, fmt.Errorf("look who writes to the database: %w", err)
 	}
-	r := record{cols: rs[0]}
+	r := pgsql.Record{Cols: rs[0]}
 	return &fence{
-		database: r.text(), on: r.bool(), seen: fenceSeen{time.UnixMicro(r.int()), r.text()},
-		roles: r.text(), early: r.text(), subs: r.text(), sinks: r.text(), writers: r.text(),
+		database: r.Text(), on: r.Bool(), seen: fenceSeen{time.UnixMicro(r.Int()), r.Text()},
+		roles: r.Text(), early: r.Text(), subs: r.Text(), sinks: r.Text(), writers: r.Text(),
 	}, nil
 }
 
 // closeSQL is the statement that makes the database read-only, openSQL the one that
 // opens it again.
 func (f *fence) closeSQL() string {
-	return "ALTER DATABASE " + QuoteIdent(f.database) + " SET default_transaction_read_only = on;"
+	return "ALTER DATABASE " + pgsql.QuoteIdent(f.database) + " SET default_transaction_read_only = on;"
 }
 
 func (f *fence) openSQL() string {
-	return behindFence("ALTER DATABASE " + QuoteIdent(f.database) + " RESET default_transaction_read_only;")
+	return behindFence("ALTER DATABASE " + pgsql.QuoteIdent(f.database) + " RESET default_transaction_read_only;")
 }
 
 // behindFence lets a statement change something behind a fence.
@@ -136,5 +137,5 @@ func firstSub(list string) string {
 
 func firstOf(list string) string {
 	first, _, _ := strings.Cut(list, ", ")
-	return QuoteIdent(first)
+	return pgsql.QuoteIdent(first)
 }

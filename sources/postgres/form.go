@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -66,7 +67,7 @@ func (s *Source) unprintable(err error) (ok bool) {
 		return false // the other form had its own
 	case s.form == formText && s.version >= 140000 && tooLarge(err):
 		s.form = formAsked // P43: text doubles a bytea
-	case s.form != formText && sqlState(err) == "42883":
+	case s.form != formText && pgsql.State(err) == "42883":
 		s.form = formText // a table that is published and not captured has values without a binary form
 	default:
 		return false
@@ -118,8 +119,8 @@ func (s *Source) ask(sh *shape, col int, b []byte) (text []byte, err error) {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return nil, &pipeline.Refusal{
-			Code: CodeValue, Where: sh.table.String(), What: "the server does not read its own value of column " + sh.table.Columns[col].Name, Err: serverError(pg),
-			Mend: s.config.copyAgain(TableName{sh.table.Schema, sh.table.Name}),
+			Code: CodeValue, Where: sh.table.String(), What: "the server does not read its own value of column " + sh.table.Columns[col].Name, Err: pgsql.ServerError(pg),
+			Mend: s.config.copyAgain(pgsql.TableName{Schema: sh.table.Schema, Name: sh.table.Name}),
 		}
 	}
 	return text, err

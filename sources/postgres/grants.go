@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A Grant is what a role needs to capture some tables, and no more (X03).
@@ -11,7 +13,7 @@ type Grant struct {
 	Role        string
 	Database    string
 	Publication string
-	Tables      []TableName
+	Tables      []pgsql.TableName
 	Secured     bool // row level security is on for some of them
 	Before13    bool // the server is older than Postgres 13
 	Platform    Platform
@@ -30,18 +32,18 @@ func (g Grant) SQL() []string {
 	if g.Secured {
 		attributes += " BYPASSRLS" // or the copy would not hold what the stream does
 	}
-	role := QuoteIdent(g.Role)
+	role := pgsql.QuoteIdent(g.Role)
 	sql := []string{fmt.Sprintf("CREATE ROLE %s %s PASSWORD '…';", role, attributes)}
 	if g.Platform.isAmazon() {
 		sql = append(sql, g.Platform.replicate(role))
 	}
-	sql = append(sql, fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", QuoteIdent(g.Database), role))
+	sql = append(sql, fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", pgsql.QuoteIdent(g.Database), role))
 	var schemas, tables []string
 	for _, t := range g.Tables {
-		if s := QuoteIdent(t.Schema); !slices.Contains(schemas, s) {
+		if s := pgsql.QuoteIdent(t.Schema); !slices.Contains(schemas, s) {
 			schemas = append(schemas, s)
 		}
-		tables = append(tables, t.sql())
+		tables = append(tables, t.SQL())
 	}
 	if tables == nil {
 		return sql
@@ -53,7 +55,7 @@ func (g Grant) SQL() []string {
 	return append(sql,
 		fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;", strings.Join(schemas, ", "), role),
 		fmt.Sprintf("GRANT SELECT ON %s TO %s;", list, role),
-		fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE %s%s;", QuoteIdent(g.Publication), list, options))
+		fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE %s%s;", pgsql.QuoteIdent(g.Publication), list, options))
 }
 
 // HBA is the line of pg_hba.conf that lets the role in. It names the database:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // guard acts when the slot holds back more log than it may: the disk of the primary is
@@ -36,13 +37,13 @@ func (s *Source) release(retained int64) error {
 	s.life.End(why) // the stream lets go of the slot
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	drop := "SELECT pg_drop_replication_slot(" + QuoteLiteral(s.config.Slot) + ")"
+	drop := "SELECT pg_drop_replication_slot(" + pgsql.QuoteLiteral(s.config.Slot) + ")"
 	for {
 		_, err := s.side.query(ctx, drop)
 		switch {
-		case err == nil || sqlState(err) == "42704": // gone
+		case err == nil || pgsql.State(err) == "42704": // gone
 			return why
-		case sqlState(err) != "55006" || ctx.Err() != nil: // not only in use
+		case pgsql.State(err) != "55006" || ctx.Err() != nil: // not only in use
 			s.config.Log.Error("the slot cannot be dropped", "slot", s.config.Slot, "error", err, "mend", drop+";")
 			return why
 		}

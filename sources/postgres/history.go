@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A promoted standby begins a new timeline, at a place that its history names:
@@ -33,11 +34,11 @@ func historyOf(ctx context.Context, conn *pgconn.PgConn, timeline int) ([]forkin
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	rs, err := simpleQuery(ctx, conn, fmt.Sprintf("TIMELINE_HISTORY %d", timeline))
+	rs, err := pgsql.SimpleQuery(ctx, conn, fmt.Sprintf("TIMELINE_HISTORY %d", timeline))
 	if err != nil {
 		return nil, fmt.Errorf("read the history of timeline %d: %w", timeline, err)
 	}
-	return parseHistory(rs.text(0, 1)), nil
+	return parseHistory(rs.Text(0, 1)), nil
 }
 
 // parseHistory reads a history file: timeline, place, reason, divided by white

@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 func TestKeptColumns(t *testing.T) {
@@ -166,7 +167,7 @@ func TestTableChangeIsNotForgotten(t *testing.T) {
 		d.do("INSERT INTO t VALUES (1)")
 		r.sync(d)
 		from = r.close()
-		c.Named = []TableName{{"public", "u"}}
+		c.Named = []pgsql.TableName{{Schema: "public", Name: "u"}}
 		r = open(t, c, from)
 		lines := r.until(func(b pipeline.Batch) bool { return len(b.Copies) > 0 && b.Copies[0].Done })
 		wantLines(t, lines, "r u 1")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // key decides which columns identify a row, and refuses a table whose updates and
@@ -25,7 +26,7 @@ func (t *tableInfo) key(override []string) ([]string, *pipeline.Refusal) {
 	switch t.identity {
 	case "n":
 		return nil, t.refuse(CodeIdentity, "REPLICA IDENTITY NOTHING makes the server reject updates and deletes of a published table",
-			"ALTER TABLE "+t.sql()+" REPLICA IDENTITY DEFAULT;")
+			"ALTER TABLE "+t.SQL()+" REPLICA IDENTITY DEFAULT;")
 	case "i":
 		return carried, nil
 	}
@@ -58,17 +59,17 @@ func (t *tableInfo) overridden(key, carried []string) ([]string, *pipeline.Refus
 	unique := t.index(func(x indexInfo) bool { return sameSet(t.names(x.columns), key) })
 	if unique == nil {
 		return nil, t.refuse(CodeBadKey, "key: ["+strings.Join(key, ", ")+"] has no unique index over just these columns",
-			"CREATE UNIQUE INDEX CONCURRENTLY ON "+t.sql()+" ("+quoteList(key)+");")
+			"CREATE UNIQUE INDEX CONCURRENTLY ON "+t.SQL()+" ("+quoteList(key)+");")
 	}
 	for _, n := range unique.columns {
 		if c := t.column(n); !c.notNull {
-			return nil, t.refuse(CodeBadKey, "key column "+c.name+" may be NULL", "ALTER TABLE "+t.sql()+" ALTER COLUMN "+QuoteIdent(c.name)+" SET NOT NULL;")
+			return nil, t.refuse(CodeBadKey, "key column "+c.name+" may be NULL", "ALTER TABLE "+t.SQL()+" ALTER COLUMN "+pgsql.QuoteIdent(c.name)+" SET NOT NULL;")
 		}
 	}
 	for _, name := range key {
 		if carried != nil && !slices.Contains(carried, name) {
 			return nil, t.refuse(CodeIdentity, "updates and deletes do not carry key column "+name,
-				"ALTER TABLE "+t.sql()+" REPLICA IDENTITY USING INDEX "+QuoteIdent(unique.name)+";")
+				"ALTER TABLE "+t.SQL()+" REPLICA IDENTITY USING INDEX "+pgsql.QuoteIdent(unique.name)+";")
 		}
 	}
 	return slices.Clone(key), nil
@@ -76,9 +77,9 @@ func (t *tableInfo) overridden(key, carried []string) ([]string, *pipeline.Refus
 
 // keyless lists the choices for a table without a key, the nearest one first.
 func (t *tableInfo) keyless() *pipeline.Refusal {
-	mend := "ALTER TABLE " + t.sql() + " ADD PRIMARY KEY (…);"
+	mend := "ALTER TABLE " + t.SQL() + " ADD PRIMARY KEY (…);"
 	if x := t.index(func(x indexInfo) bool { return t.allNotNull(x) }); x != nil {
-		mend = "ALTER TABLE " + t.sql() + " REPLICA IDENTITY USING INDEX " + QuoteIdent(x.name) + ";"
+		mend = "ALTER TABLE " + t.SQL() + " REPLICA IDENTITY USING INDEX " + pgsql.QuoteIdent(x.name) + ";"
 	}
 	return t.refuse(CodeNoKey, "the table has no primary key, so that nothing says which row a change is of",
 		mend+"\nor name its unique, not null columns under overrides: "+t.Schema+"."+t.Name+": {key: […]}, or exclude the table")
@@ -113,7 +114,7 @@ func sameSet(a, b []string) bool {
 func quoteList(names []string) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
-		quoted[i] = QuoteIdent(n)
+		quoted[i] = pgsql.QuoteIdent(n)
 	}
 	return strings.Join(quoted, ", ")
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // largeLimit is limits.value_bytes of these tests; values of twice as many bytes as
@@ -122,7 +123,7 @@ func (w *digests) collect(r *run, d *db) (lines []string) {
 // rows gives the rows of a table as the server prints them.
 func (w *digests) rows(d *db, table string) map[string]string {
 	w.t.Helper()
-	rs, err := simpleQuery(w.t.Context(), d.conn, "SELECT id, a, b, j, x, v FROM "+table)
+	rs, err := pgsql.SimpleQuery(w.t.Context(), d.conn, "SELECT id, a, b, j, x, v FROM "+table)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -196,7 +197,7 @@ func TestLargeValues(t *testing.T) {
 			if got = w.collect(r, d); len(got) != len(sizes) {
 				t.Errorf("%d deletes came, want %d", len(got), len(sizes))
 			}
-			r.source.copying.request(copyRequest{oid: oidOf(d, "keyed"), name: TableName{"public", "keyed"}, id: "again"})
+			r.source.copying.request(copyRequest{oid: oidOf(d, "keyed"), name: pgsql.TableName{Schema: "public", Name: "keyed"}, id: "again"})
 			got = nil
 			r.until(func(b pipeline.Batch) bool {
 				done := false

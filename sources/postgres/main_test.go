@@ -15,6 +15,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 var pg pgtest.Shared
@@ -64,11 +65,11 @@ func (d *db) get(sql string, args ...any) string {
 	if len(args) > 0 {
 		sql = fmt.Sprintf(sql, args...)
 	}
-	rs, err := simpleQuery(context.Background(), d.conn, sql)
+	rs, err := pgsql.SimpleQuery(context.Background(), d.conn, sql)
 	if err != nil {
 		d.t.Fatalf("%s: %v", sql, err)
 	}
-	return rs.text(0, 0)
+	return rs.Text(0, 0)
 }
 
 // major is the server's major version.

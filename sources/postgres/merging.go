@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // takeChunk takes what a job has read. It may be called inside a transaction, when
@@ -139,11 +140,11 @@ func (c *copying) retry(err error) error {
 	c.failed++
 	pause := handover.Backoff(c.failed, c.source.config.BackoffMax)
 	c.until = time.Now().Add(pause)
-	switch sqlState(err) {
+	switch pgsql.State(err) {
 	case "42P01", "42703", "42501":
 		c.shape = nil // dropped, changed, or kept from us: look again
 	}
-	err = withoutValues(err)
+	err = pgsql.WithoutValues(err)
 	c.waitFor(err.Error())
 	c.source.config.Log.Warn("a table cannot be copied on now; trying again", "table", c.table.OID, "error", err, "pause", pause)
 	return nil

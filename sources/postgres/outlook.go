@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // An outlook is what a check looks at besides the facts that every start reads:
@@ -42,7 +43,7 @@ type orphanSlot struct {
 
 // An otherRelation looks like a table in a query and is not in the log.
 type otherRelation struct {
-	TableName
+	pgsql.TableName
 	kind string // pg_class.relkind: v, m, f
 }
 
@@ -59,9 +60,9 @@ func loadOutlook(ctx context.Context, c *Config, s *side) (*outlook, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := record{cols: rs[0]}
-	o := &outlook{superuser: r.bool(), maxConnections: int(r.int()), reserved: int(r.int()), connections: int(r.int()),
-		catalogAge: r.int(), retained: r.int(), largeObjects: r.bool()}
+	r := pgsql.Record{Cols: rs[0]}
+	o := &outlook{superuser: r.Bool(), maxConnections: int(r.Int()), reserved: int(r.Int()), connections: int(r.Int()),
+		catalogAge: r.Int(), retained: r.Int(), largeObjects: r.Bool()}
 	if err := o.loadTransactions(ctx, c, s); err != nil {
 		return nil, err
 	}
@@ -82,21 +83,19 @@ func (o *outlook) loadTransactions(ctx context.Context, c *Config, s *side) erro
 		return err
 	}
 	if len(rs) == 1 {
-		r := record{cols: rs[0]}
-		o.prepared = &preparedFacts{gid: r.text(), owner: r.text(), database: r.text(), age: r.seconds()}
+		r := pgsql.Record{Cols: rs[0]}
+		o.prepared = &preparedFacts{gid: r.Text(), owner: r.Text(), database: r.Text(), age: r.Seconds()}
 	}
 	rs, err = s.query(ctx, `
 		SELECT pid, coalesce(usename, '?'), coalesce(state, '?'), extract(epoch FROM now() - xact_start)::bigint FROM pg_stat_activity
 		WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND xact_start < now() - make_interval(secs => $1::float8)
 		ORDER BY xact_start LIMIT 1`, old)
 	if err == nil && len(rs) == 1 {
-		r := record{cols: rs[0]}
-		o.oldest = &transactionFacts{pid: r.int(), user: r.text(), state: r.text(), age: r.seconds()}
+		r := pgsql.Record{Cols: rs[0]}
+		o.oldest = &transactionFacts{pid: r.Int(), user: r.Text(), state: r.Text(), age: r.Seconds()}
 	}
 	return err
 }
-
-func (r *record) seconds() time.Duration { return time.Duration(r.int()) * time.Second }
 
 // loadOrphans reads the slots of this database that nobody reads (P56).
 func (o *outlook) loadOrphans(ctx context.Context, c *Config, s *side) error {
@@ -105,8 +104,8 @@ func (o *outlook) loadOrphans(ctx context.Context, c *Config, s *side) error {
 		FROM pg_replication_slots, (SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn() END AS lsn) w
 		WHERE NOT active AND NOT temporary AND database = current_database() AND slot_name <> $1 ORDER BY slot_name`, c.Slot)
 	for _, cols := range rs {
-		r := record{cols: cols}
-		o.orphans = append(o.orphans, orphanSlot{name: r.text(), retained: r.int()})
+		r := pgsql.Record{Cols: cols}
+		o.orphans = append(o.orphans, orphanSlot{name: r.Text(), retained: r.Int()})
 	}
 	return err
 }
@@ -116,8 +115,8 @@ func (o *outlook) loadOthers(ctx context.Context, s *side) error {
 		SELECT n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1, 2`)
 	for _, cols := range rs {
-		r := record{cols: cols}
-		o.others = append(o.others, otherRelation{TableName{r.text(), r.text()}, r.text()})
+		r := pgsql.Record{Cols: cols}
+		o.others = append(o.others, otherRelation{pgsql.TableName{Schema: r.Text(), Name: r.Text()}, r.Text()})
 	}
 	return err
 }
@@ -137,7 +136,7 @@ func (o *outlook) warnings(c *Config, f *facts) (all []pipeline.Finding) {
 	}
 	if p := o.prepared; p != nil { // P28
 		say(CodePrepared, f.database, fmt.Sprintf("transaction %q of %s in database %s is prepared since %s and holds back log and vacuum until it ends", p.gid, p.owner, p.database, p.age),
-			"ROLLBACK PREPARED "+QuoteLiteral(p.gid)+"; -- in database "+p.database+"; or COMMIT PREPARED, as whoever prepared it knows")
+			"ROLLBACK PREPARED "+pgsql.QuoteLiteral(p.gid)+"; -- in database "+p.database+"; or COMMIT PREPARED, as whoever prepared it knows")
 	}
 	if t := o.oldest; t != nil { // P08
 		say(CodeOldTransaction, f.database, fmt.Sprintf("a transaction of %s (pid %d, %s) writes since %s; a new slot has to wait for it, and log is held back", t.user, t.pid, t.state, t.age),
@@ -149,7 +148,7 @@ func (o *outlook) warnings(c *Config, f *facts) (all []pipeline.Finding) {
 	}
 	for _, slot := range o.orphans { // P56
 		say(CodeOrphanSlot, "slot "+slot.name, fmt.Sprintf("nobody reads it now, and it holds back %d MB of log", slot.retained>>20),
-			"SELECT pg_drop_replication_slot("+QuoteLiteral(slot.name)+"); -- unless its reader comes back")
+			"SELECT pg_drop_replication_slot("+pgsql.QuoteLiteral(slot.name)+"); -- unless its reader comes back")
 	}
 	return all
 }

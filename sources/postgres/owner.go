@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // own is the owner goroutine: the snapshot if there is none yet, then one stream
@@ -26,7 +27,7 @@ func (s *Source) own(conn *replConn) {
 	if conn != nil {
 		closeConn(conn.PgConn) // no session took it
 	}
-	s.life.End(withoutValues(err)) // after Close this changes nothing
+	s.life.End(pgsql.WithoutValues(err)) // after Close this changes nothing
 }
 
 // begin announces the tables and copies them, or announces them alone.
@@ -136,12 +137,12 @@ func (s *Source) slotNow(conn *replConn) (*slotFacts, error) {
 func (s *Source) holder(conn *replConn, pid int64) string {
 	ctx, cancel := context.WithTimeout(s.life.Ended, connectTimeout)
 	defer cancel()
-	rs, err := simpleQuery(ctx, conn.PgConn, fmt.Sprintf(
+	rs, err := pgsql.SimpleQuery(ctx, conn.PgConn, fmt.Sprintf(
 		"SELECT coalesce(application_name, ''), coalesce(usename, ''), coalesce(client_addr::text, 'local') FROM pg_stat_activity WHERE pid = %d", pid))
 	if err != nil || len(rs) == 0 {
 		return fmt.Sprintf("pid %d", pid)
 	}
-	return fmt.Sprintf("pid %d (%q, user %s, from %s)", pid, rs.text(0, 0), rs.text(0, 1), rs.text(0, 2))
+	return fmt.Sprintf("pid %d (%q, user %s, from %s)", pid, rs.Text(0, 0), rs.Text(0, 1), rs.Text(0, 2))
 }
 
 // reconnect decides what an ended session means: nil to go on after a pause, or
@@ -163,7 +164,7 @@ func (s *Source) reconnect(err error) error {
 	}
 	pause := handover.Backoff(s.stats.attempts, limit)
 	s.stats.disconnected(err)
-	s.config.Log.Warn("connection lost; trying again", "slot", s.config.Slot, "error", withoutValues(err), "pause", pause)
+	s.config.Log.Warn("connection lost; trying again", "slot", s.config.Slot, "error", pgsql.WithoutValues(err), "pause", pause)
 	return s.life.Sleep(pause)
 }
 

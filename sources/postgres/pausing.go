@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A Pause says when tables are not copied in chunks, so that the server has time for
@@ -43,12 +45,12 @@ func (c *Config) paused(ctx context.Context, conn *pgconn.PgConn) (string, error
 	if p == (Pause{}) {
 		return "", nil
 	}
-	rs, err := query(ctx, conn, pauseSQL, c.Slot)
+	rs, err := pgsql.Query(ctx, conn, pauseSQL, c.Slot)
 	if err != nil {
 		return "", fmt.Errorf("look whether to pause: %w", err)
 	}
-	r := record{cols: rs[0]}
-	maySee, lag, retained, xmin := r.bool(), time.Duration(r.int())*time.Millisecond, r.int(), r.int()
+	r := pgsql.Record{Cols: rs[0]}
+	maySee, lag, retained, xmin := r.Bool(), time.Duration(r.Int())*time.Millisecond, r.Int(), r.Int()
 	switch {
 	case p.ReplicaLag > 0 && !maySee:
 		return "the user does not see how far standbys are; GRANT pg_read_all_stats TO " + userOf(c) + ";", nil

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // CodePinWaits: transactions that write do not end, and no snapshot with a known
@@ -37,7 +38,7 @@ func Take(ctx context.Context, c Config) (*Pin, error) {
 	}
 	defer closeConn(repl.PgConn)
 	name := truncate(c.Slot, 40) + fmt.Sprintf("_verify_%d", os.Getpid())
-	slot, err := pglogrepl.CreateReplicationSlot(ctx, repl.PgConn, QuoteIdent(name), "pgoutput",
+	slot, err := pglogrepl.CreateReplicationSlot(ctx, repl.PgConn, pgsql.QuoteIdent(name), "pgoutput",
 		pglogrepl.CreateReplicationSlotOptions{Mode: pglogrepl.LogicalReplication, Temporary: true, SnapshotAction: "EXPORT_SNAPSHOT"})
 	if err != nil {
 		return nil, c.notPinned(ctx, err)
@@ -56,7 +57,7 @@ func Take(ctx context.Context, c Config) (*Pin, error) {
 // notPinned says why there is no slot.
 func (c *Config) notPinned(ctx context.Context, err error) error {
 	switch {
-	case sqlState(err) == "53400":
+	case pgsql.State(err) == "53400":
 		return &pipeline.Refusal{Code: CodeNoFreeSlot, Where: "source " + c.Name, What: "all replication slots are taken, and a comparison needs one for a moment", Err: err,
 			Mend: c.platform.set("max_replication_slots", "20", true) + "   # more than there are"}
 	case ctx.Err() == nil:
@@ -77,13 +78,13 @@ func (c *Config) writers(ctx context.Context) string {
 		return ""
 	}
 	defer closeConn(conn)
-	rs, err := simpleQuery(ctx, conn, writersSQL)
+	rs, err := pgsql.SimpleQuery(ctx, conn, writersSQL)
 	if err != nil {
 		return ""
 	}
 	var who []string
 	for i := range rs {
-		who = append(who, rs.text(i, 0))
+		who = append(who, rs.Text(i, 0))
 	}
 	return strings.Join(who, "; ")
 }
@@ -120,7 +121,7 @@ func (p *Pin) Rows(ctx context.Context, sql string, row func(columns [][]byte) e
 func pinError(err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return serverError(pg)
+		return pgsql.ServerError(pg)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A Platform is who runs a server, as far as that changes what mends it: where
@@ -156,8 +157,8 @@ func (p Platform) warnings(c *Config) []pipeline.Finding {
 func (s *Source) pooled(ctx context.Context) []pipeline.Finding {
 	var told, has string
 	err := s.side.use(ctx, func(conn *pgconn.PgConn) error {
-		rs, err := query(ctx, conn, "SELECT pg_backend_pid()")
-		told, has = fmt.Sprint(conn.PID()), rs.text(0, 0)
+		rs, err := pgsql.Query(ctx, conn, "SELECT pg_backend_pid()")
+		told, has = fmt.Sprint(conn.PID()), rs.Text(0, 0)
 		return err
 	})
 	host := hostOf(&s.config)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 var update = flag.Bool("update", false, "write testdata/platforms.txt anew")
@@ -55,7 +56,7 @@ func TestPlatformMends(t *testing.T) {
 		for _, w := range p.warnings(&Config{Slot: "evert_shop_db"}) {
 			fmt.Fprintf(&b, "%s: %s\n%s\n", w.Code, w.What, indented(w.Mend))
 		}
-		g := Grant{Role: "evert", Database: "shop", Publication: "evert_shop_db", Tables: []TableName{{"public", "orders"}}, Platform: p}
+		g := Grant{Role: "evert", Database: "shop", Publication: "evert_shop_db", Tables: []pgsql.TableName{{Schema: "public", Name: "orders"}}, Platform: p}
 		fmt.Fprintf(&b, "role\n%s\n", indented(strings.Join(g.SQL()[:2], "\n")))
 	}
 	golden := filepath.Join("testdata", "platforms.txt")

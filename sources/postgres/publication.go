@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // publicationRefusals looks at the publication. A fresh start makes or extends
@@ -21,12 +22,12 @@ func (f *facts) publicationRefusals(c *Config, ch *chosen, fresh bool) []error {
 		return []error{&pipeline.Refusal{
 			Code: CodeAllTables, Where: "publication " + c.Publication,
 			What: "it is FOR ALL TABLES, so that the server rejects updates and deletes of tables without a primary key: " + strings.Join(ch.keyless, ", "),
-			Mend: "DROP PUBLICATION " + QuoteIdent(c.Publication) + "; -- a new one for the captured tables alone is made at the next start",
+			Mend: "DROP PUBLICATION " + pgsql.QuoteIdent(c.Publication) + "; -- a new one for the captured tables alone is made at the next start",
 		}}
 	case !p.all:
 		return []error{&pipeline.Refusal{
 			Code: CodePublication, Where: "publication " + c.Publication, What: "it leaves out inserts, updates, deletes or truncates",
-			Mend: "ALTER PUBLICATION " + QuoteIdent(c.Publication) + " SET (publish = 'insert, update, delete, truncate');",
+			Mend: "ALTER PUBLICATION " + pgsql.QuoteIdent(c.Publication) + " SET (publish = 'insert, update, delete, truncate');",
 		}}
 	}
 	missing := unpublished(wanted)
@@ -56,7 +57,7 @@ func (f *facts) mayPublish(c *Config, tables []*tableInfo) []error {
 }
 
 func createPublicationSQL(c *Config, tables []*tableInfo, version int) string {
-	sql := "CREATE PUBLICATION " + QuoteIdent(c.Publication) + " FOR TABLE " + tableList(tables)
+	sql := "CREATE PUBLICATION " + pgsql.QuoteIdent(c.Publication) + " FOR TABLE " + tableList(tables)
 	if version >= 130000 {
 		sql += " WITH (publish_via_partition_root = true)"
 	}
@@ -64,13 +65,13 @@ func createPublicationSQL(c *Config, tables []*tableInfo, version int) string {
 }
 
 func addTablesSQL(c *Config, tables []*tableInfo) string {
-	return "ALTER PUBLICATION " + QuoteIdent(c.Publication) + " ADD TABLE " + tableList(tables) + ";"
+	return "ALTER PUBLICATION " + pgsql.QuoteIdent(c.Publication) + " ADD TABLE " + tableList(tables) + ";"
 }
 
 func tableList(tables []*tableInfo) string {
 	var names []string
 	for _, t := range tables {
-		names = append(names, t.sql())
+		names = append(names, t.SQL())
 	}
 	return strings.Join(names, ", ")
 }

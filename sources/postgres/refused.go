@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // explainConnect tells the causes that a person can mend from those that pass.
@@ -22,11 +23,11 @@ func explainConnect(conf *pgconn.Config, on Platform, err error) error {
 	if !errors.As(err, &pg) {
 		return cmp.Or(explainTLS(conf, where, err), error(r))
 	}
-	r.Err = serverError(pg)
+	r.Err = pgsql.ServerError(pg)
 	switch {
 	case pg.Code == "28000" && strings.Contains(pg.Message, "not permitted to log in"):
 		r.Code, r.What = CodeRight, "user "+conf.User+" may not log in"
-		r.Mend = "ALTER ROLE " + QuoteIdent(conf.User) + " LOGIN;"
+		r.Mend = "ALTER ROLE " + pgsql.QuoteIdent(conf.User) + " LOGIN;"
 	case pg.Code == "28000" && strings.Contains(pg.Message, "no pg_hba.conf entry"):
 		r.Code, r.What = CodeAuth, "no line of pg_hba.conf lets user "+conf.User+" in"
 		r.Mend = on.letIn(hbaLine(conf, pg.Message))
@@ -35,12 +36,12 @@ func explainConnect(conf *pgconn.Config, on Platform, err error) error {
 		r.Mend = "correct user and password of the url, or the server's pg_hba.conf"
 	case pg.Code == "42501" && strings.Contains(pg.Message, "for database"):
 		r.Code, r.What = CodeRight, "user "+conf.User+" may not connect to the database"
-		r.Mend = "GRANT CONNECT ON DATABASE " + QuoteIdent(conf.Database) + " TO " + QuoteIdent(conf.User) + ";"
+		r.Mend = "GRANT CONNECT ON DATABASE " + pgsql.QuoteIdent(conf.Database) + " TO " + pgsql.QuoteIdent(conf.User) + ";"
 	case pg.Code == "3D000":
 		r.What, r.Mend = "the database does not exist", "correct the database of the url"
 	case pg.Code == "42501" || strings.Contains(pg.Message, "replication role"):
 		r.Code, r.What = CodeRight, "user "+conf.User+" may not replicate"
-		r.Mend = on.replicate(QuoteIdent(conf.User))
+		r.Mend = on.replicate(pgsql.QuoteIdent(conf.User))
 	case pg.Code == "53300" && strings.Contains(pg.Message, "wal_senders"):
 		r.Code, r.What = CodeNoFreeSender, "all walsenders of the server are taken"
 		r.Mend = on.set("max_wal_senders", "20", true)
@@ -79,5 +80,5 @@ func hbaName(name string) string {
 	if regexp.MustCompile(`^[a-z_][a-z0-9_]*$`).MatchString(name) && name != "all" && name != "replication" {
 		return name
 	}
-	return QuoteIdent(name)
+	return pgsql.QuoteIdent(name)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A relation is what the stream last said about a table.
@@ -57,7 +58,7 @@ func (a *assembler) resolve(id uint32) (*shape, error) {
 		return nil, err
 	}
 	if was := r.shape; was != nil && s != nil && !slices.Equal(was.keyNames(), s.keyNames()) {
-		return nil, a.config.keyChanged(TableName{was.table.Schema, was.table.Name}, s)
+		return nil, a.config.keyChanged(pgsql.TableName{Schema: was.table.Schema, Name: was.table.Name}, s)
 	}
 	a.take(r, s)
 	return s, nil

@@ -7,13 +7,14 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // names are those that the captured tables' rows were handed over under, by OID.
 // They lie in Resume.State: a table keeps its OID when it is renamed or moved to
 // another schema, and its rows would go on in another topic, without those of
 // before (I8). It is immutable.
-type names map[uint32]TableName
+type names map[uint32]pgsql.TableName
 
 // pack writes n, tables by OID, compressed:
 //
@@ -46,7 +47,7 @@ func unpackNames(packed []byte) (names, error) {
 	out := names{}
 	for len(r.b) > 0 {
 		oid := uint32(r.uint())
-		out[oid] = TableName{Schema: r.text(), Name: r.text()}
+		out[oid] = pgsql.TableName{Schema: r.text(), Name: r.text()}
 	}
 	if r.bad {
 		return nil, errNames
@@ -54,14 +55,14 @@ func unpackNames(packed []byte) (names, error) {
 	return out, nil
 }
 
-func (c *Config) captures(name TableName) bool {
+func (c *Config) captures(name pgsql.TableName) bool {
 	wanted, _ := c.wants(name)
 	return wanted
 }
 
 // renamed refuses a table that goes on under another name. It cannot be renamed
 // back if one of the tables has its name now.
-func (c *Config) renamed(before, now TableName, tables []*tableInfo) *pipeline.Refusal {
+func (c *Config) renamed(before, now pgsql.TableName, tables []*tableInfo) *pipeline.Refusal {
 	mend := renameBack(before, now) + "\n" + c.copyAgain(before) + "\nor " + c.ResetCommand
 	if slices.ContainsFunc(tables, func(t *tableInfo) bool { return t.TableName == before }) {
 		mend = c.copyAgain(before)
@@ -74,10 +75,10 @@ func (c *Config) renamed(before, now TableName, tables []*tableInfo) *pipeline.R
 }
 
 // renameBack is in one line, so that nobody sees a step of it.
-func renameBack(before, now TableName) string {
+func renameBack(before, now pgsql.TableName) string {
 	var sql string
 	if now.Schema != before.Schema {
-		sql = "ALTER TABLE " + now.sql() + " SET SCHEMA " + QuoteIdent(before.Schema) + ";"
+		sql = "ALTER TABLE " + now.SQL() + " SET SCHEMA " + pgsql.QuoteIdent(before.Schema) + ";"
 		now.Schema = before.Schema
 	}
 	if now.Name == before.Name {
@@ -86,5 +87,5 @@ func renameBack(before, now TableName) string {
 	if sql != "" {
 		sql += " "
 	}
-	return sql + "ALTER TABLE " + now.sql() + " RENAME TO " + QuoteIdent(before.Name) + ";"
+	return sql + "ALTER TABLE " + now.SQL() + " RENAME TO " + pgsql.QuoteIdent(before.Name) + ";"
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // tenRows makes a database whose table other was copied, and reads on.
@@ -106,8 +107,8 @@ func TestTableIsRenamed(t *testing.T) {
 func TestKeptNames(t *testing.T) {
 	t.Parallel()
 	t.Run("what is packed is read again", func(t *testing.T) {
-		name := rapid.Custom(func(t *rapid.T) TableName {
-			return TableName{Schema: rapid.String().Draw(t, "schema"), Name: rapid.String().Draw(t, "name")}
+		name := rapid.Custom(func(t *rapid.T) pgsql.TableName {
+			return pgsql.TableName{Schema: rapid.String().Draw(t, "schema"), Name: rapid.String().Draw(t, "name")}
 		})
 		rapid.Check(t, func(t *rapid.T) {
 			n := names(rapid.MapOf(rapid.Uint32(), name).Draw(t, "names"))
@@ -118,7 +119,7 @@ func TestKeptNames(t *testing.T) {
 		})
 	})
 	t.Run("damage is told", func(t *testing.T) {
-		whole := names{7: {"public", "t"}}.pack()
+		whole := names{7: {Schema: "public", Name: "t"}}.pack()
 		for _, b := range [][]byte{whole[:len(whole)/2], []byte("nonsense"), deflated([]byte{7, 1, 'p'}), deflated([]byte{7, 1, 'p', 9, 't'})} {
 			_, err := decodeState(state{Names: b}.encode())
 			wantCode(t, err, CodeState)

@@ -11,6 +11,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/arena"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -42,7 +43,7 @@ func (s *Source) RereadFor(ctx context.Context, c *pipeline.Change) (out schema.
 func (s *Source) outlast(ctx context.Context, f func() error) error {
 	for {
 		err := f()
-		if !lockedOut(err) {
+		if !pgsql.LockedOut(err) {
 			return err
 		}
 		select {
@@ -91,8 +92,8 @@ func (s *Source) codecsOf(ctx context.Context, table *schema.Table) (codecs []pg
 	columnTypes := map[string]uint32{}
 	var oids []uint32
 	for i := range infos {
-		r := record{cols: infos[i]}
-		name, oid := r.text(), r.oid()
+		r := pgsql.Record{Cols: infos[i]}
+		name, oid := r.Text(), r.OID()
 		columnTypes[name] = oid
 		oids = append(oids, oid)
 	}
@@ -103,7 +104,7 @@ func (s *Source) codecsOf(ctx context.Context, table *schema.Table) (codecs []pg
 	for i := range table.Columns {
 		oid, ok := columnTypes[table.Columns[i].Name]
 		if !ok {
-			return nil, nil, s.config.changed(TableName{table.Schema, table.Name}, "column "+table.Columns[i].Name+" is gone")
+			return nil, nil, s.config.changed(pgsql.TableName{Schema: table.Schema, Name: table.Name}, "column "+table.Columns[i].Name+" is gone")
 		}
 		c, _ := types(ts).resolve(oid, -1)
 		if table.Columns[i].Type.Opaque {
@@ -124,10 +125,10 @@ func rereadSQL(table *schema.Table, row schema.Row) (string, [][]byte) {
 	}
 	var args [][]byte
 	for i, k := range table.Key {
-		conds = append(conds, fmt.Sprintf("%s = $%d", QuoteIdent(table.Columns[k].Name), i+1))
+		conds = append(conds, fmt.Sprintf("%s = $%d", pgsql.QuoteIdent(table.Columns[k].Name), i+1))
 		args = append(args, table.Columns[k].Type.AppendText(nil, row[k]))
 	}
-	return "SELECT " + quoteList(names) + " FROM " + QuoteTable(table.Schema, table.Name) + " WHERE " + strings.Join(conds, " AND "), args
+	return "SELECT " + quoteList(names) + " FROM " + pgsql.QuoteTable(table.Schema, table.Name) + " WHERE " + strings.Join(conds, " AND "), args
 }
 
 func (s *Source) readText(codecs []pgvalue.Codec, fields [][]byte, c *pipeline.Change) (schema.Row, error) {

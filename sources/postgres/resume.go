@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // What makes a stored position valid: the same server and history (P39), the same
@@ -119,7 +120,7 @@ func (s *Source) leftover(was state) []error {
 	if slot == nil || was.Slot == slot.name && slot.plugin == "pgoutput" && slot.database == s.system.database {
 		return nil
 	}
-	mend := "SELECT pg_drop_replication_slot(" + QuoteLiteral(slot.name) + ");"
+	mend := "SELECT pg_drop_replication_slot(" + pgsql.QuoteLiteral(slot.name) + ");"
 	if slot.active {
 		mend = "slot: another name, because another process reads from this one"
 	}
@@ -170,7 +171,7 @@ func (s *Source) captured(was state) state {
 			continue
 		}
 		was.Tables = append(was.Tables, sh.oid)
-		called[sh.oid] = TableName{sh.table.Schema, sh.table.Name}
+		called[sh.oid] = pgsql.TableName{Schema: sh.table.Schema, Name: sh.table.Name}
 		if m, known := was.marks[sh.oid]; known {
 			seen[sh.oid] = m
 		}
@@ -194,7 +195,7 @@ func (s *Source) tableAdded(t *tableInfo) *pipeline.Refusal {
 // were written under, nil if there are none. A table that was renamed is refused
 // as long as it is not renamed back.
 func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*shape, error) {
-	name := TableName{string(m.Namespace), string(m.Name)}
+	name := pgsql.TableName{Schema: string(m.Namespace), Name: string(m.Name)}
 	if before == nil && !s.initial.holds(m.ID) {
 		s.follow(m.ID, name)
 		return nil, nil
@@ -269,7 +270,7 @@ func (s *Source) publish(ctx context.Context) error {
 // explain turns what the server says while it streams into a refusal, if a
 // person has to act; other errors pass with a new connection.
 func (s *Source) explain(err error) error {
-	code, text := sqlState(err), err.Error()
+	code, text := pgsql.State(err), err.Error()
 	switch {
 	case code == "42704" && strings.Contains(text, "publication"):
 		return publicationGone(&s.config)

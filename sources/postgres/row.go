@@ -7,6 +7,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -148,7 +149,7 @@ func valueError(s *shape, col int, err error) error {
 func (c *Config) stoppedAt(s *shape, err error) error {
 	var r *pipeline.Refusal
 	if errors.As(err, &r) && r.Code == CodeArrayShape {
-		r.Mend += "\nand then: " + c.copyAgain(TableName{s.table.Schema, s.table.Name})
+		r.Mend += "\nand then: " + c.copyAgain(pgsql.TableName{Schema: s.table.Schema, Name: s.table.Name})
 	}
 	return err
 }

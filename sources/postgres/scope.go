@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // scopeWarnings say what of the tables in scope does not come along.
@@ -27,7 +28,7 @@ func (s *Source) scopeWarnings(o *outlook) (all []pipeline.Finding) {
 	if p := s.facts.publication; p != nil && p.allTables && len(s.chosen.keyless) == 0 { // P16
 		warn(&pipeline.Refusal{Code: CodeAllTables, Where: "publication " + s.config.Publication,
 			What: "it is FOR ALL TABLES: the first table without a primary key that somebody makes will refuse its updates and deletes",
-			Mend: "DROP PUBLICATION " + QuoteIdent(s.config.Publication) + ";\n" + createPublicationSQL(&s.config, s.chosen.tables, s.version) + " -- before the first start; a slot that is there reads with the old one"})
+			Mend: "DROP PUBLICATION " + pgsql.QuoteIdent(s.config.Publication) + ";\n" + createPublicationSQL(&s.config, s.chosen.tables, s.version) + " -- before the first start; a slot that is there reads with the old one"})
 	}
 	if o.largeObjects { // P29
 		warn(&pipeline.Refusal{Code: CodeNotInLog, Where: s.facts.database, What: "it holds large objects, whose contents are never decoded; columns of type oid that name them come along as numbers",
@@ -51,11 +52,11 @@ func (t *tableInfo) leftOut(publication string) (all []*pipeline.Refusal) {
 	}
 	if t.attnames != nil && len(sent)+len(generated) < len(t.columns) { // P24
 		all = append(all, t.refuse(CodePublishedPart, fmt.Sprintf("the publication sends the columns %s alone", strings.Join(t.attnames, ", ")),
-			"ALTER PUBLICATION "+QuoteIdent(publication)+" DROP TABLE "+t.sql()+"; ALTER PUBLICATION "+QuoteIdent(publication)+" ADD TABLE "+t.sql()+"; -- unless that is meant"))
+			"ALTER PUBLICATION "+pgsql.QuoteIdent(publication)+" DROP TABLE "+t.SQL()+"; ALTER PUBLICATION "+pgsql.QuoteIdent(publication)+" ADD TABLE "+t.SQL()+"; -- unless that is meant"))
 	}
 	if t.filter != "" { // P24
 		all = append(all, t.refuse(CodePublishedPart, "the publication sends rows alone that fulfil "+t.filter+"; an update that leads out of it arrives as a delete",
-			"ALTER PUBLICATION "+QuoteIdent(publication)+" DROP TABLE "+t.sql()+"; ALTER PUBLICATION "+QuoteIdent(publication)+" ADD TABLE "+t.sql()+"; -- unless that is meant"))
+			"ALTER PUBLICATION "+pgsql.QuoteIdent(publication)+" DROP TABLE "+t.SQL()+"; ALTER PUBLICATION "+pgsql.QuoteIdent(publication)+" ADD TABLE "+t.SQL()+"; -- unless that is meant"))
 	}
 	return all
 }

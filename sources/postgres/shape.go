@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -145,8 +146,8 @@ const (
 // stream before a snapshot shows it: a catalog that has the name of earlier rows,
 // while the message has another, is read again. It stays so if the table was
 // renamed back since.
-func (cat *catalog) called(ctx context.Context, m *pgoutput.RelationMessage, name TableName) (all []*tableInfo, info *tableInfo, err error) {
-	said := TableName{string(m.Namespace), string(m.Name)}
+func (cat *catalog) called(ctx context.Context, m *pgoutput.RelationMessage, name pgsql.TableName) (all []*tableInfo, info *tableInfo, err error) {
+	said := pgsql.TableName{Schema: string(m.Namespace), Name: string(m.Name)}
 	for try := 1; ; try++ {
 		if all, err = loadTables(ctx, cat.side, false); err != nil {
 			return nil, nil, err
@@ -166,7 +167,7 @@ func (cat *catalog) called(ctx context.Context, m *pgoutput.RelationMessage, nam
 // shapeFromRelation makes the shape that a Relation message announces. The
 // message has names and types of its own time; the rest comes from the catalog
 // of now, by name. name is that of the table's earlier rows. A table that was dropped since gives nil.
-func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, name TableName, before []shapeColumn) (*shape, error) {
+func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, name pgsql.TableName, before []shapeColumn) (*shape, error) {
 	all, info, err := cat.called(ctx, m, name)
 	if err != nil {
 		return nil, err
@@ -309,19 +310,19 @@ func (cat *catalog) mayAdd(before []shapeColumn, is shapeColumn, info *tableInfo
 }
 
 // changed refuses a table whose earlier rows do not follow what happened to it.
-func (c *Config) changed(name TableName, how string) *pipeline.Refusal {
+func (c *Config) changed(name pgsql.TableName, how string) *pipeline.Refusal {
 	return &pipeline.Refusal{
 		Code: CodeTableChanged, Where: name.Schema + "." + name.Name,
 		What: "the table was changed: " + how, Mend: c.copyAgain(name),
 	}
 }
 
-func (c *Config) keyChanged(name TableName, now *shape) *pipeline.Refusal {
+func (c *Config) keyChanged(name pgsql.TableName, now *shape) *pipeline.Refusal {
 	return c.changed(name, "its key became ("+strings.Join(now.keyNames(), ", ")+")")
 }
 
 // copyAgain copies a table again, for messages.
-func (c *Config) copyAgain(t TableName) string {
+func (c *Config) copyAgain(t pgsql.TableName) string {
 	return c.CopyCommand + schema.QuotePart(t.Schema) + "." + schema.QuotePart(t.Name)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // snapshot copies all tables as they are at the place where the slot begins, so
@@ -59,9 +60,9 @@ func (s *Source) giveUp(err error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	drop := "SELECT pg_drop_replication_slot(" + QuoteLiteral(s.config.Slot) + ")"
+	drop := "SELECT pg_drop_replication_slot(" + pgsql.QuoteLiteral(s.config.Slot) + ")"
 	_, failed := s.side.query(ctx, drop)
-	if failed == nil || sqlState(failed) == "42704" { // gone
+	if failed == nil || pgsql.State(failed) == "42704" { // gone
 		s.config.Log.Info("dropped the slot of a snapshot that cannot be complete", "slot", s.config.Slot)
 		return err
 	}
@@ -78,7 +79,7 @@ func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 	s.initial = s.captured(s.initial)
 	b := s.queue.Get()
 	for _, sh := range s.copying.later {
-		where := s.config.where(TableName{sh.table.Schema, sh.table.Name}).fingerprint()
+		where := s.config.where(pgsql.TableName{Schema: sh.table.Schema, Name: sh.table.Name}).fingerprint()
 		s.initial = s.initial.copy(tableCopy{OID: sh.oid, Where: where})
 		b.Copies = append(b.Copies, pipeline.TableCopy{Table: sh.table})
 	}
@@ -110,8 +111,8 @@ func (s *Source) dropLeftover(ctx context.Context, conn *replConn) error {
 		return nil
 	}
 	s.config.Log.Info("dropping the slot of an interrupted snapshot", "slot", s.config.Slot)
-	err := pglogrepl.DropReplicationSlot(ctx, conn.PgConn, QuoteIdent(s.config.Slot), pglogrepl.DropReplicationSlotOptions{Wait: true})
-	if err != nil && sqlState(err) != "42704" { // gone meanwhile
+	err := pglogrepl.DropReplicationSlot(ctx, conn.PgConn, pgsql.QuoteIdent(s.config.Slot), pglogrepl.DropReplicationSlotOptions{Wait: true})
+	if err != nil && pgsql.State(err) != "42704" { // gone meanwhile
 		return fmt.Errorf("drop the slot of an interrupted snapshot: %w", err)
 	}
 	return nil
@@ -121,7 +122,7 @@ func (s *Source) dropLeftover(ctx context.Context, conn *replConn) error {
 // to date, so that one that is promoted has it.
 // snapshot is what becomes of its snapshot: export or nothing.
 func (s *Source) createSlotSQL(snapshot string) string {
-	create := "CREATE_REPLICATION_SLOT " + QuoteIdent(s.config.Slot) + " LOGICAL pgoutput "
+	create := "CREATE_REPLICATION_SLOT " + pgsql.QuoteIdent(s.config.Slot) + " LOGICAL pgoutput "
 	if s.version < failoverVersion || s.config.NoFailover {
 		return create + map[string]string{"export": "EXPORT_SNAPSHOT", "nothing": "NOEXPORT_SNAPSHOT"}[snapshot]
 	}
@@ -157,7 +158,7 @@ func (s *Source) createSlot(ctx context.Context, conn *replConn) (pglogrepl.Crea
 }
 
 func (s *Source) slotError(err error) error {
-	switch sqlState(err) {
+	switch pgsql.State(err) {
 	case "":
 		return err
 	case "53400":
@@ -165,7 +166,7 @@ func (s *Source) slotError(err error) error {
 			Mend: s.facts.platform.set("max_replication_slots", fmt.Sprint(s.facts.maxSlots+5), true)}
 	case "42710":
 		return &pipeline.Refusal{Code: CodeSlotExists, Where: "slot " + s.config.Slot, What: "it exists, and nothing stored says that it is ours", Err: err,
-			Mend: "SELECT pg_drop_replication_slot(" + QuoteLiteral(s.config.Slot) + ");"}
+			Mend: "SELECT pg_drop_replication_slot(" + pgsql.QuoteLiteral(s.config.Slot) + ");"}
 	}
 	return fmt.Errorf("make the slot: %w", err)
 }
@@ -186,7 +187,7 @@ func (s *Source) noticeWriters(ctx context.Context) {
 	}
 	var writers []string
 	for i := range rs {
-		writers = append(writers, rs.text(i, 0))
+		writers = append(writers, rs.Text(i, 0))
 	}
 	who := strings.Join(writers, "; ")
 	s.stats.waitFor("the slot can be made when these transactions have ended: " + who)
@@ -279,7 +280,7 @@ func (s *Source) cut(ctx context.Context, at *side) ([]chunk, error) {
 
 // A leaf is a relation that has rows of its own.
 type leaf struct {
-	TableName
+	pgsql.TableName
 	blocks int64
 }
 
@@ -291,12 +292,12 @@ func leaves(ctx context.Context, at *side, t *tableInfo) ([]leaf, error) {
 		WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_partition_tree($1::oid) WHERE isleaf))
 		ORDER BY c.oid`, fmt.Sprint(t.oid))
 	if err != nil {
-		return nil, fmt.Errorf("read the size of %s: %w", t.sql(), err)
+		return nil, fmt.Errorf("read the size of %s: %w", t.SQL(), err)
 	}
 	var out []leaf
 	for _, cols := range rs {
-		r := record{cols: cols}
-		out = append(out, leaf{TableName: TableName{r.text(), r.text()}, blocks: r.int()})
+		r := pgsql.Record{Cols: cols}
+		out = append(out, leaf{TableName: pgsql.TableName{Schema: r.Text(), Name: r.Text()}, blocks: r.Int()})
 	}
 	return out, nil
 }
@@ -313,7 +314,7 @@ func (s *Source) copies(sh *shape, t *tableInfo, l leaf) []string {
 	if s.config.copiesBinary(sh) {
 		options += " (FORMAT binary)"
 	}
-	query, chosen := "COPY (SELECT "+list+" FROM ONLY "+l.sql(), s.config.chosenRows(t)
+	query, chosen := "COPY (SELECT "+list+" FROM ONLY "+l.SQL(), s.config.chosenRows(t)
 	where := func(conds ...string) string {
 		conds = append(conds, chosen...)
 		if len(conds) == 0 {
@@ -323,7 +324,7 @@ func (s *Source) copies(sh *shape, t *tableInfo, l leaf) []string {
 	}
 	if s.version < 140000 || s.config.SnapshotWorkers == 1 || l.blocks < 2*chunkBlocks {
 		if len(chosen) == 0 && !t.sendsGenerated() {
-			return []string{"COPY " + l.sql() + " (" + list + options}
+			return []string{"COPY " + l.SQL() + " (" + list + options}
 		}
 		return []string{where()}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 func TestSnapshot(t *testing.T) {
@@ -164,7 +165,7 @@ func TestSnapshot(t *testing.T) {
 		defer s.Close()
 		s.version = 150000
 		sh := &shape{table: testTable("t", 1)}
-		sql := s.copies(sh, &tableInfo{filter: "id > 3"}, leaf{TableName{"public", "t"}, 3 * chunkBlocks})
+		sql := s.copies(sh, &tableInfo{filter: "id > 3"}, leaf{pgsql.TableName{Schema: "public", Name: "t"}, 3 * chunkBlocks})
 		wantLines(t, sql,
 			`COPY (SELECT "c0" FROM ONLY "public"."t" WHERE ctid >= '(0,0)'::tid AND ctid < '(8192,0)'::tid AND (id > 3)) TO STDOUT (FORMAT binary)`,
 			`COPY (SELECT "c0" FROM ONLY "public"."t" WHERE ctid >= '(8192,0)'::tid AND ctid < '(16384,0)'::tid AND (id > 3)) TO STDOUT (FORMAT binary)`,

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A standby is where chunks are read, so that the primary is spared. A standby shows a
@@ -55,14 +56,14 @@ func (s *standby) read(ctx context.Context, j *chunkJob, primary *pgconn.PgConn)
 	if err != nil || rs == nil {
 		return err
 	}
-	if rs.text(0, 0) != "t" {
+	if rs.Text(0, 0) != "t" {
 		s.close()
 		return errPromoted // the snapshot may show what the primary never had
 	}
-	if rs, err = simpleQuery(ctx, primary, placeSQL); err != nil {
+	if rs, err = pgsql.SimpleQuery(ctx, primary, placeSQL); err != nil {
 		return err
 	}
-	return j.endsAt(rs.text(0, 0))
+	return j.endsAt(rs.Text(0, 0))
 }
 
 var errPromoted = errors.New("the server of snapshot.url is no standby")
@@ -74,7 +75,7 @@ func (s *standby) connect(ctx context.Context, primary system) error {
 		return nil
 	}
 	if err := s.open(ctx, primary); err != nil {
-		return fmt.Errorf("read from the standby of snapshot.url: %v", withoutValues(err)) // whatever its code says of a source
+		return fmt.Errorf("read from the standby of snapshot.url: %v", pgsql.WithoutValues(err)) // whatever its code says of a source
 	}
 	return nil
 }
@@ -155,15 +156,15 @@ func (s *standby) await(ctx context.Context, place receivedLSN) (paused string, 
 
 // replayed gives the place up to which the standby has replayed the log.
 func (s *standby) replayed(ctx context.Context) (lsn, error) {
-	rs, err := simpleQuery(ctx, s.conn, replaySQL)
+	rs, err := pgsql.SimpleQuery(ctx, s.conn, replaySQL)
 	if err != nil {
 		return 0, fmt.Errorf("see how far the standby of snapshot.url is: %w", err)
 	}
-	if rs.text(0, 0) != "t" {
+	if rs.Text(0, 0) != "t" {
 		s.close()
 		return 0, errPromoted
 	}
-	return parseLSN(rs.text(0, 1))
+	return parseLSN(rs.Text(0, 1))
 }
 
 // farBehind is how much log a standby may still have to replay before Check tells.
@@ -183,13 +184,13 @@ func (s *standby) look(ctx context.Context, primary system, side *side) (found [
 	case errors.As(err, &r) && r.Code == CodeSnapshotStandby:
 		return fails(r)
 	case err != nil:
-		return tell(pipeline.Fails, "it cannot be asked, so that tables cannot be copied from it", "start the standby, correct snapshot.url, or let the user connect there as here", withoutValues(err))
+		return tell(pipeline.Fails, "it cannot be asked, so that tables cannot be copied from it", "start the standby, correct snapshot.url, or let the user connect there as here", pgsql.WithoutValues(err))
 	}
 	rs, err := side.query(ctx, "SELECT pg_current_wal_flush_lsn()")
 	if err != nil {
 		return fails(err)
 	}
-	end, err1 := parseLSN(rs.text(0, 0))
+	end, err1 := parseLSN(rs.Text(0, 0))
 	at, err2 := s.replayed(ctx)
 	switch {
 	case errors.Is(err2, errPromoted):

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // standing gives the tables of a stored state that are not read on: those that had
@@ -32,7 +33,7 @@ func (s *Source) standing(was state) (all []stop) {
 
 // trouble says why a table cannot be read on; nil if it can. name is that of its
 // earlier rows, info what the catalog has now, nil if it is gone.
-func (s *Source) trouble(name TableName, info *tableInfo) *pipeline.Refusal {
+func (s *Source) trouble(name pgsql.TableName, info *tableInfo) *pipeline.Refusal {
 	switch {
 	case info == nil:
 		return s.config.dropped(name)
@@ -136,7 +137,7 @@ func (s state) holdsAs(t *tableInfo) bool {
 }
 
 // dropped refuses a table that is gone.
-func (c *Config) dropped(name TableName) *pipeline.Refusal {
+func (c *Config) dropped(name pgsql.TableName) *pipeline.Refusal {
 	return &pipeline.Refusal{
 		Code: CodeTableDropped, Where: name.Schema + "." + name.Name, What: "the table was dropped, and its topic stays as it was",
 		Mend: "exclude the table\nor, if there is a new one of this name: " + c.copyAgain(name),

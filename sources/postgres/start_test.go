@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // refused opens a source that must refuse with the given code.
@@ -55,7 +56,7 @@ func TestTablesAreChecked(t *testing.T) {
 		_ = r.source.Close()
 
 		c := d.config()
-		c.Slot, c.Publication, c.Named = "p17", "p17", []TableName{{"public", "bare"}}
+		c.Slot, c.Publication, c.Named = "p17", "p17", []pgsql.TableName{{Schema: "public", Name: "bare"}}
 		refusal := refusedWith(t, c, pipeline.Resume{}, CodeNoKey)
 		if !strings.Contains(refusal.Mend, `USING INDEX "bare_a"`) || !strings.Contains(refusal.Mend, "key:") {
 			t.Errorf("choices: %s", refusal.Mend)
@@ -82,9 +83,9 @@ func TestTablesAreChecked(t *testing.T) {
 		d := newDB(t)
 		d.do("CREATE UNLOGGED TABLE u (id int PRIMARY KEY)")
 		c := d.config()
-		c.Named = []TableName{{"public", "nope"}}
+		c.Named = []pgsql.TableName{{Schema: "public", Name: "nope"}}
 		refusedWith(t, c, pipeline.Resume{}, CodeTableMissing)
-		c.Named = []TableName{{"public", "u"}}
+		c.Named = []pgsql.TableName{{Schema: "public", Name: "u"}}
 		refusedWith(t, c, pipeline.Resume{}, CodeUnlogged)
 	})
 }
@@ -213,7 +214,7 @@ func TestChecksTellEverything(t *testing.T) {
 	d := newDB(t)
 	d.do("CREATE TABLE bare (a int)")
 	c := d.config()
-	c.Named = []TableName{{"public", "bare"}, {"public", "nope"}}
+	c.Named = []pgsql.TableName{{Schema: "public", Name: "bare"}, {Schema: "public", Name: "nope"}}
 	found, err := Check(t.Context(), c, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A state is what Resume.State holds: whose positions these are, how far the
@@ -133,7 +134,7 @@ func (s state) copy(t tableCopy) state {
 // anew from here on. One that had its name before is forgotten: it was dropped or
 // renamed, and has stopped.
 func (s state) capture(sh *shape, m mark) state {
-	name := TableName{sh.table.Schema, sh.table.Name}
+	name := pgsql.TableName{Schema: sh.table.Schema, Name: sh.table.Name}
 	s.Stopped = slices.DeleteFunc(slices.Clone(s.Stopped), func(t stop) bool { return t.OID == sh.oid || t.name() == name })
 	s.Tables = slices.DeleteFunc(slices.Clone(s.Tables), func(oid uint32) bool { return oid != sh.oid && s.names[oid] == name })
 	if at, found := slices.BinarySearch(s.Tables, sh.oid); !found {
@@ -144,7 +145,7 @@ func (s state) capture(sh *shape, m mark) state {
 	if called == nil {
 		called = names{}
 	}
-	maps.DeleteFunc(called, func(oid uint32, called TableName) bool { return called == name })
+	maps.DeleteFunc(called, func(oid uint32, called pgsql.TableName) bool { return called == name })
 	called[sh.oid] = name
 	return s.keep(s.kept.with(sh.oid, sh.columns)).call(called).marked(s.marks.with(sh.oid, m))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // Stats is what a source knows about itself at one moment. LSNs are native
@@ -107,7 +108,7 @@ func (s *stats) disconnected(err error) {
 	}
 	s.up = false
 	if err != nil {
-		s.lastError = withoutValues(err).Error()
+		s.lastError = pgsql.WithoutValues(err).Error()
 	}
 }
 
@@ -232,7 +233,7 @@ func (s *Source) tellOfPoll(err error, told string) string {
 	if err == nil || s.life.Ended.Err() != nil {
 		return ""
 	}
-	text := withoutValues(err).Error()
+	text := pgsql.WithoutValues(err).Error()
 	if text != told {
 		s.config.Log.Warn("slot and tables cannot be looked at now; trying again", "slot", s.config.Slot, "error", text)
 	}
@@ -250,9 +251,9 @@ func (s *Source) pollOnce(ctx context.Context) error {
 		return err
 	}
 	if len(rs) == 1 {
-		r := record{cols: rs[0]}
-		status, retained, safe := r.text(), r.int(), r.int()
-		end, _ := parseLSN(r.text())
+		r := pgsql.Record{Cols: rs[0]}
+		status, retained, safe := r.Text(), r.Int(), r.Int()
+		end, _ := parseLSN(r.Text())
 		s.stats.slot(status, retained, safe, end)
 		s.warnOfRetention(retained, safe)
 		if err := s.guard(retained); err != nil {

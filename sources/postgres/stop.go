@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A stop says that a table is not read on, and why (I8). Its rows are left out
@@ -23,7 +24,7 @@ type stop struct {
 	Mend   string        `json:"mend"`
 }
 
-func newStop(oid uint32, name TableName, why *pipeline.Refusal) stop {
+func newStop(oid uint32, name pgsql.TableName, why *pipeline.Refusal) stop {
 	what := why.What
 	if why.Err != nil {
 		what += ": " + why.Err.Error()
@@ -31,7 +32,7 @@ func newStop(oid uint32, name TableName, why *pipeline.Refusal) stop {
 	return stop{OID: oid, Schema: name.Schema, Name: name.Name, Code: why.Code, What: what, Mend: why.Mend}
 }
 
-func (s stop) name() TableName { return TableName{s.Schema, s.Name} }
+func (s stop) name() pgsql.TableName { return pgsql.TableName{Schema: s.Schema, Name: s.Name} }
 
 // told is the stop as the consumer is told of it.
 func (s stop) told(database string) pipeline.TableStop {
@@ -75,7 +76,7 @@ func ofTable(err error) *pipeline.Refusal {
 
 // concerning gives the refusal of an error that concerns the table of a name alone,
 // also by a code that others have too; nil if it is another error.
-func concerning(err error, name TableName) *pipeline.Refusal {
+func concerning(err error, name pgsql.TableName) *pipeline.Refusal {
 	var r *pipeline.Refusal
 	if errors.As(err, &r) && r.Where == name.Schema+"."+name.Name {
 		return r
@@ -88,7 +89,7 @@ func concerning(err error, name TableName) *pipeline.Refusal {
 func (a *assembler) orHalt(id uint32, err error) error {
 	r := a.rels[id]
 	if why := ofTable(err); why != nil && r != nil && r.shape != nil {
-		a.halt(r, newStop(id, TableName{r.shape.table.Schema, r.shape.table.Name}, why))
+		a.halt(r, newStop(id, pgsql.TableName{Schema: r.shape.table.Schema, Name: r.shape.table.Name}, why))
 		return nil
 	}
 	return err

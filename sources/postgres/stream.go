@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A stream is one replication connection from START_REPLICATION to its end.
@@ -53,7 +54,7 @@ func (s *Source) startStream(ctx context.Context, conn *replConn) (*stream, erro
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn.in.seek = carriesChanges
-	err := pglogrepl.StartReplication(ctx, conn.PgConn, QuoteIdent(s.config.Slot), pglogrepl.LSN(s.a.atLSN), pglogrepl.StartReplicationOptions{
+	err := pglogrepl.StartReplication(ctx, conn.PgConn, pgsql.QuoteIdent(s.config.Slot), pglogrepl.LSN(s.a.atLSN), pglogrepl.StartReplicationOptions{
 		Mode: pglogrepl.LogicalReplication, PluginArgs: s.pluginArgs(),
 	})
 	if err != nil {
@@ -72,7 +73,7 @@ func (s *Source) startStream(ctx context.Context, conn *replConn) (*stream, erro
 // version 16 on for what lets several be read at the same time, and for the form of
 // values.
 func (s *Source) pluginArgs() []string {
-	args := []string{"publication_names " + quoteOption(QuoteIdent(s.config.Publication))}
+	args := []string{"publication_names " + pgsql.QuoteOption(pgsql.QuoteIdent(s.config.Publication))}
 	switch {
 	case s.version < 140000 || s.config.NoStreaming:
 		args = append(args, "proto_version '1'")

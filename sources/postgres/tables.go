@@ -10,6 +10,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // makeShapes describes the captured tables as one connection sees them, and tells
@@ -71,7 +72,7 @@ func (s *Source) leaveOut(r *pipeline.Refusal) {
 
 // follow lets a table be copied that came after the snapshot and matches. Any
 // goroutine may call it.
-func (s *Source) follow(oid uint32, name TableName) {
+func (s *Source) follow(oid uint32, name pgsql.TableName) {
 	if wanted, _ := s.config.wants(name); wanted && s.passed.add(oid) {
 		s.copying.request(copyRequest{oid: oid, name: name})
 	}
@@ -84,13 +85,13 @@ func (s *Source) newTables(ctx context.Context) error {
 		SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-		  AND c.oid <> ALL($1::oid[])`, oidList(slices.Sorted(maps.Keys(*s.watched.Load()))))
+		  AND c.oid <> ALL($1::oid[])`, pgsql.OIDList(slices.Sorted(maps.Keys(*s.watched.Load()))))
 	if err != nil {
 		return err
 	}
 	for _, cols := range rs {
-		r := record{cols: cols}
-		oid, t := r.oid(), tableInfo{TableName: TableName{r.text(), r.text()}, kind: r.text(), partition: r.bool()}
+		r := pgsql.Record{Cols: cols}
+		oid, t := r.OID(), tableInfo{TableName: pgsql.TableName{Schema: r.Text(), Name: r.Text()}, kind: r.Text(), partition: r.Bool()}
 		if !t.hidden(s.viaRoot) {
 			s.follow(oid, t.TableName)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // zoo lists each supported type with values worth trying.
@@ -169,7 +170,7 @@ func serverAgrees(t *testing.T, d *db, r *run, rows map[int64]schema.Row) {
 			}
 			c := table.Columns[i]
 			text := showLong(c.Type, v)
-			same := d.get("SELECT %s::text = %s::%s::text FROM zoo_binary WHERE id = %d", c.Name, QuoteLiteral(text), c.Type.Name, id)
+			same := d.get("SELECT %s::text = %s::%s::text FROM zoo_binary WHERE id = %d", c.Name, pgsql.QuoteLiteral(text), c.Type.Name, id)
 			if same != "t" {
 				t.Errorf("%s: %q is not what the server has: %q", c.Type.Name, text, d.get("SELECT %s::text FROM zoo_binary WHERE id = %d", c.Name, id))
 			}

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 func TestQuoting(t *testing.T) {
@@ -24,27 +25,27 @@ func TestQuoting(t *testing.T) {
 		d := newDB(t)
 		rapid.Check(t, func(rt *rapid.T) {
 			name := rapid.StringOfN(rapid.RuneFrom([]rune(`ab"'\$%;. -é漢`+"\t\n")), 1, 12, 60).Draw(rt, "name")
-			got, err := query(context.Background(), d.conn,
-				"SELECT (parse_ident($1))[1], quote_ident($2), "+QuoteLiteral(name), QuoteIdent(name), name)
-			if err != nil || got.text(0, 0) != name || got.text(0, 2) != name {
-				rt.Fatalf("%q quoted as %s is read as %q, as a constant %q (%v)", name, QuoteIdent(name), got.text(0, 0), got.text(0, 2), err)
+			got, err := pgsql.Query(context.Background(), d.conn,
+				"SELECT (parse_ident($1))[1], quote_ident($2), "+pgsql.QuoteLiteral(name), pgsql.QuoteIdent(name), name)
+			if err != nil || got.Text(0, 0) != name || got.Text(0, 2) != name {
+				rt.Fatalf("%q quoted as %s is read as %q, as a constant %q (%v)", name, pgsql.QuoteIdent(name), got.Text(0, 0), got.Text(0, 2), err)
 			}
-			if theirs := got.text(0, 1); strings.HasPrefix(theirs, `"`) && theirs != QuoteIdent(name) {
-				rt.Fatalf("%q: the server quotes %s, we %s", name, theirs, QuoteIdent(name))
+			if theirs := got.Text(0, 1); strings.HasPrefix(theirs, `"`) && theirs != pgsql.QuoteIdent(name) {
+				rt.Fatalf("%q: the server quotes %s, we %s", name, theirs, pgsql.QuoteIdent(name))
 			}
 		})
 		for _, name := range []string{"select", "Ünï", `a"b`, "a'b", "x;DROP TABLE y", "with space"} {
-			d.do("CREATE TABLE %s (id int PRIMARY KEY, %s int)", QuoteIdent(name), QuoteIdent(name+"-"))
+			d.do("CREATE TABLE %s (id int PRIMARY KEY, %s int)", pgsql.QuoteIdent(name), pgsql.QuoteIdent(name+"-"))
 		}
 		c := d.config()
 		c.Publication = `p"';`
 		r := open(t, c, pipeline.Resume{})
 		r.snapshot()
-		d.do(`INSERT INTO %s VALUES (1, 2)`, QuoteIdent("x;DROP TABLE y"))
+		d.do(`INSERT INTO %s VALUES (1, 2)`, pgsql.QuoteIdent("x;DROP TABLE y"))
 		wantLines(t, r.sync(d), "c x;DROP TABLE y 1|2")
 	})
 	for name, ok := range map[string]bool{"evert_shop": true, "": false, "Evert": false, "a-b": false, strings.Repeat("a", 64): false, "a'b": false} {
-		if ValidSlotName(name) != ok {
+		if pgsql.ValidSlotName(name) != ok {
 			t.Errorf("slot name %q: valid is %v", name, !ok)
 		}
 	}

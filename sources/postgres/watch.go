@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // What happens to a table without a word in the log is looked for in the catalog,
@@ -30,7 +31,7 @@ import (
 // A standing is what the catalog says of a captured table now.
 type standing struct {
 	oid       uint32
-	name      TableName
+	name      pgsql.TableName
 	kind      string // pg_class.relkind
 	partition bool   // of another table
 	root      string // of a partition, as SQL
@@ -42,7 +43,7 @@ type standing struct {
 // A fileFacts is one relation with rows of its own.
 type fileFacts struct {
 	oid  string
-	name TableName
+	name pgsql.TableName
 	hash uint32 // of OID, file, and the transactions that made it and those above it partitions
 }
 
@@ -68,17 +69,17 @@ WHERE c.oid = ANY($1::oid[])`
 // standings reads what the catalog says of tables, by OID. Those that are gone are
 // not among them. It waits for nobody who changes a table.
 func (c *Config) standings(ctx context.Context, from *side, version int, oids []uint32) (map[uint32]*standing, error) {
-	rs, err := from.query(ctx, fmt.Sprintf(standingsSQL, inPublication(version)), oidList(oids), c.Publication)
+	rs, err := from.query(ctx, fmt.Sprintf(standingsSQL, inPublication(version)), pgsql.OIDList(oids), c.Publication)
 	if err != nil {
 		return nil, fmt.Errorf("look at the tables: %w", err)
 	}
 	out := map[uint32]*standing{}
 	for _, cols := range rs {
-		r := record{cols: cols}
-		st := &standing{oid: r.oid(), name: TableName{r.text(), r.text()}, kind: r.text(), partition: r.bool(), root: r.text()}
-		st.mark.columns, st.mark.key = sum(r.text()), sum(r.text())
-		st.published, st.mark.sent = r.bool(), sum(r.text())
-		for _, f := range jsonRows(r.text()) {
+		r := pgsql.Record{Cols: cols}
+		st := &standing{oid: r.OID(), name: pgsql.TableName{Schema: r.Text(), Name: r.Text()}, kind: r.Text(), partition: r.Bool(), root: r.Text()}
+		st.mark.columns, st.mark.key = sum(r.Text()), sum(r.Text())
+		st.published, st.mark.sent = r.Bool(), sum(r.Text())
+		for _, f := range jsonRows(r.Text()) {
 			st.add(f)
 		}
 		slices.Sort(st.mark.files)
@@ -92,7 +93,7 @@ func (st *standing) add(words []string) {
 	if len(words) != 5 {
 		return
 	}
-	f := fileFacts{oid: words[0], name: TableName{words[1], words[2]}, hash: sum(words[0], words[3], words[4])}
+	f := fileFacts{oid: words[0], name: pgsql.TableName{Schema: words[1], Name: words[2]}, hash: sum(words[0], words[3], words[4])}
 	st.files = append(st.files, f)
 	st.mark.files = append(st.mark.files, f.hash)
 }
@@ -147,10 +148,10 @@ func (w *watch) diverged(ctx context.Context, was mark, st *standing) (*pipeline
 // filled reports whether a partition has rows from before it was one. Who may not
 // look says yes.
 func (w *watch) filled(ctx context.Context, f fileFacts) (bool, error) {
-	rs, err := w.source.side.query(ctx, `SELECT EXISTS (SELECT FROM `+f.name.sql()+` l, (
+	rs, err := w.source.side.query(ctx, `SELECT EXISTS (SELECT FROM `+f.name.SQL()+` l, (
 		SELECT i.xmin, i.cmin FROM pg_partition_ancestors($1::oid) a JOIN pg_inherits i ON i.inhrelid = a.relid ORDER BY age(i.xmin) LIMIT 1) i
 		WHERE age(l.xmin) > age(i.xmin) OR l.xmin = i.xmin AND l.cmin::text::bigint <= i.cmin::text::bigint)`, f.oid)
-	switch sqlState(err) {
+	switch pgsql.State(err) {
 	case "":
 	case "42501", "42P01": // gone since: the next look tells
 		return true, nil
@@ -158,7 +159,7 @@ func (w *watch) filled(ctx context.Context, f fileFacts) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return rs.text(0, 0) == "t", nil
+	return rs.Text(0, 0) == "t", nil
 }
 
 // A notice is what the poller found, for the owner of the stream to act on when
@@ -166,7 +167,7 @@ func (w *watch) filled(ctx context.Context, f fileFacts) (bool, error) {
 type notice struct {
 	at   lsn
 	oid  uint32
-	name TableName
+	name pgsql.TableName
 	was  mark
 	why  *pipeline.Refusal // nil: nothing is wrong, and the table has another mark
 	mark mark
@@ -229,7 +230,7 @@ func (w *watch) found(ctx context.Context, seen *state, oids []uint32) (all []no
 	}
 	for _, oid := range oids {
 		n, err := w.compare(ctx, seen, oid, now[oid])
-		if lockedOut(err) {
+		if pgsql.LockedOut(err) {
 			continue // the next look tells
 		}
 		if err != nil {
@@ -263,7 +264,7 @@ func (w *watch) tell(ctx context.Context, all []notice) error {
 		if err != nil {
 			return err
 		}
-		at, err := parseLSN(rs.text(0, 0))
+		at, err := parseLSN(rs.Text(0, 0))
 		if err != nil {
 			return err
 		}
@@ -301,7 +302,7 @@ func (w *watch) compare(ctx context.Context, seen *state, oid uint32, st *standi
 }
 
 // moved says that a table is not where it was.
-func (w *watch) moved(ctx context.Context, name TableName, st *standing) (*pipeline.Refusal, error) {
+func (w *watch) moved(ctx context.Context, name pgsql.TableName, st *standing) (*pipeline.Refusal, error) {
 	c := &w.source.config
 	switch {
 	case st == nil:
@@ -319,7 +320,7 @@ func (w *watch) moved(ctx context.Context, name TableName, st *standing) (*pipel
 
 // described compares the columns and the key of a table with those of its earlier
 // rows.
-func (w *watch) described(ctx context.Context, seen *state, oid uint32, name TableName) (*pipeline.Refusal, error) {
+func (w *watch) described(ctx context.Context, seen *state, oid uint32, name pgsql.TableName) (*pipeline.Refusal, error) {
 	s := w.source
 	info, sh, err := s.catalog.shapeNow(ctx, s.side, oid)
 	switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A Where chooses the rows of a table that are copied. Changes that come by the stream
@@ -26,7 +27,7 @@ type Where struct {
 }
 
 // where gives the condition of a table that is to be copied.
-func (c *Config) where(t TableName) Where {
+func (c *Config) where(t pgsql.TableName) Where {
 	if c.Where == nil {
 		return Where{}
 	}
@@ -72,7 +73,7 @@ func (c *Config) checkWhere(ctx context.Context, at *side, tables []*tableInfo) 
 	}
 	defer closeConn(conn.PgConn)
 	p.conn = conn.PgConn
-	if _, err := simpleQuery(ctx, conn.PgConn, parseTreeSQL); err != nil {
+	if _, err := pgsql.SimpleQuery(ctx, conn.PgConn, parseTreeSQL); err != nil {
 		return nil, fmt.Errorf("have conditions parsed: %w", err)
 	}
 	for _, t := range tables {
@@ -107,7 +108,7 @@ func (p *whereParser) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 // check parses the condition alone and in brackets: what is a condition only one way
 // would change the statement around it.
 func (p *whereParser) check(ctx context.Context, t *tableInfo, w Where) (*pipeline.Refusal, error) {
-	head := "SELECT FROM ONLY " + t.sql() + " WHERE "
+	head := "SELECT FROM ONLY " + t.SQL() + " WHERE "
 	for _, form := range []struct{ before, text string }{{head, w.SQL}, {head + "(", w.SQL + "\n)"}} {
 		_, err := p.conn.Prepare(ctx, "", form.before+form.text, nil)
 		var pg *pgconn.PgError
@@ -137,9 +138,9 @@ func (w Where) refuse(t *tableInfo, line, column int, what, mend string) *pipeli
 // failed gives the refusal of a condition that the server cannot evaluate for a row, such
 // as one that divides by what is zero there, and every other error back: the next try
 // would fail as well.
-func (w Where) failed(t TableName, err error) error {
+func (w Where) failed(t pgsql.TableName, err error) error {
 	var pg *pgconn.PgError
-	if w.SQL == "" || !errors.As(err, &pg) || !aboutValue(pg) || slices.Contains(ofEncoding, pg.Code) {
+	if w.SQL == "" || !errors.As(err, &pg) || !pgsql.AboutValue(pg) || slices.Contains(ofEncoding, pg.Code) {
 		return err
 	}
 	return w.refuse(&tableInfo{TableName: t}, 1, 1, "the server cannot evaluate it for a row (SQLSTATE "+pg.Code+")", "write it so that it has a value for every row, such as with CASE WHEN or NULLIF")
@@ -198,7 +199,7 @@ func (p *whereParser) unsteady(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return rs.text(0, 0), nil
+	return rs.Text(0, 0), nil
 }
 
 func oids(of *regexp.Regexp, tree string) (out []string) {

@@ -12,6 +12,7 @@ import (
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/mysql"
 	"github.com/evertdb/evert/sources/postgres"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A Pinner is a database that can be read as an exact prefix of its commits.
@@ -149,9 +150,9 @@ func (p postgresPin) Answer(ctx context.Context, sql string, each func(texts [][
 // selectFrom writes the query for a table's rows; those of tables that inherit
 // from it are not its own.
 func (p postgresPin) selectFrom(ctx context.Context, t *schema.Table) (string, error) {
-	name := postgres.QuoteIdent(t.Schema) + "." + postgres.QuoteIdent(t.Name)
+	name := pgsql.QuoteIdent(t.Schema) + "." + pgsql.QuoteIdent(t.Name)
 	only := "ONLY "
-	err := p.Answer(ctx, "SELECT relkind FROM pg_class WHERE oid = "+postgres.QuoteLiteral(name)+"::regclass", func(c [][]byte) error {
+	err := p.Answer(ctx, "SELECT relkind FROM pg_class WHERE oid = "+pgsql.QuoteLiteral(name)+"::regclass", func(c [][]byte) error {
 		if string(c[0]) == "p" {
 			only = ""
 		}
@@ -159,7 +160,7 @@ func (p postgresPin) selectFrom(ctx context.Context, t *schema.Table) (string, e
 	})
 	list := make([]string, len(t.Columns))
 	for i := range t.Columns {
-		list[i] = postgres.QuoteIdent(t.Columns[i].Name)
+		list[i] = pgsql.QuoteIdent(t.Columns[i].Name)
 	}
 	return "SELECT " + strings.Join(list, ", ") + " FROM " + only + name, err
 }

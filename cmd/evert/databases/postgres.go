@@ -19,6 +19,7 @@ import (
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
@@ -84,7 +85,7 @@ func (d *postgresDatabase) settings() postgres.Config {
 	}
 	for _, p := range d.pg.Tables {
 		if schema, table, ok := p.Exact(); ok {
-			c.Named = append(c.Named, postgres.TableName{Schema: schema, Name: table})
+			c.Named = append(c.Named, pgsql.TableName{Schema: schema, Name: table})
 		}
 	}
 	return c
@@ -263,7 +264,7 @@ func (d *postgresDatabase) dropSlot(ctx context.Context, c *pgx.Conn) error {
 
 // slotKept says how a slot goes that we may not drop, or that somebody reads.
 func (d *postgresDatabase) slotKept(refused *pgconn.PgError) error {
-	slot := postgres.QuoteLiteral(d.pg.Slot)
+	slot := pgsql.QuoteLiteral(d.pg.Slot)
 	r := &pipeline.Refusal{Code: codeSlotKept, Where: "slot " + d.pg.Slot, What: "it cannot be dropped", Err: errors.New(refused.Message),
 		Mend: "SELECT pg_drop_replication_slot(" + slot + ");\nthen the same reset again"}
 	if refused.Code == slotInUse {

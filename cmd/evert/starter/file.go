@@ -10,6 +10,7 @@ import (
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/sources/mysql"
 	"github.com/evertdb/evert/sources/postgres"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // Options say what stands in the file besides the tables.
@@ -60,7 +61,7 @@ func writeGrants(b *strings.Builder, d Database) {
 	g := postgres.Grant{Role: role, Database: d.Name, Publication: configs.SlotName(name, name), Before13: strings.HasPrefix(d.Version, "12."), Platform: d.Platform}
 	for _, t := range d.Tables {
 		if t.Usable() {
-			g.Tables = append(g.Tables, postgres.TableName{Schema: t.Schema, Name: t.Name})
+			g.Tables = append(g.Tables, pgsql.TableName{Schema: t.Schema, Name: t.Name})
 			g.Secured = g.Secured || t.Secured
 		}
 	}

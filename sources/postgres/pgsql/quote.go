@@ -1,4 +1,4 @@
-package postgres
+package pgsql
 
 import "strings"
 
@@ -23,8 +23,8 @@ func QuoteLiteral(text string) string {
 	return "'" + text + "'"
 }
 
-// quoteOption writes the value of an option of a replication command.
-func quoteOption(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+// QuoteOption writes the value of an option of a replication command.
+func QuoteOption(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // ValidSlotName reports whether Postgres takes name for a replication slot.
 func ValidSlotName(name string) bool {

@@ -2,75 +2,12 @@ package postgres
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
-
-// rows is a small result, in text form.
-type rows [][][]byte
-
-func (r rows) text(row, col int) string {
-	if row >= len(r) || col >= len(r[row]) {
-		return ""
-	}
-	return string(r[row][col])
-}
-
-// query runs one statement with text parameters by the extended protocol.
-func query(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string) (rows, error) {
-	params := make([][]byte, len(args))
-	for i, a := range args {
-		params[i] = []byte(a)
-	}
-	res := conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
-	return res.Rows, res.Err
-}
-
-// simpleQuery runs one command by the simple protocol, the only one that a
-// replication connection speaks.
-func simpleQuery(ctx context.Context, conn *pgconn.PgConn, sql string) (rows, error) {
-	results, err := conn.Exec(ctx, sql).ReadAll()
-	if err != nil || len(results) == 0 {
-		return nil, err
-	}
-	return results[len(results)-1].Rows, nil
-}
-
-// A record reads the columns of one row from left to right.
-type record struct {
-	cols [][]byte
-	at   int
-}
-
-func (r *record) text() string {
-	r.at++
-	return string(r.cols[r.at-1])
-}
-
-func (r *record) bool() bool { return r.text() == "t" }
-
-func (r *record) int() int64 {
-	n, _ := strconv.ParseInt(r.text(), 10, 64) // NULL and absent count as 0
-	return n
-}
-
-func (r *record) oid() uint32 { return uint32(r.int()) }
-
-func oidList(oids []uint32) string {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, o := range oids {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.FormatUint(uint64(o), 10))
-	}
-	b.WriteByte('}')
-	return b.String()
-}
 
 // A side is the plain connection beside the stream: catalog, statistics, single
 // rows. It is made when first used and again after it broke. Safe for concurrent
@@ -132,9 +69,9 @@ func (s *side) waitBriefly(ctx context.Context) {
 	}
 }
 
-func (s *side) query(ctx context.Context, sql string, args ...string) (out rows, err error) {
+func (s *side) query(ctx context.Context, sql string, args ...string) (out pgsql.Rows, err error) {
 	err = s.use(ctx, func(conn *pgconn.PgConn) error {
-		out, err = query(ctx, conn, sql, args...)
+		out, err = pgsql.Query(ctx, conn, sql, args...)
 		return err
 	})
 	return out, err
