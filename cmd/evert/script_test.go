@@ -122,7 +122,7 @@ func (s *stage) server(ts *testscript.TestScript, neg bool, args []string) {
 		name, value, _ := strings.Cut(a, "=")
 		settings[name] = value
 	}
-	server, err := pgserver.Start(context.Background(), pgtest.Binaries(s.t), pgserver.Options{Settings: settings})
+	server, err := pgserver.Start(context.Background(), pgtest.Binaries(s.t), pgserver.Options{Kept: pgtest.Kept(), Settings: settings})
 	ts.Check(err)
 	ts.Defer(func() { _ = server.Close() })
 	s.mu.Lock()

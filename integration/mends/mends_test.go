@@ -36,7 +36,7 @@ func (s *shared) server(t *testing.T) *pgserver.Server {
 	t.Helper()
 	bin := pgtest.Binaries(t)
 	s.once.Do(func() {
-		s.Server, s.err = pgserver.Start(context.Background(), bin, pgserver.Options{Settings: map[string]string{
+		s.Server, s.err = pgserver.Start(context.Background(), bin, pgserver.Options{Kept: pgtest.Kept(), Settings: map[string]string{
 			"fsync": "off", "full_page_writes": "off", "max_replication_slots": "60", "max_wal_senders": "60"}})
 	})
 	if s.err != nil {

@@ -38,7 +38,7 @@ func TestMendsOfServer(t *testing.T) {
 	t.Parallel()
 	settings := map[string]string{"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB",
 		"max_wal_size": "4MB", "min_wal_size": "2MB", "wal_keep_size": "0"}
-	server, err := pgserver.Start(t.Context(), pgtest.Binaries(t), pgserver.Options{Initdb: []string{"--wal-segsize=1"}, Settings: settings})
+	server, err := pgserver.Start(t.Context(), pgtest.Binaries(t), pgserver.Options{Initdb: []string{"--wal-segsize=1"}, Kept: pgtest.Kept(), Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,20 +55,24 @@ func (s *Server) makeOwned(name string) error {
 	return give(path, s.account)
 }
 
-// cluster runs initdb unless an earlier server has left a cluster.
+// cluster makes a cluster unless an earlier server has left one.
 func (s *Server) cluster(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(s.data(), "PG_VERSION")); err == nil {
 		return s.readPassword()
 	}
-	if err := s.writePassword(); err != nil {
+	if err := s.writePassword(rand.Text()); err != nil {
 		return err
 	}
 	if err := s.makeOwned("data"); err != nil {
 		return err
 	}
+	create := s.initdb
+	if s.options.Kept != "" {
+		create = s.copyKept
+	}
 	var failed error
 	for _, locale := range locales() {
-		failed = s.initdb(ctx, locale)
+		failed = create(ctx, locale)
 		if failed == nil || ctx.Err() != nil {
 			break
 		}
@@ -82,8 +86,8 @@ func (s *Server) readPassword() error {
 	return err
 }
 
-func (s *Server) writePassword() error {
-	s.password = rand.Text()
+func (s *Server) writePassword(password string) error {
+	s.password = password
 	if err := os.WriteFile(s.passwordFile(), []byte(s.password), 0o600); err != nil {
 		return err
 	}
@@ -101,15 +105,7 @@ func locales() []string {
 
 // initdb without a flush to disk: what is thrown away need not survive a power cut.
 func (s *Server) initdb(ctx context.Context, locale string) error {
-	auth := s.options.Auth
-	if auth == "" {
-		auth = "scram-sha-256"
-	}
-	args := []string{
-		"-D", s.data(), "-U", "postgres", "-A", auth, "--pwfile=" + s.passwordFile(),
-		"-E", "UTF8", "--locale=" + locale, "--no-sync",
-	}
-	cmd := s.command("initdb", append(args, s.options.Initdb...)...)
+	cmd := s.command("initdb", s.initdbArguments(locale, s.data(), s.passwordFile())...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	p, err := begin(cmd, s.data())
@@ -125,4 +121,15 @@ func (s *Server) initdb(ctx context.Context, locale string) error {
 		return fmt.Errorf("initdb: %w\n%s", errors.New(cmd.ProcessState.String()), bytes.TrimSpace(out.Bytes()))
 	}
 	return nil
+}
+
+func (s *Server) initdbArguments(locale, data, passwordFile string) []string {
+	auth := s.options.Auth
+	if auth == "" {
+		auth = "scram-sha-256"
+	}
+	args := []string{
+		"-D", data, "-U", "postgres", "-A", auth, "--pwfile=" + passwordFile, "-E", "UTF8", "--locale=" + locale, "--no-sync",
+	}
+	return append(args, s.options.Initdb...)
 }

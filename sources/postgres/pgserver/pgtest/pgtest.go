@@ -106,12 +106,24 @@ func printLog(t testing.TB, path string) {
 	t.Logf("end of the server's log:\n%s", text[max(0, len(text)-maxBytes):])
 }
 
-// quick gives up durability over a power cut, which no test has.
+// quick gives up durability over a power cut, which no test has, and copies clusters.
 func quick(o Options) Options {
+	if o.Kept == "" {
+		o.Kept = Kept()
+	}
 	settings := map[string]string{"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
 	maps.Copy(settings, o.Settings)
 	o.Settings = settings
 	return o
+}
+
+// Kept is Options.Kept of tests; "" where this user has no cache.
+func Kept() string {
+	folder, err := pgserver.KeptClusters()
+	if err != nil {
+		return ""
+	}
+	return folder
 }
 
 // Shared is one server for all tests of a binary, started by the first that

@@ -1,0 +1,44 @@
+//go:build unix
+
+package pgserver_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evertdb/evert/sources/postgres/pgserver"
+	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+)
+
+// A copied cluster is another system than the one it was copied from, in pg_control and
+// in its WAL, which it recovers from.
+func TestKeptClusters(t *testing.T) {
+	b := pgtest.Binaries(t)
+	options := pgserver.Options{Kept: t.TempDir(), Settings: map[string]string{"fsync": "off"}}
+	seen := map[string]bool{}
+	for range 3 { // made, copied, copied
+		s, err := pgserver.Start(t.Context(), b, options)
+		must(t, err)
+		defer s.Close()
+		must(t, s.Exec(t.Context(), "postgres", "CREATE TABLE kept AS SELECT 1 AS n"))
+		must(t, s.Restart(t.Context(), pgserver.Immediate))
+		if n := number(t, s, "SELECT n FROM kept"); n != 1 {
+			t.Errorf("recovered %d", n)
+		}
+		seen[systemIdentifier(t, s)] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("three clusters have %d identifiers", len(seen))
+	}
+}
+
+// systemIdentifier gives what a source tells systems apart by.
+func systemIdentifier(t *testing.T, s *pgserver.Server) (id string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.URL("postgres"))
+	must(t, err)
+	defer conn.Close(t.Context())
+	must(t, conn.QueryRow(t.Context(), "SELECT system_identifier::text FROM pg_control_system()").Scan(&id))
+	return id
+}
