@@ -126,3 +126,35 @@ func TestKeptNames(t *testing.T) {
 		}
 	})
 }
+
+// P20: a table that has stopped and is renamed while the source starts is not announced
+// under the new name, as one whose rows are all there.
+func TestStoppedTableIsRenamedDuringTheStart(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1)")
+	r := open(t, d.config(), pipeline.Resume{})
+	r.snapshot()
+	d.do("ALTER TABLE p REPLICA IDENTITY NOTHING")
+	r.stops("public.p")
+	d.do("ALTER TABLE p REPLICA IDENTITY DEFAULT")
+	from := r.close()
+	for _, name := range []string{"p", "q"} {
+		s := New(d.config())
+		was, err := s.ready(t.Context(), from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.stopped = s.standing(was)
+		d.do("ALTER TABLE p RENAME TO zz; ALTER TABLE zz RENAME TO %s", name)
+		if err := s.describeStopped(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if known := len(s.resting); known != 1 && name == "p" || known != 0 && name == "q" {
+			t.Errorf("it is called %s, and %v are announced", name, s.resting)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -110,8 +110,9 @@ func (s *Source) compare(was state, found []notice) state {
 }
 
 // describeStopped describes the tables that have stopped as the catalog has them, so
-// that they are known to whoever may have them copied again. One that is gone, or
-// cannot be captured as it is, is told of as stopped alone.
+// that they are known to whoever may have them copied again. One that is gone or renamed,
+// also since the catalog was read, or cannot be captured as it is, is told of as stopped
+// alone: under another name it would be one that has all of its rows.
 func (s *Source) describeStopped(ctx context.Context) error {
 	for _, t := range s.stopped {
 		i := slices.IndexFunc(s.facts.tables, func(info *tableInfo) bool { return info.TableName == t.name() })
@@ -122,7 +123,7 @@ func (s *Source) describeStopped(ctx context.Context) error {
 		if err != nil && !errors.As(err, new(*pipeline.Refusal)) {
 			return err
 		}
-		if err == nil && info != nil {
+		if err == nil && info != nil && info.TableName == t.name() {
 			sh.table.Version = s.catalog.nextVersion(sh.oid)
 			s.resting = append(s.resting, sh.table)
 		}
