@@ -27,6 +27,7 @@ type tableInfo struct {
 	bytes     int64
 	rows      int64 // the planner's estimate
 	columns   []columnInfo
+	most      int // the highest number that a column of it has or had
 	indexes   []indexInfo
 
 	published bool
@@ -127,7 +128,8 @@ func describe(ctx context.Context, s *side, tables []*tableInfo) error {
 const columnsSQL = `
 SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod), a.attnotnull,
        a.attgenerated <> '', a.atthasmissing OR a.atthasdef, a.attndims > 1,
-       coalesce(c.collname, ''), coalesce(c.collprovider, ''), coalesce(c.collisdeterministic, true)
+       coalesce(c.collname, ''), coalesce(c.collprovider, ''), coalesce(c.collisdeterministic, true),
+       (SELECT r.relnatts FROM pg_class r WHERE r.oid = a.attrelid)
 FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
 WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`
@@ -145,6 +147,7 @@ func loadColumns(ctx context.Context, s *side, oids []uint32, byOID map[uint32]*
 			generated: r.Bool(), defaults: r.Bool(), printed: r.Bool() || s.config.printsArrays(t.TableName),
 			collation: collationInfo{name: r.Text(), provider: r.Text(), deterministic: r.Bool()},
 		})
+		t.most = int(r.Int())
 	}
 	return nil
 }

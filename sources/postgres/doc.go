@@ -48,6 +48,7 @@
 //	a column is added with a default, constant or volatile      the table stops
 //	a column is added NOT NULL                                  the table stops
 //	a column is renamed, or gets another type                   the table stops
+//	a column is dropped and one of its name added (numbers.go)  the table stops
 //	values are rewritten (ALTER COLUMN TYPE … USING), or cut    the table stops
 //	the key becomes another, or is not carried by old rows      the table stops
 //	it is renamed, moved to another schema, dropped, made anew  the table stops

@@ -14,6 +14,7 @@ type mark struct {
 	columns uint32   // of the descriptions of its columns, each with the transaction that wrote it
 	key     uint32   // of its replica identity, and of the indexes that could be its key
 	sent    uint32   // of the rows and columns that the publication sends
+	most    int      // the highest number that a column had at its place, or before; 0: unknown
 	files   []uint32 // of each relation with rows of its own: the relation, its file, how it became a partition; ascending
 }
 
@@ -32,7 +33,7 @@ func sum(words ...string) uint32 {
 }
 
 func (m mark) equal(o mark) bool {
-	return m.columns == o.columns && m.key == o.key && m.sent == o.sent && slices.Equal(m.files, o.files)
+	return m.columns == o.columns && m.key == o.key && m.sent == o.sent && m.most == o.most && slices.Equal(m.files, o.files)
 }
 
 // missing gives the files of m that o does not have.
@@ -74,6 +75,35 @@ func (ms marks) pack() []byte {
 		}
 	}
 	return b
+}
+
+// packMost writes the highest numbers of columns, tables by OID: states of earlier
+// releases have none.
+//
+//	{ oid uvarint · number uvarint }
+func (ms marks) packMost() []byte {
+	var b []byte
+	for _, oid := range slices.Sorted(maps.Keys(ms)) {
+		b = binary.AppendUvarint(b, uint64(oid))
+		b = binary.AppendUvarint(b, uint64(ms[oid].most))
+	}
+	return b
+}
+
+// takeMost reads what packMost wrote into the marks that it is of.
+func (ms marks) takeMost(packed []byte) error {
+	r := keptReader{b: packed}
+	for len(r.b) > 0 {
+		oid, most := uint32(r.uint()), int(r.uint())
+		if m, known := ms[oid]; known {
+			m.most = most
+			ms[oid] = m
+		}
+	}
+	if r.bad {
+		return errMarks
+	}
+	return nil
 }
 
 var errMarks = errors.New("the marks of its tables are damaged")

@@ -207,8 +207,9 @@ func (s *Source) lookUp(m *pgoutput.RelationMessage, before []shapeColumn) (*sha
 		return nil, nil // left out by the configuration since it was copied
 	}
 	var out *shape
+	most := s.a.state.marks[m.ID].most
 	err := s.whileAlive(func(ctx context.Context) (err error) {
-		out, err = s.catalog.shapeFromRelation(ctx, m, name, before)
+		out, err = s.catalog.shapeFromRelation(ctx, m, name, written{before, most})
 		return err
 	})
 	if err == nil && out != nil {

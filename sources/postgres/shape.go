@@ -166,8 +166,8 @@ func (cat *catalog) called(ctx context.Context, m *pgoutput.RelationMessage, nam
 
 // shapeFromRelation makes the shape that a Relation message announces. The
 // message has names and types of its own time; the rest comes from the catalog
-// of now, by name. name is that of the table's earlier rows. A table that was dropped since gives nil.
-func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, name pgsql.TableName, before []shapeColumn) (*shape, error) {
+// of now, by number. name is that of the table's earlier rows. A table that was dropped since gives nil.
+func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationMessage, name pgsql.TableName, was written) (*shape, error) {
 	all, info, err := cat.called(ctx, m, name)
 	if err != nil {
 		return nil, err
@@ -186,12 +186,16 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 		return nil, err
 	}
 	s := &shape{oid: m.ID, table: &schema.Table{Database: info.database, Schema: name.Schema, Name: name.Name, Native: strconv.FormatUint(uint64(m.ID), 10), Version: cat.nextVersion(m.ID)}}
-	s.outdated = !info.hasColumns(m)
-	for _, c := range m.Columns {
-		s.add(columnAt(info, c), ts)
+	nums, twin := info.numbers(m, was)
+	if twin != "" {
+		return nil, cat.config.changed(name, "nobody can tell whether column "+twin+" of its rows is the one of now: a column was dropped since, maybe one of that name")
+	}
+	s.outdated = !info.hasColumns(m, nums)
+	for i, c := range m.Columns {
+		s.add(columnAt(info, c, nums[i]), ts)
 		s.carried = append(s.carried, c.Carried())
 	}
-	s.remember(before)
+	s.remember(was.columns)
 	key, refusal := info.key(cat.config.keyOf(name))
 	if refusal != nil {
 		return nil, refusal
@@ -205,14 +209,15 @@ func (cat *catalog) shapeFromRelation(ctx context.Context, m *pgoutput.RelationM
 	if !s.keyCarried(m) {
 		return nil, info.refuse(CodeIdentity, "at this place of the log updates and deletes did not carry the key", cat.config.copyAgain(name))
 	}
-	return s, cat.allowed(before, s, info)
+	return s, cat.allowed(was.columns, s, info)
 }
 
-// hasColumns reports whether the catalog has the columns of a message as it tells them.
-func (t *tableInfo) hasColumns(m *pgoutput.RelationMessage) bool {
-	for _, c := range m.Columns {
+// hasColumns reports whether the catalog has the columns of a message, which have these
+// numbers, as it tells them.
+func (t *tableInfo) hasColumns(m *pgoutput.RelationMessage, nums []int) bool {
+	for i, c := range m.Columns {
 		if !slices.ContainsFunc(t.columns, func(now columnInfo) bool {
-			return now.name == string(c.Name) && now.typ == c.OID && now.typmod == c.TypMod
+			return now.num == nums[i] && now.name == string(c.Name) && now.typ == c.OID && now.typmod == c.TypMod
 		}) {
 			return false
 		}
@@ -221,12 +226,12 @@ func (t *tableInfo) hasColumns(m *pgoutput.RelationMessage) bool {
 }
 
 // columnAt describes a column of a Relation message by what the catalog says of
-// the column of that name. A column that is gone since may hold NULL.
-func columnAt(info *tableInfo, c pgoutput.RelationColumn) columnInfo {
-	out := columnInfo{name: string(c.Name), typ: c.OID, typmod: c.TypMod, typeName: "type " + strconv.FormatUint(uint64(c.OID), 10)}
+// the column of that number and name. A column that is gone since may hold NULL.
+func columnAt(info *tableInfo, c pgoutput.RelationColumn, num int) columnInfo {
+	out := columnInfo{num: num, name: string(c.Name), typ: c.OID, typmod: c.TypMod, typeName: "type " + strconv.FormatUint(uint64(c.OID), 10)}
 	for _, now := range info.columns {
-		if now.name == out.name {
-			out.num, out.collation, out.defaults, out.printed = now.num, now.collation, now.defaults, now.printed
+		if now.num == num && now.name == out.name {
+			out.collation, out.defaults, out.printed = now.collation, now.defaults, now.printed
 			if now.typ == c.OID && now.typmod == c.TypMod {
 				out.notNull, out.typeName = now.notNull, now.typeName
 			}

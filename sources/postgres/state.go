@@ -25,6 +25,7 @@ type state struct {
 	Columns     []byte      `json:"columns,omitempty"` // kept, packed
 	Names       []byte      `json:"names,omitempty"`   // names, packed
 	Marks       []byte      `json:"marks,omitempty"`   // marks, packed
+	Most        []byte      `json:"most,omitempty"`    // the highest numbers of columns, of marks, packed
 	Stopped     []stop      `json:"stopped,omitempty"` // tables of Tables that are not read on, by OID
 	Part        *txID       `json:"part,omitempty"`    // the transaction of Resume.Rows
 	Copies      []tableCopy `json:"copies,omitempty"`  // begun, in order; or done, by request
@@ -32,7 +33,7 @@ type state struct {
 
 	kept  kept  // Columns, read
 	names names // Names, read
-	marks marks // Marks, read
+	marks marks // Marks and Most, read
 }
 
 // A txID tells a transaction from every other of its server.
@@ -63,6 +64,9 @@ func decodeState(b []byte) (state, error) {
 	if err == nil {
 		s.marks, err = unpackMarks(s.Marks)
 	}
+	if err == nil {
+		err = s.marks.takeMost(s.Most)
+	}
 	if err != nil {
 		return s, &pipeline.Refusal{Code: CodeState, What: "the stored state of the source cannot be read", Err: err}
 	}
@@ -83,7 +87,7 @@ func (s state) call(n names) state {
 
 // marked gives s with what the catalog said of its tables.
 func (s state) marked(m marks) state {
-	s.marks, s.Marks = m, m.pack()
+	s.marks, s.Marks, s.Most = m, m.pack(), m.packMost()
 	return s
 }
 

@@ -53,6 +53,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, CASE WHEN c.rel
        (SELECT string_agg(concat_ws(' ', a.attnum, a.xmin), ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
        concat(c.relreplident, (SELECT string_agg(concat_ws(' ', i.indkey, i.indisprimary, i.indisreplident), ',' ORDER BY i.indexrelid)
          FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident))),
+       c.relnatts,
        EXISTS (SELECT FROM pg_publication p WHERE p.pubname = $2 AND %s),
        (SELECT concat_ws(' ', to_jsonb(p) - 'pubname' - 'pubowner', pr.oid, pr.xmin, to_jsonb(pr) -> 'prattrs', to_jsonb(pr) ->> 'prqual')
          FROM pg_publication p LEFT JOIN pg_publication_rel pr ON pr.prpubid = p.oid AND pr.prrelid = c.oid WHERE p.pubname = $2),
@@ -77,7 +78,7 @@ func (c *Config) standings(ctx context.Context, from *side, version int, oids []
 	for _, cols := range rs {
 		r := pgsql.Record{Cols: cols}
 		st := &standing{oid: r.OID(), name: pgsql.TableName{Schema: r.Text(), Name: r.Text()}, kind: r.Text(), partition: r.Bool(), root: r.Text()}
-		st.mark.columns, st.mark.key = sum(r.Text()), sum(r.Text())
+		st.mark.columns, st.mark.key, st.mark.most = sum(r.Text()), sum(r.Text()), int(r.Int())
 		st.published, st.mark.sent = r.Bool(), sum(r.Text())
 		for _, f := range jsonRows(r.Text()) {
 			st.add(f)
