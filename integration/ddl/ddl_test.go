@@ -41,10 +41,12 @@ func TestPrograms(t *testing.T) {
 		"logical_decoding_work_mem": "64kB", "max_prepared_transactions": "10", "max_connections": "50", "max_replication_slots": "20", "max_wal_senders": "20",
 	}})
 	for n := range uint64(runs) {
-		r := newRound(t, suite.NewWorld(t, pg, fmt.Sprintf("ddl_%d", n)), seed+n*1_000_003)
-		if err := r.run(steps); err != nil {
-			t.Fatalf("program %d, seed %d, EVERT_SEED=%d: %v\nthe program:\n%s", n, seed+n*1_000_003, seed, err, strings.Join(r.program.history, ";\n"))
-		}
+		t.Run(fmt.Sprint(n), func(t *testing.T) { // whose slot goes with it
+			r := newRound(t, suite.NewWorld(t, pg, fmt.Sprintf("ddl_%d", n)), seed+n*1_000_003)
+			if err := r.run(steps); err != nil {
+				t.Fatalf("seed %d, EVERT_SEED=%d: %v\nthe program:\n%s", seed+n*1_000_003, seed, err, strings.Join(r.program.history, ";\n"))
+			}
+		})
 	}
 }
 

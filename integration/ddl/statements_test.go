@@ -31,7 +31,7 @@ var gentle = []kind{
 var harsh = []kind{
 	{6, addDefault}, {3, addVolatile}, {4, addNotNull}, {4, renameColumn}, {5, retype}, {4, rewrite}, {3, renameTable}, {2, moveSchema},
 	{3, dropTable}, {3, attachFilled}, {3, detach}, {2, dropPartition}, {2, truncatePartition}, {2, otherKey}, {1, identityNothing}, {2, publication},
-	{2, replaceColumn},
+	{2, replaceColumn}, {2, comesAgain},
 }
 
 func choose(rng *rand.Rand, kinds []kind) kind {
@@ -170,6 +170,13 @@ func replaceColumn(g *generator, t *table) string {
 		return ""
 	}
 	return "ALTER TABLE " + t.sql() + " DROP COLUMN " + ident(c.name) + ", ADD COLUMN " + ident(c.name) + " " + g.typ()
+}
+
+// comesAgain lets rows come under a column that another one of its name replaces.
+func comesAgain(g *generator, t *table) string {
+	c, typ := ident(g.fresh("c")), g.typ()
+	add := "ALTER TABLE " + t.sql() + " ADD COLUMN " + c + " " + typ
+	return add + "; UPDATE " + t.sql() + " SET " + c + " = " + g.value(typ) + g.some(t) + "; ALTER TABLE " + t.sql() + " DROP COLUMN " + c + "; " + add
 }
 
 func widen(g *generator, t *table) string {
