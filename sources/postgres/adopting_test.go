@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // quiet is a configuration whose watch looks at the start alone, and whose copy does
@@ -80,7 +81,7 @@ func TestCopyOfTableThatChanges(t *testing.T) {
 		{"renamed to what is captured", "ALTER TABLE t RENAME TO t_old", CodeTableRenamed},
 		{"moved to where nothing is captured", "CREATE SCHEMA elsewhere; ALTER TABLE t SET SCHEMA elsewhere", CodeTableMissing},
 		{"made a partition of another", "CREATE TABLE root (LIKE t INCLUDING ALL) PARTITION BY RANGE (id); ALTER TABLE root ATTACH PARTITION t DEFAULT; ALTER TABLE root ADD COLUMN n int", CodePartition},
-		{"kept from the user", "REVOKE SELECT ON t FROM copy_reader; ALTER TABLE t ADD COLUMN n int", CodeRight},
+		{"kept from the user", "REVOKE SELECT ON t FROM copy_reader; ALTER TABLE t ADD COLUMN n int", preflight.CodeRight},
 	} {
 		t.Run("P20 it is "+it.is, func(t *testing.T) {
 			d := newDB(t)
@@ -89,7 +90,7 @@ func TestCopyOfTableThatChanges(t *testing.T) {
 			}
 			d.do("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'a' FROM generate_series(1, 1000) g; CREATE TABLE u (id int PRIMARY KEY)")
 			c := quiet(d)
-			if it.code == CodeRight {
+			if it.code == preflight.CodeRight {
 				c.URL = d.reader("copy_reader", "t, u")
 			}
 			f := copyFrom(t, c)

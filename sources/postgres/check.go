@@ -11,6 +11,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // A Report is what Check found, and the tables that a source would capture: those
@@ -52,7 +53,7 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Report, error)
 	if known {
 		problems = s.problems(ctx, *from, was)
 		for _, t := range s.stopped {
-			problems = append(problems, t.told(s.facts.database).Why)
+			problems = append(problems, t.told(s.facts.Database).Why)
 		}
 	}
 	r.Findings, err = s.lookAhead(ctx, *from, problems)
@@ -64,12 +65,17 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Report, error)
 
 // lookAhead says what is fine, what will hurt later, and the problems.
 func (s *Source) lookAhead(ctx context.Context, from pipeline.Resume, problems []error) ([]pipeline.Finding, error) {
-	o, err := loadOutlook(ctx, &s.config, s.side)
+	o, err := preflight.LoadOutlook(ctx, s.config.terms(), s.side.query)
 	if err != nil {
 		return nil, fmt.Errorf("look at the server's transactions, slots and relations: %w", err)
 	}
-	return slices.Concat(s.fine(from, o, problems), s.facts.warnings(&s.config), o.warnings(&s.config, s.facts), s.facts.platform.warnings(&s.config), s.pooled(ctx), s.scopeWarnings(o),
+	return slices.Concat(s.fine(from, o, problems), s.facts.Warnings(s.config.InvalidText), o.Warnings(s.config.terms(), &s.facts.Server), s.facts.Platform.Warnings(s.config.Slot), s.pooled(ctx), s.scopeWarnings(o),
 		s.baseBackup(ctx), fails(problems...)), nil
+}
+
+// terms are what of the configuration an outlook depends on.
+func (c *Config) terms() preflight.Terms {
+	return preflight.Terms{Slot: c.Slot, OldTransaction: c.OldTransaction, OldCatalog: c.OldCatalog, Connections: c.SnapshotWorkers + 2}
 }
 
 // ready reads what a start depends on.
@@ -106,35 +112,31 @@ func fails(errs ...error) []pipeline.Finding {
 
 // fine says what was looked at and is as it has to be. What a problem is about
 // is left out.
-func (s *Source) fine(from pipeline.Resume, o *outlook, problems []error) (all []pipeline.Finding) {
+func (s *Source) fine(from pipeline.Resume, o *preflight.Outlook, problems []error) (all []pipeline.Finding) {
 	f, ch := s.facts, s.chosen
 	say := func(what string, about ...pipeline.Code) {
 		if !slices.ContainsFunc(problems, func(err error) bool { return slices.Contains(about, pipeline.CodeOf(err)) }) {
-			all = append(all, pipeline.Good(f.database, what))
+			all = append(all, pipeline.Good(f.Database, what))
 		}
 	}
-	say(fmt.Sprintf("Postgres %s is a primary with wal_level %s and encoding %s", f.versionText(), f.walLevel, f.encoding),
-		CodeVersion, CodeStandby, CodeWALLevel, CodeEncoding)
-	say(fmt.Sprintf("%d of %d replication slots and %d of %d walsenders are free", f.maxSlots-f.slots, f.maxSlots, f.maxSenders-f.senders, f.maxSenders),
-		CodeNoFreeSlot, CodeNoFreeSender)
-	say("the session has the settings that values are printed with: "+s.config.settingsText(), CodeSettings)
-	say(fmt.Sprintf("user %s may replicate and read the %d captured tables", f.user, len(ch.tables)), CodeRight)
+	say(fmt.Sprintf("Postgres %s is a primary with wal_level %s and encoding %s", f.VersionText(), f.WALLevel, f.Encoding),
+		preflight.CodeVersion, preflight.CodeStandby, preflight.CodeWALLevel, preflight.CodeEncoding)
+	say(fmt.Sprintf("%d of %d replication slots and %d of %d walsenders are free", f.MaxSlots-f.Slots, f.MaxSlots, f.MaxSenders-f.Senders, f.MaxSenders),
+		preflight.CodeNoFreeSlot, preflight.CodeNoFreeSender)
+	say("the session has the settings that values are printed with: "+s.config.settingsText(), preflight.CodeSettings)
+	say(fmt.Sprintf("user %s may replicate and read the %d captured tables", f.User, len(ch.tables)), preflight.CodeRight)
 	say(f.publicationText(&s.config, len(ch.tables)), CodePublication, CodeAllTables, CodePublicationGone, CodeUnpublished)
 	say("keys: "+identities(ch.tables), CodeNoKey, CodeBadKey, CodeIdentity)
-	if f.keepSizeMB >= 0 {
-		say(fmt.Sprintf("a slot may hold back %d MB of log (max_slot_wal_keep_size)", f.keepSizeMB))
+	if f.KeepSizeMB >= 0 {
+		say(fmt.Sprintf("a slot may hold back %d MB of log (max_slot_wal_keep_size)", f.KeepSizeMB))
 	}
-	if o.oldest == nil && o.prepared == nil {
+	if o.Calm() {
 		say("no transaction has been open for long")
 	}
 	if !from.IsZero() {
 		say(s.resumeText(from), CodeOtherServer, CodeSlotMissing, CodeSlotForeign, CodeSlotLost, CodeGap, CodeState)
 	}
 	return all
-}
-
-func (f *facts) versionText() string {
-	return fmt.Sprintf("%d.%d", f.version/10000, f.version%10000)
 }
 
 func (c *Config) settingsText() string {
@@ -195,13 +197,13 @@ func (s *Source) baseBackup(ctx context.Context) []pipeline.Finding {
 	if err == nil {
 		closeConn(conn)
 		return []pipeline.Finding{pipeline.Found(pipeline.Warns, pipeline.Refusal{
-			Code: CodeBaseBackup, Where: "user " + s.facts.user,
+			Code: CodeBaseBackup, Where: "user " + s.facts.User,
 			What: "pg_hba.conf has a line with the keyword `replication` for it, so that it can copy the whole cluster, all databases and passwords' hashes included",
 			Mend: "take that line out of pg_hba.conf: logical replication needs the database's name there, and not the keyword\nSELECT pg_reload_conf();",
 		})}
 	}
 	if strings.HasPrefix(pgsql.State(err), "28") {
-		return []pipeline.Finding{pipeline.Good(s.facts.database, "user "+s.facts.user+" cannot copy the cluster: pg_hba.conf refuses it physical replication")}
+		return []pipeline.Finding{pipeline.Good(s.facts.Database, "user "+s.facts.User+" cannot copy the cluster: pg_hba.conf refuses it physical replication")}
 	}
 	return nil // too few walsenders, say: it could not be asked
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // found gives the findings of a check with this code.
@@ -78,7 +79,7 @@ type wrong struct {
 func wrongs() []wrong {
 	const table = "CREATE TABLE t (id int PRIMARY KEY, v text); "
 	return []wrong{
-		{what: "P05 nothing limits the retained log", sql: table, code: CodeRetention, severity: pipeline.Warns, says: "max_slot_wal_keep_size", prose: true, since: 13}, // of the shared server
+		{what: "P05 nothing limits the retained log", sql: table, code: preflight.CodeRetention, severity: pipeline.Warns, says: "max_slot_wal_keep_size", prose: true, since: 13}, // of the shared server
 		{what: "P16 for all tables, with one without a key", sql: table + "CREATE TABLE bare (v text); CREATE PUBLICATION evert_pub FOR ALL TABLES", code: CodeAllTables, says: "public.bare"},
 		{what: "P16 for all tables, each with a key", sql: table + "CREATE PUBLICATION evert_pub FOR ALL TABLES", code: CodeAllTables, severity: pipeline.Warns, says: "the first table without a primary key"},
 		{what: "P17 a table without a key, by pattern", sql: table + "CREATE TABLE bare (v text NOT NULL); CREATE UNIQUE INDEX ON bare (v)", code: CodeNoKey, severity: pipeline.Warns, says: "no primary key"},
@@ -93,8 +94,8 @@ func wrongs() []wrong {
 			named: []pgsql.TableName{{Schema: "public", Name: "p1"}}, code: CodePartition, says: "under the name of public.p", prose: true, since: 13},
 		{what: "P29 a root whose publication sends partitions", sql: "CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9); CREATE PUBLICATION evert_pub FOR TABLE p",
 			named: []pgsql.TableName{{Schema: "public", Name: "p"}}, code: CodePartition, says: "names of its partitions", since: 13},
-		{what: "P56 an orphan slot", sql: "SELECT pg_create_logical_replication_slot('orphan_of_' || current_database(), 'pgoutput')", code: CodeOrphanSlot, severity: pipeline.Warns, says: "nobody reads"},
-		{what: "P36 a superuser", sql: table, code: CodeSuperuser, severity: pipeline.Warns, says: "superuser", prose: true},
+		{what: "P56 an orphan slot", sql: "SELECT pg_create_logical_replication_slot('orphan_of_' || current_database(), 'pgoutput')", code: preflight.CodeOrphanSlot, severity: pipeline.Warns, says: "nobody reads"},
+		{what: "P36 a superuser", sql: table, code: preflight.CodeSuperuser, severity: pipeline.Warns, says: "superuser", prose: true},
 		{what: "X05 a line of pg_hba.conf for base backups", sql: table, code: CodeBaseBackup, severity: pipeline.Warns, says: "keyword `replication`", prose: true},
 	}
 }
@@ -190,12 +191,12 @@ func TestCheckOfTheWholeServer(t *testing.T) {
 	}
 	t.Run("P28 a prepared transaction", func(t *testing.T) {
 		d.do("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'it''s left'")
-		mends(t, CodePrepared)
+		mends(t, preflight.CodePrepared)
 	})
 	t.Run("P08 an open transaction that writes", func(t *testing.T) {
 		writer := dbAt(t, d.url)
 		writer.do("BEGIN; INSERT INTO t VALUES (1)")
-		mends(t, CodeOldTransaction)
+		mends(t, preflight.CodeOldTransaction)
 		if text := fineText(t, c, nil); !strings.Contains(text, "no transaction has been open") {
 			t.Errorf("it has ended:\n%s", text)
 		}
@@ -207,7 +208,7 @@ func TestCheckOfTheWholeServer(t *testing.T) {
 		}
 		c := c
 		c.OldCatalog = 5
-		if got := found(t, c, nil, CodeCatalogAge); len(got) != 1 {
+		if got := found(t, c, nil, preflight.CodeCatalogAge); len(got) != 1 {
 			t.Errorf("got %v", got)
 		}
 		if got := found(t, c, &pipeline.Resume{}, CodeSlotExists); len(got) != 1 || got[0].Severity != pipeline.Fails {
@@ -218,7 +219,7 @@ func TestCheckOfTheWholeServer(t *testing.T) {
 	t.Run("P55 connections", func(t *testing.T) {
 		c := c
 		c.SnapshotWorkers = 30
-		got := found(t, c, nil, CodeNoFreeConnection)
+		got := found(t, c, nil, preflight.CodeNoFreeConnection)
 		if len(got) != 1 || got[0].Severity != pipeline.Warns {
 			t.Fatalf("got %v", got)
 		}
@@ -237,7 +238,7 @@ func TestCheckOfTheWholeServer(t *testing.T) {
 		if err := server.Restart(t.Context(), pgserver.Fast); err != nil {
 			t.Fatal(err)
 		}
-		got := found(t, c, nil, CodeStandby)
+		got := found(t, c, nil, preflight.CodeStandby)
 		if len(got) != 1 || got[0].Severity != pipeline.Fails || !regexp.MustCompile("while in recovery|hot_standby_feedback").MatchString(got[0].What) {
 			t.Errorf("got %v", got)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // chosen is which tables are captured, and why others are not.
@@ -48,7 +49,7 @@ func choose(ctx context.Context, c *Config, s *side, f *facts) (*chosen, error) 
 	ch.refusals = append(ch.refusals, refused...)
 	if len(ch.tables) == 0 && len(ch.refusals) == 0 {
 		ch.refusals = append(ch.refusals, &pipeline.Refusal{
-			Code: CodeNoTables, Where: f.database, What: "no table matches that can be captured", Mend: "tables: patterns such as public.*",
+			Code: CodeNoTables, Where: f.Database, What: "no table matches that can be captured", Mend: "tables: patterns such as public.*",
 		})
 	}
 	return ch, nil
@@ -82,7 +83,7 @@ func (ch *chosen) consider(c *Config, t *tableInfo) {
 		ch.keys[t.oid] = key
 	case named || refusal.Code != CodeNoKey && refusal.Code != CodeUnlogged:
 		ch.refusals = append(ch.refusals, refusal)
-		if refusal.Code == CodeRight {
+		if refusal.Code == preflight.CodeRight {
 			ch.denied = append(ch.denied, t)
 		}
 	default:
@@ -110,11 +111,11 @@ func (t *tableInfo) capturable(c *Config) ([]string, *pipeline.Refusal) {
 func (t *tableInfo) readable(c *Config) *pipeline.Refusal {
 	switch {
 	case !t.canUse:
-		return t.refuse(CodeRight, "the user may not use schema "+t.Schema, "GRANT USAGE ON SCHEMA "+pgsql.QuoteIdent(t.Schema)+" TO "+userOf(c)+";")
+		return t.refuse(preflight.CodeRight, "the user may not use schema "+t.Schema, "GRANT USAGE ON SCHEMA "+pgsql.QuoteIdent(t.Schema)+" TO "+userOf(c)+";")
 	case !t.canSelect:
-		return t.refuse(CodeRight, "the user may not read the table", "GRANT SELECT ON "+t.SQL()+" TO "+userOf(c)+";")
+		return t.refuse(preflight.CodeRight, "the user may not read the table", "GRANT SELECT ON "+t.SQL()+" TO "+userOf(c)+";")
 	case t.secured: // a policy would hide rows from the copy that the stream has
-		return t.refuse(CodeRight, "row level security hides rows of the table from the user, and the stream would have them", "ALTER ROLE "+userOf(c)+" BYPASSRLS;")
+		return t.refuse(preflight.CodeRight, "row level security hides rows of the table from the user, and the stream would have them", "ALTER ROLE "+userOf(c)+" BYPASSRLS;")
 	}
 	return nil
 }
@@ -126,7 +127,7 @@ func (ch *chosen) missing(c *Config, f *facts) {
 			continue
 		}
 		ch.refusals = append(ch.refusals, &pipeline.Refusal{
-			Code: CodeTableMissing, Where: n.Schema + "." + n.Name, What: "the table does not exist in database " + f.database,
+			Code: CodeTableMissing, Where: n.Schema + "." + n.Name, What: "the table does not exist in database " + f.Database,
 			Mend: "correct its name, in the catalog's exact case, or create it",
 		})
 	}

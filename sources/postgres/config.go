@@ -9,6 +9,7 @@ import (
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // Config says what to capture and within which bounds. Zero fields take the
@@ -81,8 +82,8 @@ type Config struct {
 	OldTransaction time.Duration // Check tells of transactions that are open for longer; 1 min
 	OldCatalog     int64         // and of a slot that holds back the catalog by more transactions; 50,000,000
 
-	asides   *asides  // likewise; nil: messages are read as they come
-	platform Platform // set by Open before anything else runs; OwnMachine until then
+	asides   *asides            // likewise; nil: messages are read as they come
+	platform preflight.Platform // set by Open before anything else runs; OwnMachine until then
 
 	CopyCommand  string // copies one table again, for messages, which put its name behind it: evert snapshot NAME.
 	ResetCommand string // copies the source again, for messages: evert reset NAME --resnapshot

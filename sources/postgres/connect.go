@@ -16,6 +16,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // sessionSettings are sent in the startup packet of every connection, where they
@@ -43,14 +44,11 @@ func (c *Config) settings() []sessionSetting {
 	out := slices.Clone(sessionSettings)
 	for i := range out {
 		if out[i].name == "client_encoding" {
-			out[i].value, out[i].shown = sqlASCII, sqlASCII
+			out[i].value, out[i].shown = preflight.SQLASCII, preflight.SQLASCII
 		}
 	}
 	return out
 }
-
-// sqlASCII is the encoding of a database that has none.
-const sqlASCII = "SQL_ASCII"
 
 // sqlSettings keep a plain connection from being cut off, and from leaving out
 // rows by a row security policy without an error.
@@ -126,7 +124,7 @@ func (c *Config) dial(ctx context.Context, replication bool, adjust func(*pgconn
 	}
 	conn, err := pgconn.ConnectConfig(ctx, conf)
 	if err != nil {
-		return nil, explainConnect(conf, c.platform, err)
+		return nil, preflight.ExplainConnect(conf, c.platform, err)
 	}
 	if err := c.verifySettings(ctx, conn); err != nil {
 		closeConn(conn)
@@ -176,7 +174,7 @@ func (c *Config) verifySettings(ctx context.Context, conn *pgconn.PgConn) error 
 	for i, s := range settings {
 		if got := rows.Text(0, i); got != s.shown {
 			return &pipeline.Refusal{
-				Code: CodeSettings,
+				Code: preflight.CodeSettings,
 				What: fmt.Sprintf("the session has %s = %q although %q was asked for", s.name, got, s.value),
 				Mend: "connect to the server directly, not through a pooler that drops startup parameters",
 			}

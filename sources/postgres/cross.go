@@ -35,7 +35,7 @@ func (s *Source) crossing(ctx context.Context, was state) (problems []error) {
 	if was.Database != s.system.database {
 		return []error{s.config.otherServer(&s.system, "database "+was.Database)}
 	}
-	problems = slices.Concat(s.facts.serverRefusals(&s.config, s.facts.slot == nil), s.unpublishedBehind(was))
+	problems = slices.Concat(s.facts.Refusals(s.config.InvalidText, s.facts.slot == nil), s.unpublishedBehind(was))
 	if slot := s.facts.slot; slot != nil {
 		problems = append(problems, s.slotRefusals(slot, slot.confirmed)...)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // P45: a database's encoding is nobody's business but the server's, except where
@@ -34,7 +35,7 @@ func TestServerEncodings(t *testing.T) {
 		d := encodedDB(t, "SQL_ASCII")
 		d.do("CREATE TABLE t (id int PRIMARY KEY)")
 		_, err := tryOpen(t, d.config(), pipeline.Resume{})
-		wantCode(t, err, CodeEncoding)
+		wantCode(t, err, preflight.CodeEncoding)
 	})
 	t.Run("P45 a policy where there is an encoding is refused", func(t *testing.T) {
 		d := newDB(t)
@@ -42,7 +43,7 @@ func TestServerEncodings(t *testing.T) {
 		c := d.config()
 		c.InvalidText = pgvalue.Latin1
 		_, err := tryOpen(t, c, pipeline.Resume{})
-		wantCode(t, err, CodeEncoding)
+		wantCode(t, err, preflight.CodeEncoding)
 	})
 	for _, c := range []struct {
 		name     string
@@ -63,7 +64,7 @@ func TestServerEncodings(t *testing.T) {
 				wantLines(t, r.snapshot(), "r t 1|"+c.readable+"|{"+c.readable+",ok}", "r t 2|wirklich grün|NULL")
 				d.do("UPDATE t SET id = id")
 				wantLines(t, r.sync(d), "u t 1|"+c.readable+"|{"+c.readable+",ok}", "u t 2|wirklich grün|NULL")
-				warned := slices.ContainsFunc(r.source.facts.warnings(&conf), func(f pipeline.Finding) bool { return f.Code == CodeEncoding })
+				warned := slices.ContainsFunc(r.source.facts.Warnings(conf.InvalidText), func(f pipeline.Finding) bool { return f.Code == preflight.CodeEncoding })
 				if !warned {
 					t.Error("a check does not warn of it")
 				}

@@ -3,29 +3,17 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // facts is all that a start depends on, read in one go, so that everything wrong
 // is told at once.
 type facts struct {
-	user, database  string
-	version         int // server_version_num
-	inRecovery      bool
-	encoding        string
-	walLevel        string
-	maxSlots, slots int
-	maxSenders      int
-	senders         int
-	senderTimeoutMS int64
-	keepSizeMB      int64 // max_slot_wal_keep_size; -1 unlimited (also before 13)
-	mayCreate       bool  // CREATE on the database
-	platform        Platform
-
+	preflight.Server
 	slot        *slotFacts
 	publication *publicationFacts
 	tables      []*tableInfo // all tables of the database
@@ -47,31 +35,12 @@ type publicationFacts struct {
 	viaRoot   bool
 }
 
-const factsSQL = `
-SELECT current_user, current_database(), current_setting('server_version_num'), pg_is_in_recovery(), current_setting('server_encoding'),
-       current_setting('wal_level'), current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots),
-       current_setting('max_wal_senders'), (SELECT count(*) FROM pg_stat_get_wal_senders()),
-       (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'),
-       (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
-       has_database_privilege(current_database(), 'CREATE'), ` + platformSQL
-
 func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
-	rs, err := s.query(ctx, factsSQL)
+	of, err := preflight.LoadServer(ctx, s.query)
 	if err != nil {
-		return nil, fmt.Errorf("read the server's settings: %w", err)
+		return nil, err
 	}
-	r := pgsql.Record{Cols: rs[0]}
-	f := &facts{
-		user: r.Text(), database: r.Text(), version: int(r.Int()), inRecovery: r.Bool(), encoding: r.Text(),
-		walLevel: r.Text(), maxSlots: int(r.Int()), slots: int(r.Int()), maxSenders: int(r.Int()), senders: int(r.Int()),
-		senderTimeoutMS: r.Int(),
-	}
-	f.keepSizeMB = -1
-	if keep := r.Text(); keep != "" {
-		f.keepSizeMB, _ = strconv.ParseInt(keep, 10, 64)
-	}
-	f.mayCreate = r.Bool()
-	f.platform = platformOf(r.Text(), r.Bool())
+	f := &facts{Server: of}
 	if f.slot, err = loadSlot(ctx, s, c.Slot); err != nil {
 		return nil, err
 	}
@@ -81,14 +50,14 @@ func loadFacts(ctx context.Context, c *Config, s *side) (*facts, error) {
 	if f.tables, err = loadTables(ctx, s, true); err != nil {
 		return nil, err
 	}
-	return f, markPublished(ctx, s, f.version, c.Publication, f.tables)
+	return f, markPublished(ctx, s, f.Version, c.Publication, f.tables)
 }
 
 // viaRoot reports whether changes of partitions arrive under their root's name. A
 // publication that is still to be made lets them.
 func (f *facts) viaRoot() bool {
 	if f.publication == nil {
-		return f.version >= 130000
+		return f.Version >= 130000
 	}
 	return f.publication.viaRoot
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // maxFaults is how often in a row the server may fail to decode without getting
@@ -52,7 +53,7 @@ func (f *faults) add(err error, at receivedLSN, c *Config) error {
 	}
 	switch {
 	case pg.Code == "22021" || pg.Code == "22P05": // P45
-		r.Code, r.What = CodeEncoding, "the server cannot send a text as UTF-8"
+		r.Code, r.What = preflight.CodeEncoding, "the server cannot send a text as UTF-8"
 		r.Mend = "exclude the table from the publication\nor mend the text in the database, and then: " + c.ResetCommand
 	case tooLarge(err):
 		r.Code, r.What = CodeTooLarge, "a row is larger than the server can send"

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 func TestFormOfTheStream(t *testing.T) {
@@ -120,8 +121,8 @@ func TestFaultsOfDecoding(t *testing.T) {
 		{"XX000", "could not map filenumber \"base/5/16384\" to relation OID", "", false},
 		{"XX000", "invalid memory alloc request size 1342177284", CodeTooLarge, false},
 		{"54000", "out of memory: Cannot enlarge string buffer containing 1073741822 bytes by 2 more bytes", CodeTooLarge, false},
-		{"22021", `invalid byte sequence for encoding "UTF8": 0xff`, CodeEncoding, false},
-		{"22P05", `character with byte sequence 0x8f 0xa2 0xb7 in encoding "EUC_JP" has no equivalent in encoding "UTF8"`, CodeEncoding, false},
+		{"22021", `invalid byte sequence for encoding "UTF8": 0xff`, preflight.CodeEncoding, false},
+		{"22P05", `character with byte sequence 0x8f 0xa2 0xb7 in encoding "EUC_JP" has no equivalent in encoding "UTF8"`, preflight.CodeEncoding, false},
 		{"53200", "out of memory", "", true},
 		{"53100", "could not write to file: No space left on device", "", true},
 		{"57P01", "terminating connection due to administrator command", "", true},

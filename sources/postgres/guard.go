@@ -7,6 +7,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // guard acts when the slot holds back more log than it may: the disk of the primary is
@@ -22,7 +23,7 @@ func (s *Source) guard(retained int64) error {
 		return s.release(retained)
 	case !s.warnedOfMost:
 		s.warnedOfMost = true
-		s.config.Log.Warn("the slot holds back more log than max_retained_wal", "slot", s.config.Slot, "code", string(CodeRetention), "retained_bytes", retained, "most_bytes", most)
+		s.config.Log.Warn("the slot holds back more log than max_retained_wal", "slot", s.config.Slot, "code", string(preflight.CodeRetention), "retained_bytes", retained, "most_bytes", most)
 	}
 	return nil
 }

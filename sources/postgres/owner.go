@@ -9,6 +9,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // own is the owner goroutine: the snapshot if there is none yet, then one stream
@@ -159,7 +160,7 @@ func (s *Source) reconnect(err error) error {
 	}
 	s.stats.attempts++
 	limit := s.config.BackoffMax
-	if pipeline.CodeOf(err) == CodeAuth {
+	if pipeline.CodeOf(err) == preflight.CodeAuth {
 		limit = max(limit, time.Minute) // do not lock the account
 	}
 	pause := handover.Backoff(s.stats.attempts, limit)
@@ -176,7 +177,7 @@ func final(err error) bool {
 		return false
 	}
 	switch r.Code {
-	case CodeConnect, CodeAuth, CodeNoFreeSender, CodeConfig:
+	case preflight.CodeConnect, preflight.CodeAuth, preflight.CodeNoFreeSender, CodeConfig:
 		return false
 	}
 	return true

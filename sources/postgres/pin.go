@@ -12,6 +12,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // CodePinWaits: transactions that write do not end, and no snapshot with a known
@@ -58,8 +59,8 @@ func Take(ctx context.Context, c Config) (*Pin, error) {
 func (c *Config) notPinned(ctx context.Context, err error) error {
 	switch {
 	case pgsql.State(err) == "53400":
-		return &pipeline.Refusal{Code: CodeNoFreeSlot, Where: "source " + c.Name, What: "all replication slots are taken, and a comparison needs one for a moment", Err: err,
-			Mend: c.platform.set("max_replication_slots", "20", true) + "   # more than there are"}
+		return &pipeline.Refusal{Code: preflight.CodeNoFreeSlot, Where: "source " + c.Name, What: "all replication slots are taken, and a comparison needs one for a moment", Err: err,
+			Mend: c.platform.Set("max_replication_slots", "20", true) + "   # more than there are"}
 	case ctx.Err() == nil:
 		return fmt.Errorf("make a temporary slot: %w", err)
 	}

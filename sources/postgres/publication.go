@@ -46,13 +46,13 @@ func allOwned(tables []*tableInfo) bool {
 }
 
 func (f *facts) mayPublish(c *Config, tables []*tableInfo) []error {
-	if len(tables) == 0 || f.mayCreate && allOwned(tables) {
+	if len(tables) == 0 || f.MayCreate && allOwned(tables) {
 		return nil
 	}
 	return []error{&pipeline.Refusal{
 		Code: CodePublication, Where: "publication " + c.Publication,
-		What: "it does not exist, and user " + f.user + " may not make it (CREATE on the database and ownership of the tables are needed)",
-		Mend: createPublicationSQL(c, tables, f.version),
+		What: "it does not exist, and user " + f.User + " may not make it (CREATE on the database and ownership of the tables are needed)",
+		Mend: createPublicationSQL(c, tables, f.Version),
 	}}
 }
 

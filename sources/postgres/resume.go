@@ -186,7 +186,7 @@ func (s *Source) captured(was state) state {
 
 // tableAdded refuses a table that came later and that the user may not publish.
 func (s *Source) tableAdded(t *tableInfo) *pipeline.Refusal {
-	return t.refuse(CodeTableAdded, "it came later, and is copied once it is in publication "+s.config.Publication+", which user "+s.facts.user+" may not change",
+	return t.refuse(CodeTableAdded, "it came later, and is copied once it is in publication "+s.config.Publication+", which user "+s.facts.User+" may not change",
 		addTablesSQL(&s.config, []*tableInfo{t})+"\nor exclude the table")
 }
 

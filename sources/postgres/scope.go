@@ -7,10 +7,11 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // scopeWarnings say what of the tables in scope does not come along.
-func (s *Source) scopeWarnings(o *outlook) (all []pipeline.Finding) {
+func (s *Source) scopeWarnings(o *preflight.Outlook) (all []pipeline.Finding) {
 	warn := func(r *pipeline.Refusal) { all = append(all, pipeline.Finding{Refusal: r, Severity: pipeline.Warns}) }
 	for _, r := range s.chosen.skipped {
 		warn(r)
@@ -20,7 +21,7 @@ func (s *Source) scopeWarnings(o *outlook) (all []pipeline.Finding) {
 			warn(r)
 		}
 	}
-	for _, other := range o.others {
+	for _, other := range o.Others {
 		if r := s.config.undecoded(other); r != nil {
 			warn(r)
 		}
@@ -30,8 +31,8 @@ func (s *Source) scopeWarnings(o *outlook) (all []pipeline.Finding) {
 			What: "it is FOR ALL TABLES: the first table without a primary key that somebody makes will refuse its updates and deletes",
 			Mend: "DROP PUBLICATION " + pgsql.QuoteIdent(s.config.Publication) + ";\n" + createPublicationSQL(&s.config, s.chosen.tables, s.version) + " -- before the first start; a slot that is there reads with the old one"})
 	}
-	if o.largeObjects { // P29
-		warn(&pipeline.Refusal{Code: CodeNotInLog, Where: s.facts.database, What: "it holds large objects, whose contents are never decoded; columns of type oid that name them come along as numbers",
+	if o.LargeObjects { // P29
+		warn(&pipeline.Refusal{Code: CodeNotInLog, Where: s.facts.Database, What: "it holds large objects, whose contents are never decoded; columns of type oid that name them come along as numbers",
 			Mend: "keep what is to be captured in columns of type bytea or text"})
 	}
 	return all
@@ -63,9 +64,9 @@ func (t *tableInfo) leftOut(publication string) (all []*pipeline.Refusal) {
 
 // undecoded explains what is in scope and never decoded (P29); nil if it is not
 // in scope. A view that a pattern matches goes without saying.
-func (c *Config) undecoded(o otherRelation) *pipeline.Refusal {
+func (c *Config) undecoded(o preflight.OtherRelation) *pipeline.Refusal {
 	wanted, _ := c.wants(o.TableName)
-	kind := map[string]string{"m": "a materialized view", "f": "a foreign table"}[o.kind]
+	kind := map[string]string{"m": "a materialized view", "f": "a foreign table"}[o.Kind]
 	if !wanted || kind == "" {
 		return nil
 	}

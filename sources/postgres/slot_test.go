@@ -14,6 +14,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // O16 a server whose log ends before what was captured was put back: what it commits until
@@ -413,7 +414,7 @@ func TestServerOfItsOwn(t *testing.T) {
 	t.Run("no free slot", func(t *testing.T) {
 		d.do("CREATE TABLE t (id int PRIMARY KEY)")
 		d.do("SELECT pg_create_physical_replication_slot('x1'), pg_create_physical_replication_slot('x2'), pg_create_physical_replication_slot('x3')")
-		refusedWith(t, d.config(), pipeline.Resume{}, CodeNoFreeSlot)
+		refusedWith(t, d.config(), pipeline.Resume{}, preflight.CodeNoFreeSlot)
 		d.do("SELECT pg_drop_replication_slot('x1'), pg_drop_replication_slot('x2'), pg_drop_replication_slot('x3')")
 		d.do("DROP TABLE t")
 	})

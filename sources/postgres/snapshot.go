@@ -15,6 +15,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // snapshot copies all tables as they are at the place where the slot begins, so
@@ -162,8 +163,8 @@ func (s *Source) slotError(err error) error {
 	case "":
 		return err
 	case "53400":
-		return &pipeline.Refusal{Code: CodeNoFreeSlot, Where: s.facts.database, What: "all replication slots are taken", Err: err,
-			Mend: s.facts.platform.set("max_replication_slots", fmt.Sprint(s.facts.maxSlots+5), true)}
+		return &pipeline.Refusal{Code: preflight.CodeNoFreeSlot, Where: s.facts.Database, What: "all replication slots are taken", Err: err,
+			Mend: s.facts.Platform.Set("max_replication_slots", fmt.Sprint(s.facts.MaxSlots+5), true)}
 	case "42710":
 		return &pipeline.Refusal{Code: CodeSlotExists, Where: "slot " + s.config.Slot, What: "it exists, and nothing stored says that it is ours", Err: err,
 			Mend: "SELECT pg_drop_replication_slot(" + pgsql.QuoteLiteral(s.config.Slot) + ");"}

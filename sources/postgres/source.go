@@ -140,10 +140,10 @@ func (s *Source) look(ctx context.Context) (err error) {
 	if s.facts, err = loadFacts(ctx, &s.config, s.side); err != nil {
 		return err
 	}
-	s.version, s.viaRoot = s.facts.version, s.facts.viaRoot()
+	s.version, s.viaRoot = s.facts.Version, s.facts.viaRoot()
 	s.catalog.version = s.version
-	s.config.platform = s.facts.platform
-	s.senderTimeout = time.Duration(s.facts.senderTimeoutMS) * time.Millisecond
+	s.config.platform = s.facts.Platform
+	s.senderTimeout = time.Duration(s.facts.SenderTimeoutMS) * time.Millisecond
 	s.chosen, err = choose(ctx, &s.config, s.side, s.facts)
 	return err
 }
@@ -187,14 +187,14 @@ func (s *Source) problems(ctx context.Context, from pipeline.Resume, was state) 
 	s.stopped = s.standing(was)
 	s.spare(s.stopped)
 	s.keepCopied(was.holdsAs)
-	problems = slices.Concat(s.facts.serverRefusals(&s.config, s.facts.slot == nil), s.chosen.refusals,
+	problems = slices.Concat(s.facts.Refusals(s.config.InvalidText, s.facts.slot == nil), s.chosen.refusals,
 		s.facts.publicationRefusals(&s.config, s.chosen, false), problems)
 	return append(problems, s.slotRefusals(s.facts.slot, from.At.Native)...)
 }
 
 // unready gives what keeps any source from starting with a copy.
 func (s *Source) unready() []error {
-	return slices.Concat(s.facts.serverRefusals(&s.config, s.facts.slot == nil), s.chosen.refusals, s.facts.publicationRefusals(&s.config, s.chosen, true))
+	return slices.Concat(s.facts.Refusals(s.config.InvalidText, s.facts.slot == nil), s.chosen.refusals, s.facts.publicationRefusals(&s.config, s.chosen, true))
 }
 
 // isFresh reports whether the tables are still to be copied.
@@ -205,7 +205,7 @@ func (s *Source) prepare(ctx context.Context, from pipeline.Resume, was state) e
 	if err := errors.Join(s.problems(ctx, from, was)...); err != nil {
 		return err
 	}
-	for _, w := range s.facts.warnings(&s.config) {
+	for _, w := range s.facts.Warnings(s.config.InvalidText) {
 		s.config.Log.Warn(w.What, "code", string(w.Code), "mend", w.Mend)
 	}
 	fresh := isFresh(from)

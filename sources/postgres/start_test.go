@@ -11,6 +11,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // refused opens a source that must refuse with the given code.
@@ -150,7 +151,7 @@ func TestPublicationIsChecked(t *testing.T) {
 			_, host, _ := strings.Cut(d.url, "@")
 			return "postgres://cdc:secret-canary@" + host, nil
 		}
-		for _, code := range []pipeline.Code{CodeRight, CodeRight, CodePublication} {
+		for _, code := range []pipeline.Code{preflight.CodeRight, preflight.CodeRight, CodePublication} {
 			r, err := tryOpen(t, c, pipeline.Resume{})
 			_ = r.source.Close()
 			if err == nil || strings.Contains(err.Error(), "canary") {
@@ -236,14 +237,14 @@ func TestChecksTellEverything(t *testing.T) {
 		return "postgres://u:canary@127.0.0.1:1/db?sslmode=disable", nil
 	}
 	found, err = Check(t.Context(), c, nil)
-	if err != nil || len(found.Findings) != 1 || found.Findings[0].Code != CodeConnect || strings.Contains(found.Findings[0].Error(), "canary") {
+	if err != nil || len(found.Findings) != 1 || found.Findings[0].Code != preflight.CodeConnect || strings.Contains(found.Findings[0].Error(), "canary") {
 		t.Errorf("unreachable: %v %v", found, err)
 	}
 	c.URL = func(context.Context) (string, error) {
 		_, host, _ := strings.Cut(d.url, "@")
 		return "postgres://postgres:wrong@" + host, nil
 	}
-	if found, err = Check(t.Context(), c, nil); err != nil || len(found.Findings) != 1 || found.Findings[0].Code != CodeAuth {
+	if found, err = Check(t.Context(), c, nil); err != nil || len(found.Findings) != 1 || found.Findings[0].Code != preflight.CodeAuth {
 		t.Errorf("wrong password: %v %v", found, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // Stats is what a source knows about itself at one moment. LSNs are native
@@ -281,7 +282,7 @@ func (s *Source) warnOfRetention(retained, safe int64) {
 		level = 50
 	}
 	if level > s.retentionLevel {
-		s.config.Log.Warn("the slot holds back much of the log that it may", "slot", s.config.Slot, "code", string(CodeRetention),
+		s.config.Log.Warn("the slot holds back much of the log that it may", "slot", s.config.Slot, "code", string(preflight.CodeRetention),
 			"percent", percent, "retained_bytes", retained, "safe_bytes", safe)
 	}
 	s.retentionLevel = level

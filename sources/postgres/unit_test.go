@@ -65,27 +65,6 @@ func TestLSN(t *testing.T) {
 	}
 }
 
-func TestServerIsChecked(t *testing.T) {
-	t.Parallel()
-	good := facts{version: 150000, encoding: "UTF8", walLevel: "logical", maxSlots: 10, maxSenders: 10}
-	c := DefaultConfig()
-	for code, spoil := range map[pipeline.Code]func(*facts){
-		"":               func(*facts) {},
-		CodeVersion:      func(f *facts) { f.version = 110022 },
-		CodeStandby:      func(f *facts) { f.inRecovery = true },
-		CodeWALLevel:     func(f *facts) { f.walLevel = "replica" },
-		CodeEncoding:     func(f *facts) { f.encoding = "SQL_ASCII" },
-		CodeNoFreeSlot:   func(f *facts) { f.slots = 10 },
-		CodeNoFreeSender: func(f *facts) { f.senders = 10 },
-	} {
-		f := good
-		spoil(&f)
-		if got := pipeline.CodeOf(errors.Join(f.serverRefusals(&c, true)...)); got != code {
-			t.Errorf("want %s, got %s", code, got)
-		}
-	}
-}
-
 func TestMessageReader(t *testing.T) {
 	t.Parallel()
 	var stream []byte

@@ -21,6 +21,7 @@ import (
 	"github.com/evertdb/evert/sources/postgres"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // codeSlotKept says that a slot could not be dropped.
@@ -152,7 +153,7 @@ func (d *postgresDatabase) dial(ctx context.Context) (*pgx.Conn, error) {
 	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c, err := pgx.ConnectConfig(ctx, conf)
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && strings.HasPrefix(refused.Code, "28") {
-		return nil, &pipeline.Refusal{Code: postgres.CodeAuth, Where: "user " + conf.User, What: "the server refuses it", Err: errors.New(refused.Message),
+		return nil, &pipeline.Refusal{Code: preflight.CodeAuth, Where: "user " + conf.User, What: "the server refuses it", Err: errors.New(refused.Message),
 			Mend: "correct user and password of the url, or the server's pg_hba.conf"}
 	}
 	return c, err

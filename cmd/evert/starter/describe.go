@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/evertdb/evert/sources/postgres"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // A Database is what a starter file is written from.
@@ -15,8 +15,8 @@ type Database struct {
 	Server   string // Postgres, MariaDB or MySQL
 	Name     string
 	Version  string
-	Platform postgres.Platform // of a Postgres server
-	Tables   []Table           // by schema and name
+	Platform preflight.Platform // of a Postgres server
+	Tables   []Table            // by schema and name
 
 	ByPosition bool // the transactions of a MySQL server have no GTIDs
 }
@@ -64,7 +64,7 @@ func Describe(ctx context.Context, c *pgx.Conn) (Database, error) {
 		return d, err
 	}
 	var err error
-	d.Platform, err = postgres.DetectPlatform(func(sql string, into ...any) error { return c.QueryRow(ctx, sql).Scan(into...) })
+	d.Platform, err = preflight.DetectPlatform(func(sql string, into ...any) error { return c.QueryRow(ctx, sql).Scan(into...) })
 	if err != nil {
 		return d, fmt.Errorf("ask who runs the server: %w", err)
 	}

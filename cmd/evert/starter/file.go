@@ -9,8 +9,8 @@ import (
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/sources/mysql"
-	"github.com/evertdb/evert/sources/postgres"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // Options say what stands in the file besides the tables.
@@ -58,7 +58,7 @@ const role = "evert"
 // writeGrants lists what a role needs and no more, to be run by a DBA (X03).
 func writeGrants(b *strings.Builder, d Database) {
 	name := Name(d.Name)
-	g := postgres.Grant{Role: role, Database: d.Name, Publication: configs.SlotName(name, name), Before13: strings.HasPrefix(d.Version, "12."), Platform: d.Platform}
+	g := preflight.Grant{Role: role, Database: d.Name, Publication: configs.SlotName(name, name), Before13: strings.HasPrefix(d.Version, "12."), Platform: d.Platform}
 	for _, t := range d.Tables {
 		if t.Usable() {
 			g.Tables = append(g.Tables, pgsql.TableName{Schema: t.Schema, Name: t.Name})
@@ -69,7 +69,7 @@ func writeGrants(b *strings.Builder, d Database) {
 	for _, sql := range g.SQL() {
 		fmt.Fprintf(b, "#   %s\n", strings.Map(oneLine, sql))
 	}
-	if d.Platform == postgres.OwnMachine {
+	if d.Platform == preflight.OwnMachine {
 		fmt.Fprintf(b, "#   pg_hba.conf: %s\n", strings.Map(oneLine, g.HBA()))
 	}
 	b.WriteString("#\n# Streaming needs LOGIN, REPLICATION, CONNECT, the publication and the line of pg_hba.conf; copying the tables needs\n" +

@@ -21,6 +21,10 @@ func (r Rows) Text(row, col int) string {
 	return string(r[row][col])
 }
 
+// An Ask asks one statement with text parameters, on a connection that whoever gives it
+// sees to.
+type Ask func(ctx context.Context, sql string, args ...string) (Rows, error)
+
 // Query runs one statement with text parameters by the extended protocol.
 func Query(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string) (Rows, error) {
 	params := make([][]byte, len(args))

@@ -1,4 +1,4 @@
-package postgres
+package preflight
 
 import (
 	"cmp"
@@ -14,9 +14,9 @@ import (
 	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
-// explainConnect tells the causes that a person can mend from those that pass.
+// ExplainConnect tells the causes that a person can mend from those that pass.
 // Messages of the server and of the resolver hold no secret.
-func explainConnect(conf *pgconn.Config, on Platform, err error) error {
+func ExplainConnect(conf *pgconn.Config, on Platform, err error) error {
 	where := fmt.Sprintf("%s:%d/%s", conf.Host, conf.Port, conf.Database)
 	r := &pipeline.Refusal{Code: CodeConnect, Where: where, What: "cannot connect", Err: err, Mend: "start the server, or correct host and port of the url"}
 	var pg *pgconn.PgError
@@ -44,12 +44,12 @@ func explainConnect(conf *pgconn.Config, on Platform, err error) error {
 		r.Mend = on.replicate(pgsql.QuoteIdent(conf.User))
 	case pg.Code == "53300" && strings.Contains(pg.Message, "wal_senders"):
 		r.Code, r.What = CodeNoFreeSender, "all walsenders of the server are taken"
-		r.Mend = on.set("max_wal_senders", "20", true)
+		r.Mend = on.Set("max_wal_senders", "20", true)
 	case pg.Code == "57P03" || strings.HasPrefix(pg.Code, "53"):
 		r.What, r.Mend = "the server takes no connection now", "wait; the source tries again by itself"
 	case pg.Code == "42704" || pg.Code == "08P01":
 		r.Code, r.What = CodeSettings, "a startup parameter was refused"
-		r.Mend = directly(net.JoinHostPort(conf.Host, fmt.Sprint(conf.Port)))
+		r.Mend = Directly(net.JoinHostPort(conf.Host, fmt.Sprint(conf.Port)))
 	}
 	return r
 }

@@ -1,15 +1,10 @@
-package postgres
+package preflight
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A Platform is who runs a server, as far as that changes what mends it: where
@@ -62,11 +57,11 @@ func DetectPlatform(scan func(sql string, into ...any) error) (Platform, error) 
 	return platformOf(roles, isAurora), err
 }
 
-// set is how a setting of the server is changed; restart says that the server reads
+// Set is how a setting of the server is changed; restart says that the server reads
 // it only at its start.
 //
 // Sources: the platforms' manuals on logical replication and on their parameters.
-func (p Platform) set(name, value string, restart bool) string {
+func (p Platform) Set(name, value string, restart bool) string {
 	switch p {
 	case RDS, Aurora: // max_slot_wal_keep_size is in megabytes there
 		return p.parameterGroup(name, value, restart)
@@ -140,38 +135,19 @@ func (p Platform) letIn(line string) string {
 	return "allow this machine's address in the network settings of the database on " + string(p)
 }
 
-// warnings are what a platform does to a slot that its owner should know.
-func (p Platform) warnings(c *Config) []pipeline.Finding {
+// Warnings are what a platform does to a slot that its owner should know.
+func (p Platform) Warnings(slot string) []pipeline.Finding {
 	if p != Neon {
 		return nil
 	}
 	return []pipeline.Finding{pipeline.Found(pipeline.Warns, pipeline.Refusal{
-		Code: CodePlatform, Where: "slot " + c.Slot, What: "Neon removes a slot that nobody has read from for about 40 hours, and every slot when a branch is restored; then all tables are copied again",
+		Code: CodePlatform, Where: "slot " + slot, What: "Neon removes a slot that nobody has read from for about 40 hours, and every slot when a branch is restored; then all tables are copied again",
 		Mend: "let the daemon run, and watch that it does (the alert EvertComponentDown)",
 	})}
 }
 
-// pooled warns if the server's session is not the one that was connected to: then
-// something between hands on what is said, and it may be to another session each
-// time. Neon's own proxy looks like that and is none.
-func (s *Source) pooled(ctx context.Context) []pipeline.Finding {
-	var told, has string
-	err := s.side.use(ctx, func(conn *pgconn.PgConn) error {
-		rs, err := pgsql.Query(ctx, conn, "SELECT pg_backend_pid()")
-		told, has = fmt.Sprint(conn.PID()), rs.Text(0, 0)
-		return err
-	})
-	host := hostOf(&s.config)
-	if err != nil || told == has || s.facts.platform == Neon && !strings.Contains(host, "-pooler.") {
-		return nil
-	}
-	return []pipeline.Finding{pipeline.Found(pipeline.Warns, pipeline.Refusal{
-		Code: CodePooler, Where: host, What: "a connection pooler lies between: the server's session is not the one that was connected to", Mend: directly(host),
-	})}
-}
-
-// directly is how to go round the pooler at a host.
-func directly(host string) string {
+// Directly is how to go round the pooler at a host.
+func Directly(host string) string {
 	switch {
 	case strings.Contains(host, "-pooler."):
 		return "url: the same with host " + strings.Replace(strings.SplitN(host, ":", 2)[0], "-pooler.", ".", 1) + ", which is the server and not its pooler"
@@ -181,17 +157,4 @@ func directly(host string) string {
 		return "url: the endpoint of the instance or cluster, and not that of the proxy, which does not replicate"
 	}
 	return "url: host and port of the server, and not of a pooler"
-}
-
-// hostOf is host and port of the connection string; empty if it cannot be read.
-func hostOf(c *Config) string {
-	url, err := c.URL(context.Background())
-	if err != nil {
-		return ""
-	}
-	conf, err := pgconn.ParseConfig(url)
-	if err != nil {
-		return ""
-	}
-	return net.JoinHostPort(conf.Host, fmt.Sprint(conf.Port))
 }

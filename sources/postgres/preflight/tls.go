@@ -1,4 +1,4 @@
-package postgres
+package preflight
 
 import (
 	"crypto/x509"
