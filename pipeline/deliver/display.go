@@ -157,6 +157,9 @@ func (d *display) shown() *log.Frontier {
 
 // isBehind reports whether the source has written what the target has not.
 func (d *display) isBehind() bool {
+	if d.status.Held != nil {
+		return true // nobody knows of what
+	}
 	if d.newest == nil {
 		return false
 	}

@@ -22,10 +22,12 @@ type Follower struct {
 	Topic  string   // of the frontier
 	Topics []string // whose part of each cut counts
 	State  bool     // cuts keep the state of whoever wrote them: a view's says where its sources are
-	// Known reports whether something was read of the source before: then its
-	// frontier has to be there.
+	// Known reports whether something was read of the source before: then a frontier
+	// that is not there was.
 	Known func() bool
 	Moved func() // is called behind each change of the report; it must not block
+
+	seen bool // a frontier; owned by Run
 
 	mu  sync.Mutex
 	now Report
@@ -71,11 +73,23 @@ func (f *Follower) Report() (Report, error) {
 	return f.now, f.err
 }
 
-// follow reads the frontier topic from its start on, for good.
+// follow reads the frontier topic for good; one that is gone is waited for.
 func (f *Follower) follow(ctx context.Context) error {
-	if err := f.awaitTopic(ctx); err != nil {
-		return err
+	for {
+		if err := f.awaitTopic(ctx); err != nil {
+			return err
+		}
+		if err := f.read(ctx); !errors.Is(err, log.ErrNoTopic) {
+			return err
+		}
+		if err := pause(ctx, topicPoll); err != nil {
+			return err
+		}
 	}
+}
+
+// read reads the frontier topic from its start on, until it is gone.
+func (f *Follower) read(ctx context.Context) error {
 	r, err := f.Log.Reader(ctx)
 	if err != nil {
 		return err
@@ -88,9 +102,6 @@ func (f *Follower) follow(ctx context.Context) error {
 	var written time.Time
 	for {
 		got, err := r.Next(ctx, 1000)
-		if errors.Is(err, log.ErrNoTopic) {
-			return &Gone{Topic: f.Topic, What: "the frontier of " + f.Of + " is gone: it was reset, or somebody deleted the topic"}
-		}
 		if err != nil {
 			return err
 		}
@@ -107,6 +118,7 @@ func (f *Follower) follow(ctx context.Context) error {
 		}
 		now := Report{Known: true, Held: &Hold{What: "the copy of its tables is not complete"}}
 		if newest, ok := fold.Frontier(); ok {
+			f.seen = true
 			now = f.see(newest, written)
 		}
 		f.tell(func() { f.now = now })
@@ -116,18 +128,19 @@ func (f *Follower) follow(ctx context.Context) error {
 // topicPoll is how often is asked whether a source has begun.
 const topicPoll = 500 * time.Millisecond
 
-// awaitTopic waits until the source has begun. A source that was read before
-// cannot begin: its topic is gone (R23).
+// awaitTopic waits until the source has begun. One that was read before begins anew,
+// unless nobody writes it any more, which the hold says meanwhile (R23).
 func (f *Follower) awaitTopic(ctx context.Context) error {
 	for {
 		infos, err := f.Log.Admin().Topics(ctx, f.Topic)
 		if err != nil || len(infos) > 0 && infos[0].Ends[0].Stable > 0 {
 			return err
 		}
-		if f.Known() {
-			return &Gone{Topic: f.Topic, What: "the frontier of " + f.Of + " is gone: it was reset or renamed, or somebody deleted the topic"}
+		what := f.Of + " has committed nothing yet"
+		if f.Known() || f.seen {
+			what = "the frontier of " + f.Of + " is gone: it was reset and has not begun anew yet, or somebody deleted topic " + f.Topic
 		}
-		f.tell(func() { f.now = Report{Known: true, Held: &Hold{What: f.Of + " has committed nothing yet"}} })
+		f.tell(func() { f.now = Report{Known: true, Held: &Hold{What: what}} })
 		if err := pause(ctx, topicPoll); err != nil {
 			return err
 		}

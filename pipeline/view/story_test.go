@@ -122,6 +122,33 @@ func TestHeld(t *testing.T) {
 		shop.Commit(put(orders, amount(10, 1, 5)))
 		w.check()
 	})
+	t.Run("R23 a frontier that is gone, and begins anew", func(t *testing.T) {
+		w := newWorld(t)
+		w.begin()
+		w.start()
+		w.check()
+		billing := w.sources["billing"]
+		billing.Close()
+		if err := w.log.Admin().Delete(context.Background(), log.FrontierTopic("test", "billing")); err != nil {
+			t.Fatal(err)
+		}
+		isGone := func(s view.Status) bool {
+			return s.Phase == view.Frozen && s.Held != nil && strings.Contains(s.Held.What, "is gone")
+		}
+		w.until("it says so while it runs", isGone)
+		w.stop()
+		w.start()
+		w.until("it says so when it starts", isGone)
+		look, err := w.task.Look()
+		if look == nil || err != nil {
+			t.Fatalf("what it had is not shown: %v", err)
+		}
+		look.Close()
+		billing.Life++
+		billing.Reset()
+		billing.Commit(put(payments, amount(20, 1, 4)))
+		w.check()
+	})
 	t.Run("R23 a topic that is gone", func(t *testing.T) {
 		w := newWorld(t)
 		w.begin()
@@ -129,7 +156,7 @@ func TestHeld(t *testing.T) {
 		w.check()
 		w.stop()
 		w.sources["billing"].Close()
-		if err := w.log.Admin().Delete(context.Background(), topicOf("billing", payments), log.FrontierTopic("test", "billing")); err != nil {
+		if err := w.log.Admin().Delete(context.Background(), topicOf("billing", payments)); err != nil {
 			t.Fatal(err)
 		}
 		w.start()

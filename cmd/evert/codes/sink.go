@@ -15,7 +15,7 @@ func ofSink() []Entry {
 		},
 		{
 			Code: "SINK_INPUT_GONE",
-			Text: "The topic that a sink delivers, or the frontier that says how far it may read, does not exist any more: the source was reset or renamed, the view was taken out of the file, or somebody deleted the topic. An absent table is not an empty one, so the outside system keeps what it has.",
+			Text: "The topic that a sink delivers does not exist any more: the view was taken out of the file, or somebody deleted the topic. An absent table is not an empty one, so the outside system keeps what it has.",
 			Mend: "`evert status` says whether the topic is still written. What was renamed needs its new name in the sink's `from`.",
 		},
 		{
@@ -25,12 +25,12 @@ func ofSink() []Entry {
 		},
 		{
 			Code: "SINK_INPUT_BACK",
-			Text: "The frontier of a source lies before what a sink has delivered: committed records of the log are gone, as after a restore of an old copy. The outside system would go back in time, so the sink stops.",
+			Text: "The frontier of a source lies before what a sink has delivered: committed records of the log are gone, as after a restore of an old copy. The outside system would go back in time, so the sink stops. The sink of a view only waits (SINK_HELD), until the view's sources are as far again or began anew, and is then filled anew by itself.",
 			Mend: "Copy the source's tables again: `evert reset SOURCE --resnapshot --yes`. The sink is filled anew by itself.",
 		},
 		{
 			Code: "SINK_HELD", Passing: true,
-			Text: "A sink waits, with what it has, because its table is being copied, has stopped, or was never committed yet. It goes on by itself when the table is there.",
+			Text: "A sink waits, with what it has, because its table is being copied, has stopped, or was never committed yet; or because its source was reset and has not begun anew; or, for a view, because an older log was restored. It goes on by itself when the table is there.",
 			Mend: "`evert status` says how far the source is, and why a table has stopped.",
 		},
 		{

@@ -20,7 +20,7 @@ func ofView() []Entry {
 		},
 		{
 			Code: "VIEW_INPUT_GONE",
-			Text: "A topic that the view reads does not exist any more: the source was reset or renamed, or somebody deleted the topic. An absent table is not an empty one, so the view keeps what it has.",
+			Text: "A topic that the view reads does not exist any more: somebody deleted it, or the table was renamed. An absent table is not an empty one, so the view keeps what it has.",
 			Mend: "`evert status` says whether the source captures the table. A table or source that was renamed needs its new name in the view's sql.",
 		},
 		{
@@ -40,7 +40,7 @@ func ofView() []Entry {
 		},
 		{
 			Code: "VIEW_HELD", Passing: true,
-			Text: "A table of the view is being copied, has stopped, or is not captured yet. The view keeps its last cut, shows it, and goes on by itself when the table is there.",
+			Text: "A table of the view is being copied, has stopped, or is not captured yet; or its source was reset, and has not begun anew. The view keeps its last cut, shows it, and goes on by itself when the table is there.",
 			Mend: "`evert status` says how far the copy is, or why the table has stopped.",
 		},
 		{

@@ -233,7 +233,7 @@ func (m *maintaining) shows(ctx context.Context, task *view.Task) bool {
 		if err != nil {
 			return false
 		}
-		if f, ok := fold.Frontier(); ok && f.Number > cut.Number {
+		if f, ok := fold.Frontier(); !ok || f.Incarnation != cut.Incarnation || f.Number > cut.Number {
 			return false
 		}
 	}
