@@ -73,30 +73,39 @@ RETURNING relation, created, columns, epoch, filling, resume`
 // transaction and left its connection open is ended.
 func (t *Target) take(ctx context.Context, renew bool) (h holding, err error) {
 	var resume []byte
-	for attempt := 0; ; attempt++ {
-		err = t.conn.QueryRow(ctx, fmt.Sprintf(takeSQL, t.config.Positions.sql()), t.config.Name, t.config.Table.String(), renew).
+	err = t.insist(ctx, "take over "+t.config.Positions.String(), func() error {
+		return t.conn.QueryRow(ctx, fmt.Sprintf(takeSQL, t.config.Positions.sql()), t.config.Name, t.config.Table.String(), renew).
 			Scan(&h.relation, &h.created, &h.columns, &h.epoch, &h.filling, &resume)
-		if err == nil || attempt >= t.config.Retries || !passesByItself(err) && sqlState(err) != "55P03" {
-			break
-		}
-		if err := t.evict(ctx); err != nil {
-			return h, err
-		}
-	}
+	})
 	if err != nil {
-		return h, passing("take over "+t.config.Positions.String(), err)
+		return h, err
 	}
 	h.resume, err = parseResume(resume)
 	return h, err
 }
 
+// insist does what locks rows of the sink, of which an older holder may have some inside
+// its transaction for as long as it hangs: its connection is ended.
+func (t *Target) insist(ctx context.Context, what string, do func() error) error {
+	for attempt := 0; ; attempt++ {
+		err := do()
+		if err == nil || attempt >= t.config.Retries || !passesByItself(err) && sqlState(err) != "55P03" {
+			return passing(what, err)
+		}
+		if err := t.evict(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 const evictSQL = `
 SELECT count(pg_terminate_backend(a.pid)) FROM %s s JOIN pg_stat_activity a ON a.pid = s.owner AND a.backend_start <= s.claimed
-WHERE s.sink = $1 AND a.application_name = $2 AND a.pid <> pg_backend_pid()`
+WHERE (s.sink = $1 OR left(s.sink, length($1) + 1) = $1 || '/') AND a.application_name = $2 AND a.pid <> pg_backend_pid()`
 
+// evict ends the connections of who held tables of the sink before.
 func (t *Target) evict(ctx context.Context) error {
 	var n int
-	err := t.conn.QueryRow(ctx, fmt.Sprintf(evictSQL, t.config.Positions.sql()), t.config.Name, t.config.applicationName()).Scan(&n)
+	err := t.conn.QueryRow(ctx, fmt.Sprintf(evictSQL, t.config.Positions.sql()), t.config.Group, t.config.applicationName()).Scan(&n)
 	return passing("end the sink's older connection", err)
 }
 
@@ -108,15 +117,16 @@ WHERE (sink = $1 OR left(sink, length($1) + 1) = $1 || '/') AND sink <> ALL($2) 
 
 // release lets others have the tables that left the sink, whose tables are named.
 func (t *Target) release(ctx context.Context, names ...string) error {
-	rows, err := t.conn.Query(ctx, fmt.Sprintf(releaseSQL, t.config.Positions.sql()), t.config.Group, names)
-	if err != nil {
-		return passing("give up tables in "+t.config.Positions.String(), err)
-	}
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	var tables []string
+	err := t.insist(ctx, "give up tables in "+t.config.Positions.String(), func() (err error) {
+		rows, _ := t.conn.Query(ctx, fmt.Sprintf(releaseSQL, t.config.Positions.sql()), t.config.Group, names) // the rows have the error
+		tables, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
 	for _, table := range tables {
 		t.config.Log.Info("a table is not of the sink any more: it keeps its rows, and another sink may have it", "sink", t.config.Group, "table", table)
 	}
-	return passing("give up tables in "+t.config.Positions.String(), err)
+	return err
 }
 
 const othersSQL = `SELECT sink FROM %s WHERE sink <> $1 AND sink <> $4 AND left(sink, length($4) + 1) <> $4 || '/' AND claimed IS NOT NULL

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/deliver"
@@ -72,4 +73,33 @@ func TestOneBecomesSeveral(t *testing.T) {
 		}
 	}
 	d.wants("SELECT sink, claimed IS NULL FROM public.evert_sinks ORDER BY sink COLLATE \"C\"", "test.sink|t", "test.sink/items|f", "test.sink/others|f")
+}
+
+// TestReleaseFromZombie tells that a sink which gives up a table gets on although who
+// wrote it before hangs inside a transaction, as a process that was stopped does (K05).
+func TestReleaseFromZombie(t *testing.T) {
+	d := newDB(t)
+	all := d.both("public")
+	for i := range all {
+		all[i].LockWait = 100 * time.Millisecond
+	}
+	single := all[0]
+	single.Name = single.Group
+	for _, next := range []deliver.Target{NewGroup(all[:1]), New(single)} {
+		zombie := NewGroup(all)
+		if _, err := zombie.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := begin(t.Context(), whole(9), zombie.tables[1:]); err != nil { // it has the row of the table that goes, alone
+			t.Fatal(err)
+		}
+		_, err := next.Open(t.Context())
+		if err := errors.Join(err, next.Close()); err != nil {
+			t.Fatalf("%T does not get on: %v", next, err)
+		}
+		if err := zombie.tables[1].commit(t.Context()); err == nil {
+			t.Errorf("%T: the zombie committed", next)
+		}
+		_ = zombie.Close()
+	}
 }
