@@ -20,6 +20,9 @@ type Config struct {
 	// Positions gives where each source is at a frontier record of a view; nil: the
 	// owner is the source.
 	Positions func(*log.Frontier) (map[string]string, error)
+	// Compare tells how a frontier record of a view stands to an earlier one that was
+	// delivered; nil where Positions is.
+	Compare func(has, had *log.Frontier) (Order, error)
 	// Definition says what the target is made from; when it changes, the target is
 	// filled anew.
 	Definition string
@@ -92,3 +95,15 @@ type Opening struct {
 	At      pipeline.Position // that it has reached; zero while it is filled
 	Inside  uint64            // rows behind that
 }
+
+// An Order is how one frontier record of a view stands to another that was delivered.
+type Order uint8
+
+// A record follows the delivered one; or the log was put back to before that, so that
+// no way leads from one to the other. There the view's sources are not yet where they
+// were, or each of them is, or has begun anew.
+const (
+	Follows Order = iota
+	Below
+	Beside
+)

@@ -65,7 +65,8 @@
 //	whole         At of the last commit               into what readers see
 //
 // What is held can become worthless: the topic has another incarnation or was
-// made anew, rows became void (TRUNCATE), the reader fell so far behind that
+// made anew, rows became void (TRUNCATE), a view's log was put back to an older copy
+// and its sources are as far again (O16), the reader fell so far behind that
 // tombstones are gone (K17), the sink's definition changed, a column's new type
 // does not fit what the target holds, or the target itself is gone or torn. Then
 // Source or Target fail with a Renewal; Run calls Renew on a new target, and fills

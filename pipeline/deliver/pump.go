@@ -142,12 +142,16 @@ func (p *pump) mayGo(r *intake.Report) bool {
 	if hold == nil && r.Cut.Resume.At.IsZero() {
 		hold = &intake.Hold{What: "the copy of its tables is not complete"}
 	}
+	order := p.order(&r.Cut)
+	if hold == nil && order == Below {
+		hold = &intake.Hold{What: "its topic lies before what was delivered, as after an older log was restored; the sink is filled anew once the view's sources are as far again", Mend: "evert status   # whether a source has stopped, and what mends it"}
+	}
 	if hold != nil {
 		p.hold(p.held(hold))
 		return false
 	}
 	p.hold(nil)
-	return !p.at.whole || p.rows > 0 || r.Cut.Number != p.at.cut.Number || r.Cut.Incarnation != p.at.cut.Incarnation
+	return !p.at.whole || p.rows > 0 || order == Beside || r.Cut.Number != p.at.cut.Number || r.Cut.Incarnation != p.at.cut.Incarnation
 }
 
 func (p *pump) hold(why *pipeline.Refusal) {
@@ -156,9 +160,24 @@ func (p *pump) hold(why *pipeline.Refusal) {
 	}
 }
 
+// order tells how a cut of a view stands to what was read.
+func (p *pump) order(cut *log.Frontier) Order {
+	if p.Compare == nil || !p.begun || cut.Incarnation != p.at.cut.Incarnation {
+		return Follows
+	}
+	order, err := p.Compare(cut, &p.at.cut)
+	if err != nil {
+		return Beside // what cannot be read is none that was delivered
+	}
+	return order
+}
+
 // take makes a cut the one that is gone to, if what was read is of its history.
 func (p *pump) take(ctx context.Context, r *intake.Report) error {
 	if p.begun {
+		if p.order(&r.Cut) == Beside {
+			return &intake.Anew{Why: "an older log was restored, in which the view went another way", World: true}
+		}
 		if err := intake.Succeeds(p.Of, &r.Cut, &p.at.cut); err != nil {
 			return err
 		}

@@ -169,23 +169,60 @@ func TestPoison(t *testing.T) {
 
 // TestGone tells what stops a sink when its topics are not what they were.
 func TestGone(t *testing.T) {
-	t.Run("R23 the frontier is gone", func(t *testing.T) {
+	isGone := func(s deliver.Status) bool {
+		return s.Phase == deliver.Frozen && strings.Contains(s.Held.What, "is gone") && !s.Behind.Since.IsZero()
+	}
+	t.Run("R23 the frontier is gone, and begins anew", func(t *testing.T) {
 		w := newWorld(t)
 		w.source.Begin()
-		w.source.Commit(put(1, "a"))
+		w.source.Commit(put(1, "a"), put(2, "b"))
 		w.start()
 		w.check()
+		before := w.now()
+		w.source.Close()
 		if err := w.log.Admin().Delete(t.Context(), log.FrontierTopic("test", "shop")); err != nil {
 			t.Fatal(err)
 		}
-		for range 2 {
-			if err := w.ended(); pipeline.CodeOf(err) != deliver.CodeInputGone {
-				t.Fatalf("ended with %v", err)
-			}
-			w.again()
+		w.until("it says so while it runs", isGone)
+		w.start()
+		w.until("it says so when it starts", isGone)
+		w.want(before)
+		w.reset()
+		w.source.Commit(put(1, "again"))
+		w.check()
+	})
+	t.Run("O16 R05 the frontier of a view went back", func(t *testing.T) {
+		w := newWorld(t)
+		w.source.Begin()
+		w.source.Commit(put(1, "a"))
+		frontier := intaketest.Frontier(t, w.log, log.FrontierTopic("test", "shop"))
+		w.config.Positions = func(f *log.Frontier) (map[string]string, error) {
+			return map[string]string{"shop": f.Resume.At.Native}, nil
 		}
-		_ = w.ended()
-		w.close()
+		w.config.Compare = func(has, had *log.Frontier) (deliver.Order, error) {
+			switch {
+			case has.Incarnation != had.Incarnation:
+				t.Error("cuts of two incarnations are compared")
+			case had.Number < 99:
+				return deliver.Follows, nil
+			case has.Resume.At.Seq < 3:
+				return deliver.Below, nil
+			}
+			return deliver.Beside, nil
+		}
+		w.hold(deliver.NewPlace("one", log.Frontier{Number: 99, Incarnation: frontier.Incarnation, Resume: pipeline.Resume{At: pipeline.Position{Seq: 99, Native: "0/99"}}}))
+		w.start()
+		below := func(s deliver.Status) bool {
+			return s.Held != nil && strings.Contains(s.Held.What, "an older log was restored")
+		}
+		w.until("it waits", below)
+		w.source.Commit(put(2, "b"))
+		w.until("it waits on", below)
+		w.source.Commit(put(3, "c"))
+		w.check()
+		if said := w.said.Take(); !strings.Contains(said, "anew: an older log was restored") {
+			t.Errorf("it said\n%s", said)
+		}
 	})
 	t.Run("R05 the frontier went back", func(t *testing.T) {
 		w := newWorld(t)

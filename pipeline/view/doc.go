@@ -60,6 +60,13 @@
 // and nothing else (R16). The comparison lies in a Sorter (I9). The next vector
 // is never below the committed one, so nothing goes back (I7).
 //
+// # An older log
+//
+// A log that was put back to an older copy goes on under the same numbers and offsets, in
+// other epochs than before. So each Run of a view is a term, and a frontier record names
+// the newest terms: who holds an earlier record sees by Compare whether it is of the same
+// history (O16). What has delivered the other one is filled anew.
+//
 // # Versions
 //
 // The state lies in a folder named by the plan's hash: that of another

@@ -19,6 +19,7 @@ type epoch struct {
 	batch Batch
 	next  Vector
 	own   log.Frontier // what the view's frontier says after it
+	terms []term       // of own
 	in    int64        // rows read
 	out   int64        // rows changed
 }
@@ -163,7 +164,10 @@ func (e *epoch) commit(ctx context.Context) error {
 	for tp, next := range e.output.ends {
 		e.own.Offsets[tp] = next
 	}
-	e.own.Resume = pipeline.Resume{At: pipeline.Position{Seq: e.own.Number + 1, Native: e.next.String()}, State: e.next.append(nil)}
+	if e.terms = e.Task.terms; !e.entered {
+		e.terms = follow(e.terms, newTerm(e.own.Number))
+	}
+	e.own.Resume = pipeline.Resume{At: pipeline.Position{Seq: e.own.Number + 1, Native: e.next.String()}, State: e.next.append(nil, e.terms)}
 	e.own.Time = e.next.Time()
 	since := &e.Task.own
 	if e.fresh {
@@ -191,6 +195,7 @@ func (e *epoch) apply() error {
 	t := e.Task
 	anew := e.at == nil
 	t.own, t.fresh, t.recorded, t.at = e.own, false, e.Now(), e.next
+	t.terms, t.entered = e.terms, true
 	shown := Shown{Version: e.Hash, Epoch: e.own.Number + 1, At: e.next, Time: e.Now()}
 	before, err := t.display.commit(t.place, shown, func() error { return e.batch.Commit(e.own.AppendRecord(nil, nil)) })
 	if err != nil {

@@ -142,6 +142,7 @@ func (t *Task) notRegistered(part string, err error) error {
 
 // recall reads the view's own frontier. Without one its history begins.
 func (t *Task) recall(ctx context.Context, info log.TopicInfo) error {
+	t.entered = false
 	if err := t.Holding(ctx, t.frontierTopic()); err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func (t *Task) recall(ctx context.Context, info log.TopicInfo) error {
 		return t.begin(newest.Number, info)
 	}
 	t.own, t.fresh = newest.Clone(), false
-	if t.said, err = parseVector(newest.Resume.State); err != nil {
+	if t.said, t.terms, err = parseState(newest.Resume.State); err != nil {
 		return fmt.Errorf("read %s: %w", t.frontierTopic(), err)
 	}
 	if id := newest.Tables[info.Name].ID; id != info.ID {
@@ -180,7 +181,7 @@ func (t *Task) begin(number uint64, info log.TopicInfo) error {
 		return err
 	}
 	state := log.TableState{State: log.OK, ID: info.ID, From: make([]int64, len(info.Ends))}
-	t.fresh, t.said = true, nil
+	t.fresh, t.said, t.terms = true, nil, nil
 	t.own = log.Frontier{Number: number, Incarnation: binary.BigEndian.Uint64(b[:]), Offsets: log.Offsets{}, Tables: map[string]log.TableState{info.Name: state}}
 	for p := range info.Ends {
 		t.own.Offsets[log.TopicPartition{Topic: info.Name, Partition: int32(p)}] = info.Ends[p].Stable

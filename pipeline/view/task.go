@@ -87,6 +87,8 @@ type Task struct {
 	own      log.Frontier                // the view's newest frontier record; Number is that of the next if fresh
 	fresh    bool                        // there is none yet
 	said     Vector                      // of own when it was read
+	terms    []term                      // of own
+	entered  bool                        // the last of them is of this Run
 	told     *told                       // what the topic says and the state may not know; nil: nothing
 	began    time.Time                   // when the last epoch did
 	took     time.Duration               // and how long it took until it was shown

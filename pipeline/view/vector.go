@@ -78,19 +78,26 @@ func Positions(f *log.Frontier) (map[string]pipeline.Position, error) {
 	return at, nil
 }
 
+// The versions of the code of a vector: alone, and with terms.
+const (
+	aloneVersion = 1
+	termsVersion = 2
+)
+
 // The code of a vector:
 //
-//	version:byte(1) count:uvarint { name record }    strings with their length before them
+//	version:byte(1, 2) count:uvarint { name record }    strings with their length before them
 //
-// where record is the frontier record of the cut, in full.
-func (v Vector) append(dst []byte) []byte {
-	dst = binary.AppendUvarint(append(dst, 1), uint64(len(v)))
+// where record is the frontier record of the cut, in full. In version 2 the terms of the
+// view's own record follow.
+func (v Vector) append(dst []byte, terms []term) []byte {
+	dst = binary.AppendUvarint(append(dst, termsVersion), uint64(len(v)))
 	for _, source := range v.Sources() {
 		f := v[source]
 		dst = appendString(dst, source)
 		dst = appendString(dst, string(f.AppendRecord(nil, nil)))
 	}
-	return dst
+	return appendTerms(dst, terms)
 }
 
 func appendString(dst []byte, s string) []byte {
@@ -100,34 +107,50 @@ func appendString(dst []byte, s string) []byte {
 var errVector = errors.New("malformed vector of cuts")
 
 func parseVector(b []byte) (Vector, error) {
-	if len(b) == 0 || b[0] != 1 {
-		return nil, errVector
+	v, _, err := parseState(b)
+	return v, err
+}
+
+// parseState reads a vector with the terms behind it; there are none in version 1.
+func parseState(b []byte) (v Vector, terms []term, err error) {
+	if len(b) == 0 || b[0] < aloneVersion || b[0] > termsVersion {
+		return nil, nil, errVector
 	}
-	n, size := binary.Uvarint(b[1:])
+	v, rest, err := cutVector(b[1:])
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case b[0] == termsVersion:
+		terms, err = parseTerms(rest)
+	case len(rest) != 0:
+		err = errVector
+	}
+	return v, terms, err
+}
+
+// cutVector reads a vector without its version, and gives what is behind it.
+func cutVector(b []byte) (v Vector, rest []byte, err error) {
+	n, size := binary.Uvarint(b)
 	if size <= 0 {
-		return nil, errVector
+		return nil, nil, errVector
 	}
-	b = b[1+size:]
-	v := Vector{}
+	b, v = b[size:], Vector{}
 	for ; n > 0; n-- {
 		var source, record string
 		var ok bool
 		if source, b, ok = cutString(b); !ok {
-			return nil, errVector
+			return nil, nil, errVector
 		}
 		if record, b, ok = cutString(b); !ok {
-			return nil, errVector
+			return nil, nil, errVector
 		}
 		f, err := log.ParseFrontier([]byte(record))
 		if err != nil {
-			return nil, fmt.Errorf("source %s: %w", source, err)
+			return nil, nil, fmt.Errorf("source %s: %w", source, err)
 		}
 		v[source] = f
 	}
-	if len(b) != 0 {
-		return nil, errVector
-	}
-	return v, nil
+	return v, b, nil
 }
 
 func cutString(b []byte) (s string, rest []byte, ok bool) {

@@ -74,7 +74,7 @@ func (d *Sinks) newSink(name string) (*Sink, error) {
 	s.Delivery = deliver.New(deliver.Config{
 		Deployment: d.File.Name, Name: name, Of: of, Owner: owner, Topics: s.place.Topics, Definition: outlets.Definition(config, connector, s.place.Topics),
 		Atomic: connector.Atomic, Log: d.Topics, Registry: d.Registry, Target: s.Outlet.Target, Transforms: s.transforms,
-		Rejects: s.place.Rejects, OldRows: old, Limits: s.limits(), Events: s.events(), Holding: d.Topics.Holding, Positions: positionsOf(config),
+		Rejects: s.place.Rejects, OldRows: old, Limits: s.limits(), Events: s.events(), Holding: d.Topics.Holding, Positions: positionsOf(config), Compare: compareOf(config),
 	})
 	return s, nil
 }
@@ -91,6 +91,23 @@ func positionsOf(s *configs.Sink) func(*log.Frontier) (map[string]string, error)
 			native[source] = at.Native
 		}
 		return native, err
+	}
+}
+
+// compareOf tells how cuts of a view stand to each other; nil for a table.
+func compareOf(s *configs.Sink) func(has, had *log.Frontier) (deliver.Order, error) {
+	if _, _, ok := s.Tables(); ok {
+		return nil
+	}
+	return func(has, had *log.Frontier) (deliver.Order, error) {
+		follows, reaches, err := view.Compare(has, had)
+		switch {
+		case follows:
+			return deliver.Follows, err
+		case reaches:
+			return deliver.Beside, err
+		}
+		return deliver.Below, err
 	}
 }
 
