@@ -67,7 +67,7 @@ type Logging struct {
 type Limits struct {
 	// Memory for data that the process aims to stay below: the soft limit of the garbage collector. The program itself, some 45 MiB, comes on top.
 	Memory Size `yaml:"memory" default:"136MiB" min:"64MiB" max:"4TiB"`
-	// The largest column value that is written into a record; a larger one follows on_oversize. A Postgres source does not hold it in memory, but below data_dir meanwhile, where no transform looks at its table.
+	// The largest column value that is written into a record; a larger one follows on_oversize. A Postgres source does not hold it in memory, but below data_dir meanwhile; masks hide it there, and a transform that needs its value stops the table.
 	ValueBytes Size `yaml:"value_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`
 	// The largest encoded record of a topic, if the topic does not take less (max.message.bytes); a larger one follows on_oversize.
 	RecordBytes Size `yaml:"record_bytes" default:"16MiB" min:"1KiB" max:"1GiB"`

@@ -58,31 +58,3 @@ func (c *Change) AsideAfter(column int) Aside {
 	}
 	return c.Aside.After[column]
 }
-
-// Load puts the values that are not in memory back into the rows, for those who look
-// into them. Rows of theirs are written to.
-func (c *Change) Load() error {
-	if c.Aside == nil {
-		return nil
-	}
-	if err := load(c.Before, c.Aside.Before); err != nil {
-		return err
-	}
-	if err := load(c.After, c.Aside.After); err != nil {
-		return err
-	}
-	c.Aside = nil
-	return nil
-}
-
-func load(row schema.Row, list []Aside) (err error) {
-	for i, v := range list {
-		if v == nil {
-			continue
-		}
-		if row[i], err = v.Load(); err != nil {
-			return err
-		}
-	}
-	return nil
-}

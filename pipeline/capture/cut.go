@@ -44,14 +44,16 @@ func (s *Sink) cut(o *outgoing) (done bool, err error) {
 // strings and JSON outside the key.
 func (s *Sink) columns(tab *table, row schema.Row) (at []int) {
 	for i := range row {
-		switch row[i].Kind() {
-		case schema.KindText, schema.KindBytes, schema.KindJSON:
-			if !slices.Contains(tab.Key, i) && len(tab.Columns[i].Type.Labels) == 0 {
-				at = append(at, i)
-			}
+		if replaceable(tab, i, row[i].Kind()) {
+			at = append(at, i)
 		}
 	}
 	return at
+}
+
+// replaceable reports whether a value of a kind in a column may be replaced.
+func replaceable(tab *table, column int, k schema.Kind) bool {
+	return movable(k) && !slices.Contains(tab.Key, column) && len(tab.Columns[column].Type.Labels) == 0
 }
 
 // largeBeside reports whether a value outside of some columns is above the bound

@@ -57,17 +57,33 @@ func (s *Sink) filled(ctx context.Context, tab *table, c *pipeline.Change) (sche
 	if row.Known() {
 		return row, nil
 	}
-	stored, err := s.stored(ctx, tab, c)
-	if err != nil {
-		return nil, err
-	}
-	if n := fill(row, s.trusted(tab, stored)); n > 0 && s.Events.Filled != nil {
-		s.Events.Filled(tab.Table, "log", n)
-	}
-	if row.Known() {
-		return row, nil
+	if s.mayHold(tab, row) {
+		stored, err := s.stored(ctx, tab, c)
+		if err != nil {
+			return nil, err
+		}
+		if n := fill(row, s.trusted(tab, stored)); n > 0 && s.Events.Filled != nil {
+			s.Events.Filled(tab.Table, "log", n)
+		}
+		if row.Known() {
+			return row, nil
+		}
 	}
 	return s.reread(ctx, tab, c, row)
+}
+
+// mayHold reports whether the log may have a value that is unknown in a row and to be
+// trusted. Where it has none it is not read: what was cut is as large as a record may be.
+func (s *Sink) mayHold(tab *table, row schema.Row) bool {
+	if !s.next.Tables[tab.topic].Cut {
+		return true
+	}
+	for i := range row {
+		if !row[i].IsKnown() && !replaceable(tab, i, tab.Columns[i].Type.Kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // trusted is a row of the log without the values that may have been cut.

@@ -270,6 +270,7 @@ func (s *Sink) flushRecords(ctx context.Context) error {
 	if err := s.writer.Append(ctx, s.records...); err != nil { // K03: also of a limit that was lowered; the next sink knows it
 		return fmt.Errorf("append: %w", err)
 	}
+	clear(s.records) // a value may be as large as a record
 	s.records = s.records[:0]
 	return nil
 }
@@ -287,6 +288,7 @@ func (s *Sink) recycle() {
 	s.arena, s.scratch.packed = s.arena[:0], s.scratch.packed[:0]
 	s.scratch.stored.Reset()
 	clear(s.scratch.laid)
+	clear(s.scratch.after) // what it refers to may be as large as a record
 }
 
 // Close drops what is not committed and frees the writer.

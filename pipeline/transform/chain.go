@@ -130,11 +130,6 @@ func (ch *Chain) one(ctx context.Context, c *pipeline.Change) error {
 	if to.stopped {
 		return to.broken
 	}
-	if c.Aside != nil && ch.Touches(to.origin.Schema, to.origin.Name) { // steps look at whole values
-		if err := c.Load(); err != nil {
-			return err
-		}
-	}
 	from := len(ch.changes)
 	err := ch.pass(0, ch.filled(c))
 	if err == nil {
@@ -224,6 +219,9 @@ func (ch *Chain) pass(i int, c *pipeline.Change) error {
 	}
 	if p.is == nil { // not for this table
 		return ch.pass(i+1, c)
+	}
+	if err := p.refuse(c); err != nil {
+		return err
 	}
 	return p.is.Apply(c, &p.out)
 }

@@ -220,7 +220,8 @@ func TestReread(t *testing.T) {
 		{Step: transform.Rename{Columns: named("bio", "story", "id", "who")}},
 	}})
 	b := must(t, chain, batch(t, table, "u +(1 Ada Bern 4 ?)\nu +(2 Bo Bern 4 ?)"))
-	read := func(_ context.Context, of *schema.Table, row schema.Row) (schema.Row, error) {
+	read := func(_ context.Context, c *pipeline.Change) (schema.Row, error) {
+		of, row := c.Table, c.After
 		if of != table || row[0].Int() != 2 {
 			t.Errorf("asked for %s of %s", printRow("", of, row), of)
 		}
@@ -230,7 +231,7 @@ func TestReread(t *testing.T) {
 	if err != nil || printRow("+", b.Changes[1].Table, row) != " +("+digest("2")+" Bob Rome 1 [redacted])" {
 		t.Errorf("got %s, %v", printRow("+", b.Changes[1].Table, row), err)
 	}
-	gone := func(context.Context, *schema.Table, schema.Row) (schema.Row, error) { return nil, nil }
+	gone := func(context.Context, *pipeline.Change) (schema.Row, error) { return nil, nil }
 	if row, err := chain.Reread(context.Background(), gone, &b.Changes[0]); row != nil || err != nil {
 		t.Errorf("a row that is gone: %v, %v", row, err)
 	}

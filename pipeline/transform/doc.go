@@ -41,6 +41,15 @@
 //     would depend on when it was read. The table stops with TRANSFORM_UNKNOWN, whose
 //     mend is REPLICA IDENTITY FULL; below a sink, rows are whole.
 //
+// # Large values
+//
+// A value above limits.value_bytes is not in memory (pipeline.Aside; aside.go). Steps pass
+// it on from where it lies, drop_unchanged compares it there, and masks read it piece by
+// piece: hmac-sha256 hashes it, partial counts its characters, the others do not look.
+// Another step that needs it, in an expression or a script, cannot have it, and neither can
+// on_oversize, which is for rows that were made: the table stops with TRANSFORM_LIMIT,
+// whatever on_oversize is. A mask or a drop before the step mends that.
+//
 // # Old rows
 //
 // Of an old row often only the key is sent. Steps that have to know what was

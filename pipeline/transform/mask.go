@@ -131,9 +131,14 @@ func (m *keyed) value(o *Out, _ *pipeline.Change, row schema.Row) (schema.Value,
 	m.text = m.typ.AppendText(m.text[:0], v)
 	m.mac.Reset()
 	m.mac.Write(m.text)
+	return m.digest(o), nil
+}
+
+// digest is the hash of what was written.
+func (m *keyed) digest(o *Out) schema.Value {
 	digits := o.bytes(2 * sha256.Size)
 	hex.Encode(digits, m.mac.Sum(m.sum[:0]))
-	return schema.Text(digits), nil
+	return schema.Text(digits)
 }
 
 type partial struct {

@@ -76,7 +76,7 @@ func written(t *testing.T, p *program, h *history, cut uint64) string {
 		Now: func() time.Time { return time.Unix(1e6, 0) },
 		Reread: func(ctx context.Context, c *pipeline.Change) (schema.Row, error) {
 			n := int(c.Tx.Position.Seq) - 1
-			return chain.Reread(ctx, func(context.Context, *schema.Table, schema.Row) (schema.Row, error) {
+			return chain.Reread(ctx, func(context.Context, *pipeline.Change) (schema.Row, error) {
 				return h.news[n][int64(c.Row)], nil
 			}, c)
 		},

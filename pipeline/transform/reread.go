@@ -8,9 +8,11 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-// A Reader reads a row of a table of the source as it is now, by the key columns
-// of row; nil if there is none.
-type Reader func(ctx context.Context, t *schema.Table, row schema.Row) (schema.Row, error)
+// A Reader reads the row of a change of the source as it is now; nil if there is none.
+// A value that is too large for memory, and that the change's new row does not have, is
+// noted in the change, and its row has the first bytes of it. One that the new row has
+// may be unknown.
+type Reader func(ctx context.Context, c *pipeline.Change) (schema.Row, error)
 
 // Reread reads the row of a change that Apply gave last, as it is now, through
 // the same steps; nil if there is none. Filters leave nothing out of it: it is
@@ -21,9 +23,14 @@ func (ch *Chain) Reread(ctx context.Context, read Reader, c *pipeline.Change) (s
 		return nil, nil
 	}
 	given := &ch.given[at]
-	now, err := read(ctx, given.Table, given.After)
+	now, err := read(ctx, given)
 	if now == nil || err != nil {
 		return nil, err
+	}
+	for i := range now {
+		if !now[i].IsKnown() {
+			now[i] = given.After[i]
+		}
 	}
 	return ch.shape(ctx, given, now, c)
 }
@@ -36,8 +43,14 @@ func (ch *Chain) shape(ctx context.Context, given *pipeline.Change, now schema.R
 		ch.shaper.keep = true
 	}
 	as := pipeline.Change{Table: given.Table, Op: given.Op, After: now, Tx: given.Tx, Row: given.Row, Offset: given.Offset}
+	if given.Aside != nil {
+		as.Aside = &pipeline.Asides{After: given.Aside.After}
+	}
 	if as.Op == pipeline.Update {
 		as.Before = now // nothing that a step looks at changed
+		if as.Aside != nil {
+			as.Aside.Before = as.Aside.After
+		}
 	}
 	b, err := ch.shaper.Apply(ctx, pipeline.Batch{Changes: []pipeline.Change{as}})
 	if err != nil || len(b.Stopped) > 0 {
@@ -45,10 +58,21 @@ func (ch *Chain) shape(ctx context.Context, given *pipeline.Change, now schema.R
 	}
 	for i := range b.Changes {
 		if got := &b.Changes[i]; got.Table.String() == c.Table.String() && sameKey(c.Table, got.After, c.After) {
+			bring(c, got)
 			return got.After.Clone(), nil
 		}
 	}
 	return nil, nil
+}
+
+// bring notes in a change the values that it lacks, that another has, and that are not
+// in memory.
+func bring(c, from *pipeline.Change) {
+	for i := range c.After {
+		if a := from.AsideAfter(i); a != nil && !c.After[i].IsKnown() {
+			c.SetAside(false, i, a)
+		}
+	}
 }
 
 func sameKey(t *schema.Table, a, b schema.Row) bool {

@@ -104,19 +104,19 @@ func (s *shape) Tables() []*schema.Table { return []*schema.Table{s.out} }
 // Apply implements Bound.
 func (s *shape) Apply(c *pipeline.Change, out *Out) (err error) {
 	next := out.change(c)
-	next.Table = s.out
-	if next.Before, err = s.old(c, out); err != nil {
+	next.Table, next.Aside = s.out, s.passed(c)
+	if next.Before, err = s.old(c, next.Aside, out); err != nil {
 		return err
 	}
 	if c.After != nil {
-		if next.After, err = s.new(c, out); err != nil {
+		if next.After, err = s.new(c, next.Aside, out); err != nil {
 			return err
 		}
 	}
 	return out.emit(next)
 }
 
-func (s *shape) new(c *pipeline.Change, out *Out) (schema.Row, error) {
+func (s *shape) new(c *pipeline.Change, asides *pipeline.Asides, out *Out) (schema.Row, error) {
 	row := out.row(len(s.cells))
 	for i := range s.cells {
 		x := &s.cells[i]
@@ -124,29 +124,47 @@ func (s *shape) new(c *pipeline.Change, out *Out) (schema.Row, error) {
 			row[i] = c.After[x.from]
 			continue
 		}
-		v, err := s.made(x, c, out)
+		v, a, err := s.made(x, c, out)
 		if err != nil {
 			return nil, err
 		}
-		row[i] = v
+		if row[i] = v; a != nil {
+			asides.After = put(asides.After, i, a)
+		}
 	}
 	return row, nil
 }
 
-func (s *shape) made(x *cell, c *pipeline.Change, out *Out) (schema.Value, error) {
+func (s *shape) made(x *cell, c *pipeline.Change, out *Out) (schema.Value, pipeline.Aside, error) {
 	columns, fixed := x.make.reads()
 	switch n, first := gaps(c.After, columns); {
 	case n == 0:
-		return x.make.value(out, c, c.After)
+		return x.value(out, c, false, columns)
 	case n == len(columns) && fixed:
-		return schema.Unknown(), nil
+		return schema.Unknown(), nil, nil
 	default:
-		return schema.Value{}, unknown(x.make.place(), s.in, first)
+		return schema.Value{}, nil, unknown(x.make.place(), s.in, first)
 	}
 }
 
+// value makes the value of a cell from the old row of a change or its new one, of which
+// all that it reads is known.
+func (x *cell) value(out *Out, c *pipeline.Change, old bool, columns []int) (schema.Value, pipeline.Aside, error) {
+	row := c.After
+	if old {
+		row = c.Before
+	}
+	if h, ok := x.make.(hider); ok {
+		if a := asideOf(c, old, columns[0]); a != nil {
+			return h.hide(out, a, row[columns[0]])
+		}
+	}
+	v, err := x.make.value(out, c, row)
+	return v, nil, err
+}
+
 // old makes the old row, as far as it is known. What is part of the key has to be.
-func (s *shape) old(c *pipeline.Change, out *Out) (schema.Row, error) {
+func (s *shape) old(c *pipeline.Change, asides *pipeline.Asides, out *Out) (schema.Row, error) {
 	if c.Before == nil {
 		return nil, nil
 	}
@@ -162,8 +180,11 @@ func (s *shape) old(c *pipeline.Change, out *Out) (schema.Row, error) {
 		if n, _ := gaps(c.Before, columns); n > 0 {
 			continue
 		}
-		v, err := x.make.value(out, c, c.Before)
+		v, a, err := x.value(out, c, true, columns)
 		switch {
+		case err == nil && a != nil:
+			asides.Before = put(asides.Before, i, a)
+			fallthrough
 		case err == nil:
 			row[i] = v
 		case s.out.IsKey(i):

@@ -39,17 +39,28 @@ func (u *unchanged) Tables() []*schema.Table { return []*schema.Table{u.t} }
 
 // Apply implements Bound.
 func (u *unchanged) Apply(c *pipeline.Change, out *Out) error {
-	if c.Op == pipeline.Update && !out.keeps() && c.Before != nil && !c.KeyChanged() && u.same(c) {
-		return nil
+	if c.Op == pipeline.Update && !out.keeps() && c.Before != nil && !c.KeyChanged() {
+		if same, err := u.same(c); same || err != nil {
+			return err
+		}
 	}
 	return out.emit(c)
 }
 
-func (u *unchanged) same(c *pipeline.Change) bool {
+func (u *unchanged) same(c *pipeline.Change) (same bool, err error) {
 	for _, i := range u.columns {
-		if before, after := c.Before[i], c.After[i]; after.IsKnown() && !before.Identical(after) {
-			return false
+		before, after := c.Before[i], c.After[i]
+		switch {
+		case !after.IsKnown():
+			continue
+		case asideOf(c, true, i) != nil || asideOf(c, false, i) != nil:
+			same, err = sameAside(c, i)
+		default:
+			same = before.Identical(after)
+		}
+		if !same || err != nil {
+			return false, err
 		}
 	}
-	return true
+	return true, nil
 }

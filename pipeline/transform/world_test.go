@@ -273,7 +273,7 @@ func compareStream(p *program, h *history) error {
 	follow := p.chain()
 	for n, tx := range h.txs {
 		reread := func(c *pipeline.Change) schema.Row {
-			row, err := follow.Reread(ctx, func(context.Context, *schema.Table, schema.Row) (schema.Row, error) {
+			row, err := follow.Reread(ctx, func(context.Context, *pipeline.Change) (schema.Row, error) {
 				return h.news[n][int64(c.Row)], nil
 			}, c)
 			if err != nil {

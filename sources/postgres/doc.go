@@ -140,6 +140,6 @@
 //	               ╚═══════ N.value, until the batch is taken back ╝
 //
 // In memory are all the same: a value of less than 4 MiB as it is sent; an array of less
-// than 8 times ValueBytes; bit strings in binary form; and, of a database without an
-// encoding, every text.
+// than 8 times ValueBytes; and one of a type that the server alone can print, while it
+// is asked to.
 package postgres

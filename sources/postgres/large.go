@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"encoding/hex"
 	"fmt"
 	"io"
 
@@ -19,17 +18,21 @@ const mostShrink = 8
 
 // A field is a column of a row as the server sent it.
 type field struct {
-	codec  pgvalue.Codec
-	binary bool
-	whole  bool                                    // nothing but all of it will do
-	read   func(data []byte) (schema.Value, error) // a value that is in memory
+	codec   pgvalue.Codec
+	binary  bool
+	whole   bool                                    // nothing but all of it will do
+	invalid pgvalue.Invalid                         // what becomes of texts that are not UTF-8
+	read    func(data []byte) (schema.Value, error) // a value that is in memory
 }
 
 // large reads a field that was set aside: its first bytes, in memory of alloc, and from
 // then on the file is the caller's to close. What is not too large after all, or is
 // written in another form, is read as if it had never been aside.
 func (a *asides) large(v *aside, f field, alloc func(n int) []byte) (schema.Value, pipeline.Aside, error) {
-	l := &largeValue{aside: v, field: f, form: formOf(f)}
+	l, err := newLargeValue(v, f)
+	if err != nil {
+		return schema.Value{}, nil, err
+	}
 	limit := int64(a.head - 1)
 	switch {
 	case f.whole || l.Size() <= limit || l.form == other && (f.codec.Op != pgvalue.Array || v.size <= mostShrink*limit):
@@ -65,7 +68,7 @@ func (a *asides) largeOf(b *handover.Batch, c *pipeline.Change, old bool, col in
 // largeIn is largeOf for a row that c copies.
 func (a *asides) largeIn(b *handover.Batch, c *pipeline.Change, s *shape, col int, binary bool, stand []byte, r *pgvalue.Reader) (schema.Value, error) {
 	codec := s.codecs[col]
-	f := field{codec: codec, binary: binary, whole: s.table.IsKey(col) || r.Invalid != pgvalue.Trust, read: func(data []byte) (schema.Value, error) {
+	f := field{codec: codec, binary: binary, whole: s.table.IsKey(col), invalid: r.Invalid, read: func(data []byte) (schema.Value, error) {
 		if binary {
 			return r.Binary(codec, data)
 		}
@@ -87,58 +90,70 @@ func valueOf(k schema.Kind, head []byte) schema.Value {
 	return schema.Text(head)
 }
 
-// A sentForm is how the bytes of a value follow from those that were sent.
-type sentForm uint8
-
-const (
-	other     sentForm = iota // by its codec alone
-	plain                     // they are the same
-	versioned                 // behind a byte that says 1
-	hexed                     // \x and pairs of hex digits
-)
-
-func formOf(f field) sentForm {
-	switch f.codec.Op {
-	case pgvalue.Text, pgvalue.Enum, pgvalue.XML, pgvalue.JSON:
-		return plain
-	case pgvalue.Versioned, pgvalue.JSONB:
-		if f.binary {
-			return versioned
-		}
-		return plain
-	case pgvalue.Opaque, pgvalue.Bits:
-		if !f.binary {
-			return plain
-		}
-	case pgvalue.Bytea:
-		if !f.binary {
-			return hexed
-		}
-		return plain
-	}
-	return other
-}
-
 // A largeValue implements pipeline.Aside.
 type largeValue struct {
 	*aside
-	field field
-	form  sentForm
+	field  field
+	form   sentForm
+	length int64 // in bytes as the value has them
+	recode bool  // it is a text that is not UTF-8
 }
 
-func (l *largeValue) Size() int64 {
+// newLargeValue finds out how long a value is, and reads what it has to for that.
+func newLargeValue(v *aside, f field) (*largeValue, error) {
+	l := &largeValue{aside: v, field: f, form: formOf(f)}
 	switch l.form {
 	case versioned:
-		return l.size - 1
+		l.length = l.size - 1
 	case hexed:
-		return l.size/2 - 1
+		l.length = l.size/2 - 1
+	case bitwise:
+		return l, l.countBits()
+	default:
+		l.length = l.size
 	}
-	return l.size
+	if f.invalid == pgvalue.Trust || !l.form.isText(f.codec) {
+		return l, nil
+	}
+	return l, l.countText()
 }
+
+// countBits reads how many bits there are.
+func (l *largeValue) countBits() error {
+	r, err := l.open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	l.length, err = pgvalue.BitCount(r, l.size)
+	return err
+}
+
+// countText looks whether a text is UTF-8, and else how long it is as that.
+func (l *largeValue) countText() error {
+	ok, err := readOnce(l.Open, pgvalue.IsUTF8)
+	if l.recode = !ok; ok || err != nil {
+		return err
+	}
+	l.length, err = readOnce(l.Open, func(r io.Reader) (int64, error) { return io.Copy(io.Discard, r) })
+	return err
+}
+
+// readOnce reads what open gives.
+func readOnce[T any](open func() (io.ReadCloser, error), read func(io.Reader) (T, error)) (out T, err error) {
+	r, err := open()
+	if err != nil {
+		return out, err
+	}
+	defer r.Close()
+	return read(r)
+}
+
+func (l *largeValue) Size() int64 { return l.length }
 
 func (l *largeValue) Open() (io.ReadCloser, error) {
 	r, err := l.open()
-	if err != nil || l.form == plain {
+	if err != nil || l.form == plain && !l.recode {
 		return r, err
 	}
 	out, err := l.unwrapped(r)
@@ -146,34 +161,10 @@ func (l *largeValue) Open() (io.ReadCloser, error) {
 		r.Close()
 		return nil, err
 	}
-	return &unwrapped{out, r}, nil
-}
-
-type unwrapped struct {
-	io.Reader
-	io.Closer
-}
-
-// unwrapped gives the bytes of the value out of those that were sent.
-func (l *largeValue) unwrapped(r io.Reader) (io.Reader, error) {
-	var mark [2]byte
-	switch l.form {
-	case versioned:
-		if _, err := io.ReadFull(r, mark[:1]); err != nil || mark[0] != 1 {
-			return nil, l.malformed()
-		}
-		return r, nil
-	case hexed:
-		if _, err := io.ReadFull(r, mark[:]); err != nil || string(mark[:]) != `\x` || l.size%2 != 0 {
-			return nil, l.malformed()
-		}
-		return hex.NewDecoder(r), nil
+	if l.recode {
+		out = l.field.invalid.Reader(out)
 	}
-	return nil, fmt.Errorf("a large %s has no bytes of its own", l.field.codec.Op)
-}
-
-func (l *largeValue) malformed() error {
-	return fmt.Errorf("malformed %s of %d bytes", l.field.codec.Op, l.size)
+	return &unwrapped{out, r}, nil
 }
 
 // first reads the first bytes of the value; of one in another form, as it was sent.
@@ -198,7 +189,7 @@ func (l *largeValue) Load() (schema.Value, error) {
 	if err != nil {
 		return schema.Value{}, err
 	}
-	r := pgvalue.Reader{Arena: new(arena.Bytes)}
+	r := pgvalue.Reader{Arena: new(arena.Bytes), Invalid: l.field.invalid}
 	if l.field.binary {
 		return r.Binary(l.field.codec, data)
 	}

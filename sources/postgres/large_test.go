@@ -16,6 +16,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
 // largeLimit is limits.value_bytes of these tests; values of twice as many bytes as
@@ -123,7 +124,7 @@ func (w *digests) collect(r *run, d *db) (lines []string) {
 // rows gives the rows of a table as the server prints them.
 func (w *digests) rows(d *db, table string) map[string]string {
 	w.t.Helper()
-	rs, err := pgsql.SimpleQuery(w.t.Context(), d.conn, "SELECT id, a, b, j, x, v FROM "+table)
+	rs, err := pgsql.SimpleQuery(w.t.Context(), d.conn, "SELECT id, a, b, j, x, w, v FROM "+table)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -142,12 +143,12 @@ func (w *digests) rows(d *db, table string) map[string]string {
 	return out
 }
 
-const largeColumns = "(id int PRIMARY KEY, a text, b bytea, j jsonb, x xml, v int[])"
+const largeColumns = "(id int PRIMARY KEY, a text, b bytea, j jsonb, x xml, w varbit, v int[])"
 
 // largeRow is SQL for a row whose values have about n bytes, and whatever COPY escapes.
 func largeRow(id, n int) string {
 	return fmt.Sprintf(`(%d, left(repeat(E'a\tb\\c\nd\\N€\r\b\f\v"', %[2]d), %[2]d), decode(repeat('5c0aff09', %[2]d / 4), 'hex'), to_jsonb(repeat('j"', %[2]d / 3)),
-		xmlparse(content repeat('<x/>', %[2]d / 4)), (SELECT array_agg(i) FROM generate_series(1, %[2]d / 8) i))`, id, n)
+		xmlparse(content repeat('<x/>', %[2]d / 4)), repeat('10110', %[2]d / 4)::varbit, (SELECT array_agg(i) FROM generate_series(1, %[2]d / 8) i))`, id, n)
 }
 
 // Values from far below the limit to far above it come whole, in every form, from
@@ -210,6 +211,41 @@ func TestLargeValues(t *testing.T) {
 				return done
 			})
 			wantRows(t, got, "r keyed ", w.rows(d, "keyed"))
+			r.close()
+			wantEmpty(t, c.SpillDir)
+		})
+	}
+}
+
+// Of a database without an encoding large texts are made UTF-8 while they are read,
+// and come as short ones do (P45).
+func TestLargeTextsWithoutEncoding(t *testing.T) {
+	t.Parallel()
+	const times = 30_000
+	for policy, readable := range map[pgvalue.Invalid]string{pgvalue.Latin1: "grüße", pgvalue.Replace: "gr\uFFFD\uFFFDe"} {
+		t.Run(fmt.Sprintf("P45 policy %d", policy), func(t *testing.T) {
+			d := encodedDB(t, "SQL_ASCII")
+			d.do("CREATE TABLE t (id int PRIMARY KEY, s text, a text[])")
+			d.do(`INSERT INTO t VALUES (1, repeat(E'gr\xfc\xdfe', %[1]d), ARRAY[repeat(E'gr\xfc\xdfe', %[1]d)]), (2, repeat('grün', %[1]d), NULL)`, times)
+			c := largeConfig(d)
+			c.InvalidText = policy
+			w := &digests{t: t}
+			r := open(t, c, pipeline.Resume{})
+			var got []string
+			r.until(func(b pipeline.Batch) bool {
+				for i := range b.Changes {
+					got = append(got, w.change(&b.Changes[i]))
+				}
+				return b.End != nil && b.End.At.Seq == 1
+			})
+			text := strings.Repeat(readable, times)
+			want := []string{" t 1|" + digest(text) + "|" + digest("{"+text+"}"), " t 2|" + digest(strings.Repeat("grün", times)) + "|NULL"}
+			wantLines(t, got, "r"+want[0], "r"+want[1])
+			d.do("UPDATE t SET s = s || '', a = a[1:]")
+			wantLines(t, w.collect(r, d), "u"+want[0], "u"+want[1])
+			if w.aside < 4 {
+				t.Errorf("%d values were set aside", w.aside)
+			}
 			r.close()
 			wantEmpty(t, c.SpillDir)
 		})

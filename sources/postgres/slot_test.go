@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
@@ -263,6 +265,23 @@ func TestConnectionIsKept(t *testing.T) {
 		p.thaw()
 		wantLines(t, r.sync(d), "c t 2|NULL")
 	})
+	t.Run("P32 a connection that dies in the first message", func(t *testing.T) {
+		d := newDB(t)
+		c := d.config()
+		from := copied(t, d, c)
+		d.do("ALTER DATABASE %s SET wal_sender_timeout = '600ms'", d.get("SELECT current_database()"))
+		p := newProxy(t, d.url)
+		p.split.Store(true)
+		c.URL = func(context.Context) (string, error) { return p.url, nil }
+		r := open(t, c, from)
+		d.do("INSERT INTO t VALUES (1)")
+		eventually(t, "the loss to be seen", func() bool { return r.source.Stats().Reconnects > 0 })
+		if p.split.Load() {
+			t.Error("the first message was not split")
+		}
+		p.thaw()
+		wantLines(t, r.sync(d), "c t 1|NULL")
+	})
 	t.Run("a connection cut inside a large transaction", func(t *testing.T) {
 		d := newDB(t)
 		c := d.config()
@@ -293,6 +312,7 @@ type proxy struct {
 	url    string
 	target string
 	freeze atomic.Bool // set in mu where it lets go
+	split  atomic.Bool // the next stream ends, for who reads it, in the midst of its first message
 	mu     sync.Mutex
 	conns  []net.Conn
 }
@@ -348,10 +368,24 @@ func (p *proxy) pump(to, from net.Conn) {
 		if p.freeze.Load() {
 			continue
 		}
+		if bytes.Contains(buf[:n], []byte(streamBegins)) && p.split.CompareAndSwap(true, false) {
+			n += readSome(from, buf[n:])
+			p.freeze.Store(true)
+			n = bytes.Index(buf, []byte(streamBegins)) + len(streamBegins) + 10
+		}
 		if _, err := to.Write(buf[:n]); err != nil {
 			return
 		}
 	}
+}
+
+// streamBegins is the answer to START_REPLICATION, CopyBothResponse.
+const streamBegins = "W\x00\x00\x00\x07\x00\x00\x00"
+
+// readSome reads ten bytes at least, of what follows.
+func readSome(from net.Conn, buf []byte) int {
+	n, _ := io.ReadAtLeast(from, buf, 10)
+	return n
 }
 
 func (p *proxy) cut() {

@@ -94,7 +94,7 @@ func (st *stream) run(ctx context.Context) error {
 	defer st.source.current.Store(nil)
 	stop := context.AfterFunc(ctx, st.wakeUp)
 	defer stop()
-	if err := st.drain(); err != nil {
+	if err := st.drain(ctx); err != nil {
 		return err
 	}
 	for {
@@ -123,12 +123,13 @@ func (st *stream) run(ctx context.Context) error {
 
 // drain handles what the connection's own reader took beyond the answer to
 // START_REPLICATION.
-func (st *stream) drain() error {
+func (st *stream) drain(ctx context.Context) error {
 	for st.conn.Frontend().ReadBufferLen() > 0 {
-		msg, err := st.conn.Frontend().Receive()
+		msg, err := st.receive(ctx)
 		if err != nil {
-			return fmt.Errorf("read the replication stream: %w", err)
+			return err
 		}
+		st.heardAt = time.Now()
 		switch msg := msg.(type) {
 		case *pgproto3.CopyData:
 			err = st.frame(msg.Data)
@@ -142,6 +143,28 @@ func (st *stream) drain() error {
 		}
 	}
 	return nil
+}
+
+// receive reads one message by the connection's own reader. Of one that has come in
+// part the rest is waited for as run waits, no longer than the server is heard.
+func (st *stream) receive(ctx context.Context) (pgproto3.BackendMessage, error) {
+	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err := st.pause(); err != nil {
+			return nil, err
+		}
+		msg, err := st.conn.Frontend().Receive()
+		switch {
+		case err == nil:
+			return msg, nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, fmt.Errorf("read the replication stream: %w", err)
+		}
+		st.deadline = time.Time{}
+		st.hear()
+	}
 }
 
 // pause is what happens whenever the next read may have to wait: what is

@@ -30,8 +30,8 @@ func ofTransforms() []Entry {
 		},
 		{
 			Code: "TRANSFORM_LIMIT",
-			Text: "A row is above a bound of a step: a list of more than max_elements, a topic beyond max_topics, a script beyond its steps or bytes. The table stops, and the others go on.",
-			Mend: "Raise the bound that the message names, or correct the row in the source; then copy the table again: `evert reset SOURCE --resnapshot --yes`.",
+			Text: "A row is above a bound of a step: a list of more than max_elements, a topic beyond max_topics, a script beyond its steps or bytes, a value above limits.value_bytes that a step has to look at. The table stops, and the others go on.",
+			Mend: "Raise the bound that the message names, or correct the row in the source; a column with large values may be masked or dropped before the step. Then copy the table again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
 			Code: "TRANSFORM_ROUTE",

@@ -249,15 +249,17 @@ func Written(c *configs.Config, source string, tables []*schema.Table) (out []*s
 
 // Rereader gives what reads the row of a change again at the source, through the chain.
 // aside, if the source has it, leaves values that are too large for memory where they
-// are, which steps could not look at.
+// are.
 func Rereader(aside func(ctx context.Context, c *pipeline.Change) (schema.Row, error), reread func(ctx context.Context, t *schema.Table, key schema.Row) (schema.Row, error), chain *transform.Chain) func(context.Context, *pipeline.Change) (schema.Row, error) {
-	return func(ctx context.Context, c *pipeline.Change) (schema.Row, error) {
-		if chain == nil && aside != nil {
-			return aside(ctx, c)
-		}
-		if chain == nil {
+	if aside == nil {
+		aside = func(ctx context.Context, c *pipeline.Change) (schema.Row, error) {
 			return reread(ctx, c.Table, c.After)
 		}
-		return chain.Reread(ctx, reread, c)
+	}
+	return func(ctx context.Context, c *pipeline.Change) (schema.Row, error) {
+		if chain == nil {
+			return aside(ctx, c)
+		}
+		return chain.Reread(ctx, aside, c)
 	}
 }

@@ -71,6 +71,13 @@ func (b *builder) finish() []byte {
 	return b.buf
 }
 
+// letGo frees the memory that a single large record took, once its block was copied.
+func (b *builder) letGo() {
+	if cap(b.buf) > 4*blockBytes {
+		b.buf = nil
+	}
+}
+
 func appendNullable(dst, v []byte) []byte {
 	if v == nil {
 		return append(dst, 0)

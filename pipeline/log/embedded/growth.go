@@ -140,6 +140,7 @@ func (w *Writer) seal(ctx context.Context, g *growth) error {
 	if err := op.Finish(); err != nil {
 		return err
 	}
+	g.block.letGo()
 	w.entries.take(&g.entries)
 	w.txn.bulk = w.txn.bytes >= w.log.cfg.Load
 	if !w.txn.bulk && w.batch.Len()+w.entries.bytes() < batchBytes {

@@ -104,6 +104,7 @@ func (w *Writer) load(ctx context.Context, g *growth, block []byte) error {
 		}
 	}
 	w.filling.add(g.p.id, g.block.next-1, block)
+	g.block.letGo()
 	w.entries.take(&g.entries)
 	switch {
 	case int64(w.entries.bytes()) >= w.filling.size:

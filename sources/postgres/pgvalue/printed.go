@@ -76,20 +76,3 @@ func appendZone(dst []byte, west int64) []byte {
 }
 
 func pad2(dst []byte, n int64) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
-
-// bits prints a bit string: its length as int32, then its bits from the highest
-// of the first byte on.
-func (r *Reader) bits(b []byte) (schema.Value, error) {
-	if len(b) < 4 {
-		return schema.Value{}, malformed(Bits, len(b))
-	}
-	n, b := int64(int32(be.Uint32(b))), b[4:]
-	if n < 0 || (n+7)/8 != int64(len(b)) {
-		return schema.Value{}, malformed(Bits, len(b))
-	}
-	out := r.Arena.Alloc(int(n))
-	for i := range out {
-		out[i] = '0' + b[i/8]>>(7-i%8)&1
-	}
-	return schema.Text(out), nil
-}
