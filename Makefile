@@ -12,10 +12,10 @@ demo: ## a throw-away Postgres with a shop under traffic, captured; installs not
 build: ## ./evert, a static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o evert ./cmd/evert
 
-test: ## every test, with real servers; LANES=unit,format make test runs some
+test: ## the tests, with real servers, without long ones; LANES=unit,format make test runs some
 	@$(GO) run ./integration/lanes
 
-ci: ## make test; then the race detector, other Postgres versions, staticcheck, other platforms
+ci: ## make test; then long tests, the race detector, other Postgres versions, staticcheck, other platforms
 	@LANES=ci $(GO) run ./integration/lanes
 
 test-mysql: ## the MySQL source on other servers: EVERT_MYSQLS=/path/to/mysqld:…, else what Debian has

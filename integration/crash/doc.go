@@ -13,7 +13,7 @@
 // EVERT_CRASH_RUNS is the number of kills, EVERT_SEED replays a run's choices,
 // EVERT_FULL=1 makes the large transaction as large as promised.
 //
-// A harness that finds nothing has to show that it would: TestPlantedOrders runs
+// A harness that finds nothing has to show that it would: TestPlantedPrograms runs
 // binaries whose steps of a commit are swapped, and fails if a round is content
 // with one of them.
 package crash

@@ -10,10 +10,10 @@ import (
 	"github.com/evertdb/evert/integration/harness"
 )
 
-// TestPlantedOrders runs binaries with two steps of a commit swapped, kills them
+// TestPlantedPrograms runs binaries with two steps of a commit swapped, kills them
 // between the two, and goes on with the right order. A round that is content with
 // what it finds then is worth nothing.
-func TestPlantedOrders(t *testing.T) {
+func TestPlantedPrograms(t *testing.T) {
 	t.Parallel()
 	pg := postgres(t)
 	seed := harness.Seed(t)

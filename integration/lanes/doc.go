@@ -1,7 +1,7 @@
 // Lanes runs everything that proves the tree, and says what it did.
 //
-//	go run ./integration/lanes              `make test`: every test once
-//	LANES=ci go run ./integration/lanes     `make ci`: that, then what CI runs beside it
+//	go run ./integration/lanes              `make test`: every test once but the long ones
+//	LANES=ci go run ./integration/lanes     `make ci`: that, then the long ones and what CI runs beside them
 //	LANES=unit,format go run ./integration/lanes
 //	LANES=crash go run ./integration/lanes  lanes that run only by name: crash, mysql, fuzz
 //
@@ -22,7 +22,11 @@
 //	pipeline/log/kafka                  brokers killed behind commits, on each transaction.version
 //	sinks/bleve, opensearch, postgres   kills and faults of a target
 //
-// What CI runs beside `make test` runs some of the same tests in another way: on
+// A test is long, and runs in CI alone, if it has brokers of its own, waits for timeouts or
+// compiles the program anew, and a shorter one in `make test` tells most of what it tells:
+// long.go names both.
+//
+// What else CI runs beside `make test` runs some of the same tests in another way: on
 // other versions of Postgres, under the race detector; and it looks at the code
 // with staticcheck and compiles it for other platforms.
 //

@@ -31,8 +31,9 @@ func lanes() []lane {
 		{name: "build", does: "go build, every package", run: command("go", "build", "./...")},
 		{name: "vet", does: "go vet", run: command("go", "vet", "./...")},
 		{name: "house", does: "imports, lengths, documents", run: goTest(in(houseFolders...))},
-		{name: "tests", does: "every test: beside the code, and the real binary against real servers", run: withProgram(notIn(houseFolders...))},
+		{name: "tests", does: "beside the code, and the real binary against real servers; all but the long ones", run: withProgram(notIn(houseFolders...), "-skip="+longPattern())},
 		{name: "modules", does: "go mod verify: what was fetched is what go.sum names (X15)", run: verifyModules},
+		{name: "long", does: "the tests that make test leaves out", when: inCI, run: long},
 		{name: "versions", does: "the source and the road on the oldest and the newest Postgres", when: inCI, run: versions},
 		{name: "race", does: "race detector on what runs concurrently; -short lowers counts", when: inCI, run: race},
 		{name: "lint", does: "staticcheck", when: inCI, run: command("go", "tool", "-modfile=.ci/tools/go.mod", "staticcheck", "./...")},
@@ -56,12 +57,12 @@ func integrationOnly(folder string) bool {
 // where tests wait for servers, elections and sessions most of the time.
 const atOnce = "-parallel=4"
 
-// abreast is how many packages run side by side, on few cores as on many: one more
-// than two cores could work on, since there is nearly always one that waits.
-const abreast = "-p=3"
+// abreast is how many packages run side by side, on few cores as on many: most of them
+// wait for servers, timeouts and elections half of the time or longer.
+const abreast = "-p=4"
 
 // withProgram is goTest with the program built once, for all packages that run it.
-func withProgram(chosen func(string) bool) func(context.Context, *report) (tally, error) {
+func withProgram(chosen func(string) bool, flags ...string) func(context.Context, *report) (tally, error) {
 	return func(ctx context.Context, r *report) (tally, error) {
 		dir, err := os.MkdirTemp("", "evert-bin-")
 		if err != nil {
@@ -74,7 +75,7 @@ func withProgram(chosen func(string) bool) func(context.Context, *report) (tally
 			return sum, err
 		}
 		r.env = append(r.env, "EVERT_BIN="+path)
-		t, err := goTest(chosen, "-count=1", atOnce, abreast)(ctx, r)
+		t, err := goTest(chosen, append(flags, "-count=1", atOnce, abreast)...)(ctx, r)
 		sum.add(t)
 		return sum, err
 	}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -155,3 +157,41 @@ func TestDeclared(t *testing.T) {
 		}
 	}
 }
+
+// TestLongTests finds a long test that was renamed, which make test would run again and
+// nobody would miss in CI, and one whose name leaves another out of both.
+func TestLongTests(t *testing.T) {
+	listed, there := map[string]bool{}, map[string][]string{}
+	for _, l := range longTests() {
+		listed[l.folder+"."+l.test] = true
+		if l.shorter == "" {
+			t.Errorf("%s.%s: no reason is given", l.folder, l.test)
+		}
+	}
+	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, found := range testFunc.FindAllSubmatch(text, -1) {
+			folder := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../../")
+			there[string(found[1])] = append(there[string(found[1])], folder)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range longTests() {
+		if !slices.Contains(there[l.test], l.folder) {
+			t.Errorf("there is no %s.%s", l.folder, l.test)
+		}
+		for _, folder := range there[l.test] {
+			if !listed[folder+"."+l.test] {
+				t.Errorf("%s.%s would be left out with that of %s, and nobody runs it", folder, l.test, l.folder)
+			}
+		}
+	}
+}
+
+var testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
