@@ -63,3 +63,20 @@ func (p *Port) Close() {
 		_ = p.mark.Close()
 	}
 }
+
+// ErrTaken is the error of a start at whose port somebody else listens after all: one who
+// does not ask this package.
+var ErrTaken = errors.New("the port is taken")
+
+// starts is how often a start is tried at other ports.
+const starts = 5
+
+// Retry calls start, which chooses ports and starts a server there, again as long as its
+// error is ErrTaken, a few times.
+func Retry(start func() error) error {
+	err := ErrTaken
+	for try := 0; try < starts && errors.Is(err, ErrTaken); try++ {
+		err = start()
+	}
+	return err
+}

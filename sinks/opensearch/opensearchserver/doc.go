@@ -17,7 +17,5 @@
 //
 // # Dying with us
 //
-// One goroutine starts the process, waits for it and closes `exited`; it keeps its
-// OS thread all the while, because on Linux the parent-death signal is tied to the
-// thread that forked. Elsewhere a node outlives a test that is killed.
+// A node is a child of ours, and is killed when we are; see pipeline/loopback/child.
 package opensearchserver

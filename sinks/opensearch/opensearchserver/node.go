@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline/loopback"
+	"github.com/evertdb/evert/pipeline/loopback/child"
+	"github.com/evertdb/evert/pipeline/loopback/jvm"
 )
 
 // Options of a node. The zero value is a small one in a temporary directory.
@@ -41,19 +43,14 @@ type Node struct {
 	dir             string
 	http, transport int
 	ports           []*loopback.Port
-	process         *process
+	process         *child.Process
 }
 
-const (
-	startTimeout = 2 * time.Minute  // bounds a start whose context has no earlier end
-	stopGrace    = 30 * time.Second // how long a node may take to end by itself
-	portTries    = 5                // how often other free ports are tried when one was snatched
-)
+// startTimeout bounds a start whose context has no earlier end.
+const startTimeout = 2 * time.Minute
 
 // The runner looks for a port from the one it is given up to 9299.
 const firstPort, lastPort = 3000, 9290
-
-var errPortTaken = errors.New("the port is taken")
 
 // Start makes a node and returns when it takes requests. ctx bounds the start, not
 // the node's life. After an error nothing runs and nothing temporary is left.
@@ -74,14 +71,12 @@ func (n *Node) begin(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	err = errPortTaken
-	for try := 0; try < portTries && errors.Is(err, errPortTaken); try++ {
+	return loopback.Retry(func() error {
 		if err := n.choosePorts(); err != nil {
 			return err
 		}
-		err = n.Start(ctx)
-	}
-	return err
+		return n.Start(ctx)
+	})
 }
 
 // choosePorts gives both listeners another one.
@@ -112,72 +107,37 @@ func (n *Node) URL() string { return "http://127.0.0.1:" + strconv.Itoa(n.http) 
 func (n *Node) LogPath() string { return filepath.Join(n.dir, "server.log") }
 
 // PID of the node's process; 0 when it does not run.
-func (n *Node) PID() int {
-	if !n.process.running() {
-		return 0
-	}
-	return n.process.cmd.Process.Pid
-}
+func (n *Node) PID() int { return n.process.PID() }
 
 // Start starts a node that does not run, and returns when it takes requests.
-func (n *Node) Start(ctx context.Context) error {
+func (n *Node) Start(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := n.configure(); err != nil {
 		return err
 	}
-	log, err := openLog(n.LogPath())
-	if err != nil {
-		return err
-	}
 	cmd := exec.Command(n.dist.Java, n.arguments()...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = n.dir, cleanEnviron(), log, log
-	if n.process, err = run(cmd, log.file); err != nil {
+	cmd.Dir, cmd.Env = n.dir, jvm.Environ("OPENSEARCH_")
+	if n.process, err = child.Start(cmd, nil, syscall.SIGKILL, n.LogPath()); err != nil {
 		return err
 	}
-	select {
-	case <-log.started:
-		if log.said(portTaken) || !log.said("HTTP Port:      "+strconv.Itoa(n.http)) {
-			n.Kill()
-			return errPortTaken
-		}
-		return nil
-	case <-n.process.exited:
-		if log.said(portTaken) {
-			return errPortTaken
-		}
-		return fmt.Errorf("the node ended at once%s", log.tail())
-	case <-ctx.Done():
+	if err := n.process.Await(ctx, func() bool { return n.process.Said(hasStarted) }, portTaken); err != nil {
 		n.Kill()
-		return fmt.Errorf("the node did not start in time: %w%s", context.Cause(ctx), log.tail())
+		return err
 	}
+	if n.process.Said(portTaken) || !n.process.Said("HTTP Port:      "+strconv.Itoa(n.http)) {
+		n.Kill()
+		return loopback.ErrTaken
+	}
+	return nil
 }
 
 // Stop asks the node to end, and returns when it is gone. After half a minute it is
 // killed, which is an error.
-func (n *Node) Stop() error {
-	if !n.process.running() {
-		return nil
-	}
-	n.process.signal(syscall.SIGTERM)
-	patience := time.NewTimer(stopGrace)
-	defer patience.Stop()
-	select {
-	case <-n.process.exited:
-		return nil
-	case <-patience.C:
-		n.Kill()
-		return fmt.Errorf("the node did not stop within %s and was killed", stopGrace)
-	}
-}
+func (n *Node) Stop() error { return n.process.Stop() }
 
 // Kill ends the node as kill -9 does and returns when it is gone.
-func (n *Node) Kill() {
-	if n.process.running() {
-		n.process.signal(syscall.SIGKILL)
-		<-n.process.exited
-	}
-}
+func (n *Node) Kill() { n.process.Kill() }
 
 // Close kills the node and removes what was temporary. It may be called again.
 func (n *Node) Close() error {
@@ -224,17 +184,7 @@ func (n *Node) arguments() []string {
 	if heap == "" {
 		heap = "384m"
 	}
-	flags := []string{
-		"-Xmx" + heap, "-Xss512k", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError",
-		"-Djava.awt.headless=true", "-cp", strings.Join(n.dist.Jars, string(os.PathListSeparator)),
-	}
-	if !n.options.Fast {
-		flags = append(flags, "-XX:TieredStopAtLevel=1")
-	}
-	if n.dist.archived() {
-		flags = append(flags, "-XX:SharedArchiveFile="+n.dist.archive, "-Xlog:cds=off", "-Xlog:class+path=off")
-	}
-	return slices.Concat(flags, n.options.Java, []string{
+	return slices.Concat(n.dist.Flags(heap, n.options.Fast), n.options.Java, []string{
 		"org.codelibs.opensearch.runner.OpenSearchRunner", "-basePath", n.dir, "-numOfNode", "1",
 		"-baseHttpPort", strconv.Itoa(n.http - 1), "-clusterName", "evert", "-moduleTypes", strings.Join(modules, ","),
 	})

@@ -1,28 +1,23 @@
 package mysqlserver
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
+	"syscall"
 	"time"
 
 	"github.com/evertdb/evert/pipeline/loopback"
+	"github.com/evertdb/evert/pipeline/loopback/child"
 )
 
-const (
-	startTimeout = 3 * time.Minute  // of a start, recovery included
-	stopGrace    = 30 * time.Second // after which a stop is forced
-	portTries    = 5                // how often another free port is tried when one was snatched
-)
+// startTimeout bounds a start, recovery included.
+const startTimeout = 3 * time.Minute
 
 // DefaultSettings are those of every server, before Options.Settings: a binary log
 // that can be captured, and no durability over a power cut.
@@ -45,15 +40,15 @@ func (b Binaries) DefaultSettings() map[string]string {
 
 // prepare makes the directories and what the server finds in them.
 func (s *Server) prepare(ctx context.Context) (err error) {
-	if s.account, err = serverAccount(); err != nil {
+	if s.account, err = child.NotRoot("mysql", "nobody"); err != nil {
 		return err
 	}
-	if s.dir, err = tempDir(s.account); err != nil {
+	if s.dir, err = s.account.TempDir("evert-my-"); err != nil {
 		return err
 	}
 	for _, name := range []string{"data", "tmp"} {
 		path := filepath.Join(s.dir, name)
-		if err := errors.Join(os.Mkdir(path, 0o700), give(path, s.account)); err != nil {
+		if err := errors.Join(os.Mkdir(path, 0o700), s.account.Give(path)); err != nil {
 			return err
 		}
 	}
@@ -84,20 +79,14 @@ func (s *Server) install(ctx context.Context) error {
 	} else {
 		name, args = s.bin.Daemon, append(args, "--initialize-insecure")
 	}
-	cmd := s.command(name, args...)
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Cancel() })
-	defer stop()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, tail(out))
-	}
-	return nil
+	_, err := child.Run(ctx, s.command(name, args...), s.account)
+	return err
 }
 
-// command is a program run as the account, in a directory it can enter.
+// command is a program in a directory that the account can enter.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.Background(), name, args...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = s.dir, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=" + s.dir}, s.account.attr()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = s.dir, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=" + s.dir}
 	return cmd
 }
 
@@ -115,8 +104,6 @@ func (s *Server) arguments(port int) []string {
 	return args
 }
 
-var errPortTaken = errors.New("the port is taken")
-
 // start tries ports until one holds; one that clients already know is the only one
 // tried.
 func (s *Server) start(ctx context.Context) error {
@@ -125,78 +112,28 @@ func (s *Server) start(ctx context.Context) error {
 	if s.port != 0 {
 		return s.launch(ctx)
 	}
-	var err error
-	for range portTries {
+	return loopback.Retry(func() (err error) {
 		s.ours.Close()
 		if s.ours, err = loopback.Take(); err != nil {
 			return err
 		}
 		s.port = s.ours.Number
-		if err = s.launch(ctx); err == nil || !errors.Is(err, errPortTaken) {
-			return err
-		}
+		return s.launch(ctx)
+	})
+}
+
+// launch starts the program once and waits until the account is let in, which the init
+// file made before the port was opened.
+func (s *Server) launch(ctx context.Context) (err error) {
+	if s.process, err = child.Start(s.command(s.bin.Daemon, s.arguments(s.port)...), s.account, syscall.SIGKILL, s.LogPath()); err != nil {
+		return err
+	}
+	err = s.process.Await(ctx, func() bool {
+		c, err := s.Connect(ctx, "")
+		return err == nil && c.Close() == nil
+	}, "Bind on TCP/IP port", "Address already in use")
+	if err != nil {
+		s.Kill()
 	}
 	return err
-}
-
-// launch starts the program once and waits until it answers.
-func (s *Server) launch(ctx context.Context) error {
-	log, err := os.OpenFile(s.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close() // the child has its own copy
-	from, err := log.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	cmd := s.command(s.bin.Daemon, s.arguments(s.port)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	if s.process, err = begin(cmd); err != nil {
-		return err
-	}
-	return s.awaitReady(ctx, from)
-}
-
-// awaitReady asks until the account is let in, which the init file made before the
-// port was opened, or until the program has ended.
-func (s *Server) awaitReady(ctx context.Context, from int64) error {
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for {
-		select {
-		case <-s.process.exited:
-			return s.whyItEnded(from)
-		case <-ctx.Done():
-			s.Kill()
-			return fmt.Errorf("not ready in time: %w%s", context.Cause(ctx), s.logTail(from))
-		case <-look.C:
-			if c, err := s.Connect(ctx, ""); err == nil {
-				return c.Close()
-			}
-		}
-	}
-}
-
-func (s *Server) whyItEnded(from int64) error {
-	said := s.logTail(from)
-	if strings.Contains(said, "Bind on TCP/IP port") || strings.Contains(said, "Address already in use") {
-		return fmt.Errorf("%w%s", errPortTaken, said)
-	}
-	return fmt.Errorf("the server ended at once%s", said)
-}
-
-// logTail gives the last lines since an offset.
-func (s *Server) logTail(from int64) string {
-	text, err := os.ReadFile(s.LogPath())
-	if err != nil || int64(len(text)) <= from {
-		return ""
-	}
-	return "\n" + tail(text[from:])
-}
-
-// tail gives the last lines of a text, indented.
-func tail(text []byte) string {
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return "    " + string(bytes.Join(lines[max(0, len(lines)-12):], []byte("\n    ")))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/evertdb/evert/pipeline/loopback"
+	"github.com/evertdb/evert/pipeline/loopback/child"
 )
 
 // User is the account that may do everything, from this machine.
@@ -34,12 +35,12 @@ type Options struct {
 type Server struct {
 	bin      Binaries
 	options  Options
-	account  *account
+	account  *child.Account
 	dir      string
 	port     int
 	ours     *loopback.Port
 	password string
-	process  *process
+	process  *child.Process
 }
 
 // Start makes a data directory and starts a server on it; it takes connections
@@ -81,23 +82,13 @@ func (s *Server) Dir() string { return s.dir }
 func (s *Server) LogPath() string { return filepath.Join(s.dir, "server.log") }
 
 // PID of the server; 0 when it does not run.
-func (s *Server) PID() int {
-	if !s.process.running() {
-		return 0
-	}
-	return s.process.cmd.Process.Pid
-}
+func (s *Server) PID() int { return s.process.PID() }
 
 // Stop ends the server in order. A stopped server is no error.
-func (s *Server) Stop() error { return s.process.stop(stopGrace) }
+func (s *Server) Stop() error { return s.process.Stop() }
 
 // Kill ends it as a crash does.
-func (s *Server) Kill() {
-	if s.process.running() {
-		_ = s.process.cmd.Process.Kill()
-		<-s.process.exited
-	}
-}
+func (s *Server) Kill() { s.process.Kill() }
 
 // Restart stops the server, if it runs, and starts it on the same port, with
 // settings over those of its Options.

@@ -1,15 +1,13 @@
 package pgserver
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"time"
+
+	"github.com/evertdb/evert/pipeline/loopback/child"
 )
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -18,14 +16,14 @@ func (s *Server) passwordFile() string { return filepath.Join(s.dir, "password")
 
 // prepare chooses the account and makes the directory that it can work in.
 func (s *Server) prepare() (err error) {
-	if s.account, err = serverAccount(); err != nil {
+	if s.account, err = child.NotRoot("postgres", "nobody"); err != nil {
 		return err
 	}
-	if err := reachable(s.bin.Dir, s.account); err != nil {
+	if err := s.account.Reaches(s.bin.Dir); err != nil {
 		return err
 	}
 	if s.options.Dir == "" {
-		s.dir, err = tempDir(s.account)
+		s.dir, err = s.account.TempDir("evert-pg-")
 	} else {
 		s.dir, err = s.keptDir()
 	}
@@ -43,7 +41,7 @@ func (s *Server) keptDir() (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	return dir, reachable(dir, s.account)
+	return dir, s.account.Reaches(dir)
 }
 
 // makeOwned makes a private folder for the account.
@@ -52,7 +50,7 @@ func (s *Server) makeOwned(name string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	return give(path, s.account)
+	return s.account.Give(path)
 }
 
 // cluster makes a cluster unless an earlier server has left one.
@@ -91,7 +89,7 @@ func (s *Server) writePassword(password string) error {
 	if err := os.WriteFile(s.passwordFile(), []byte(s.password), 0o600); err != nil {
 		return err
 	}
-	return give(s.passwordFile(), s.account) // initdb reads it
+	return s.account.Give(s.passwordFile()) // initdb reads it
 }
 
 // locales to try in turn: C.UTF-8 is the one whose order is that of bytes and
@@ -105,22 +103,8 @@ func locales() []string {
 
 // initdb without a flush to disk: what is thrown away need not survive a power cut.
 func (s *Server) initdb(ctx context.Context, locale string) error {
-	cmd := s.command("initdb", s.initdbArguments(locale, s.data(), s.passwordFile())...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	p, err := begin(cmd, s.data())
-	if err != nil {
-		return fmt.Errorf("initdb: %w", err)
-	}
-	select {
-	case <-p.exited:
-	case <-ctx.Done():
-		return errors.Join(fmt.Errorf("initdb: %w", context.Cause(ctx)), p.stop(Fast, 5*time.Second))
-	}
-	if !cmd.ProcessState.Success() {
-		return fmt.Errorf("initdb: %w\n%s", errors.New(cmd.ProcessState.String()), bytes.TrimSpace(out.Bytes()))
-	}
-	return nil
+	_, err := child.Run(ctx, s.command("initdb", s.initdbArguments(locale, s.data(), s.passwordFile())...), s.account)
+	return err
 }
 
 func (s *Server) initdbArguments(locale, data, passwordFile string) []string {

@@ -17,12 +17,6 @@
 //	password       of user postgres, 0600; so that a kept directory starts again
 //	postgres.log   what the server wrote, appended over restarts
 //
-// # Who owns what
-//
-// One goroutine starts the process, waits for it and closes `exited`; it keeps
-// its OS thread all the while, because on Linux the parent-death signal is tied
-// to the thread that forked. Everything else reads `exited`.
-//
 // # Root
 //
 // Postgres refuses to run as root. When we are root the server runs as user
@@ -32,8 +26,7 @@
 //
 // # Dying with us
 //
-// The server is in its own process group, so that Ctrl-C in a terminal reaches
-// us alone and we decide the order in which things end. When we are killed, the
-// kernel (Linux) or a small shell that holds a pipe to us (other unix) sends the
-// server SIGQUIT. On Windows a server outlives a parent that was killed.
+// The server is a child of ours: we decide the order in which things end, and when we
+// are killed it is sent SIGQUIT; see pipeline/loopback/child. On Windows it outlives a
+// parent that was killed.
 package pgserver

@@ -89,7 +89,7 @@ func (s *Server) copyFrom(kept string) error {
 		return err
 	}
 	return filepath.WalkDir(s.data(), func(path string, _ fs.DirEntry, err error) error {
-		return errors.Join(err, give(path, s.account))
+		return errors.Join(err, s.account.Give(path))
 	})
 }
 

@@ -1,10 +1,8 @@
 package pgserver
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"io"
+	"errors"
 	"maps"
 	"os"
 	"os/exec"
@@ -12,7 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+	"syscall"
+
+	"github.com/evertdb/evert/pipeline/loopback/child"
 )
 
 // DefaultSettings are those of every server, before Options.Settings.
@@ -48,50 +48,16 @@ func (s *Server) arguments(port int) []string {
 	return args
 }
 
-// launch starts the program once on a port and waits until it is ready.
-func (s *Server) launch(ctx context.Context, port int) error {
-	log, err := os.OpenFile(s.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
+// launch starts the program once on a port and waits for the word "ready" that it
+// writes into postmaster.pid.
+func (s *Server) launch(ctx context.Context, port int) (err error) {
+	if s.process, err = child.Start(s.command("postgres", s.arguments(port)...), s.account, syscall.SIGQUIT, s.LogPath()); err != nil {
 		return err
 	}
-	defer log.Close() // the child has its own copy
-	before, err := log.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
+	if err = s.process.Await(ctx, s.ready, "could not create any TCP/IP sockets"); err != nil {
+		err = errors.Join(err, s.Stop(Immediate))
 	}
-	cmd := s.command("postgres", s.arguments(port)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	if s.process, err = begin(cmd, s.data()); err != nil {
-		return err
-	}
-	return s.awaitReady(ctx, before)
-}
-
-// command runs a program of ours as the account, in a directory it can enter.
-func (s *Server) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(s.bin.Dir, name+exeSuffix), args...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = s.dir, cleanEnviron(), s.account.attr()
-	return cmd
-}
-
-// awaitReady waits for the word "ready" that the server writes into
-// postmaster.pid, or for its end. logFrom is where this start's log begins.
-func (s *Server) awaitReady(ctx context.Context, logFrom int64) error {
-	look := time.NewTicker(5 * time.Millisecond)
-	defer look.Stop()
-	for {
-		select {
-		case <-s.process.exited:
-			return s.whyItEnded(logFrom)
-		case <-ctx.Done():
-			_ = s.Stop(Immediate)
-			return fmt.Errorf("not ready in time: %w%s", context.Cause(ctx), s.logTail(logFrom))
-		case <-look.C:
-			if s.ready() {
-				return nil
-			}
-		}
-	}
+	return err
 }
 
 // ready reads postmaster.pid: its first line is the process, its eighth the state.
@@ -102,33 +68,28 @@ func (s *Server) ready() bool {
 	}
 	lines := strings.Split(string(text), "\n")
 	return len(lines) >= 8 &&
-		strings.TrimSpace(lines[0]) == strconv.Itoa(s.process.cmd.Process.Pid) &&
+		strings.TrimSpace(lines[0]) == strconv.Itoa(s.process.PID()) &&
 		strings.TrimSpace(lines[7]) == "ready"
 }
 
-func (s *Server) whyItEnded(logFrom int64) error {
-	tail := s.logTail(logFrom)
-	if strings.Contains(tail, "could not create any TCP/IP sockets") {
-		return fmt.Errorf("%w%s", errPortTaken, tail)
-	}
-	return fmt.Errorf("the server ended at once%s", tail)
+// command makes a command of a program of ours, in a directory that the account can
+// enter.
+func (s *Server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(s.bin.Dir, name+exeSuffix), args...)
+	cmd.Dir, cmd.Env = s.dir, cleanEnviron()
+	return cmd
 }
 
-// logTail gives the last lines since an offset, indented, on lines of their own.
-func (s *Server) logTail(from int64) string {
-	const maxBytes, maxLines = 1 << 16, 12
-	log, err := os.Open(s.LogPath())
-	if err != nil {
-		return ""
+// cleanEnviron is our environment without what would change a server's or
+// initdb's defaults.
+func cleanEnviron() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		if !hasAnyPrefix(kv, "PG", "LC_", "LANG", "POSTGRES") {
+			env = append(env, kv)
+		}
 	}
-	defer log.Close()
-	text, err := io.ReadAll(io.NewSectionReader(log, from, maxBytes))
-	if err != nil || len(text) == 0 {
-		return ""
-	}
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	lines = lines[max(0, len(lines)-maxLines):]
-	return "\n    " + string(bytes.Join(lines, []byte("\n    ")))
+	return append(env, "LC_ALL=C")
 }
 
 func hasAnyPrefix(s string, prefixes ...string) bool {

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/evertdb/evert/pipeline/loopback"
+	"github.com/evertdb/evert/pipeline/loopback/child"
 )
 
 // Options of a server. The zero value is a temporary server on a free port.
@@ -43,12 +44,12 @@ type Options struct {
 type Server struct {
 	bin      Binaries
 	options  Options
-	account  *account
+	account  *child.Account
 	dir      string
 	port     int
 	ours     *loopback.Port // nil where Options.Port is another's
 	password string
-	process  *process
+	process  *child.Process
 }
 
 // Start makes the cluster if Dir holds none, starts it, and returns when it
@@ -94,17 +95,7 @@ func (s *Server) LogPath() string { return filepath.Join(s.dir, "postgres.log") 
 func (s *Server) Binaries() Binaries { return s.bin }
 
 // PID of the postmaster; 0 when it does not run.
-func (s *Server) PID() int {
-	if !s.process.running() {
-		return 0
-	}
-	return s.process.cmd.Process.Pid
-}
-
-// Stop ends the server and returns when its process is gone; the cluster stays.
-// A stopped server is no error. Smart and Fast are forced after 30 seconds,
-// which is an error.
-func (s *Server) Stop(mode Mode) error { return s.process.stop(mode, stopGrace) }
+func (s *Server) PID() int { return s.process.PID() }
 
 // Restart stops in the given mode, if it runs, and starts on the same port.
 func (s *Server) Restart(ctx context.Context, mode Mode) error {
@@ -149,17 +140,14 @@ func (s *Server) Exec(ctx context.Context, db string, sql ...string) error {
 // in its directory.
 func (s *Server) Tool(name string, args ...string) (*exec.Cmd, error) {
 	_, err := s.bin.Tool(name)
-	return s.command(name, args...), err
+	cmd := s.command(name, args...)
+	cmd.SysProcAttr = s.account.Attr()
+	return cmd, err
 }
 
 // startTimeout bounds a start whose context has no earlier end; recovery after
 // an immediate stop is part of it.
 const startTimeout = 2 * time.Minute
-
-// portTries is how often another free port is tried when one was snatched.
-const portTries = 5
-
-var errPortTaken = errors.New("the port is taken")
 
 // start tries ports until one holds; a port that was asked for, or is already
 // known to clients, is the only one tried.
@@ -169,19 +157,14 @@ func (s *Server) start(ctx context.Context) error {
 	if s.port != 0 {
 		return s.launch(ctx, s.port)
 	}
-	var err error
-	for range portTries {
+	return loopback.Retry(func() (err error) {
+		s.ours.Close()
 		if s.ours, err = loopback.Take(); err != nil {
 			return err
 		}
 		if err = s.launch(ctx, s.ours.Number); err == nil {
 			s.port = s.ours.Number
-			return nil
 		}
-		s.ours.Close()
-		if !errors.Is(err, errPortTaken) {
-			return err
-		}
-	}
-	return err
+		return err
+	})
 }

@@ -4,14 +4,16 @@ package pgserver
 
 import "syscall"
 
+const exeSuffix = ""
+
 // send asks the server to stop, by the signal that means mode.
-func (p *process) send(mode Mode) error {
+func (s *Server) send(mode Mode) error {
 	switch mode {
 	case Smart:
-		return p.cmd.Process.Signal(syscall.SIGTERM)
+		return s.process.Signal(syscall.SIGTERM)
 	case Fast:
-		return p.cmd.Process.Signal(syscall.SIGINT)
+		return s.process.Signal(syscall.SIGINT)
 	default:
-		return p.cmd.Process.Signal(syscall.SIGQUIT)
+		return s.process.Signal(syscall.SIGQUIT)
 	}
 }

@@ -30,9 +30,6 @@ type Cluster struct {
 // startTimeout bounds a start whose context has no earlier end.
 const startTimeout = 2 * time.Minute
 
-// portTries is how often other free ports are tried when one was snatched.
-const portTries = 5
-
 // Start formats the storage where that was not done yet, starts every node, and
 // returns when all of them take requests. ctx bounds the start, not the
 // cluster's life. After an error nothing runs and nothing temporary is left.
@@ -51,14 +48,12 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.prepare(); err != nil {
 		return err
 	}
-	err := errPortTaken
-	for try := 0; try < portTries && errors.Is(err, errPortTaken); try++ {
-		if err = c.choosePorts(); err != nil {
+	return loopback.Retry(func() error {
+		if err := c.choosePorts(); err != nil {
 			return err
 		}
-		err = c.startAll(ctx)
-	}
-	return err
+		return c.startAll(ctx)
+	})
 }
 
 // startAll starts every node, or none: the others would wait for one that

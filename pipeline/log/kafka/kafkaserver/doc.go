@@ -23,15 +23,7 @@
 // listener PLAINTEXT, which the brokers use among themselves and on which a test
 // is the anonymous user; Options.Listeners adds others beside it.
 //
-// # Who owns what
-//
-// One goroutine starts a node's process, waits for it and closes `exited`; it
-// keeps its OS thread all the while, because on Linux the parent-death signal is
-// tied to the thread that forked.
-//
 // # Dying with us
 //
-// When we are killed, the kernel (Linux) or a small shell that holds a pipe to us
-// (other unix) kills the node. Nodes lie in process groups of their own, so that
-// Ctrl-C in a terminal reaches us alone.
+// Each is a child of ours, and is killed when we are; see pipeline/loopback/child.
 package kafkaserver

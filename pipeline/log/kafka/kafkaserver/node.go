@@ -4,7 +4,6 @@ package kafkaserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os/exec"
@@ -12,7 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-	"time"
+
+	"github.com/evertdb/evert/pipeline/loopback/child"
+	"github.com/evertdb/evert/pipeline/loopback/jvm"
 )
 
 // A Node is one broker, controller, or both.
@@ -22,14 +23,8 @@ type Node struct {
 	broker, controller bool
 	ports              map[string]int    // by listener
 	further            map[string]string // settings by Configure
-	process            *process
+	process            *child.Process
 }
-
-// stopGrace is how long a node may take to end by itself before it is killed.
-const stopGrace = 30 * time.Second
-
-// errPortTaken is a start that failed because somebody else listens there.
-var errPortTaken = errors.New("the port is taken")
 
 // ID of the node, as Kafka's tools show it.
 func (n *Node) ID() int { return n.id }
@@ -44,15 +39,10 @@ func (n *Node) LogPath() string { return filepath.Join(n.dir(), "server.log") }
 func (n *Node) Data() string { return filepath.Join(n.dir(), "data") }
 
 // PID of the node's process; 0 when it does not run.
-func (n *Node) PID() int {
-	if !n.Running() {
-		return 0
-	}
-	return n.process.cmd.Process.Pid
-}
+func (n *Node) PID() int { return n.process.PID() }
 
 // Running reports whether the process is there, be it paused.
-func (n *Node) Running() bool { return n.process.running() }
+func (n *Node) Running() bool { return n.process.Running() }
 
 // Configure changes settings from the next start on.
 func (n *Node) Configure(settings map[string]string) {
@@ -76,34 +66,20 @@ func (n *Node) Start(ctx context.Context) error {
 // Stop asks the node to end, which hands its partitions over, and returns when
 // it is gone. After half a minute it is killed, which is an error.
 func (n *Node) Stop() error {
-	if !n.Running() {
-		return nil
+	if err := n.process.Stop(); err != nil {
+		return fmt.Errorf("node %d: %w", n.id, err)
 	}
-	n.process.signal(syscall.SIGTERM)
-	patience := time.NewTimer(stopGrace)
-	defer patience.Stop()
-	select {
-	case <-n.process.exited:
-		return nil
-	case <-patience.C:
-		n.Kill()
-		return fmt.Errorf("node %d did not stop within %s and was killed", n.id, stopGrace)
-	}
+	return nil
 }
 
 // Kill ends the node as kill -9 does and returns when it is gone.
-func (n *Node) Kill() {
-	if n.Running() {
-		n.process.signal(syscall.SIGKILL)
-		<-n.process.exited
-	}
-}
+func (n *Node) Kill() { n.process.Kill() }
 
 // Pause freezes the node: its connections stay open and nobody answers.
-func (n *Node) Pause() { n.process.signal(syscall.SIGSTOP) }
+func (n *Node) Pause() { _ = n.process.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused node go on.
-func (n *Node) Resume() { n.process.signal(syscall.SIGCONT) }
+func (n *Node) Resume() { _ = n.process.Signal(syscall.SIGCONT) }
 
 // Restart stops the node and starts it again.
 func (n *Node) Restart(ctx context.Context) error {
@@ -119,9 +95,8 @@ func (n *Node) configPath() string { return filepath.Join(n.dir(), "server.prope
 
 // runFormat runs the program that formats a storage.
 func (n *Node) runFormat(ctx context.Context) error {
-	cmd := n.java(ctx, nil, "kafka.tools.StorageTool", n.formatArguments()...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("format the storage of node %d: %w%s", n.id, errors.Join(err, context.Cause(ctx)), lastLines(out, 12))
+	if _, err := child.Run(ctx, n.java(nil, "kafka.tools.StorageTool", n.formatArguments()...), nil); err != nil {
+		return fmt.Errorf("format the storage of node %d: %w", n.id, err)
 	}
 	return nil
 }
@@ -142,41 +117,25 @@ func (n *Node) formatArguments() []string {
 }
 
 // java is a command of this node's, with its way of logging.
-func (n *Node) java(ctx context.Context, flags []string, class string, args ...string) *exec.Cmd {
-	all := slices.Concat(n.cluster.dist.flags(n.cluster.options.heap()), flags,
+func (n *Node) java(flags []string, class string, args ...string) *exec.Cmd {
+	all := slices.Concat(n.cluster.dist.Flags(n.cluster.options.heap(), false), flags,
 		[]string{"-Dlog4j2.configurationFile=" + n.cluster.logConfig(), class}, args)
-	cmd := exec.CommandContext(ctx, n.cluster.dist.Java, all...)
-	cmd.Dir, cmd.Env = n.dir(), cleanEnviron()
+	cmd := exec.Command(n.cluster.dist.Java, all...)
+	cmd.Dir, cmd.Env = n.dir(), jvm.Environ("KAFKA_")
 	return cmd
 }
 
 // launch starts the program and waits until it says that it has started, which a
 // broker does when the controllers have let it in.
-func (n *Node) launch(ctx context.Context) error {
-	log, err := openLog(n.LogPath())
-	if err != nil {
+func (n *Node) launch(ctx context.Context) (err error) {
+	cmd := n.java(n.cluster.options.Java, "kafka.Kafka", n.configPath())
+	if n.process, err = child.Start(cmd, nil, syscall.SIGKILL, n.LogPath()); err != nil {
 		return err
 	}
-	cmd := n.java(context.WithoutCancel(ctx), n.cluster.options.Java, "kafka.Kafka", n.configPath())
-	cmd.Stdout, cmd.Stderr = log, log
-	if n.process, err = begin(cmd, log); err != nil {
-		return err
-	}
-	select {
-	case <-log.started:
-		return nil
-	case <-n.process.exited:
-		return n.whyItEnded(log)
-	case <-ctx.Done():
+	started := func() bool { return n.process.Said(hasStarted) }
+	if err := n.process.Await(ctx, started, portTaken); err != nil {
 		n.Kill()
-		return fmt.Errorf("node %d did not start in time: %w%s", n.id, context.Cause(ctx), log.tail())
+		return fmt.Errorf("node %d: %w", n.id, err)
 	}
-}
-
-func (n *Node) whyItEnded(log *logFile) error {
-	tail := log.tail()
-	if log.taken() {
-		return fmt.Errorf("node %d: %w%s", n.id, errPortTaken, tail)
-	}
-	return fmt.Errorf("node %d ended at once%s", n.id, tail)
+	return nil
 }

@@ -55,7 +55,7 @@ func exists(path string) bool {
 func (n *Node) keptStorage() string {
 	args := slices.DeleteFunc(n.formatArguments(), func(a string) bool { return a == n.configPath() })
 	like := sha256.Sum256(fmt.Appendf(nil, "%s %t %t", strings.Join(args, " "), n.broker, n.controller))
-	return filepath.Join(filepath.Dir(n.cluster.dist.archive), fmt.Sprintf("storage-%d-%x", n.id, like[:8]))
+	return filepath.Join(n.cluster.dist.Home, fmt.Sprintf("storage-%d-%x", n.id, like[:8]))
 }
 
 // keep copies a storage to where it is kept, in one step; another process may have

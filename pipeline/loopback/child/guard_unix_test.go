@@ -1,6 +1,6 @@
 //go:build unix
 
-package pgserver
+package child
 
 import (
 	"os/exec"
@@ -14,7 +14,7 @@ func TestGuardByPipe(t *testing.T) {
 		if err := victim.Start(); err != nil {
 			t.Fatal(err)
 		}
-		release, err := guardByPipe(victim.Process.Pid)
+		release, err := guardByPipe(victim.Process.Pid, syscall.SIGQUIT)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +30,7 @@ func TestGuardByPipe(t *testing.T) {
 		if err := victim.Start(); err != nil {
 			t.Fatal(err)
 		}
-		shell := guardShell(victim.Process.Pid)
+		shell := guardShell(victim.Process.Pid, syscall.SIGQUIT)
 		pipe, err := shell.StdinPipe()
 		if err != nil {
 			t.Fatal(err)

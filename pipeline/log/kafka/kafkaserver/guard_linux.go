@@ -1,9 +1,0 @@
-package kafkaserver
-
-import "syscall"
-
-// setDeathSignal: the kernel kills the node when the thread that forked it ends,
-// which process.run makes the same as our own end.
-func setDeathSignal(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
-
-func guard(int) (release func(), err error) { return func() {}, nil }

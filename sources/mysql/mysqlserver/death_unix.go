@@ -1,7 +1,0 @@
-//go:build unix && !linux
-
-package mysqlserver
-
-import "syscall"
-
-func setDeathSignal(*syscall.SysProcAttr) {}
