@@ -21,6 +21,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema/registry"
 )
@@ -160,6 +161,10 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, schemas regi
 	if !r.Yes {
 		return plan, nil
 	}
+	gaps, err := capture.Gaps(ctx, l, c.Name, r.Source, kept, time.Now())
+	if err != nil {
+		return plan, err
+	}
 	logger.Warn("reset", "source", r.Source, "resnapshot", r.Resnapshot, "topics_deleted", topics)
 	if err := journal(ctx, c, l, r, kept); err != nil { // first: it alone will know what is kept
 		return plan, err
@@ -167,7 +172,10 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, schemas regi
 	if err := log.Claim(ctx, l, who, kept...); err != nil {
 		return plan, err
 	}
-	return plan, errors.Join(deleteTopics(ctx, l, who, topics), forgetSchemas(ctx, schemas, topics), forget(c, r.Source))
+	if err := deleteTopics(ctx, l, who, topics); err != nil {
+		return plan, err
+	}
+	return plan, errors.Join(capture.LeaveGaps(ctx, l, c.Name, r.Source, gaps), forgetSchemas(ctx, schemas, topics), forget(c, r.Source))
 }
 
 // deleteTopics removes topics of ours, and gives them up; while they may be

@@ -22,6 +22,7 @@ type Record struct {
 	After     map[string]json.RawMessage `json:"after"`
 	Position  *Position                  `json:"position"`
 	TS        string                     `json:"ts"`
+	Gap       struct{ Code string }      `json:"gap"` // zero where the record tells of none
 }
 
 // A Position is a record's place.

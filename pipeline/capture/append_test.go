@@ -222,3 +222,56 @@ func trimmed(lines string) string {
 	}
 	return strings.Join(all, "\n")
 }
+
+// TestAppendOnlyReset tells that the first record behind a reset which kept the topic says
+// that changes are missing, also where the new copy is cut off before it comes to the
+// table, and where the source was reset twice (I8).
+func TestAppendOnlyReset(t *testing.T) {
+	appending(t, func(t *testing.T, s *story) {
+		s.write(create(people, person(1, "Ada", "a")))
+		s.commit()
+		at := time.Unix(2_000_000, 0).UTC()
+		for n := range 2 {
+			s.reset(at.Add(time.Duration(n)*time.Hour), peopleTopic)
+		}
+		s.open()
+		s.announce(orders)
+		s.part()
+		s.open()
+		s.write(pipeline.Change{Op: pipeline.Read, Table: people, After: person(1, "Ada", "z")}, create(people, person(2, "Bo", "b")))
+		s.commit()
+		s.open()
+		state := s.frontier().Tables[peopleTopic]
+		if state.State != log.OK || state.Why != (log.Stop{}) || len(state.From) != 1 {
+			t.Fatalf("its state is %+v", state)
+		}
+		want := `
+			(1) c +(1,Ada,a) @1.0
+			(1) r +(1,Ada,z) @0.0 evert-gap
+			(2) c +(2,Bo,b) @1.1`
+		if got := withoutOffsets(s.topic(peopleTopic)); got != trimmed(want) {
+			t.Errorf("the topic holds\n%s\nwant\n%s", got, trimmed(want))
+		}
+		r := s.record(peopleTopic, state.From[0])
+		if told := string(r.Find(log.GapHeader)); !strings.Contains(told, `"SOURCE_RESET"`) || !strings.Contains(told, at.Format(time.RFC3339)) {
+			t.Errorf("it tells %s, of %s", told, at)
+		}
+	})
+}
+
+// reset deletes the frontier and keeps topics, as the verb does.
+func (s *story) reset(now time.Time, topics ...string) {
+	s.t.Helper()
+	s.kill()
+	s.sink = nil
+	gaps, err := capture.Gaps(s.t.Context(), s.log, "test", "shop", topics, now)
+	if err == nil {
+		err = s.log.Admin().Delete(s.t.Context(), log.FrontierTopic("test", "shop"))
+	}
+	if err == nil {
+		err = capture.LeaveGaps(s.t.Context(), s.log, "test", "shop", gaps)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}

@@ -87,7 +87,8 @@
 //	TRUNCATE     t without a key, in each partition; under envelope row it stops the table,
 //	             because there a record without a row is the delete of a key
 //	a gap        header evert-gap on the first record behind it: why and when the table
-//	             stopped. What was missed is nowhere; a copy gives the rows as they are now
+//	             stopped, or its source was reset with its topic kept (SOURCE_RESET). What
+//	             was missed is nowhere; a copy gives the rows as they are now
 //
 // Nothing in it becomes void or superseded, so From stays and nothing is owed; a copy is
 // done when its rows are here. No row is looked up in it: an unknown value is filled from

@@ -10,6 +10,7 @@ const (
 
 	codeTruncated pipeline.Code = "TABLE_TRUNCATED"
 
+	codeReset        pipeline.Code = "SOURCE_RESET" // of a gap alone
 	codeIncompatible pipeline.Code = "SCHEMA_INCOMPATIBLE"
 	codeKeyChanged   pipeline.Code = "KEY_CHANGED"
 )

@@ -171,7 +171,7 @@ func (f *Follower) see(whole *log.Frontier, written time.Time) Report {
 	for _, topic := range f.Topics {
 		state, ok := whole.Tables[topic]
 		switch {
-		case !ok:
+		case !ok, state.State == log.OK && len(state.From) == 0: // it has no topic yet
 			r.Held = &Hold{"table topic " + topic + " is not among those that the source writes",
 				"evert status   # which tables the source captures; list this one under sources." + f.Source}
 		case state.State == log.Copying:

@@ -44,6 +44,11 @@ func ofCapture() []Entry {
 			Mend: "For rows that are too large set `on_oversize: dead_letter`, which leaves a tombstone and keeps the row beside. Whatever else stopped the table, copy it again: `evert snapshot SOURCE.SCHEMA.TABLE`.",
 		},
 		{
+			Code: "SOURCE_RESET",
+			Text: "A source was reset with --resnapshot, and the records of an append-only topic stayed: what happened from then until the new copy is not among them. The header evert-gap of the first record behind says so.",
+			Mend: "Nothing has to be done: the copy gives the rows as they are. Who needs every change between takes it from elsewhere.",
+		},
+		{
 			Code: "TABLE_PAUSED",
 			Text: "Somebody had the table rest: its changes are not written meanwhile, and its views and sinks hold their last cut.",
 			Mend: "Let it go on, which copies it again: `evert resume SOURCE.SCHEMA.TABLE`.",
