@@ -7,6 +7,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/window"
 )
 
 // describe lets the table be described, and what was copied of it be compared.
@@ -93,8 +94,8 @@ func (c *copying) begin() error {
 		c.table.Where, goesOn = where, false // its earlier rows were chosen otherwise
 	}
 	c.shape, c.chosen, c.attnames = sh, c.source.config.chosenRows(c.facts.info), c.facts.info.attnames
-	c.window = window{mostBytes: c.source.config.WindowBytes, mostXIDs: c.source.config.WindowTransactions}
-	c.window.watch()
+	c.window = window.Window{MostBytes: c.source.config.WindowBytes, MostXIDs: c.source.config.WindowTransactions}
+	c.window.Watch()
 	c.stats = c.source.stats.again(sh.table.String(), c.facts.rows, c.facts.bytes, c.table.At.Rows)
 	if goesOn && !isNew {
 		c.say("table is copied on", "rows", c.table.At.Rows)

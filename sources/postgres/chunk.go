@@ -16,6 +16,7 @@ import (
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
+	"github.com/evertdb/evert/sources/postgres/window"
 )
 
 // A table is copied in chunks by where its rows lie: in ranges of ctid, leaf by
@@ -60,7 +61,7 @@ type chunkJob struct {
 
 	// What came of it.
 	err      error
-	shows    *visibility
+	shows    *window.Visibility
 	changed  bool   // the table has other columns than shape, or was renamed: nothing was read
 	finished bool   // there is no leaf left
 	paused   string // why nothing was read
@@ -185,7 +186,7 @@ func (j *chunkJob) nameSuspects(ctx context.Context, conn *pgconn.PgConn) error 
 }
 
 func (j *chunkJob) showsSuspects() bool {
-	return !slices.ContainsFunc(j.suspects, func(x uint32) bool { return !j.shows.has(x) })
+	return !slices.ContainsFunc(j.suspects, func(x uint32) bool { return !j.shows.Has(x) })
 }
 
 // begin takes the locks and then the snapshot, and looks at what will be read. The
@@ -212,7 +213,7 @@ func (j *chunkJob) begin(ctx context.Context, conn *pgconn.PgConn) error {
 		return fmt.Errorf("take a snapshot: %w", err)
 	}
 	r := pgsql.Record{Cols: rs[0]}
-	if j.shows, err = parseVisibility(r.Text()); err != nil {
+	if j.shows, err = window.ParseVisibility(r.Text()); err != nil {
 		return err
 	}
 	j.at = j.source.config.Now()
@@ -396,7 +397,7 @@ func (j *chunkJob) row(fields [][]byte) error {
 		return err
 	}
 	c.After = row
-	j.key = appendKey(j.key[:0], j.shape.table, row)
+	j.key = window.AppendKey(j.key[:0], j.shape.table, row)
 	j.rows[string(j.key)] = j.count
 	j.count++
 	j.reached[len(j.reached)-1] = j.to

@@ -13,6 +13,7 @@ import (
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgoutput"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/window"
 )
 
 // copying copies tables while the source streams, one after the other, chunk by
@@ -36,7 +37,7 @@ type copying struct {
 	from   *standby       // that chunks are read from, likewise; nil: conn
 
 	phase    copyPhase
-	window   window
+	window   window.Window
 	shape    *shape                    // of the table being copied; nil: not described on this connection of the stream
 	older    *pgoutput.RelationMessage // told of another shape, when the table was last described; nil: none did
 	chosen   []string                  // conditions of its rows to be read
@@ -238,7 +239,7 @@ func (c *copying) drop() {
 	if c.stop != nil {
 		c.stop()
 	}
-	c.window.close()
+	c.window.Close()
 	dropped := c.job
 	c.shape, c.job, c.facts, c.nudgeAt = nil, nil, nil, time.Time{}
 	c.run(resting, func(context.Context) {
@@ -309,11 +310,11 @@ func (c *copying) read() error {
 		return err
 	}
 	a := c.source.a
-	ask := c.window.lostXIDs && c.from == nil
-	c.window.open()
+	ask := c.window.LostXIDs && c.from == nil
+	c.window.Open()
 	j := &chunkJob{
 		source: c.source, shape: c.shape, chosen: c.chosen, attnames: c.attnames, from: c.table.At, rows: map[string]int{},
-		suspects: slices.Clone(c.window.suspects), ask: ask,
+		suspects: slices.Clone(c.window.Suspects), ask: ask,
 		opened: receivedLSN(beforeHeader(lsn(max(a.idleTo, a.atLSN)))), system: c.source.system,
 	}
 	before := c.job

@@ -66,7 +66,7 @@
 //
 // Copy lets a table be copied beside the stream, in chunks (P12): ranges of where its
 // rows lie, each read in a REPEATABLE READ transaction of its own that lasts for one
-// chunk (P11). window.go says which of a chunk's rows come out and which lose to the
+// chunk (P11). Package window says which of a chunk's rows come out and which lose to the
 // stream, chunk.go how a chunk is read, copying.go what happens when. A chunk comes
 // out between two transactions, once the stream has passed every transaction that its
 // snapshot shows, so that a key never goes back (I4).

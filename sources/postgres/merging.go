@@ -9,6 +9,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/window"
 )
 
 // takeChunk takes what a job has read. It may be called inside a transaction, when
@@ -17,7 +18,7 @@ func (c *copying) takeChunk() error {
 	j := c.job
 	c.phase = resting
 	if j.err != nil || j.finished || j.changed || j.paused != "" {
-		c.window.close()
+		c.window.Close()
 	}
 	switch {
 	case j.err != nil:
@@ -34,11 +35,11 @@ func (c *copying) takeChunk() error {
 		return nil
 	}
 	if j.ask {
-		c.window.suspect(j.suspects)
+		c.window.Suspect(j.suspects)
 	}
 	if c.from != nil {
-		c.window.arriveReplayed(j.rows, j.count)
-	} else if hidden, ok := c.window.arrive(j.shows, j.rows, j.count); !ok {
+		c.window.ArriveReplayed(j.rows, j.count)
+	} else if hidden, ok := c.window.Arrive(j.shows, j.rows, j.count); !ok {
 		return c.again(hidden)
 	}
 	c.failed, c.phase = 0, merging
@@ -65,7 +66,7 @@ func (c *copying) merge() error {
 		return c.finish()
 	}
 	if r := a.rels[c.table.OID]; r == nil || r.shape != c.shape || r.pending != nil {
-		c.window.close()
+		c.window.Close()
 		c.phase, c.shape = resting, nil // it has other columns by now
 		return nil
 	}
@@ -74,7 +75,7 @@ func (c *copying) merge() error {
 	c.until = time.Now().Add(c.pace.Take(0, time.Now()))
 	c.stats.bytes.Add(j.bytes)
 	c.handChunk(&pipeline.Tx{Position: a.at, Commit: uint64(a.atLSN), At: j.at})
-	c.window.close()
+	c.window.Close()
 	return c.flush()
 }
 
@@ -104,7 +105,7 @@ func (c *copying) handChunk(tx *pipeline.Tx) {
 func (c *copying) keepWinners(b *handover.Batch, tx *pipeline.Tx, number *uint32) {
 	kept := b.Changes[:0]
 	for _, ch := range b.Changes {
-		if c.window.loses(int(ch.Row)) {
+		if c.window.Loses(int(ch.Row)) {
 			continue
 		}
 		ch.Tx, ch.Row = tx, *number
@@ -166,7 +167,7 @@ func (c *copying) giveUp(err error) error {
 			return err // it is described again
 		}
 	}
-	c.window.close()
+	c.window.Close()
 	c.waitFor("")
 	c.table, c.shape = tableCopy{}, nil
 	if begun {
@@ -223,20 +224,20 @@ func (c *copying) change(s *shape, xid uint32, ch *pipeline.Change) error {
 	if c.table.OID != s.oid || c.shape == nil {
 		return nil
 	}
-	c.window.touch(xid)
-	if c.window.isOpen {
+	c.window.Touch(xid)
+	if c.window.IsOpen {
 		var key [64]byte
 		if ch.Op == pipeline.Truncate {
-			c.window.truncate(xid)
+			c.window.Truncate(xid)
 		}
 		if ch.Before != nil {
-			c.window.change(appendKey(key[:0], s.table, ch.Before), xid)
+			c.window.Change(window.AppendKey(key[:0], s.table, ch.Before), xid)
 		}
 		if ch.After != nil {
-			c.window.change(appendKey(key[:0], s.table, ch.After), xid)
+			c.window.Change(window.AppendKey(key[:0], s.table, ch.After), xid)
 		}
 	}
-	if !c.window.full() {
+	if !c.window.Full() {
 		return nil
 	}
 	return c.room()

@@ -1,4 +1,4 @@
-package postgres
+package window
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ import (
 //	replayed:a,b   such a chunk of a standby
 //	full           no more may be kept before the chunk arrives
 //	out            the rows that come out; or that the chunk is read again
-func windowScript(t *testing.T, w *window, script string) string {
+func windowScript(t *testing.T, w *Window, script string) string {
 	t.Helper()
 	var out []string
 	var rows []string
@@ -27,9 +27,9 @@ func windowScript(t *testing.T, w *window, script string) string {
 		verb, rest, _ := strings.Cut(word, ":")
 		switch verb {
 		case "open":
-			w.open()
+			w.Open()
 		case "full":
-			out = append(out, fmt.Sprint("full=", w.full()))
+			out = append(out, fmt.Sprint("full=", w.Full()))
 		case "suspects":
 			var xids []uint32
 			for x := range strings.SplitSeq(rest, ",") {
@@ -37,10 +37,10 @@ func windowScript(t *testing.T, w *window, script string) string {
 					xids = append(xids, number(t, x))
 				}
 			}
-			w.suspect(xids)
+			w.Suspect(xids)
 		case "read":
 			parts := strings.SplitN(rest, ":", 4)
-			v, err := parseVisibility(strings.Join(parts[:3], ":"))
+			v, err := ParseVisibility(strings.Join(parts[:3], ":"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +49,7 @@ func windowScript(t *testing.T, w *window, script string) string {
 			for i, k := range rows {
 				keys[k] = i
 			}
-			if hidden, ok := w.arrive(v, keys, len(rows)); !ok {
+			if hidden, ok := w.Arrive(v, keys, len(rows)); !ok {
 				out = append(out, fmt.Sprint("again:", hidden))
 				rows = nil
 			}
@@ -59,24 +59,24 @@ func windowScript(t *testing.T, w *window, script string) string {
 			for i, k := range rows {
 				keys[k] = i
 			}
-			w.arriveReplayed(keys, len(rows))
+			w.ArriveReplayed(keys, len(rows))
 		case "out":
 			var kept []string
 			for i, k := range rows {
-				if !w.loses(i) {
+				if !w.Loses(i) {
 					kept = append(kept, k)
 				}
 			}
 			out = append(out, strings.Join(kept, ","))
-			w.close()
+			w.Close()
 		default:
 			xid := number(t, verb)
-			w.touch(xid)
+			w.Touch(xid)
 			for k := range strings.SplitSeq(rest, ",") {
 				if k == "-" {
-					w.truncate(xid)
+					w.Truncate(xid)
 				} else {
-					w.change([]byte(k), xid)
+					w.Change([]byte(k), xid)
 				}
 			}
 		}
@@ -123,46 +123,45 @@ func TestWindow(t *testing.T) {
 		{"before the wrap", "open 4294967290:a read:4294967295:4294967298::a,b out", "a,b"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := &window{mostBytes: 1 << 20, mostXIDs: 100}
-			w.watch()
+			w := &Window{MostBytes: 1 << 20, MostXIDs: 100}
+			w.Watch()
 			if got := windowScript(t, w, c.script); got != c.want {
 				t.Errorf("%s\n got %q\nwant %q", c.script, got, c.want)
 			}
 		})
 	}
 	t.Run("I9 keys and transactions are bounded", func(t *testing.T) {
-		w := &window{mostBytes: 3 * (keptKeyBytes + keptXIDBytes + 1), mostXIDs: 4}
-		w.watch()
+		w := &Window{MostBytes: 3 * (keptKeyBytes + keptXIDBytes + 1), MostXIDs: 4}
+		w.Watch()
 		got := windowScript(t, w, "open 1:a 1:b full 1:c full read:9:9::a full out open 2:a 3:a 4:a full 5:a full")
 		if want := "full=false full=true full=false a full=false full=true"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 	t.Run("I9 what a standby has shown is forgotten", func(t *testing.T) {
-		w := &window{mostBytes: 1 << 20, mostXIDs: 3}
-		w.watch()
+		w := &Window{MostBytes: 1 << 20, MostXIDs: 3}
+		w.Watch()
 		if windowScript(t, w, "open 1:a 2:a replayed:b out"); len(w.streamed) > 0 {
 			t.Errorf("%d transactions are kept", len(w.streamed))
 		}
 	})
 	t.Run("I9 transactions that are forgotten are suspected", func(t *testing.T) {
-		w := &window{mostBytes: 1 << 20, mostXIDs: 2}
-		w.watch()
-		w.suspect(nil)
+		w := &Window{MostBytes: 1 << 20, MostXIDs: 2}
+		w.Watch()
+		w.Suspect(nil)
 		windowScript(t, w, "1:a 2:a")
-		if w.lostXIDs {
+		if w.LostXIDs {
 			t.Error("lost before the bound")
 		}
-		if windowScript(t, w, "3:a"); !w.lostXIDs || len(w.streamed) > 2 {
-			t.Errorf("%d transactions are kept, lost: %v", len(w.streamed), w.lostXIDs)
+		if windowScript(t, w, "3:a"); !w.LostXIDs || len(w.streamed) > 2 {
+			t.Errorf("%d transactions are kept, lost: %v", len(w.streamed), w.LostXIDs)
 		}
 	})
 }
 
 func TestKeysOfAWindow(t *testing.T) {
 	t.Parallel()
-	table := testTable("t", 2)
-	table.Key = []int{0, 1}
+	table := &schema.Table{Schema: "public", Name: "t", Columns: []schema.Column{{Name: "a"}, {Name: "b"}}, Key: []int{0, 1}}
 	text := func(s string) schema.Value { return schema.Text([]byte(s)) }
 	rows := []schema.Row{
 		{text("a"), text("b")}, {text("ab"), text("")}, {text(""), text("ab")}, {schema.Int(97), text("b")}, {schema.Date(97), text("b")},
@@ -170,7 +169,7 @@ func TestKeysOfAWindow(t *testing.T) {
 	}
 	seen := map[string]int{}
 	for i, row := range rows {
-		key := string(appendKey(nil, table, row))
+		key := string(AppendKey(nil, table, row))
 		if j, ok := seen[key]; ok {
 			t.Errorf("rows %d and %d have one key", i, j)
 		}
