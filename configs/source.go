@@ -165,7 +165,7 @@ type Snapshot struct {
 type MySQLSnapshot struct {
 	// initial: copy every table once, then stream; never: stream only, from now on.
 	Mode string `yaml:"mode" enum:"initial,never" default:"initial"`
-	// Connections that copy at one time.
+	// Connections that copy at one time, several tables or ranges of one.
 	Workers int `yaml:"workers" default:"2" min:"1" max:"64"`
 	// The most that is read from the server per second, all workers together; unlimited by default.
 	MaxRate Rate `yaml:"max_rate" min:"1KiB/s" max:"1TiB/s"`

@@ -31,6 +31,10 @@ type Status struct {
 		Rows  int64 `json:"rows"`
 		Total int64 `json:"rows_total"`
 	} `json:"snapshot"`
+	Tables []struct {
+		State  string `json:"state"`
+		Copied int64  `json:"copied_rows"` // while the source streams
+	} `json:"tables"`
 	Server *struct {
 		End      string `json:"end"`
 		Lag      int64  `json:"lag_bytes"`
@@ -135,6 +139,27 @@ func Copying(rows int64) func(Status) bool {
 	return func(s Status) bool {
 		return s.State == "streaming" || s.Snapshot != nil && s.Snapshot.Rows >= rows
 	}
+}
+
+// CopyingInChunks accepts a source that streams, of whose copies so many rows were read, or
+// that has none.
+func CopyingInChunks(rows int64) func(Status) bool {
+	return func(s Status) bool {
+		if s.State != "streaming" {
+			return false
+		}
+		read, are := s.Copies()
+		return !are || read >= rows
+	}
+}
+
+// Copies gives the rows that were read of tables that are copied while the source streams,
+// if there are any.
+func (s Status) Copies() (rows int64, are bool) {
+	for _, t := range s.Tables {
+		rows, are = rows+t.Copied, are || t.State == "copying"
+	}
+	return rows, are
 }
 
 // Streaming accepts a source that follows its server and has committed so many

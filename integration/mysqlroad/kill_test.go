@@ -48,19 +48,25 @@ type killed struct {
 	*ledger
 	random  *rand.Rand
 	copied  bool
+	chunks  bool // tables are copied while they are streamed
 	moments []string
 	larges  int64
 }
 
 func newKilled(t *testing.T, server *mysqlserver.Server, database string, brokers []string, n uint64) *killed {
 	t.Helper()
-	k := &killed{ledger: newLedger(t, server, database, 2000)}
-	k.random = rand.New(rand.NewPCG(k.seed+n*1_000_003, 7))
+	c := newCapture(t, server, database)
+	random := rand.New(rand.NewPCG(c.seed+n*1_000_003, 7))
+	inChunks, accounts := random.IntN(2) == 0, 2000
+	if inChunks {
+		accounts = 30_000 // several
+	}
+	k := &killed{ledger: c.ledger(accounts), random: random, chunks: inChunks}
 	k.brokers = brokers
 	k.options = "    commit_interval: 10ms\n    idle_interval: 100ms\n    max_commit_rows: 300\n"
 	k.more = "limits: {batch_rows: 200}\n"
-	if k.random.IntN(2) == 0 {
-		k.source = "      snapshot: {chunks_above: 1KiB}\n"
+	if inChunks {
+		k.source = "      snapshot: {chunks_above: 1KiB, workers: 4}\n"
 	}
 	return k
 }
@@ -95,22 +101,23 @@ func (k *killed) kill(m instant) {
 	}
 	state := "starting"
 	if m.reached != nil {
-		state = k.await(d, m.what, m.reached)
-		k.copied = k.copied || state == "streaming"
+		s := k.await(d, m.what, m.reached)
+		_, are := s.Copies()
+		state, k.copied = s.State, k.copied || s.State == "streaming" && !are
 	}
 	jitter := time.Duration(k.random.Int64N(int64(20 * time.Millisecond)))
 	d.KillSoon(k, jitter)
 	k.moments = append(k.moments, fmt.Sprintf("%s + %s, %s", m.what, jitter.Round(time.Millisecond), state))
 }
 
-// await asks the daemon until it is as wished, and gives its state.
-func (k *killed) await(d *harness.Process, what string, wish func(harness.Status) bool) string {
+// await asks the daemon until it is as wished.
+func (k *killed) await(d *harness.Process, what string, wish func(harness.Status) bool) harness.Status {
 	k.Helper()
 	timeout := time.After(harness.Patience)
 	for {
 		s, err := harness.StatusOf(k.Context(), k.data())
 		if err == nil && wish(s) {
-			return s.State
+			return s
 		}
 		select {
 		case <-time.After(5 * time.Millisecond): // the period of asking
@@ -139,6 +146,9 @@ func (k *killed) moment(last bool) instant {
 		return instant{what: "at once"}
 	case n < 7 && !k.copied && !last:
 		rows := k.random.Int64N(int64(k.accounts))
+		if k.chunks {
+			return instant{what: fmt.Sprintf("%d rows of copies", rows), reached: harness.CopyingInChunks(rows)}
+		}
 		return instant{what: fmt.Sprintf("%d rows of the snapshot", rows), reached: harness.Copying(rows)}
 	case n < 4 || last:
 		parts := 1 + k.random.IntN(4)

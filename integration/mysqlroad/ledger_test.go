@@ -30,8 +30,14 @@ const ledgerSessions = 3
 
 func newLedger(t *testing.T, server *mysqlserver.Server, database string, accounts int) *ledger {
 	t.Helper()
-	l := &ledger{newCapture(t, server, database), accounts}
-	l.sql(database,
+	return newCapture(t, server, database).ledger(accounts)
+}
+
+// ledger fills its database with one.
+func (c *capture) ledger(accounts int) *ledger {
+	c.Helper()
+	l := &ledger{c, accounts}
+	l.sql(l.database,
 		"CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL, note varchar(200) NOT NULL)",
 		"CREATE TABLE entries (id bigint PRIMARY KEY AUTO_INCREMENT, transfer bigint NOT NULL, part int NOT NULL, parts int NOT NULL, account int NOT NULL, delta int NOT NULL, KEY (transfer))",
 	)
@@ -39,7 +45,7 @@ func newLedger(t *testing.T, server *mysqlserver.Server, database string, accoun
 	for i := range accounts {
 		rows = append(rows, fmt.Sprintf("(%d, 0, repeat('n', %d))", i, i%200))
 	}
-	l.sql(database, "INSERT INTO accounts VALUES "+strings.Join(rows, ","))
+	l.sql(l.database, "INSERT INTO accounts VALUES "+strings.Join(rows, ","))
 	return l
 }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
@@ -29,12 +27,14 @@ import (
 // win: their keys are taken out of it. Its rows go out once everything before passed has:
 // the end of the log after it was read.
 type chunk struct {
-	table TableName
-	shape *shape   // to read with; nil: the table is described alone
-	after []string // the key before it, as SQL; empty: from the beginning
-	limit int      // most rows
-	from  place
-	most  int // notes
+	table    TableName
+	shape    *shape // to read with; nil: the table is described alone
+	keyRange        // the reader's while it reads
+	cuts     bool   // the reader tells where it ends before it reads: see copier.cut
+	limit    int    // most rows
+	try      int    // failures in a row before it
+	from     place
+	most     int // notes
 
 	committed []string // XA transactions before from that the snapshot must show
 
@@ -76,16 +76,6 @@ func (k *chunk) note(n note) {
 		k.full = true
 	default:
 		k.notes = append(k.notes, n)
-	}
-}
-
-// row notes a change of a row.
-func (k *chunk) row(n note, t *schema.Table, before, after schema.Row) {
-	for _, row := range []schema.Row{before, after} {
-		if row != nil {
-			n.key = keyText(t, row)
-			k.note(n)
-		}
 	}
 }
 
@@ -248,6 +238,12 @@ func (w *copier) chunkRows(ctx context.Context, k *chunk) error {
 	if _, err := w.query(ctx, "SET character_set_results = NULL"); err != nil {
 		return err
 	}
+	if err := w.cut(ctx, k); err != nil {
+		return err
+	}
+	if w.source.config.reads != nil {
+		w.source.config.reads()
+	}
 	in := &chunkFiller{chunk: k, out: w.source.queue.Get(), tx: &pipeline.Tx{}, most: w.source.config.ChunkBytes, config: &w.source.config}
 	stop := context.AfterFunc(ctx, w.close)
 	defer stop()
@@ -258,96 +254,13 @@ func (w *copier) chunkRows(ctx context.Context, k *chunk) error {
 	}
 	k.batch, k.bytes = in.out, in.out.Size()
 	got := len(in.out.Changes)
-	k.more, k.next = in.read >= k.limit || in.read > got, min(2*k.limit, w.source.config.ChunkRows)
+	k.more = in.read > got || in.read >= k.limit && !slices.Equal(k.last, k.Until)
+	k.next = min(2*k.limit, w.source.config.ChunkRows)
 	if in.isFull {
 		k.next = got
 	}
 	_, err := w.query(ctx, "SET character_set_results = utf8mb4")
 	return err
-}
-
-// sql is the statement that reads the rows, in the order of the key. Behind the columns come
-// the key's terms that a row does not tell.
-func (k *chunk) sql() string {
-	var list []string
-	for i := range k.shape.columns {
-		list = append(list, k.shape.codec.Select(i, quoteName(k.shape.columns[i].Name)))
-	}
-	terms := k.shape.keyTerms()
-	for n, i := range k.shape.table.Key {
-		if losesKey(k.shape.columns[i].Type) {
-			list = append(list, terms[n])
-		}
-	}
-	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + k.table.sql()
-	if len(k.after) > 0 {
-		sql += " WHERE " + behind(terms, k.after)
-	}
-	return sql + " ORDER BY " + strings.Join(terms, ", ") + " LIMIT " + strconv.Itoa(k.limit)
-}
-
-// behind is the condition that a key lies behind another. It is written so that the
-// servers find the range in the index: a > 1 for (a) > (1), and
-// a >= 1 AND (a > 1 OR a = 1 AND b > 2) for (a, b) > (1, 2).
-func behind(terms, key []string) string {
-	if len(terms) == 1 {
-		return terms[0] + " > " + key[0]
-	}
-	return fmt.Sprintf("%[1]s >= %[2]s AND (%[1]s > %[2]s OR %[1]s = %[2]s AND (%[3]s))", terms[0], key[0], behind(terms[1:], key[1:]))
-}
-
-// keyTerms are the key's columns as they are compared and ordered. An enum is ordered
-// by number and compared by label, unless it is made a number.
-func (s *shape) keyTerms() []string {
-	var out []string
-	for _, i := range s.table.Key {
-		term := quoteName(s.columns[i].Name)
-		if s.columns[i].Type == binlogvalue.Enum {
-			term = "(" + term + " + 0)"
-		}
-		out = append(out, term)
-	}
-	return out
-}
-
-// losesKey reports whether several values of a key column may be one in a row: a date of
-// zeros is the epoch there if zero_dates says so, and the number 0 of an enum an empty label.
-func losesKey(t binlogvalue.Type) bool {
-	switch t {
-	case binlogvalue.Enum, binlogvalue.Date, binlogvalue.Datetime2, binlogvalue.Timestamp2:
-		return true
-	}
-	return false
-}
-
-// keySQL is a row's key in the same terms. told are those that the server told behind it.
-func (s *shape) keySQL(row schema.Row, told []mysql.FieldValue) ([]string, error) {
-	var out []string
-	for _, i := range s.table.Key {
-		if losesKey(s.columns[i].Type) {
-			out, told = append(out, termSQL(&told[0])), told[1:]
-			continue
-		}
-		text, err := literal(&s.table.Columns[i].Type, row[i])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, text)
-	}
-	return out, nil
-}
-
-// termSQL writes a number or a time as SQL.
-func termSQL(f *mysql.FieldValue) string {
-	switch f.Type {
-	case mysql.FieldValueTypeUnsigned:
-		return strconv.FormatUint(f.AsUint64(), 10)
-	case mysql.FieldValueTypeSigned:
-		return strconv.FormatInt(f.AsInt64(), 10)
-	case mysql.FieldValueTypeFloat: // of an enum and 0, on some servers
-		return strconv.FormatInt(int64(f.AsFloat64()), 10)
-	}
-	return quoteText(string(f.AsString()))
 }
 
 // chunkable says why a table cannot be read in the order of its key, or nil.

@@ -33,7 +33,8 @@ type Config struct {
 	// restart it begins again. Nil: none.
 	Hidden func(database, table string) bool
 
-	byPosition bool // places are files and positions although there are GTIDs; for tests: MariaDB has them always
+	reads      func() // called by each reader of a chunk before it reads rows; for tests
+	byPosition bool   // places are files and positions although there are GTIDs; for tests: MariaDB has them always
 
 	ServerID       uint32                 // under which we replicate; 0: worked out from Name
 	ZeroDates      binlogvalue.ZeroPolicy // what becomes of a date that the calendar does not have
@@ -50,8 +51,8 @@ type Config struct {
 	PausePoll        time.Duration     // how often a copy that rests for these reasons looks whether it may go on; 10 s
 
 	ChunkRows  int // a table that is copied while its changes are streamed comes in chunks of at most so many rows; 8192
-	ChunkBytes int // or about so many bytes; 4 MiB
-	WindowKeys int // changes of a table that are remembered while a chunk of it is read; with more it is read again, smaller; 65,536
+	ChunkBytes int // or about so many bytes, for each worker; 4 MiB
+	WindowKeys int // changes of a table that are remembered while a chunk of it is read, for each; with more it is read again, smaller; 65,536
 	CopyTries  int // how often in a row a chunk may fail, or a copy begin again by itself, before the table stops; 10
 
 	BatchRows    int   // a batch ends at this many rows; 2048

@@ -8,13 +8,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
+
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // copies are the tables that are copied while the stream goes on: large ones, those
 // that came later, and those that somebody asked for. A copy goes through the key in
-// chunks, of which one is read at a time; tables are copied beside each other.
+// chunks. Tables are copied beside each other, and readers that are free then read several
+// chunks of a table at a time: see span.
 //
 //	asked for ─► described ─► begun ─► chunk ─► chunk ─► … ─► done
 //	                 ▲                   │
@@ -28,7 +31,7 @@ type copies struct {
 	ended  []keptCopy // the last one of each table
 	flying int        // chunks that are read now
 
-	here  chan *chunk   // chunks that were read
+	here  chan report   // of the readers; has room for all that they tell
 	idle  idleSessions  // of the readers
 	bell  bell          // rung by whoever has something for the owner
 	pace  handover.Pace // of all readers
@@ -41,8 +44,8 @@ type copies struct {
 type copying struct {
 	keptCopy
 	rel      *relation
-	chunk    *chunk // that is read, or waits for the stream; nil: none
-	limit    int    // rows of the next chunk
+	spans    []*span // that are still to be given, in the order of the key; never empty
+	limit    int     // rows of the next chunk
 	due      time.Time
 	tries    int    // failures in a row
 	renewals int    // how often it began again by itself
@@ -53,19 +56,19 @@ type copying struct {
 // A keptCopy is what a state holds of a copy.
 type keptCopy struct {
 	TableName
-	ID    string   `json:"id,omitempty"`    // of the request
-	Begun bool     `json:"begun,omitempty"` // it was announced; its rows come
-	Done  bool     `json:"done,omitempty"`
-	After []string `json:"after,omitempty"` // the key of the last row that was given, as SQL; empty: none yet
-	Rows  int64    `json:"rows,omitempty"`
-	Empty bool     `json:"empty,omitempty"` // no rows are read: it counts from its beginning on
+	ID    string     `json:"id,omitempty"`    // of the request
+	Begun bool       `json:"begun,omitempty"` // it was announced; its rows come
+	Done  bool       `json:"done,omitempty"`
+	Ahead []keyRange `json:"ahead,omitempty"` // rows still to be given, up to a span per reader and as many again; empty: all
+	Rows  int64      `json:"rows,omitempty"`
+	Empty bool       `json:"empty,omitempty"` // no rows are read: it counts from its beginning on
 
 	Silent bool `json:"silent,omitempty"` // changes of the table are passed over until it begins
 }
 
 func newCopies(s *Source) *copies {
 	n := s.config.SnapshotWorkers
-	return &copies{source: s, here: make(chan *chunk, n), pace: handover.Pace{Rate: s.config.MaxRate}}
+	return &copies{source: s, here: make(chan report, reportsPerChunk*n), pace: handover.Pace{Rate: s.config.MaxRate}}
 }
 
 // kept gives the copies for a state.
@@ -74,8 +77,9 @@ func (c *copies) kept() []keptCopy {
 	for _, t := range c.tables {
 		t.Silent = t.rel.silent
 		k := t.keptCopy
+		k.Ahead = t.ahead()
 		if c.source.config.hides(t.TableName) {
-			k.After, k.Rows = nil, 0 // a restart reads its rows again (X12)
+			k.Ahead, k.Rows = nil, 0 // a restart reads its rows again (X12)
 		}
 		out = append(out, k)
 	}
@@ -100,7 +104,7 @@ func (c *copies) add(name TableName) {
 func (c *copies) start(rel *relation, k keptCopy) *copying {
 	c.forget(rel)
 	k.TableName = rel.TableName
-	t := &copying{keptCopy: k, rel: rel, limit: c.source.config.ChunkRows}
+	t := &copying{keptCopy: k, rel: rel, limit: c.source.config.ChunkRows, spans: spansOf(k.Ahead)}
 	rel.copying = t
 	c.tables = append(c.tables, t)
 	return t
@@ -111,7 +115,7 @@ func (c *copies) forget(rel *relation) {
 	if t := rel.copying; t != nil {
 		c.goesOn(t)
 	}
-	rel.copying, rel.window = nil, nil
+	rel.copying, rel.windows = nil, nil
 	c.tables = slices.DeleteFunc(c.tables, func(t *copying) bool { return t.rel == rel })
 	c.looks = slices.DeleteFunc(c.looks, func(t *copying) bool { return t.rel == rel })
 	c.ended = slices.DeleteFunc(c.ended, func(k keptCopy) bool { return k.TableName == rel.TableName })
@@ -134,7 +138,7 @@ func (c *copies) restore(was []keptCopy) {
 		}
 		k.Begun = k.Begun && rel.shape != nil && rel.stopped == nil
 		if !k.Begun {
-			k.After, k.Rows = nil, 0
+			k.Ahead, k.Rows = nil, 0
 		}
 		c.start(rel, k)
 		c.source.stats.copyBegins(rel.String(), c.source.facts.estimate(rel.TableName))
@@ -147,11 +151,9 @@ func (c *copies) restore(was []keptCopy) {
 // another server.
 func (c *copies) interrupted() {
 	for _, t := range slices.Concat(c.tables, c.looks) {
-		t.drop()
+		t.dropAll()
 	}
 }
-
-func (t *copying) drop() { t.chunk, t.rel.window = nil, nil }
 
 // step does what can be done between two transactions.
 func (c *copies) step() error {
@@ -168,56 +170,76 @@ func (c *copies) step() error {
 			return err
 		}
 	}
+	for _, t := range c.tables {
+		for t.readsRows() && c.ask(t) { // of readers that no other table wants
+		}
+	}
 	return nil
 }
 
-// collect takes the chunks that were read.
+// collect takes what the readers tell.
 func (c *copies) collect() {
 	for {
 		select {
-		case k := <-c.here:
+		case r := <-c.here:
+			if !r.read {
+				c.cut(r.chunk, r.until)
+				continue
+			}
 			c.flying--
-			k.isHere = true
-			k.settle()
+			r.chunk.isHere = true
+			r.chunk.settle()
 		default:
 			return
 		}
 	}
 }
 
-// advance takes a copy one step further, or as many as there are without waiting.
+// advance takes a copy as far as it goes without waiting, and has a chunk of it read if
+// none is.
 func (c *copies) advance(t *copying) error {
-	for t.rel.copying == t || slices.Contains(c.looks, t) {
-		k := t.chunk
-		switch {
-		case k == nil:
-			c.ask(t)
-			return nil
-		case !k.isHere:
-			return nil
-		case k.err != nil:
-			t.drop()
-			if err := c.failed(t, k.err); err != nil {
-				return err
-			}
-		case k.paused != "":
-			t.drop()
-			c.rest(t, c.source.config.PausePoll, "the copy of "+t.String()+" pauses: "+k.paused)
-		case !k.passes():
-			t.drop()
-			if err := c.missed(t, k); err != nil {
-				return err
-			}
-		case !c.source.a.set.contains(k.passed):
-			return nil // the window is open
-		default:
-			t.drop()
-			if err := c.close(t, k); err != nil {
-				return err
-			}
+	for _, s := range slices.Clone(t.spans) {
+		if !c.works(t) || !t.holds(s) || !c.isReady(s.chunk) {
+			continue
+		}
+		k := s.chunk
+		t.drop(s)
+		if err := c.settle(t, s, k); err != nil {
+			return err
 		}
 	}
+	if c.works(t) && !t.isRead() {
+		c.ask(t)
+	}
 	return nil
+}
+
+// works reports whether a copy, or a look, has not ended.
+func (c *copies) works(t *copying) bool {
+	return t.rel.copying == t || slices.Contains(c.looks, t)
+}
+
+// isReady reports whether it is known what becomes of a chunk.
+func (c *copies) isReady(k *chunk) bool {
+	if k == nil || !k.isHere {
+		return false
+	}
+	isOpen := k.err == nil && k.paused == "" && k.passes() && !c.source.a.set.contains(k.passed)
+	return !isOpen
+}
+
+// settle does what follows from a chunk whose window has ended.
+func (c *copies) settle(t *copying, s *span, k *chunk) error {
+	switch {
+	case k.err != nil:
+		return c.failed(t, k)
+	case k.paused != "":
+		c.rest(t, c.source.config.PausePoll, "the copy of "+t.String()+" pauses: "+k.paused)
+		return nil
+	case !k.passes():
+		return c.missed(t, k)
+	}
+	return c.close(t, s, k)
 }
 
 // minChunkRows is how far chunks shrink when the table changes faster than they are read.
@@ -227,19 +249,18 @@ const minChunkRows = 64
 // smaller if the table changes too fast, and later otherwise. When that helps not, the copy
 // ends.
 func (c *copies) missed(t *copying, k *chunk) error {
-	smaller := max(minChunkRows, t.limit/2)
+	smaller := max(minChunkRows, k.limit/2)
 	why := "the server that was asked for them lags behind the stream"
 	switch {
-	case k.full && smaller < t.limit:
-		t.limit = smaller
+	case k.full && smaller < k.limit:
+		t.limit = min(t.limit, smaller)
 		return nil
 	case k.full:
 		why = "it changes faster than they are read"
 	case k.altered:
 		why = "it was defined anew while they were read"
 	}
-	t.tries++
-	c.pause(t, handover.Backoff(t.tries, c.source.config.BackoffMax))
+	c.again(t, k)
 	c.source.config.Log.Warn("a chunk could not be merged; trying again", "table", t.String(), "why", why, "tries", t.tries)
 	if t.tries < c.source.config.CopyTries || t.isLook {
 		return nil
@@ -247,36 +268,52 @@ func (c *copies) missed(t *copying, k *chunk) error {
 	return c.giveUp(t, &pipeline.Refusal{Code: CodeCopy, Where: t.rel.String(), What: "its rows cannot be merged with the stream: " + why, Mend: c.source.config.again(t.TableName)})
 }
 
-// ask lets the next chunk of a table be read, if a reader is free.
-func (c *copies) ask(t *copying) {
-	if c.flying >= c.source.config.SnapshotWorkers || time.Now().Before(t.due) || !c.mayRead(t) {
-		return
+// again lets chunks wait behind one that failed. Those that are read at one time fail once.
+func (c *copies) again(t *copying, k *chunk) {
+	t.tries = max(t.tries, k.try+1)
+	c.pause(t, handover.Backoff(t.tries, c.source.config.BackoffMax))
+}
+
+// ask lets the next chunk of a table be read, if a reader is free, and reports whether it is.
+func (c *copies) ask(t *copying) bool {
+	s, others := t.free()
+	if s == nil || c.flying >= c.source.config.SnapshotWorkers || time.Now().Before(t.due) || !c.mayRead(t) {
+		return false
 	}
-	k := &chunk{table: t.TableName, after: t.After, limit: t.limit, from: c.source.a.set.clone(), most: c.source.config.WindowKeys, committed: c.source.a.xa.doubtful()}
+	k := &chunk{table: t.TableName, keyRange: s.keyRange, limit: t.limit, try: t.tries, from: c.source.a.set.clone(), most: c.source.config.WindowKeys, committed: c.source.a.xa.doubtful()}
 	if t.readsRows() {
 		k.shape = t.rel.shape
+		k.cuts = len(s.Until) == 0 && others == 0 && len(c.tables) < c.source.config.SnapshotWorkers
 	}
-	t.chunk, t.rel.window = k, k
+	s.chunk, t.rel.windows = k, append(t.rel.windows, k)
 	c.flying++
 	c.source.life.Go(func() {
 		k.err = c.read(k)
-		c.here <- k // there is room for as many as are read at a time
-		c.bell.ring()
+		c.tell(report{chunk: k, read: true})
 	})
+	return true
+}
+
+// tell tells the owner; there is room for it. A reader calls it.
+func (c *copies) tell(r report) {
+	c.here <- r
+	c.bell.ring()
 }
 
 // pause lets the next chunk wait.
 func (c *copies) pause(t *copying, wait time.Duration) {
-	if wait > 0 {
-		t.due = time.Now().Add(wait)
+	if due := time.Now().Add(wait); wait > 0 && due.After(t.due) {
+		t.due = due
 		time.AfterFunc(wait, c.bell.ring)
 	}
 }
 
 // close ends the window of a chunk: the stream has passed it.
-func (c *copies) close(t *copying, k *chunk) error {
+func (c *copies) close(t *copying, s *span, k *chunk) error {
 	t.tries = 0
-	c.goesOn(t)
+	if !time.Now().Before(t.due) { // another chunk of it may have found that it is to rest
+		c.goesOn(t)
+	}
 	switch {
 	case t.isLook:
 		return c.looked(t, k)
@@ -284,16 +321,19 @@ func (c *copies) close(t *copying, k *chunk) error {
 		return c.begin(t, k)
 	case t.Empty:
 		return c.done(t)
+	case k.batch == nil && k.shape != t.rel.shape: // another chunk has found that before
+		return nil
 	case k.batch == nil:
 		return c.reshape(t, k)
 	}
 	n := k.rest()
 	t.rel.described() // the chunk has seen what it is
-	t.After, t.limit = k.last, k.next
+	last := t.given(s, k)
+	t.limit = k.next
 	t.Rows += int64(n)
 	c.pause(t, c.pace.Take(k.bytes, time.Now()))
 	c.source.stats.copiedRows(t.String(), n, false)
-	if n > 0 || k.more {
+	if n > 0 || !last {
 		c.source.a.keepTables()
 	}
 	if n > 0 {
@@ -301,7 +341,7 @@ func (c *copies) close(t *copying, k *chunk) error {
 			return err
 		}
 	}
-	if k.more {
+	if !last {
 		return nil
 	}
 	return c.done(t)
@@ -331,7 +371,7 @@ func (c *copies) begin(t *copying, k *chunk) error {
 	}
 	rel.described()
 	rel.kept, rel.stopped, rel.silent, rel.gone, rel.current = len(s.config.keyOf(t.TableName)) > 0, nil, false, nil, false
-	t.Begun, t.After, t.Rows = true, nil, 0
+	t.Begun, t.spans, t.Rows = true, spansOf(nil), 0
 	s.stats.copyBegins(t.String(), s.facts.estimate(t.TableName))
 	s.config.Log.Info("copy of a table begins", "table", t.String(), "request", t.ID)
 	s.a.mapped = nil // what it was mapped to counts no more
@@ -349,7 +389,7 @@ func (c *copies) done(t *copying) error {
 	if t.rel.stale {
 		c.look(t.rel)
 	}
-	t.Done, t.After = true, nil
+	t.Done = true
 	c.ended = append(c.ended, t.keptCopy)
 	s.stats.copiedRows(t.String(), 0, true)
 	s.config.Log.Info("copy of a table is done", "table", t.String(), "request", t.ID, "rows", t.Rows)
@@ -387,15 +427,17 @@ func (c *copies) renew(rel *relation, why *pipeline.Refusal) bool {
 		return false // it would happen again
 	}
 	c.source.config.Log.Warn("copy of a table begins again", "table", rel.String(), "why", why.What)
-	t.drop()
+	t.dropAll()
 	t.renewals++
-	t.Begun, t.After, t.Rows, rel.silent = false, nil, 0, true
+	t.Begun, t.spans, t.Rows, rel.silent = false, spansOf(nil), 0, true
 	return true
 }
 
 // failed decides what an error means for a copy: it is tried again, unless it is of a
-// kind that lasts.
-func (c *copies) failed(t *copying, err error) error {
+// kind that lasts. A table that is not there may be made in a moment: between DROP and
+// CREATE, or where the snapshot is older than it.
+func (c *copies) failed(t *copying, k *chunk) error {
+	err := k.err
 	var r *pipeline.Refusal
 	if c.source.life.Ended.Err() != nil {
 		return nil
@@ -404,17 +446,19 @@ func (c *copies) failed(t *copying, err error) error {
 		c.forget(t.rel) // what became of it the log tells
 		return nil
 	}
-	if errors.As(err, &r) && r.Where == t.rel.String() {
+	if errors.As(err, &r) && r.Where == t.rel.String() && r.Code != CodeTableMissing {
 		return c.giveUp(t, r)
 	}
-	t.tries++
-	c.pause(t, handover.Backoff(t.tries, c.source.config.BackoffMax))
+	c.again(t, k)
 	if isPassing(err) {
 		c.source.config.Log.Warn("a chunk could not be read; trying again", "table", t.String(), "error", err)
 		return nil
 	}
 	if t.tries < c.source.config.CopyTries {
 		return nil
+	}
+	if pipeline.CodeOf(err) == CodeTableMissing || serverCode(err) == mysql.ER_NO_SUCH_TABLE {
+		return c.giveUp(t, missing(t.TableName))
 	}
 	return c.giveUp(t, &pipeline.Refusal{Code: CodeCopy, Where: t.rel.String(), What: "its rows cannot be read", Err: err, Mend: c.source.config.again(t.TableName, "GRANT SELECT ON "+t.sql()+" TO the user\nor correct what the server says")})
 }

@@ -217,6 +217,35 @@ func TestDefinitionsInAWindow(t *testing.T) {
 	}
 }
 
+// A table that goes while it is copied stops, and is copied when it is made anew, also by a
+// source that was made anew meanwhile.
+func TestGoneDuringItsCopy(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.fill()
+	c := d.config("a")
+	c.ChunkAbove, c.SnapshotWorkers, c.ChunkRows, c.QueueBatches, c.CopyTries = 1, 1, 100, 1, 2
+	r := d.open(c, pipeline.Resume{}).copied()
+	for r.reads["a"] < 300 { // the queue is full then, and chunks lie between
+		if err := r.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.do("DROP TABLE a")
+	for r.stops["a"] == nil {
+		if err := r.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := r.stops["a"].Code; code != CodeTableMissing {
+		t.Errorf("it stops with %s", code)
+	}
+	c.Named, c.Match = nil, func(database, table string) bool { return database == d.name && table == "a" }
+	r = r.reopen(c)
+	d.do("CREATE TABLE a (id int primary key, w int)", "INSERT INTO a VALUES (1, 2)")
+	r.until("a is done ").caught().equal("a")
+}
+
 // A table that is captured later is copied, and no other one is read for it.
 func TestTablesThatComeLater(t *testing.T) {
 	t.Parallel()
@@ -381,15 +410,16 @@ func TestChunksThatAreMissed(t *testing.T) {
 	rel := s.tables.find(TableName{d.name, "a"})
 	of := s.copies.start(rel, keptCopy{Begun: true})
 	of.limit = 2 * minChunkRows
-	if err := s.copies.missed(of, &chunk{full: true}); err != nil || of.limit != minChunkRows || of.tries != 0 || !of.due.IsZero() {
+	if err := s.copies.missed(of, &chunk{full: true, limit: of.limit}); err != nil || of.limit != minChunkRows || of.tries != 0 || !of.due.IsZero() {
 		t.Errorf("after one with too many changes the next has %d rows, try %d (%v)", of.limit, of.tries, err)
 	}
-	for _, k := range []*chunk{{full: true}, {}} {
+	for n, k := range []*chunk{{full: true, limit: of.limit}, {}, {}} { // two were read at one time
+		k.try = min(n, 1)
 		if err := s.copies.missed(of, k); err != nil || of.due.IsZero() || rel.stopped != nil {
 			t.Errorf("it is not read again later: %v, %v", err, rel.stopped)
 		}
 	}
-	_ = s.copies.missed(of, &chunk{altered: true}) // nobody takes what it announces
+	_ = s.copies.missed(of, &chunk{altered: true, try: of.tries}) // nobody takes what it announces
 	if rel.stopped == nil || rel.stopped.Code != CodeCopy || rel.stopped.Mend == "" {
 		t.Errorf("after %d tries: %v", of.tries, rel.stopped)
 	}

@@ -76,11 +76,14 @@ func (s *Source) defines(st statement, name TableName) (emptied *relation, err e
 	}
 	switch st.kind {
 	case stCreate, stReplace:
-		if captured && st.kind == stReplace {
-			return nil, s.a.stop(rel, s.changed(name, "it was made anew"))
-		}
-		if !captured {
+		switch {
+		case !captured:
 			s.isMade(name, st.why)
+		case rel.stopped != nil && rel.stopped.Code == CodeTableMissing: // its copy was given up meanwhile
+			s.copies.add(name)
+			s.a.keepTables()
+		case st.kind == stReplace:
+			return nil, s.a.stop(rel, s.changed(name, "it was made anew"))
 		}
 	case stAlter:
 		if captured {

@@ -39,7 +39,8 @@
 //
 // The first snapshot copies small tables before there is a first place. Large ones, those
 // that are captured later, and those that somebody asks for are copied in chunks while
-// the stream goes on, and go on where they were after a restart: see copies and chunk. Chunks
+// the stream goes on, and go on where they were after a restart: see copies and chunk.
+// SnapshotWorkers chunks are read at a time, of one table or of several: see span. Chunks
 // are read at the times and on the conditions of SnapshotDaytimes and Pause.
 //
 // # Tables that stop
@@ -72,7 +73,7 @@
 // positions are not translated. A log that was reset within the second in which the file of
 // the position was made is not told from it. A transaction of more than 4 GiB ends where no
 // server sends its log from, until the next file begins; a start just there is refused.
-// How far a copy in chunks is stands in Resume.State as the key of the
-// last row; of a table with masked columns it does not, so that such a copy begins again
+// How far a copy in chunks is stands in Resume.State as keys of
+// rows; of a table with masked columns it does not, so that such a copy begins again
 // after a restart.
 package mysql

@@ -11,7 +11,7 @@ func (c *copies) look(rel *relation) {
 	if rel.copying != nil || rel.shape == nil || !rel.streams() || slices.ContainsFunc(c.looks, isMine) {
 		return
 	}
-	c.looks = append(c.looks, &copying{keptCopy: keptCopy{TableName: rel.TableName}, rel: rel, isLook: true})
+	c.looks = append(c.looks, &copying{keptCopy: keptCopy{TableName: rel.TableName}, rel: rel, spans: spansOf(nil), isLook: true})
 }
 
 // looked compares what the table is with what it was.

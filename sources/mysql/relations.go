@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
@@ -32,7 +33,7 @@ type relation struct {
 	stopped *pipeline.Refusal // why it was given up; nil: it goes on
 	silent  bool              // its changes are passed over until a copy of it begins, and nobody counts on them
 	copying *copying          // nil: none
-	window  *chunk            // what its changes are compared with; nil: nothing
+	windows []*chunk          // what its changes are compared with
 }
 
 // streams reports whether changes of the table are given.
@@ -44,10 +45,26 @@ func (r *relation) missed() bool { return r.shape == nil && r.silent && r.copyin
 // described notes that what the table is was compared with its shape.
 func (r *relation) described() { r.stale, r.touched = false, nil }
 
-// redefined tells the window of the table that its definition changed.
-func (r *relation) redefined(by gtid) {
-	if r.window != nil {
-		r.window.note(note{by: by, ddl: true})
+// redefined tells the windows of the table that its definition changed.
+func (r *relation) redefined(by gtid) { r.note(note{by: by, ddl: true}) }
+
+// note tells the windows of the table what a transaction did to it.
+func (r *relation) note(n note) {
+	for _, k := range r.windows {
+		k.note(n)
+	}
+}
+
+// noteRow tells them that it changed a row.
+func (r *relation) noteRow(n note, before, after schema.Row) {
+	if len(r.windows) == 0 {
+		return
+	}
+	for _, row := range []schema.Row{before, after} {
+		if row != nil {
+			n.key = keyText(r.shape.table, row)
+			r.note(n)
+		}
 	}
 }
 

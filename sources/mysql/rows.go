@@ -166,10 +166,10 @@ func (a *assembler) change(rel *relation, op pipeline.Op, before, after schema.R
 		a.catch(b, rel, op, before, after)
 		return
 	}
-	if k := rel.window; k != nil && op == pipeline.Truncate {
-		k.note(note{by: a.gtid, xa: a.settles, all: true})
-	} else if k != nil {
-		k.row(note{by: a.gtid, xa: a.settles}, rel.shape.table, before, after)
+	if op == pipeline.Truncate {
+		rel.note(note{by: a.gtid, xa: a.settles, all: true})
+	} else {
+		rel.noteRow(note{by: a.gtid, xa: a.settles}, before, after)
 	}
 	c := b.Add()
 	*c = pipeline.Change{Table: rel.shape.table, Op: op, Before: before, After: after, Tx: a.tx, Row: uint32(a.rows), Offset: place}
