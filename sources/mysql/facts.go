@@ -244,15 +244,32 @@ func (f *facts) gap(ctx context.Context, s *session, c *Config, was state, from 
 	case f.byPosition:
 		return f.logGap(ctx, s, c, was, from)
 	}
-	return f.numberGap(c, from), nil
+	have, err := f.place()
+	if err == nil && !f.mariaDB && !have.contains(from) {
+		have, err = s.executed(ctx, from)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.numberGap(c, have, from), nil
 }
 
-// numberGap is the gap where transactions have GTIDs.
-func (f *facts) numberGap(c *Config, from place) []error {
-	have, err := f.place()
-	if err != nil {
-		return []error{err}
+// executionPatience is how long a transaction that was in MySQL's log is waited for, in
+// seconds. The server sends it to readers before it counts as executed, and with semi-synchronous
+// replicas waits for one of them in between.
+const executionPatience = 5
+
+// executed gives what the server has executed, as soon as a place is in it.
+func (s *session) executed(ctx context.Context, p place) (place, error) {
+	sql := fmt.Sprintf("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %d)", quoteText(p.String()), executionPatience)
+	if _, err := s.query(ctx, sql); err != nil {
+		return place{}, err
 	}
+	return s.logEnd(ctx)
+}
+
+// numberGap is the gap where transactions have GTIDs, up to have.
+func (f *facts) numberGap(c *Config, have, from place) []error {
 	if !have.contains(from) || f.mariaDB && !f.knows(from) {
 		return []error{otherServer(c, fmt.Sprintf("the stored position is %s, which the server does not have; its log ends at %s", from, have))}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +161,32 @@ func TestGaps(t *testing.T) {
 		}
 		if r := d.refused(d.config("a"), from); r.Code != CodeOtherServer {
 			t.Errorf("got %v", r)
+		}
+	})
+	t.Run("a transaction that was read before the server had executed it", func(t *testing.T) {
+		d := d.under(t)
+		if d.mariaDB() || d.byPosition {
+			return // nothing is read before it counts
+		}
+		r := d.open(d.config("a"), pipeline.Resume{}).copied()
+		r.close()
+		from := r.place
+		all, _ := strings.CutSuffix(d.get("SELECT @@gtid_executed"), "\n")
+		last, err := strconv.Atoi(all[strings.LastIndexAny(all, "-:")+1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		from.At.Native = strings.Replace(r.place.At.Native, fmt.Sprintf("-%d", last), fmt.Sprintf("-%d", last+1), 1)
+		opened := make(chan error, 1)
+		s := New(d.config("a"))
+		defer s.Close()
+		go func() { opened <- s.Open(t.Context(), from) }()
+		for len(opened) == 0 && d.get("SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT WAIT_FOR_EXECUTED%'") == "0" {
+			time.Sleep(time.Millisecond)
+		}
+		d.do("INSERT INTO a VALUES (35, 'executed now')")
+		if err := <-opened; err != nil {
+			t.Errorf("it was not waited for: %v", err)
 		}
 	})
 	t.Run("M04 a power cut made the server forget what was captured", func(t *testing.T) {
