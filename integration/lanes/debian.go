@@ -28,7 +28,7 @@ type debianServer struct {
 // debianServers are what Debian's archive has; it has no MySQL 8.4.
 func debianServers() []debianServer {
 	return []debianServer{
-		{folder: "trixie", release: "trixie", pkg: "mariadb-server-core", daemon: "usr/sbin/mariadbd"},
+		{folder: "trixie-mariadb", release: "trixie", pkg: "mariadb-server-core", daemon: "usr/sbin/mariadbd", alone: []string{"mariadb-server"}}, // which has auth_ed25519
 		{folder: "sid", release: "sid", pkg: "mysql-server-core", daemon: "usr/sbin/mysqld"},
 	}
 }
