@@ -164,4 +164,9 @@ func TestRefusal(t *testing.T) {
 	if wrapped := fmt.Errorf("open source: %w", r); pipeline.CodeOf(wrapped) != "NO_SLOT" || !errors.Is(wrapped, io.EOF) {
 		t.Error("code or cause lost on the way")
 	}
+	for _, none := range []error{nil, io.EOF} {
+		if n := testing.AllocsPerRun(100, func() { _ = pipeline.CodeOf(none) }); n != 0 || pipeline.CodeOf(none) != "" {
+			t.Errorf("the code of %v is %q, which took %v allocations", none, pipeline.CodeOf(none), n)
+		}
+	}
 }

@@ -245,8 +245,11 @@ func (s *Sink) copied(topic string) {
 // The key has no record of the copy yet, and the source has the row no more, so what
 // took it away follows: until then the table is not OK.
 func (s *Sink) isAwaited(tab *table, err error) bool {
+	if pipeline.CodeOf(err) != codeUnknown {
+		return false
+	}
 	state := s.next.Tables[tab.topic]
-	return state.State == log.Copying && !state.Owed && !tab.appends && pipeline.CodeOf(err) == codeUnknown && len(s.awaited[tab.topic]) < mostAwaited
+	return state.State == log.Copying && !state.Owed && !tab.appends && len(s.awaited[tab.topic]) < mostAwaited
 }
 
 // mostAwaited bounds the keys that a copy waits for: one more stops its table.

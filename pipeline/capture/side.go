@@ -110,7 +110,7 @@ func (s *Sink) deadLetter(ctx context.Context, o *outgoing) error {
 // its tombstone stands already, the database has the row no more, and the change
 // that took it away follows.
 func (s *Sink) isBuried(tab *table, err error) bool {
-	return s.next.Tables[tab.topic].Buried && pipeline.CodeOf(err) == codeUnknown
+	return pipeline.CodeOf(err) == codeUnknown && s.next.Tables[tab.topic].Buried
 }
 
 // mark notes in the frontier what records of a table may lack.

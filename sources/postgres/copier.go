@@ -30,7 +30,8 @@ type copier struct {
 	ctx    context.Context // of the running copy
 	chunk  chunk
 	rows   copyReader
-	rest   []byte // the beginning of a row whose end was not sent yet
+	take   func(fields [][]byte) error // row, bound once: Write is called for each
+	rest   []byte                      // the beginning of a row whose end was not sent yet
 	out    *handover.Batch
 	reader pgvalue.Reader // into out
 	binary bool
@@ -77,13 +78,7 @@ func (w *copier) run(ctx context.Context, conn *pgconn.PgConn, work <-chan chunk
 }
 
 func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
-	w.ctx, w.chunk, w.rest = ctx, c, w.rest[:0]
-	w.binary = w.source.config.copiesBinary(c.shape)
-	if n := len(c.shape.codecs); w.binary {
-		w.rows = &binaryCopy{columns: n}
-	} else {
-		w.rows = &textCopy{columns: n}
-	}
+	w.begin(ctx, c)
 	shortenerOf(conn).seek = carriesText
 	if w.binary {
 		shortenerOf(conn).seek = carriesBinary
@@ -100,6 +95,17 @@ func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
 	return nil
 }
 
+// begin prepares for the rows of a chunk.
+func (w *copier) begin(ctx context.Context, c chunk) {
+	w.ctx, w.chunk, w.rest, w.take = ctx, c, w.rest[:0], w.row
+	n := len(c.shape.codecs)
+	if w.binary = w.source.config.copiesBinary(c.shape); w.binary {
+		w.rows = &binaryCopy{columns: n}
+	} else {
+		w.rows = &textCopy{columns: n}
+	}
+}
+
 // Write takes what the server sent: as a rule one row.
 func (w *copier) Write(p []byte) (int, error) {
 	b := p
@@ -107,7 +113,7 @@ func (w *copier) Write(p []byte) (int, error) {
 		w.rest = append(w.rest, p...)
 		b = w.rest
 	}
-	rest, err := w.rows.take(b, w.row)
+	rest, err := w.rows.take(b, w.take)
 	if err != nil {
 		return 0, err
 	}
