@@ -108,13 +108,13 @@ func (w *intervalWriter) clock(micros int64) {
 		w.dst = append(w.dst, '+')
 	}
 	secs, frac := size/1_000_000, size%1_000_000
-	w.dst = append(appendPadded(w.dst, int64(secs/3600), 2), ':')
-	w.dst = append(appendPadded(w.dst, int64(secs/60%60), 2), ':')
-	w.dst = appendPadded(w.dst, int64(secs%60), 2)
+	w.dst = append(AppendPadded(w.dst, int64(secs/3600), 2), ':')
+	w.dst = append(AppendPadded(w.dst, int64(secs/60%60), 2), ':')
+	w.dst = AppendPadded(w.dst, int64(secs%60), 2)
 	if frac == 0 {
 		return
 	}
-	w.dst = appendPadded(append(w.dst, '.'), int64(frac), 6)
+	w.dst = AppendPadded(append(w.dst, '.'), int64(frac), 6)
 	for w.dst[len(w.dst)-1] == '0' {
 		w.dst = w.dst[:len(w.dst)-1]
 	}

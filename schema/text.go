@@ -69,9 +69,9 @@ func appendDay(dst []byte, days int64) (longer []byte, bc bool) {
 	if year <= 0 {
 		year, bc = 1-year, true
 	}
-	dst = append(appendPadded(dst, year, 4), '-')
-	dst = append(appendPadded(dst, int64(month), 2), '-')
-	return appendPadded(dst, int64(day), 2), bc
+	dst = append(AppendPadded(dst, year, 4), '-')
+	dst = append(AppendPadded(dst, int64(month), 2), '-')
+	return AppendPadded(dst, int64(day), 2), bc
 }
 
 func appendEra(dst []byte, bc bool) []byte {
@@ -93,7 +93,7 @@ func AppendTimeOfDay(dst []byte, micros int64) []byte {
 	if frac == 0 {
 		return dst
 	}
-	dst = appendPadded(append(dst, '.'), frac, 6)
+	dst = AppendPadded(append(dst, '.'), frac, 6)
 	for dst[len(dst)-1] == '0' {
 		dst = dst[:len(dst)-1]
 	}
@@ -104,9 +104,9 @@ func AppendTimeOfDay(dst []byte, micros int64) []byte {
 // the fraction.
 func AppendClock(dst []byte, micros int64) []byte {
 	secs := micros / 1_000_000
-	dst = append(appendPadded(dst, secs/3600, 2), ':')
-	dst = append(appendPadded(dst, secs/60%60, 2), ':')
-	return appendPadded(dst, secs%60, 2)
+	dst = append(AppendPadded(dst, secs/3600, 2), ':')
+	dst = append(AppendPadded(dst, secs/60%60, 2), ':')
+	return AppendPadded(dst, secs%60, 2)
 }
 
 // AppendUUID appends 16 bytes in the canonical form, 8-4-4-4-12 hex digits.
@@ -122,8 +122,16 @@ func AppendUUID(dst []byte, b []byte) []byte {
 	return hex.AppendEncode(dst, b[10:])
 }
 
-// appendPadded writes a number that is not negative with at least width digits.
-func appendPadded(dst []byte, n int64, width int) []byte {
+// AppendPadded appends a number that is not negative with at least width digits.
+func AppendPadded(dst []byte, n int64, width int) []byte {
+	switch { // of clocks and days
+	case width == 2 && n < 100:
+		return appendPair(dst, n)
+	case width == 4 && n < 10_000:
+		return appendPair(appendPair(dst, n/100), n%100)
+	case width == 6 && n < 1_000_000:
+		return appendPair(appendPair(appendPair(dst, n/10_000), n/100%100), n%100)
+	}
 	var text [20]byte
 	at := len(text)
 	for ; n > 0 || width > 0; width-- {
@@ -133,3 +141,6 @@ func appendPadded(dst []byte, n int64, width int) []byte {
 	}
 	return append(dst, text[at:]...)
 }
+
+// appendPair appends two digits.
+func appendPair(dst []byte, n int64) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }

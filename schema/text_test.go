@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -119,6 +120,21 @@ func TestAppendText(t *testing.T) {
 	}
 	if got := plain.AppendText(nil, schema.Null()); got != nil {
 		t.Errorf("NULL is %q", got)
+	}
+}
+
+func TestAppendPadded(t *testing.T) {
+	numbers := []int64{0, 1, 9, 10, 99, 100, 101, 999, 1000, 1234, 9999, 10_000, 56_789, 99_999, 100_000, 123_456, 999_999, 1_000_000, 1_000_001, 1<<63 - 1}
+	for width := range 8 {
+		for _, n := range numbers {
+			want := fmt.Sprintf("%0*d", width, n)
+			if width == 0 && n == 0 {
+				want = ""
+			}
+			if got := string(schema.AppendPadded([]byte("x"), n, width)); got != "x"+want {
+				t.Errorf("%d to %d digits: %s, want %s", n, width, got[1:], want)
+			}
+		}
 	}
 }
 

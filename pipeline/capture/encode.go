@@ -15,6 +15,7 @@ import (
 type scratch struct {
 	event  avro.Event
 	origin avro.Origin
+	tail   avro.Tail  // of rows of a snapshot
 	after  schema.Row // a filled copy of a row
 	before schema.Row
 	packed []log.Header
@@ -152,13 +153,13 @@ func (s *Sink) event(tab *table, c *pipeline.Change, op pipeline.Op) *avro.Event
 		Postgres: avro.Postgres{TxID: c.Tx.ID, CommitLSN: c.Tx.Commit, LSN: c.Offset},
 		MySQL:    avro.MySQL{Server: c.Tx.Server, GTID: c.Tx.Name, File: c.Tx.File, Pos: c.Offset, Row: c.Row},
 	}
+	s.scratch.event = avro.Event{Op: op.String()[0], Origin: o, At: s.at}
 	switch {
 	case isChunked(c):
-		o.Snapshot = avro.SnapshotIncremental
+		o.Snapshot, s.scratch.event.Tail = avro.SnapshotIncremental, &s.scratch.tail
 	case c.Op == pipeline.Read:
-		o.Snapshot = avro.Snapshotted
+		o.Snapshot, s.scratch.event.Tail = avro.Snapshotted, &s.scratch.tail
 	}
-	s.scratch.event = avro.Event{Op: op.String()[0], Origin: o, At: s.at}
 	return &s.scratch.event
 }
 

@@ -155,9 +155,27 @@ func (c *Codec) appendEnvelope(dst []byte, e *Event) ([]byte, error) {
 	if dst, err = c.appendImage(dst, e.After); err != nil {
 		return dst, err
 	}
+	return c.appendTail(dst, e), nil
+}
+
+// appendTail writes what lies behind the rows, or what was written before. In a source
+// block of MySQL each row has a number of its own.
+func (c *Codec) appendTail(dst []byte, e *Event) []byte {
+	t := e.Tail
+	if t == nil || c.source.mysql {
+		return c.newTail(dst, e)
+	}
+	if !t.isOf(c, e) {
+		t.of, t.op, t.at, t.from = c, e.Op, e.At, *e.Origin
+		t.bytes = c.newTail(t.bytes[:0], e)
+	}
+	return append(dst, t.bytes...)
+}
+
+func (c *Codec) newTail(dst []byte, e *Event) []byte {
 	dst = c.source.append(dst, e.Origin)
 	dst = append(dst, 0 /* no transaction */, 1<<1, e.Op)
-	return appendTimes(dst, e.At), nil
+	return appendTimes(dst, e.At)
 }
 
 // appendImage writes an optional row.

@@ -14,6 +14,27 @@ type Event struct {
 	After  schema.Row // the whole new row (I5), or nil for a delete
 	Origin *Origin    // where the change comes from; the row envelope has none
 	At     time.Time  // when Evert handled the change; zero if unknown
+	Tail   *Tail      // remembers what lies behind the rows; may be nil
+}
+
+// A Tail remembers what AppendValue wrote behind the rows of the last event that had
+// it. Events of which only the rows differ, as those of a snapshot of Postgres, are
+// spared doing so again. The zero Tail is ready; one goroutine uses it.
+//
+//	value = before after │ source transaction op ts_ms ts_us ts_ns
+//	                     └─────────────── the tail ───────────────
+type Tail struct {
+	of    *Codec
+	op    byte
+	at    time.Time
+	from  Origin // what MySQL has of it does not count
+	bytes []byte
+}
+
+// isOf reports whether the tail is that of an event.
+func (t *Tail) isOf(c *Codec, e *Event) bool {
+	return t.of == c && t.op == e.Op && t.at == e.At &&
+		t.from.At == e.Origin.At && t.from.Snapshot == e.Origin.Snapshot && t.from.Postgres == e.Origin.Postgres
 }
 
 // An Origin is what Debezium's source block says of a change. All changes of a

@@ -45,7 +45,7 @@ func appendSeconds(dst []byte, secs, frac int64) []byte {
 	}
 	dst = strconv.AppendInt(dst, secs, 10)
 	if frac != 0 {
-		dst = appendPadded(append(dst, '.'), max(frac, -frac), 6)
+		dst = schema.AppendPadded(append(dst, '.'), max(frac, -frac), 6)
 		for dst[len(dst)-1] == '0' {
 			dst = dst[:len(dst)-1]
 		}

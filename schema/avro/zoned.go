@@ -35,7 +35,7 @@ func appendZoned(dst []byte, micros2000 int64, digits int) ([]byte, error) {
 			return dst, errPrecision
 		}
 		if digits > 0 {
-			dst = appendPadded(append(dst, '.'), frac, digits)
+			dst = schema.AppendPadded(append(dst, '.'), frac, digits)
 		}
 		dst = append(dst, 'Z')
 	}
@@ -63,20 +63,9 @@ func appendISODay(dst []byte, days int64) []byte {
 	case year > 9999:
 		dst = append(dst, '+')
 	}
-	dst = append(appendPadded(dst, year, 4), '-')
-	dst = append(appendPadded(dst, int64(month), 2), '-')
-	return appendPadded(dst, int64(day), 2)
-}
-
-func appendPadded(dst []byte, n int64, width int) []byte {
-	var text [20]byte
-	at := len(text)
-	for ; n > 0 || width > 0; width-- {
-		at--
-		text[at] = byte('0' + n%10)
-		n /= 10
-	}
-	return append(dst, text[at:]...)
+	dst = append(schema.AppendPadded(dst, year, 4), '-')
+	dst = append(schema.AppendPadded(dst, int64(month), 2), '-')
+	return schema.AppendPadded(dst, int64(day), 2)
 }
 
 // parseZoned reads what appendZoned writes, and the offsets and missing seconds
