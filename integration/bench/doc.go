@@ -22,8 +22,14 @@
 //	          transactional producer of the same bytes in the same
 //	          transactions on the same broker, beside pg_recvlogical
 //	          or COPY on the same machine                            gate ≥ 0.7
+//	          Both are measured from the first record of a row to the last
+//	          commit of one: Evert's by the times that records and commits have in
+//	          the log, the producer's by its own clock, once it has connected, made
+//	          its topics and warmed up. Start and end of Evert's process do not
+//	          grow with the table; the ratio with them is printed beside.
 //	          also the ratio to the producer alone, which reads from no
-//	          database; and the idle commit beside a bare transaction
+//	          database; the processor time of each process on either side; and
+//	          the idle commit beside a bare transaction
 //	views     each view of the order benchmark (package orders) alone, over 1.3
 //	          and 5.2 million rows: rows/s into an empty view, changes/s that it
 //	          catches up with, capture included, time from a commit to the answer

@@ -22,6 +22,40 @@ import (
 type kafkaLane struct {
 	*lab
 	brokers []string
+	broker  int // its pid
+}
+
+// A share is the processor time that each of those took who share the machine.
+type share struct{ client, postgres, broker time.Duration }
+
+// shared runs something and tells what the servers took of the processors meanwhile.
+func (k *kafkaLane) shared(run func() (client time.Duration, err error)) (s share, err error) {
+	before, err := k.servers()
+	if err != nil {
+		return s, err
+	}
+	if s.client, err = run(); err != nil {
+		return s, err
+	}
+	after, err := k.servers()
+	s.postgres, s.broker = after.postgres-before.postgres, after.broker-before.broker
+	return s, err
+}
+
+// servers gives what they took since they were started.
+func (k *kafkaLane) servers() (s share, err error) {
+	if s.postgres, err = harness.Processor(k.postgres.PID()); err != nil {
+		return s, err
+	}
+	s.broker, err = harness.Processor(k.broker)
+	return s, err
+}
+
+// own gives the time that this process took of the processors.
+func own() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // knows RUSAGE_SELF
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // kafka starts a broker and measures. A broker that cannot be had fails the run.
@@ -35,7 +69,7 @@ func (l *lab) kafka(ctx context.Context, res *results) error {
 		return err
 	}
 	defer c.Close()
-	k := &kafkaLane{lab: l, brokers: c.Brokers()}
+	k := &kafkaLane{lab: l, brokers: c.Brokers(), broker: c.Node(1).PID()}
 	for _, part := range []func(context.Context, *results) error{k.stream, k.snapshot, k.latency} {
 		if err := part(ctx, res); err != nil {
 			return err
@@ -108,11 +142,13 @@ func (k *kafkaLane) deployments(ctx context.Context, name, table string) (ds []*
 // the broker and the database share the machine, and no pipeline between them is
 // faster than both at once.
 func (k *kafkaLane) byTurns(ctx context.Context, res *results, what, table string, ours []*deployment, read func(*deployment) error) error {
-	var alone, both, times, users []time.Duration
+	var alone, both, times, wholes []time.Duration
+	var mine, theirs []share
 	var peak int64
 	var played int
 	for _, d := range ours {
-		c, err := d.catchUp(ctx)
+		var c cost
+		m, err := k.shared(func() (_ time.Duration, err error) { c, err = d.catchUp(ctx); return c.user, err })
 		if err != nil {
 			return err
 		}
@@ -123,26 +159,53 @@ func (k *kafkaLane) byTurns(ctx context.Context, res *results, what, table strin
 		if t.rows != k.rows {
 			return fmt.Errorf("%s: the topic has %d rows, the table %d", what, t.rows, k.rows)
 		}
-		limit, err := t.play(ctx, k.brokers, "bare-"+d.name, func() error { return nil })
+		limit, _, err := k.play(ctx, t, "bare-"+d.name, func() error { return nil })
 		if err != nil {
 			return err
 		}
-		beside, err := t.play(ctx, k.brokers, "beside-"+d.name, func() error { return read(d) })
+		beside, b, err := k.play(ctx, t, "beside-"+d.name, func() error { return read(d) })
 		if err != nil {
 			return err
 		}
 		alone, both = append(alone, limit), append(both, beside)
-		times, users, peak = append(times, c.elapsed), append(users, c.user), max(peak, c.peak)
+		mine, theirs = append(mine, m), append(theirs, b)
+		times, wholes, peak = append(times, t.took), append(wholes, c.elapsed), max(peak, c.peak)
 		played = len(t.transactions)
 		if err := d.drop(ctx); err != nil {
 			return err
 		}
 	}
-	res.rates(what, k.rows, median(times), "bare producer beside a reader", median(both), 0.7)
+	res.compare(what, k.rows, median(times), "from the first record to the last commit", "bare producer beside a reader", median(both), 0.7)
+	res.add(what+", whole process", float64(k.rows)/median(wholes).Seconds(), "rows/s", fmt.Sprintf("%s; ratio %.2f, and the producer is made before its time begins", wholeProcess, median(both).Seconds()/median(wholes).Seconds()))
 	res.add(what+", bare producer alone", float64(k.rows)/median(alone).Seconds(), "rows/s", fmt.Sprintf("ratio %.2f; no database to read from", median(alone).Seconds()/median(times).Seconds()))
-	res.add(what+", processor time", median(users).Seconds()*1e6/float64(k.rows), "s per million rows", fmt.Sprintf("user and system; %d transactions", played))
+	k.shares(res, what, mine, fmt.Sprintf("Evert; %d transactions", played))
+	k.shares(res, what+", bare producer beside a reader", theirs, "producer and reader")
 	res.below(200, what+", peak memory", float64(peak)/1e6, "MB", "")
 	return nil
+}
+
+// play is that of a tape, with what it took of the processors.
+func (k *kafkaLane) play(ctx context.Context, t *tape, name string, beside func() error) (took time.Duration, s share, err error) {
+	s, err = k.shared(func() (time.Duration, error) {
+		before := own()
+		took, err = t.play(ctx, k.brokers, name, beside)
+		return own() - before, err
+	})
+	return took, s, err
+}
+
+// shares adds what each took of the processors.
+func (k *kafkaLane) shares(res *results, what string, all []share, client string) {
+	each := func(of func(share) time.Duration) float64 {
+		var ds []time.Duration
+		for _, s := range all {
+			ds = append(ds, of(s))
+		}
+		return median(ds).Seconds() * 1e6 / float64(k.rows)
+	}
+	res.add(what+", processor time", each(func(s share) time.Duration { return s.client }), "s per million rows", client)
+	res.add(what+", processor time of Postgres", each(func(s share) time.Duration { return s.postgres }), "s per million rows", "")
+	res.add(what+", processor time of the broker", each(func(s share) time.Duration { return s.broker }), "s per million rows", "")
 }
 
 // latency commits one row at a time on an idle server, and then one transaction

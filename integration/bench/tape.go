@@ -20,23 +20,24 @@ type tape struct {
 	transactions [][]*kgo.Record
 	frontier     []*kgo.Record
 	rows         int
+	took         time.Duration // from the first record of a row to the last commit, by the times that the log has of them
 }
 
 // record reads a table topic and the frontier. A control record ends each
 // transaction.
 func record(ctx context.Context, brokers []string, table, frontier string) (*tape, error) {
-	rows, err := readTransactions(ctx, brokers, table)
+	rows, took, err := readTransactions(ctx, brokers, table)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := readTransactions(ctx, brokers, frontier)
+	ends, _, err := readTransactions(ctx, brokers, frontier)
 	if err != nil {
 		return nil, err
 	}
 	if len(ends) < len(rows) {
 		return nil, fmt.Errorf("%s has %d transactions, %s only %d", table, len(rows), frontier, len(ends))
 	}
-	t := &tape{transactions: rows}
+	t := &tape{transactions: rows, took: took}
 	for i, records := range rows {
 		t.rows += len(records)
 		t.frontier = append(t.frontier, ends[len(ends)-len(rows)+i]...)
@@ -44,39 +45,43 @@ func record(ctx context.Context, brokers []string, table, frontier string) (*tap
 	return t, nil
 }
 
-// readTransactions reads a topic of one partition to its end.
-func readTransactions(ctx context.Context, brokers []string, topic string) ([][]*kgo.Record, error) {
+// readTransactions reads a topic of one partition to its end, and gives what it took to
+// write it: from the time of the first record to that of the last commit.
+func readTransactions(ctx context.Context, brokers []string, topic string) (all [][]*kgo.Record, took time.Duration, err error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer cl.Close()
 	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	end, ok := ends.Lookup(topic, 0)
 	if !ok || end.Err != nil {
-		return nil, fmt.Errorf("the end of %s: %w", topic, end.Err)
+		return nil, 0, fmt.Errorf("the end of %s: %w", topic, end.Err)
 	}
-	var all [][]*kgo.Record
 	var open []*kgo.Record
+	var first time.Time
 	for next := int64(0); next < end.Offset; {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for r := range fetches.RecordsAll() {
 			next = r.Offset + 1
 			if !r.Attrs.IsControl() {
 				open = append(open, r)
+				if first.IsZero() {
+					first = r.Timestamp
+				}
 			} else if len(open) > 0 {
-				all, open = append(all, open), nil
+				all, open, took = append(all, open), nil, r.Timestamp.Sub(first)
 			}
 		}
 	}
-	return all, nil
+	return all, took, nil
 }
 
 // play produces the tape into topics of its own, transaction by transaction, and

@@ -168,10 +168,17 @@ func (l *lab) copy(ctx context.Context, table string) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// rates adds both rates and their ratio.
+// rates adds both rates and their ratio. ours is the time of a process.
 func (r *results) rates(name string, rows int, ours time.Duration, limit string, theirs time.Duration, gate float64) {
+	r.compare(name, rows, ours, wholeProcess, limit, theirs, gate)
+}
+
+const wholeProcess = "start and end of the process included"
+
+// compare adds both rates and their ratio; measured says of what to what ours is.
+func (r *results) compare(name string, rows int, ours time.Duration, measured, limit string, theirs time.Duration, gate float64) {
 	rate := func(d time.Duration) float64 { return float64(rows) / d.Seconds() }
-	r.add(name, rate(ours), "rows/s", fmt.Sprintf("%d rows in %s, start and end of the process included", rows, ours.Round(time.Millisecond)))
+	r.add(name, rate(ours), "rows/s", fmt.Sprintf("%d rows in %s, %s", rows, ours.Round(time.Millisecond), measured))
 	r.add(name+", limit", rate(theirs), "rows/s", limit+" in "+theirs.Round(time.Millisecond).String())
 	r.atLeast(gate, name+" ÷ "+limit, theirs.Seconds()/ours.Seconds(), "", "")
 }
