@@ -139,7 +139,8 @@
 //	               ║                                               ║
 //	               ╚═══════ N.value, until the batch is taken back ╝
 //
-// In memory are all the same: a value of less than 4 MiB as it is sent; an array of less
-// than 8 times ValueBytes; and one of a type that the server alone can print, while it
-// is asked to.
+// An array is read element by element, up to where it is above ValueBytes however it is
+// written. In memory are all the same: a value of less than 4 MiB as it is sent; an array
+// whose dead letter is written; and a value of a type that the server alone can print,
+// while it is asked to.
 package postgres

@@ -11,11 +11,6 @@ import (
 	"github.com/evertdb/evert/sources/postgres/pgvalue"
 )
 
-// mostShrink is how many times smaller than on the wire a value may be that is written
-// in another form: an element of an array of smallint, say, of 6 bytes in 1. What is
-// larger than that many times the limit is above it in any form.
-const mostShrink = 8
-
 // A field is a column of a row as the server sent it.
 type field struct {
 	codec   pgvalue.Codec
@@ -23,6 +18,7 @@ type field struct {
 	whole   bool                                    // nothing but all of it will do
 	invalid pgvalue.Invalid                         // what becomes of texts that are not UTF-8
 	read    func(data []byte) (schema.Value, error) // a value that is in memory
+	reader  *pgvalue.Reader                         // what reads values of the row
 }
 
 // large reads a field that was set aside: its first bytes, in memory of alloc, and from
@@ -33,22 +29,26 @@ func (a *asides) large(v *aside, f field, alloc func(n int) []byte) (schema.Valu
 	if err != nil {
 		return schema.Value{}, nil, err
 	}
-	limit := int64(a.head - 1)
+	limit := a.head - 1
 	switch {
-	case f.whole || l.Size() <= limit || l.form == other && (f.codec.Op != pgvalue.Array || v.size <= mostShrink*limit):
+	case f.whole || l.Size() <= int64(limit) || l.form == other && f.codec.Op != pgvalue.Array:
 		data, err := v.load()
 		if err != nil {
 			return schema.Value{}, nil, err
 		}
 		value, err := f.read(data)
 		return value, nil, err
+	case l.form == other:
+		if value, ok, err := l.array(limit); ok || err != nil {
+			return value, nil, err
+		}
 	}
 	head, err := l.first(alloc(a.head))
 	if err != nil {
 		return schema.Value{}, nil, err
 	}
 	v.take()
-	l.field.read = nil
+	l.field.read, l.field.reader = nil, nil
 	return valueOf(f.codec.Type().Kind, head), l, nil
 }
 
@@ -68,7 +68,7 @@ func (a *asides) largeOf(b *handover.Batch, c *pipeline.Change, old bool, col in
 // largeIn is largeOf for a row that c copies.
 func (a *asides) largeIn(b *handover.Batch, c *pipeline.Change, s *shape, col int, binary bool, stand []byte, r *pgvalue.Reader) (schema.Value, error) {
 	codec := s.codecs[col]
-	f := field{codec: codec, binary: binary, whole: s.table.IsKey(col), invalid: r.Invalid, read: func(data []byte) (schema.Value, error) {
+	f := field{codec: codec, binary: binary, whole: s.table.IsKey(col), invalid: r.Invalid, reader: r, read: func(data []byte) (schema.Value, error) {
 		if binary {
 			return r.Binary(codec, data)
 		}
@@ -147,6 +147,16 @@ func readOnce[T any](open func() (io.ReadCloser, error), read func(io.Reader) (T
 	}
 	defer r.Close()
 	return read(r)
+}
+
+// array reads an array element by element; ok is false if it is above the limit.
+func (l *largeValue) array(limit int) (v schema.Value, ok bool, err error) {
+	r, err := l.open()
+	if err != nil {
+		return v, false, err
+	}
+	defer r.Close()
+	return l.field.reader.ReadArray(l.field.codec, l.field.binary, r, limit)
 }
 
 func (l *largeValue) Size() int64 { return l.length }

@@ -157,7 +157,7 @@ func (s *Source) rereadLarge(codec pgvalue.Codec, r *pgvalue.Reader, v *aside, c
 	if c.After[col].IsKnown() {
 		return schema.Unknown(), nil // nobody asks for it
 	}
-	f := field{codec: codec, whole: c.Table.IsKey(col), invalid: r.Invalid, read: func(data []byte) (schema.Value, error) { return r.Text(codec, data) }}
+	f := field{codec: codec, whole: c.Table.IsKey(col), invalid: r.Invalid, reader: r, read: func(data []byte) (schema.Value, error) { return r.Text(codec, data) }}
 	value, aside, err := s.asides.large(v, f, func(n int) []byte { return make([]byte, n) })
 	if aside != nil {
 		c.SetAside(false, col, aside)

@@ -105,7 +105,7 @@ func (a *assembler) large(s *shape, c *pipeline.Change, old bool, col int, sent 
 	binary := sent.Kind == pgoutput.Binary
 	f := field{
 		codec: s.codecs[col], binary: binary,
-		whole: s.table.IsKey(col) || binary && !s.codecs[col].HasBinary(), invalid: a.reader.Invalid,
+		whole: s.table.IsKey(col) || binary && !s.codecs[col].HasBinary(), invalid: a.reader.Invalid, reader: &a.reader,
 		read: func(data []byte) (schema.Value, error) {
 			if binary {
 				return a.binary(s, col, data)
