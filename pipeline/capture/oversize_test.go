@@ -8,7 +8,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -266,12 +268,34 @@ func checkBuried(t *testing.T, s *large, bio string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wantPieces(t, s.log, at, wire)
 	if e := s.event(r.Key, wire); string(e.After[2].Ref()) != bio || e.Op != 'c' || at.Topic != peopleTopic+".dlq" {
 		t.Errorf("the dead letter is %c with %d bytes in %s", e.Op, len(e.After[2].Ref()), at.Topic)
 	}
 	dead, _ := lastRaw(t, s, peopleTopic+".dlq")
 	if string(dead.Find("evert-reason")) != "RECORD_TOO_LARGE" || string(dead.Find("evert-topic")) != peopleTopic || dead.Find(log.PosHeader) == nil {
 		t.Errorf("the dead letter's headers are %v", dead.Headers)
+	}
+}
+
+// wantPieces reads a value piece by piece. Pieces that do not make one up are told of at
+// its end.
+func wantPieces(t *testing.T, l log.Log, at log.Chunked, want []byte) {
+	t.Helper()
+	read := func(at log.Chunked) ([]byte, error) {
+		r, err := log.OpenChunked(context.Background(), l, at)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		return io.ReadAll(r)
+	}
+	if got, err := read(at); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes of %d are read piece by piece: %v", len(got), len(want), err)
+	}
+	at.Chunks--
+	if _, err := read(at); !errors.Is(err, log.ErrSuperseded) {
+		t.Errorf("a piece less is read: %v", err)
 	}
 }
 

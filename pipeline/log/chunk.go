@@ -178,15 +178,23 @@ func readPieces(ctx context.Context, r Reader) (pieces [][]byte, err error) {
 	}
 }
 
-// Restore gives the values of a record that lie in a side topic, by column.
-func Restore(ctx context.Context, l Log, r *Record) (map[string][]byte, error) {
+// OffloadedOf lists the values of a record that lie in a side topic.
+func OffloadedOf(r *Record) (list []Offloaded, err error) {
 	header := r.Find(OffloadHeader)
 	if header == nil {
 		return nil, nil
 	}
-	var list []Offloaded
 	if err := json.Unmarshal(header, &list); err != nil {
 		return nil, fmt.Errorf("%s offset %d: header %s: %w", r.TopicPartition, r.Offset, OffloadHeader, err)
+	}
+	return list, nil
+}
+
+// Restore gives the values of a record that lie in a side topic, by column.
+func Restore(ctx context.Context, l Log, r *Record) (map[string][]byte, error) {
+	list, err := OffloadedOf(r)
+	if list == nil || err != nil {
+		return nil, err
 	}
 	values := make(map[string][]byte, len(list))
 	for _, o := range list {

@@ -11,7 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
+	"github.com/evertdb/evert/sources/postgres/pgvalue"
 	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
@@ -23,16 +25,25 @@ const CodePinWaits pipeline.Code = "PG_SNAPSHOT_WAITS"
 // transaction whose commit record begins before Place, and no other. One
 // goroutine uses it.
 type Pin struct {
-	Place uint64 // an LSN
-	conn  *pgconn.PgConn
+	Place  uint64 // an LSN
+	conn   *pgconn.PgConn
+	asides *asides
+	dir    string
 }
 
 // Take makes a pin. A temporary slot gives the snapshot and its consistent point,
 // as it does for the first copy; it is gone when Take returns. The server waits
 // for every transaction that writes; past ctx's end that is a Refusal which names
 // them.
+//
+// Values that are too large for memory (TableRows) lie in c.SpillDir meanwhile, which is
+// the pin's own, and is emptied.
 func Take(ctx context.Context, c Config) (*Pin, error) {
 	c = c.withDefaults()
+	if err := errors.Join(os.RemoveAll(c.SpillDir), os.MkdirAll(c.SpillDir, 0o700)); err != nil {
+		return nil, fmt.Errorf("empty the folder of large values: %w", err)
+	}
+	c.asides = newAsides(&c)
 	repl, err := c.connectReplication(ctx)
 	if err != nil {
 		return nil, err
@@ -52,7 +63,7 @@ func Take(ctx context.Context, c Config) (*Pin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pin{Place: uint64(point), conn: conn}, nil
+	return &Pin{Place: uint64(point), conn: conn, asides: c.asides, dir: c.SpillDir}, nil
 }
 
 // notPinned says why there is no slot.
@@ -118,6 +129,46 @@ func (p *Pin) Rows(ctx context.Context, sql string, row func(columns [][]byte) e
 	return pinError(results.Close())
 }
 
+// TableRows is Rows for columns of these types. A value that is too large for memory is
+// nil in columns, and large has it by its place, valid until row returns: a text, JSON or
+// byte string as it is, and of any other type its text.
+func (p *Pin) TableRows(ctx context.Context, sql string, types []schema.Kind, row func(columns [][]byte, large map[int]pipeline.Aside) error) error {
+	shortenerOf(p.conn).seek = carriesRows
+	defer func() { shortenerOf(p.conn).seek = carriesNone }()
+	return p.Rows(ctx, sql, func(columns [][]byte) error {
+		defer p.asides.clear() // they are those of this row
+		large, err := p.large(columns, types)
+		if err != nil {
+			return err
+		}
+		return row(columns, large)
+	})
+}
+
+func (p *Pin) large(columns [][]byte, types []schema.Kind) (large map[int]pipeline.Aside, err error) {
+	for i := range columns {
+		v := p.asides.is(columns[i])
+		if v == nil {
+			continue
+		}
+		if large == nil {
+			large = map[int]pipeline.Aside{}
+		}
+		f := field{codec: pgvalue.Codec{Op: pgvalue.Opaque}}
+		switch types[i] {
+		case schema.KindBytes:
+			f.codec.Op = pgvalue.Bytea
+		case schema.KindJSON:
+			f.codec.Op = pgvalue.JSON
+		}
+		if large[i], err = newLargeValue(v, f); err != nil {
+			return nil, err
+		}
+		columns[i] = nil
+	}
+	return large, nil
+}
+
 // pinError leaves out what a server's message may hold of rows: its detail.
 func pinError(err error) error {
 	var pg *pgconn.PgError
@@ -128,4 +179,8 @@ func pinError(err error) error {
 }
 
 // Close lets go of the snapshot.
-func (p *Pin) Close() { closeConn(p.conn) }
+func (p *Pin) Close() {
+	closeConn(p.conn)
+	p.asides.clear()
+	_ = os.RemoveAll(p.dir) // what stays is removed by the next one
+}

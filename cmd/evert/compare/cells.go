@@ -2,39 +2,89 @@ package compare
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"math"
 	"strconv"
 	"strings"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
 )
 
 // A row is its columns' texts:
 //
 //	row  = cell*
-//	cell = 0 | length+1:uvarint text        NULL, or the text
+//	cell = 0                                      NULL
+//	     | length+1:uvarint ( text | SHA-256 )    the latter of a long text, where rows are Brief
+
+// longText is the least length of a text that is long, in bytes: a comparison holds
+// many rows, and their texts are compared for equality alone.
+const longText = 1 << 20
 
 // AppendCell appends a column's text; nil is NULL.
-func AppendCell(dst, text []byte) []byte {
+func (c *Columns) AppendCell(dst, text []byte) []byte {
 	if text == nil {
 		return append(dst, 0)
 	}
-	return append(binary.AppendUvarint(dst, uint64(len(text))+1), text...)
+	dst = binary.AppendUvarint(dst, uint64(len(text))+1)
+	if c.Brief && len(text) >= longText {
+		sum := sha256.Sum256(text)
+		return append(dst, sum[:]...)
+	}
+	return append(dst, text...)
 }
 
 // AppendValue appends a column's value as the database prints it.
-func AppendValue(dst []byte, t *schema.Type, v schema.Value, scratch []byte) (row, memory []byte) {
+func (c *Columns) AppendValue(dst []byte, t *schema.Type, v schema.Value, scratch []byte) (row, memory []byte) {
 	if v.IsNull() || !v.IsKnown() {
-		return AppendCell(dst, nil), scratch
+		return c.AppendCell(dst, nil), scratch
 	}
 	scratch = t.AppendText(scratch[:0], v)
 	if scratch == nil {
 		scratch = []byte{}
 	}
-	return AppendCell(dst, scratch), scratch
+	return c.AppendCell(dst, scratch), scratch
+}
+
+// AppendLarge appends a text, byte string or JSON of a column that is not in memory, and
+// does not come there, for rows that are Brief. Of any other type it is the text that is
+// read.
+func (c *Columns) AppendLarge(dst []byte, t *schema.Type, a pipeline.Aside) ([]byte, error) {
+	size := a.Size()
+	if t.Kind == schema.KindBytes {
+		size = 2 + 2*size
+	}
+	if size < longText {
+		v, err := a.Load()
+		if err != nil {
+			return nil, err
+		}
+		dst, _ = c.AppendValue(dst, t, v, nil)
+		return dst, nil
+	}
+	sum, err := sumOfText(t, a)
+	return append(binary.AppendUvarint(dst, uint64(size)+1), sum...), err
+}
+
+// sumOfText is the SHA-256 of the text of a value.
+func sumOfText(t *schema.Type, a pipeline.Aside) ([]byte, error) {
+	r, err := a.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	sum := sha256.New()
+	to := io.Writer(sum)
+	if t.Kind == schema.KindBytes {
+		_, _ = sum.Write([]byte(`\x`)) // a hash takes everything
+		to = hex.NewEncoder(sum)
+	}
+	_, err = io.Copy(to, r)
+	return sum.Sum(nil), err
 }
 
 // cutCell takes the first cell off a row.
@@ -50,7 +100,7 @@ func cutCell(row []byte) (text []byte, null bool, rest []byte) {
 // SameTexts reports whether two rows have the same texts.
 func SameTexts(a, b []byte) bool { return bytes.Equal(a, b) }
 
-// SameValues reports whether two rows have equal values, as their types say it:
+// SameValues reports whether two rows that are not Brief have equal values, as their types say it:
 // numerics of another scale and documents that are spelled otherwise are equal,
 // and so are floats that agree in nine digits, because a database's sums of
 // floats depend on the order in which it read the rows.

@@ -9,7 +9,7 @@
 //
 // Keys are tuples of pipeline/state/tuple, so two sides that write a number or a
 // text otherwise still mean the same key. A row is its columns as texts, as the
-// database prints them.
+// database prints them, or a hash of one that is long.
 //
 // A Report names keys, and never another value of a row.
 package compare

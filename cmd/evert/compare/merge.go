@@ -34,7 +34,8 @@ func (r *Report) Same() bool { return r.Missing+r.Surplus+r.Differing+r.Twice ==
 type Columns struct {
 	Columns []schema.Column
 	Key     []int
-	Most    int // keys that a report names
+	Most    int  // keys that a report names
+	Brief   bool // rows have a hash of each long text: they are compared by SameTexts
 
 	names []schema.Column // of the key
 	key   *tuple.Key

@@ -3,9 +3,11 @@ package databases
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/evertdb/evert/cmd/evert/compare"
+	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/scalar"
 	"github.com/evertdb/evert/pipeline/view/query"
@@ -52,15 +54,81 @@ type Answerer interface {
 // A Row is one row of a table: as its server prints it, or as its source reads it.
 type Row struct {
 	Texts  [][]byte
-	Values schema.Row // nil: texts count
+	Values schema.Row             // nil: texts count
+	Large  map[int]pipeline.Aside // by column: texts that are too large for memory; nil in Texts
 }
 
-// Row gives the values.
+// Row gives the values, all of them in memory.
 func (r *Row) Row(t *schema.Table) (schema.Row, error) {
 	if r.Values != nil {
 		return r.Values, nil
 	}
-	return rowOf(t, r.Texts)
+	row, err := rowOf(t, r.Texts)
+	for i, a := range r.Large {
+		if err != nil {
+			return nil, err
+		}
+		row[i], err = whole(&t.Columns[i], a)
+	}
+	return row, err
+}
+
+// whole brings a value into memory.
+func whole(c *schema.Column, a pipeline.Aside) (schema.Value, error) {
+	v, err := a.Load()
+	if err != nil || isContent(c.Type.Kind) {
+		return v, err
+	}
+	return parse(c, v.Ref())
+}
+
+// isContent reports whether values of a kind are the bytes of which a text, a byte string
+// or JSON is made.
+func isContent(k schema.Kind) bool {
+	return k == schema.KindText || k == schema.KindBytes || k == schema.KindJSON
+}
+
+// Read is a row as a change that reads it. A value that is too large for memory is noted
+// in it (pipeline.Aside), and its row has its first bytes, one more than most.
+func (r *Row) Read(t *schema.Table, most int) (c pipeline.Change, err error) {
+	c = pipeline.Change{Table: t, Op: pipeline.Read, After: r.Values, Tx: &pipeline.Tx{}}
+	if r.Values != nil {
+		return c, nil
+	}
+	if c.After, err = rowOf(t, r.Texts); err != nil {
+		return c, err
+	}
+	for i, a := range r.Large {
+		if !isContent(t.Columns[i].Type.Kind) || a.Size() <= int64(most) {
+			c.After[i], err = whole(&t.Columns[i], a)
+		} else if c.After[i], err = head(t.Columns[i].Type.Kind, a, most+1); err == nil {
+			c.SetAside(false, i, a)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// head is a value of the first bytes of another.
+func head(k schema.Kind, a pipeline.Aside, n int) (schema.Value, error) {
+	b := make([]byte, n)
+	r, err := a.Open()
+	if err != nil {
+		return schema.Value{}, err
+	}
+	defer r.Close()
+	if _, err := io.ReadFull(r, b); err != nil {
+		return schema.Value{}, err
+	}
+	switch k {
+	case schema.KindBytes:
+		return schema.Bytes(b), nil
+	case schema.KindJSON:
+		return schema.JSON(b), nil
+	}
+	return schema.Text(b), nil
 }
 
 // rowOf reads a row from the texts of the database.
@@ -70,20 +138,27 @@ func rowOf(t *schema.Table, cells [][]byte) (schema.Row, error) {
 	}
 	row := make(schema.Row, len(cells))
 	for i, text := range cells {
-		typ := &t.Columns[i].Type
-		switch {
-		case text == nil:
-		case typ.Opaque || scalar.Identify(typ) == scalar.None:
-			row[i] = schema.Text(text)
-		default:
-			value, err := scalar.Parse(typ, text)
-			if err != nil {
-				return nil, fmt.Errorf("column %s of table %s: %w", t.Columns[i].Name, t, err)
-			}
-			row[i] = value
+		if text == nil {
+			continue
+		}
+		var err error
+		if row[i], err = parse(&t.Columns[i], text); err != nil {
+			return nil, fmt.Errorf("table %s: %w", t, err)
 		}
 	}
 	return row, nil
+}
+
+// parse reads a value of a column from the text of the database.
+func parse(c *schema.Column, text []byte) (schema.Value, error) {
+	if c.Type.Opaque || scalar.Identify(&c.Type) == scalar.None {
+		return schema.Text(text), nil
+	}
+	v, err := scalar.Parse(&c.Type, text)
+	if err != nil {
+		return v, fmt.Errorf("column %s: %w", c.Name, err)
+	}
+	return v, nil
 }
 
 // Len is how many it has.
@@ -101,17 +176,18 @@ func (r *Row) Value(t *schema.Type, column int) (v schema.Value, ok bool) {
 }
 
 // AppendCells appends all columns as texts.
-func (r *Row) AppendCells(dst []byte, columns []schema.Column, scratch []byte) (row, memory []byte) {
-	if r.Values == nil {
-		for _, text := range r.Texts {
-			dst = compare.AppendCell(dst, text)
+func (r *Row) AppendCells(dst []byte, columns *compare.Columns, scratch []byte) (row, memory []byte, err error) {
+	for i, text := range r.Texts {
+		if a := r.Large[i]; a == nil {
+			dst = columns.AppendCell(dst, text)
+		} else if dst, err = columns.AppendLarge(dst, &columns.Columns[i].Type, a); err != nil {
+			return nil, scratch, err
 		}
-		return dst, scratch
 	}
 	for i, v := range r.Values {
-		dst, scratch = compare.AppendValue(dst, &columns[i].Type, v, scratch)
+		dst, scratch = columns.AppendValue(dst, &columns.Columns[i].Type, v, scratch)
 	}
-	return dst, scratch
+	return dst, scratch, nil
 }
 
 // postgresPin is a pin of Postgres.
@@ -119,7 +195,9 @@ type postgresPin struct{ *postgres.Pin }
 
 // Pin implements pinner.
 func (d *postgresDatabase) Pin(ctx context.Context) (Pin, error) {
-	p, err := postgres.Take(ctx, d.settings())
+	c := d.settings()
+	c.SpillDir = datadir.SpillPath(d.Config.DataDir, "pin.tmp")
+	p, err := postgres.Take(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +218,13 @@ func (p postgresPin) Rows(ctx context.Context, t *schema.Table, each func(r Row)
 	if err != nil {
 		return err
 	}
-	return p.Answer(ctx, sql, func(texts [][]byte) error { return each(Row{Texts: texts}) })
+	kinds := make([]schema.Kind, len(t.Columns))
+	for i := range kinds {
+		kinds[i] = t.Columns[i].Type.Kind
+	}
+	return p.TableRows(ctx, sql, kinds, func(texts [][]byte, large map[int]pipeline.Aside) error {
+		return each(Row{Texts: texts, Large: large})
+	})
 }
 
 func (p postgresPin) Answer(ctx context.Context, sql string, each func(texts [][]byte) error) error {

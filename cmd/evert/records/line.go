@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
@@ -17,6 +18,10 @@ type Decoder struct {
 	// Log, if it is not nil, is where values that lie in a side topic are read
 	// from, to be put back into their rows.
 	Log log.Log
+
+	// Above, if it is not 0, leaves a value of that many bytes or more in the side topic,
+	// for the caller to read.
+	Above int64
 
 	registry registry.Registry
 	codecs   map[ids]*avro.Codec
@@ -37,6 +42,7 @@ type Change struct {
 	Key       schema.Row    // columns outside the key are unknown; nil without a key
 	Event     avro.Event
 	Tombstone bool
+	Left      map[int]pipeline.Aside // by column: values of the new row that lie in a side topic, and were left there
 }
 
 // Decode reads the key and value of r.

@@ -4,29 +4,78 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
 )
 
-// restore puts the values of a row that lie in a side topic back into it. What a
-// newer record of the key replaced stays the placeholder that it is.
+// restore puts the values of a row that lie in a side topic back into it, or notes
+// them. What a newer record of the key replaced stays the placeholder that it is.
 func (d *Decoder) restore(ctx context.Context, r *log.Record, c *Change) error {
-	if d.Log == nil || c.Event.After == nil || r.Find(log.OffloadHeader) == nil {
+	if d.Log == nil || c.Event.After == nil {
 		return nil
 	}
-	values, err := log.Restore(ctx, d.Log, r)
-	if errors.Is(err, log.ErrSuperseded) || errors.Is(err, log.ErrNoTopic) {
-		return nil
+	list, err := log.OffloadedOf(r)
+	if err != nil {
+		return err
 	}
-	for column, value := range values {
-		if i := c.Table.Column(column); i >= 0 {
-			c.Event.After[i] = like(c.Event.After[i], value)
+	for _, o := range list {
+		i := c.Table.Column(o.Column)
+		switch {
+		case i < 0:
+		case d.Above > 0 && o.Bytes >= d.Above:
+			if c.Left == nil {
+				c.Left = map[int]pipeline.Aside{}
+			}
+			c.Left[i] = &left{ctx, d.Log, o.Chunked, c.Event.After[i]}
+		default:
+			if err := d.put(ctx, c, i, o); err != nil {
+				return fmt.Errorf("%s offset %d: column %s: %w", r.TopicPartition, r.Offset, o.Column, err)
+			}
 		}
 	}
-	return err
+	return nil
+}
+
+// put puts a value back into a row.
+func (d *Decoder) put(ctx context.Context, c *Change, i int, o log.Offloaded) error {
+	value, err := log.ReadChunked(ctx, d.Log, o.Chunked)
+	switch {
+	case IsGone(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	c.Event.After[i] = like(c.Event.After[i], value)
+	return nil
+}
+
+// IsGone reports whether a value in a side topic cannot be read because a newer record of
+// its key replaced it.
+func IsGone(err error) bool {
+	return errors.Is(err, log.ErrSuperseded) || errors.Is(err, log.ErrNoTopic)
+}
+
+// A left value is in a side topic. It implements pipeline.Aside.
+type left struct {
+	ctx  context.Context // of the Decode that found it
+	log  log.Log
+	at   log.Chunked
+	like schema.Value
+}
+
+func (l *left) Size() int64 { return l.at.Bytes }
+
+func (l *left) Open() (io.ReadCloser, error) { return log.OpenChunked(l.ctx, l.log, l.at) }
+
+func (l *left) Load() (schema.Value, error) {
+	b, err := log.ReadChunked(l.ctx, l.log, l.at)
+	return like(l.like, b), err
 }
 
 // like is a value of the kind of another.

@@ -53,11 +53,11 @@ func (v *comparison) madeRows(ctx context.Context, s dataflow.Sorter, columns *c
 	w := &madeWriter{columns: columns, to: s, key: make(schema.Row, len(columns.Key))}
 	for _, t := range m.origins {
 		err := v.pin.Rows(ctx, t, func(r databases.Row) error {
-			row, err := r.Row(t)
+			c, err := r.Read(t, int(v.File.Limits.ValueBytes))
 			if err != nil {
 				return err
 			}
-			b, err := m.chain.Apply(ctx, pipeline.Batch{Changes: []pipeline.Change{{Table: t, Op: pipeline.Read, After: row, Tx: &pipeline.Tx{}}}})
+			b, err := m.chain.Apply(ctx, pipeline.Batch{Changes: []pipeline.Change{c}})
 			if err != nil {
 				return err
 			}
@@ -82,7 +82,7 @@ type madeWriter struct {
 	bytes, row, scratch []byte
 }
 
-func (w *madeWriter) add(table *schema.Table, changes []pipeline.Change) error {
+func (w *madeWriter) add(table *schema.Table, changes []pipeline.Change) (err error) {
 	for i := range changes {
 		c := &changes[i]
 		if c.Table.String() != table.String() {
@@ -90,7 +90,12 @@ func (w *madeWriter) add(table *schema.Table, changes []pipeline.Change) error {
 		}
 		w.row = w.row[:0]
 		for n, v := range c.After {
-			w.row, w.scratch = compare.AppendValue(w.row, &w.columns.Columns[n].Type, v, w.scratch)
+			if a := c.AsideAfter(n); a == nil {
+				w.row, w.scratch = w.columns.AppendValue(w.row, &w.columns.Columns[n].Type, v, w.scratch)
+				continue
+			} else if w.row, err = w.columns.AppendLarge(w.row, &w.columns.Columns[n].Type, a); err != nil {
+				return err
+			}
 		}
 		for n, k := range w.columns.Key {
 			w.key[n] = c.After[k]

@@ -38,7 +38,10 @@ func (w *rowWriter) add(r *databases.Row) error {
 			return fmt.Errorf("a key of type %s cannot be compared", w.columns.Columns[c].Type.Name)
 		}
 	}
-	w.row, w.scratch = r.AppendCells(w.row[:0], w.columns.Columns, w.scratch)
+	var err error
+	if w.row, w.scratch, err = r.AppendCells(w.row[:0], w.columns, w.scratch); err != nil {
+		return err
+	}
 	w.bytes = w.columns.AppendKey(w.bytes[:0], w.key)
 	return w.to.Add(w.bytes, w.row)
 }

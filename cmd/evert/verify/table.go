@@ -51,6 +51,7 @@ func (v *comparison) table(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	columns.Brief = true
 	there := func(s dataflow.Sorter) error { return v.madeRows(ctx, s, columns, steps) }
 	if steps == nil {
 		there = func(s dataflow.Sorter) error { return v.databaseRows(ctx, s, columns, table) }
@@ -191,7 +192,7 @@ func (v *comparison) topicRows(ctx context.Context, s dataflow.Sorter, columns *
 	}
 	v.step("reading the topic")
 	in := &topicSide{columns: columns, decoder: records.NewDecoder(v.Registry)}
-	in.decoder.Log = v.Topics
+	in.decoder.Log, in.decoder.Above = v.Topics, leftAbove
 	for {
 		f, err := r.Next(ctx, 2000)
 		if errors.Is(err, io.EOF) {
@@ -252,14 +253,31 @@ func (in *topicSide) add(ctx context.Context, s dataflow.Sorter, rec *log.Record
 	if !c.Tombstone && c.Event.After != nil {
 		in.places(c.Table)
 		for i, p := range in.at {
-			value := schema.Null() // a column that came after the record
-			if p >= 0 {
-				value = c.Event.After[p]
+			if in.row, err = in.cell(&c, p, in.row, &in.columns.Columns[i].Type); err != nil {
+				return fmt.Errorf("%s offset %d: %w", rec.TopicPartition, rec.Offset, err)
 			}
-			in.row, in.scratch = compare.AppendValue(in.row, &in.columns.Columns[i].Type, value, in.scratch)
 		}
 	}
 	return s.Add(in.bytes, in.row)
+}
+
+// leftAbove is the least size of a value that is compared where it lies in pieces, in
+// bytes.
+const leftAbove = 4 << 20
+
+// cell appends the value of a column, at its place in the record's row.
+func (in *topicSide) cell(c *records.Change, place int, row []byte, t *schema.Type) (_ []byte, err error) {
+	value := schema.Null() // a column that came after the record
+	if place >= 0 {
+		value = c.Event.After[place]
+	}
+	if a := c.Left[place]; a != nil {
+		if whole, err := in.columns.AppendLarge(row, t, a); !records.IsGone(err) {
+			return whole, err
+		}
+	}
+	row, in.scratch = in.columns.AppendValue(row, t, value, in.scratch)
+	return row, nil
 }
 
 func (in *topicSide) places(t *schema.Table) {

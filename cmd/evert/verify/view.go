@@ -107,7 +107,7 @@ func (v *comparison) addAll(s dataflow.Sorter, columns *compare.Columns, c dataf
 		}
 		text = text[:0]
 		for i := range row {
-			text, scratch = compare.AppendValue(text, &columns.Columns[i].Type, row[i], scratch)
+			text, scratch = columns.AppendValue(text, &columns.Columns[i].Type, row[i], scratch)
 		}
 		bytes = columns.AppendKey(bytes[:0], key)
 		v.count()
