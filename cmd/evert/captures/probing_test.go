@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
-	"github.com/evertdb/evert/sources/postgres"
+	"github.com/evertdb/evert/sources/postgres/preflight"
 )
 
 // TestProbeSpares counts how often a server is asked that refuses us: refused
@@ -15,7 +15,7 @@ func TestProbeSpares(t *testing.T) {
 	t.Run("P36 refused logins grow rare", func(t *testing.T) {
 		wait, tries := probeEvery, 0
 		for spent := time.Duration(0); spent < time.Hour; spent += wait {
-			wait = pauseAfter(&pipeline.Refusal{Code: postgres.CodeAuth}, wait)
+			wait = pauseAfter(&pipeline.Refusal{Code: preflight.CodeAuth}, wait)
 			tries++
 		}
 		if tries > 64 {

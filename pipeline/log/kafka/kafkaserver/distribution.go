@@ -26,14 +26,8 @@ var program = jvm.Program{Name: "Apache Kafka", Folder: "kafka", Version: Versio
 // A Distribution is a Kafka that can be started.
 type Distribution struct{ jvm.Distribution }
 
-// Find gives what an earlier Fetch left in the user's cache.
-func Find() (Distribution, error) {
-	d, err := program.Find()
-	return Distribution{d}, err
-}
-
-// Fetch is Find, after bringing what is missing by Maven. Processes that fetch at
-// the same time wait for the first.
+// Fetch gives what lies in the user's cache, after bringing what is missing by Maven.
+// Processes that fetch at the same time wait for the first.
 func Fetch(ctx context.Context) (Distribution, error) {
 	d, err := program.Fetch(ctx, func(d jvm.Distribution, flags []string) error {
 		c, err := Start(ctx, Distribution{d}, Options{Java: flags})
@@ -45,7 +39,7 @@ func Fetch(ctx context.Context) (Distribution, error) {
 	return Distribution{d}, err
 }
 
-// Missing says which programs Find and Fetch lack, by the Debian packages that
+// Missing says which programs Fetch lacks, by the Debian packages that
 // bring them; nil if none.
 func Missing() []string { return program.Missing() }
 

@@ -1,10 +1,9 @@
 // Package kafkaserver runs throw-away clusters of Apache Kafka for tests: real
 // brokers in KRaft mode, each a process of its own.
 //
-// A cluster is made in three steps, each of which may be taken alone:
+// A cluster is made in two steps:
 //
-//	Find    a distribution that was fetched before, and a Java to run it
-//	Fetch   else Maven resolves the pinned version into the user's cache, once
+//	Fetch   a Java, and the pinned version, which Maven brings into the user's cache, once
 //	Start   format the storage, or copy one that was formatted alike before, start
 //	        the nodes, wait until each takes requests
 //
