@@ -17,14 +17,19 @@ import (
 // what becomes of the row stops the table: not to know is not to guess (I8).
 
 // A looker is a Bound that passes on most values as they are; any other looks at all.
-type looker interface {
-	// looksAt are the columns whose values it has to have in memory, and where that
-	// stands in the file.
-	looksAt() (columns []int, where string)
+type looker interface{ looksAt() []look }
+
+// A look is what has to have the values of some columns in memory.
+type look struct {
+	columns []int
+	where   string // it stands in the file
 }
 
 // A hider is a maker of which one column is enough, and that piece by piece.
 type hider interface {
+	// inPieces reports whether it can: what has no bytes of its own, as an array, cannot
+	// be read so.
+	inPieces() bool
 	// hide is value for a value of which row has the first bytes, and a all. What it
 	// makes is in memory, or has first bytes and an Aside as well.
 	hide(o *Out, a pipeline.Aside, head schema.Value) (schema.Value, pipeline.Aside, error)
@@ -48,21 +53,28 @@ func (p *pass) refuse(c *pipeline.Change) error {
 	if c.Aside == nil {
 		return nil
 	}
-	all, where := make([]int, len(c.Table.Columns)), ""
-	for i := range all {
-		all[i] = i
-	}
-	if l, ok := p.is.(looker); ok {
-		all, where = l.looksAt()
-	}
-	for _, i := range all {
-		if asideOf(c, false, i) != nil || asideOf(c, true, i) != nil {
-			return &rowFault{code: codeLimit, where: where,
-				what: "it needs the value of column " + quote(c.Table.Columns[i].Name) + ", and a row has one above limits.value_bytes, which is not held in memory",
-				mend: "mask or drop the column before this step, or leave it out of the expression; or raise limits: {value_bytes: …}"}
+	for _, l := range p.looks(c) {
+		for _, i := range l.columns {
+			if asideOf(c, false, i) != nil || asideOf(c, true, i) != nil {
+				return &rowFault{code: codeLimit, where: l.where,
+					what: "it needs the value of column " + quote(c.Table.Columns[i].Name) + ", and a row has one above limits.value_bytes, which is not held in memory",
+					mend: "mask or drop the column before this step, or leave it out of the expression; or raise limits: {value_bytes: …}"}
+			}
 		}
 	}
 	return nil
+}
+
+// looks are those of a step at the values of a change.
+func (p *pass) looks(c *pipeline.Change) []look {
+	if l, ok := p.is.(looker); ok {
+		return l.looksAt()
+	}
+	all := make([]int, len(c.Table.Columns))
+	for i := range all {
+		all[i] = i
+	}
+	return []look{{columns: all}}
 }
 
 // textOf reads the text of a value of a type.
@@ -96,6 +108,9 @@ func (d *digits) Read(p []byte) (int, error) {
 }
 
 func (d *digits) Close() error { return d.from.Close() }
+
+func (h *hidden) inPieces() bool   { return h.typ.Kind != schema.KindArray }
+func (m *constant) inPieces() bool { return true } // it reads nothing
 
 // hide makes the same of every value.
 func (m *constant) hide(*Out, pipeline.Aside, schema.Value) (schema.Value, pipeline.Aside, error) {
@@ -209,6 +224,7 @@ func (stars) Read(p []byte) (int, error) {
 }
 
 // sameAside reports whether two values are equal of which one at least is not in memory.
+// Arrays that may be are not taken for equal: they have no bytes to compare.
 func sameAside(c *pipeline.Change, column int) (bool, error) {
 	old, now := asideOf(c, true, column), asideOf(c, false, column)
 	switch {
@@ -216,7 +232,7 @@ func sameAside(c *pipeline.Change, column int) (bool, error) {
 		return false, nil // one is above the bound, and the other is not
 	case old == now:
 		return true, nil
-	case old.Size() != now.Size():
+	case old.Size() != now.Size() || c.Table.Columns[column].Type.Kind == schema.KindArray:
 		return false, nil
 	}
 	a, err := old.Open()
@@ -250,23 +266,24 @@ func sameBytes(a, b io.Reader) (bool, error) {
 	}
 }
 
-// looksAt are the columns of expressions; what hides a column reads it piece by piece.
-func (s *shape) looksAt() (columns []int, where string) {
+// looksAt are the columns of expressions; what hides a column reads it piece by piece
+// where it can.
+func (s *shape) looksAt() (all []look) {
 	for i := range s.cells {
 		m := s.cells[i].make
-		if _, hides := m.(hider); m == nil || hides {
+		if h, hides := m.(hider); m == nil || hides && h.inPieces() {
 			continue
 		}
 		reads, _ := m.reads()
-		columns, where = append(columns, reads...), m.place()
+		all = append(all, look{reads, m.place()})
 	}
-	return columns, where
+	return all
 }
 
-func (f *filter) looksAt() ([]int, string)    { return f.cond.columns, f.cond.where }
-func (r *rekey) looksAt() ([]int, string)     { return r.out.Key, r.where }
-func (r *route) looksAt() ([]int, string)     { return r.to.columns, r.where }
-func (u *unchanged) looksAt() ([]int, string) { return nil, "" }
+func (f *filter) looksAt() []look    { return []look{{f.cond.columns, f.cond.where}} }
+func (r *rekey) looksAt() []look     { return []look{{r.out.Key, r.where}} }
+func (r *route) looksAt() []look     { return []look{{r.to.columns, r.where}} }
+func (u *unchanged) looksAt() []look { return nil }
 
 // passed gives the values of a change that are not in memory in the columns that they
 // are passed on to; nil if there are none.

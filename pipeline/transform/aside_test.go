@@ -3,6 +3,7 @@ package transform_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"testing/iotest"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/scalar"
 	"github.com/evertdb/evert/pipeline/transform"
 	"github.com/evertdb/evert/schema"
 )
@@ -199,6 +201,47 @@ func TestLargeValuesThatDidNotChange(t *testing.T) {
 	other.After[1] = schema.Text([]byte(strings.Repeat("a", 99_999) + "b"))
 	if b, _ := carry(t, specs, other, true); len(b.Changes) != 1 {
 		t.Error("an update that changes the last byte is left out")
+	}
+}
+
+// P26: an array has no bytes that could be read piece by piece. A mask of one that is not
+// in memory stops the table, and nothing else; two that may be equal are not taken for that.
+func TestLargeArraysAreNotReadInPieces(t *testing.T) {
+	lists := papers()
+	lists.Columns[1].Type = scalar.ArrayOf(scalar.Text.Type())
+	change := func() pipeline.Change {
+		c := paper(lists, pipeline.Update, "", "")
+		for old, row := range map[bool]schema.Row{true: c.Before, false: c.After} {
+			row[1] = schema.Array([]byte(strings.Repeat("a", headBytes)))
+			c.SetAside(old, 1, packed{elsewhere{t, schema.Text([]byte(strings.Repeat("a", 50)))}})
+		}
+		return c
+	}
+	for way, stops := range map[transform.Way]bool{transform.HMAC: true, transform.Partial: true, transform.Redact: false, transform.Nullify: false, transform.Drop: false} {
+		b, _ := carry(t, []transform.Spec{{Step: transform.Mask{Columns: []transform.Masked{masked("body", way)}}}}, change(), false)
+		switch {
+		case !stops && (len(b.Changes) != 1 || len(b.Stopped) != 0):
+			t.Errorf("way %d: %d changes came, stopped %v", way, len(b.Changes), b.Stopped)
+		case stops && (len(b.Changes) != 0 || len(b.Stopped) != 1 || pipeline.CodeOf(b.Stopped[0].Why) != "TRANSFORM_LIMIT"):
+			t.Errorf("way %d: %d changes came, stopped %v", way, len(b.Changes), b.Stopped)
+		}
+	}
+	if b, _ := carry(t, []transform.Spec{{Step: transform.DropUnchanged{}}}, change(), false); len(b.Changes) != 1 {
+		t.Error("an update that may change an array is left out")
+	}
+}
+
+// A packed value has no bytes of its own, as an array.
+type packed struct{ elsewhere }
+
+func (packed) Open() (io.ReadCloser, error) { return nil, errors.New("it has no bytes of its own") }
+
+// Of several expressions the one is named that looks at the value.
+func TestLargeValueNamesItsExpression(t *testing.T) {
+	looks, other := transform.Text{Text: "length(body) AS size", Where: "file:1"}, transform.Text{Text: "id + 1 AS next", Where: "file:2"}
+	b, _ := carry(t, []transform.Spec{{Step: transform.Project{Items: []transform.Text{text("id"), looks, other}}}}, paper(papers(), pipeline.Create, strings.Repeat("a", 50), ""), true)
+	if len(b.Stopped) != 1 || !strings.Contains(b.Stopped[0].Why.Error(), looks.Where) || strings.Contains(b.Stopped[0].Why.Error(), other.Where) {
+		t.Errorf("stopped %v", b.Stopped)
 	}
 }
 
