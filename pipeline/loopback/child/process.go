@@ -124,7 +124,10 @@ func (p *Process) Signal(s os.Signal) error {
 	if !p.Running() {
 		return nil
 	}
-	return p.cmd.Process.Signal(s)
+	if err := p.cmd.Process.Signal(s); !errors.Is(err, os.ErrProcessDone) { // run may not have closed exited yet
+		return err
+	}
+	return nil
 }
 
 // Kill ends the program as kill -9 does, and returns when it is gone.

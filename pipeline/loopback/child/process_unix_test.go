@@ -43,6 +43,16 @@ func TestProcess(t *testing.T) {
 			t.Errorf("asked again: %v", err)
 		}
 	})
+	t.Run("one that ends by itself meanwhile has stopped as well", func(t *testing.T) {
+		for range 100 {
+			p := shell(t, "exit 0")
+			for p.Running() {
+				if err := p.Signal(terminate); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
 	t.Run("one that ends before says why", func(t *testing.T) {
 		p := shell(t, "echo no such setting; exit 1")
 		if err := p.Await(t.Context(), func() bool { return false }, "in use"); err == nil || errors.Is(err, loopback.ErrTaken) || !strings.Contains(err.Error(), "no such setting") {
