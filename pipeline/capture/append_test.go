@@ -259,6 +259,38 @@ func TestAppendOnlyReset(t *testing.T) {
 	})
 }
 
+// TestAppendOnlyResetMisses tells that a gap which a reset left does not hide a stop: a
+// topic that the rows of a table go to only since that one stopped misses rows (I8).
+func TestAppendOnlyResetMisses(t *testing.T) {
+	s := newStory(t)
+	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true} }
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")))
+	s.commit()
+	s.reset(time.Unix(2_000_000, 0), peopleTopic)
+	s.open()
+	events := *people
+	events.Name = "events"
+	goesTo := func(name string) func(space, table string) bool {
+		return func(_, table string) bool { return table == name }
+	}
+	gone := pipeline.TableStop{Table: &events, Routed: true, Also: goesTo("others"), Why: &pipeline.Refusal{Code: "TRANSFORM_VALUE", What: "it has no value"}}
+	if err := s.sink.Write(t.Context(), pipeline.Batch{Stopped: []pipeline.TableStop{gone}}); err != nil {
+		t.Fatal(err)
+	}
+	s.write(create(orders, order(1, 1)))
+	s.commit()
+	s.open()
+	if err := s.sink.Write(t.Context(), pipeline.Batch{Tables: []*schema.Table{people}, Routes: []pipeline.Route{{Table: people, Origin: &events, Also: goesTo("people")}}}); err != nil {
+		t.Fatal(err)
+	}
+	s.write(create(people, person(2, "Bo", "b")))
+	s.commit()
+	if state := s.frontier().Tables[peopleTopic]; state.State != log.Stopped || state.Why.Code != "TRANSFORM_VALUE" {
+		t.Errorf("its state is %+v", state)
+	}
+}
+
 // reset deletes the frontier and keeps topics, as the verb does.
 func (s *story) reset(now time.Time, topics ...string) {
 	s.t.Helper()

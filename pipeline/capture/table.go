@@ -175,13 +175,14 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 		s.next.Offsets[log.TopicPartition{Topic: tab.topic, Partition: int32(p)}] = ends.Stable
 	}
 	state := s.newState(infos[0], want.Append)
-	if known { // it was given up before it had a topic, or has a gap from before a reset
-		state.Tried, state.Asked, state.Why = had.Tried, had.Asked, had.Why
+	state.Tried, state.Asked = had.Tried, had.Asked
+	if want.Append {
+		state.Why = had.Why // a gap from before a reset
 	}
 	switch why, missing := s.missing(tab.Table); {
 	case s.joins(tab, &state):
-	case known:
-		state.State = had.State
+	case known && had.State != log.OK: // it was given up before it had a topic
+		state.State, state.Why = had.State, had.Why
 	case missing:
 		state.State, state.Why = log.Stopped, why
 	}
