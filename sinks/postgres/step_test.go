@@ -209,7 +209,7 @@ func TestLargeTransaction(t *testing.T) {
 func TestZombieInATransaction(t *testing.T) {
 	t.Run("K05 a holder that hangs inside its transaction is ended", func(t *testing.T) {
 		d := newDB(t)
-		r, s := d.run(func(c *Config) { c.LockWait = 100 * time.Millisecond }), items()
+		r, s := d.run(func(c *Config) { c.LockWait, c.Retries = 100*time.Millisecond, 1000 }), items() // however late the session ends
 		r.filled(s, 1)
 		zombie := r.target
 		if _, err := begin(context.Background(), whole(9), []*Target{zombie}); err != nil {
