@@ -49,6 +49,10 @@ type assembler struct {
 	idleTo   receivedLSN // everything before this place was read
 	idleTime time.Time   // the server's clock then
 	rowsTo   receivedLSN // the end of the last transaction that had rows
+	read     landmark    // the last transaction that had rows, captured or not
+	last     landmark    // the same, of those before at
+	marked   bool        // the end that is gathered says so
+	proof    proof
 
 	out   *handover.Batch
 	block *spilled // the open stream block
@@ -127,13 +131,14 @@ func (a *assembler) begin(t *pgoutput.TxMessage) error {
 	a.open, a.skip = true, receivedLSN(t.LSN) < a.atLSN
 	a.xid, a.commit, a.when = t.XID, lsn(t.LSN), t.Time
 	a.tx, a.rows, a.leave, a.early = nil, 0, 0, false
+	err := a.recognise(landmark{t.XID, uint64(t.LSN), t.Time})
 	if a.skip {
 		a.skipped++
-	} else if a.leaveOut > 0 {
+	} else if a.leaveOut > 0 && err == nil {
 		return a.again()
 	}
 	a.handed = 0
-	return nil
+	return err
 }
 
 // again looks whether the transaction that begins is the one that was handed over
@@ -168,6 +173,9 @@ func (a *assembler) keep(s state) {
 // inPart gives the state of a place inside the open transaction.
 func (a *assembler) inPart() []byte {
 	s := a.state
+	if a.last != (landmark{}) {
+		s.Last = &a.last
+	}
 	s.Part = &txID{XID: a.xid, Commit: uint64(a.commit)}
 	return s.encode()
 }
@@ -176,12 +184,15 @@ func (a *assembler) inPart() []byte {
 func (a *assembler) end(end lsn) error {
 	a.open = false
 	if a.skip {
-		return nil
+		return a.unread()
 	}
 	if a.rows < a.leave {
 		return a.gap(fmt.Sprintf("now it has only %d", a.rows))
 	}
 	a.idle(end, a.when)
+	if a.rows > 0 {
+		a.read = landmark{a.xid, uint64(a.commit), a.when}
+	}
 	if a.tx == nil && a.leave == 0 {
 		return nil // nothing of ours
 	}
@@ -191,7 +202,8 @@ func (a *assembler) end(end lsn) error {
 	if a.tx != nil && a.tx.Position.Native == "" {
 		a.tx.Position.Native = a.at.Native
 	}
-	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, pgTime(a.when))
+	a.last = a.read
+	a.endWhole(pgTime(a.when))
 	a.settle()
 	return nil
 }
@@ -201,6 +213,18 @@ func (a *assembler) idle(to lsn, clock int64) {
 	if receivedLSN(to) > a.idleTo {
 		a.idleTo, a.idleTime = receivedLSN(to), pgTime(clock)
 	}
+}
+
+// resume is the place that was reached between transactions.
+func (a *assembler) resume() pipeline.Resume {
+	return pipeline.Resume{At: a.at, State: a.last.in(a.encoded)}
+}
+
+// endWhole ends what is gathered at that place. Its state is completed when it is handed
+// over: most ends are followed by another one before.
+func (a *assembler) endWhole(at time.Time) {
+	a.marked = false
+	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, at)
 }
 
 // quiet reports whether nothing was read that is not handed over yet, and no part
@@ -213,11 +237,11 @@ func (a *assembler) quiet() bool {
 // moveOn makes the idle place the position, if it is further (P04) and all is
 // quiet.
 func (a *assembler) moveOn() error {
-	if a.idleTo <= a.atLSN || !a.quiet() {
+	if a.idleTo <= a.atLSN || !a.quiet() || a.proof.held {
 		return nil
 	}
-	a.at.Native, a.atLSN = lsn(a.idleTo).String(), a.idleTo
-	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
+	a.at.Native, a.atLSN, a.last = lsn(a.idleTo).String(), a.idleTo, a.read
+	a.endWhole(a.idleTime)
 	return a.flush()
 }
 
@@ -228,7 +252,7 @@ func (a *assembler) streamed() error {
 	if err := a.begin(&t); err != nil {
 		return err
 	}
-	if kept != nil && !a.skip {
+	if kept != nil && (!a.skip || a.proof.held) {
 		err := kept.each(a.busy, func(place lsn, msg []byte) error {
 			kind, err := a.replay.DecodeIn(msg)
 			if err != nil {
@@ -311,6 +335,9 @@ func (a *assembler) part() error {
 func (a *assembler) flush() error {
 	if a.out == nil || a.out.Empty() {
 		return nil
+	}
+	if end := a.out.WholeEnd; end != nil && !a.marked {
+		end.State, a.marked = a.last.in(end.State), true
 	}
 	if err := a.emit(a.out); err != nil {
 		return err

@@ -269,7 +269,7 @@ func (c *copying) keep() {
 // hand hands over a batch at the place that the stream has reached.
 func (c *copying) hand(b *handover.Batch) error {
 	a := c.source.a
-	b.EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, c.source.config.Now())
+	b.EndWhole(a.resume(), c.source.config.Now())
 	c.out = append(c.out, b)
 	return c.flush()
 }

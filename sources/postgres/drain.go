@@ -213,7 +213,7 @@ func (st *stream) drainStep() error {
 // server has taken that: pg_upgrade from version 17 on asks whether the slot has caught
 // up. A connection that fails leaves the slot where it was.
 func (st *stream) leave() {
-	err := st.tell(st.source.durable(), time.Now(), false)
+	err := st.tell(st.confirmed(), time.Now(), false)
 	if err == nil {
 		_, err = st.net.Write([]byte{'c', 0, 0, 0, 4}) // CopyDone
 	}
@@ -235,13 +235,13 @@ func (st *stream) leave() {
 // its commit can be told from that of an idle place.
 func (s *Source) endDrained(d *drain) error {
 	a := s.a
-	a.atLSN = max(a.atLSN, a.idleTo)
+	a.atLSN, a.last = max(a.atLSN, a.idleTo), a.read
 	a.at = pipeline.Position{Seq: a.at.Seq + 1, Native: lsn(a.atLSN).String()}
 	d.end = a.at // before seen says so, for ackDrained
 	was := a.state
 	was.Drained = &d.record
 	a.keep(was)
-	a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
+	a.endWhole(a.idleTime)
 	if err := a.flush(); err != nil {
 		return err
 	}

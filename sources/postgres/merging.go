@@ -93,7 +93,7 @@ func (c *copying) handChunk(tx *pipeline.Tx) {
 		c.table.At = j.reached[i]
 		c.table.At.Rows = rows + int64(number)
 		c.keep()
-		b.EndWhole(pipeline.Resume{At: c.source.a.at, State: c.source.a.encoded}, j.at)
+		b.EndWhole(c.source.a.resume(), j.at)
 		c.out = append(c.out, b)
 	}
 	j.batches = nil
@@ -212,7 +212,7 @@ func (c *copying) halt() error {
 		}
 		if r := a.rels[c.halted[0].OID]; r != nil && !r.halted {
 			a.halt(r, c.halted[0])
-			a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
+			a.endWhole(a.idleTime)
 			a.settle()
 		}
 	}

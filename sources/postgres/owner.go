@@ -40,7 +40,7 @@ func (s *Source) begin(conn *replConn) error {
 	}
 	if s.initial.Copied {
 		if s.moved != nil {
-			b.EndWhole(pipeline.Resume{At: s.a.at, State: s.a.encoded}, s.config.Now())
+			b.EndWhole(s.a.resume(), s.config.Now())
 		}
 		return s.queue.Put(s.life.Ended, b)
 	}

@@ -161,7 +161,7 @@ func (s *Source) keepCopied(copied func(*tableInfo) bool) {
 // misses changes, and counts as never copied when it comes back.
 func (s *Source) captured(was state) state {
 	k, called, seen := kept{}, names{}, marks{}
-	was.Tables, was.Part, was.Stopped = nil, nil, s.stopped
+	was.Tables, was.Part, was.Last, was.Stopped = nil, nil, nil, s.stopped
 	for _, t := range s.stopped {
 		was.Tables = append(was.Tables, t.OID)
 		called[t.OID] = t.name()

@@ -12,7 +12,7 @@ import (
 )
 
 func (a *assembler) row(kind pgoutput.Kind, r *pgoutput.Row, place lsn) error {
-	if a.skip || a.leftOut() {
+	if a.leftOut() || a.skip {
 		return nil
 	}
 	if err := a.makeRoom(); err != nil {
@@ -157,7 +157,7 @@ func (c *Config) stoppedAt(s *shape, err error) error {
 // truncate is one change per captured table (P19).
 func (a *assembler) truncate(relations []uint32, place lsn) error {
 	for _, id := range relations {
-		if a.skip || a.leftOut() {
+		if a.leftOut() || a.skip {
 			continue
 		}
 		if err := a.makeRoom(); err != nil {

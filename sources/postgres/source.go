@@ -261,6 +261,9 @@ func (s *Source) assemble(from pipeline.Resume, was state, found []notice) error
 	if was.Part != nil {
 		s.a.partOf = *was.Part
 	}
+	if was.Last != nil {
+		s.a.read, s.a.last = *was.Last, *was.Last
+	}
 	s.a.keep(s.captured(was))
 	if was.names == nil { // stored before names were
 		s.initial.names = s.a.state.names

@@ -30,6 +30,7 @@ type state struct {
 	Part        *txID       `json:"part,omitempty"`    // the transaction of Resume.Rows
 	Copies      []tableCopy `json:"copies,omitempty"`  // begun, in order; or done, by request
 	Drained     *drained    `json:"drained,omitempty"` // it was drained here
+	Last        *landmark   `json:"last,omitempty"`    // the last transaction that had rows; nil: none, or not known
 
 	kept  kept  // Columns, read
 	names names // Names, read

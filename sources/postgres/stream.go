@@ -54,12 +54,17 @@ func (s *Source) startStream(ctx context.Context, conn *replConn) (*stream, erro
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn.in.seek = carriesChanges
-	err := pglogrepl.StartReplication(ctx, conn.PgConn, pgsql.QuoteIdent(s.config.Slot), pglogrepl.LSN(s.a.atLSN), pglogrepl.StartReplicationOptions{
+	err := pglogrepl.StartReplication(ctx, conn.PgConn, pgsql.QuoteIdent(s.config.Slot), pglogrepl.LSN(s.a.from()), pglogrepl.StartReplicationOptions{
 		Mode: pglogrepl.LogicalReplication, PluginArgs: s.pluginArgs(),
 	})
 	if err != nil {
 		return nil, err
 	}
+	slot, err := s.slotAt(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.a.prove(slot)
 	now := time.Now()
 	st := &stream{source: s, a: s.a, conn: conn.PgConn, net: conn.Conn(), raw: conn.in, in: messageReader{src: conn.in}, toldAt: now, heardAt: now, movedAt: now}
 	st.statusEvery, st.deadAfter = 10*time.Second, time.Minute
@@ -258,7 +263,7 @@ func (st *stream) beat() error {
 	ask := now.Sub(st.askedAt) >= st.deadAfter/3 && silent > st.deadAfter/2 ||
 		st.source.hasty.Load() && now.Sub(st.askedAt) >= st.idleInterval() ||
 		(st.source.copying.waits() || st.source.draining.Load() != nil) && now.Sub(st.askedAt) >= askEvery
-	durable := st.source.durable()
+	durable := st.confirmed()
 	if !ask && durable == st.told && now.Sub(st.toldAt) < st.statusEvery {
 		return nil
 	}
@@ -267,6 +272,14 @@ func (st *stream) beat() error {
 		st.urge(now)
 	}
 	return st.tell(durable, now, ask)
+}
+
+// confirmed is the place that the server may be told.
+func (st *stream) confirmed() durableLSN {
+	if p := st.a.proof; p.held {
+		return min(st.source.durable(), durableLSN(p.slot))
+	}
+	return st.source.durable()
 }
 
 // urge nudges the server for a reader who waits: what he waits for may lie before log
@@ -388,10 +401,13 @@ func (st *stream) step() error {
 func (st *stream) keepalive(f frame) error {
 	st.source.stats.serverEnd(f.end, f.clock)
 	if st.a.block == nil && !st.a.open {
+		if err := st.a.passed(f.end); err != nil {
+			return err
+		}
 		st.a.idle(f.end, f.clock)
 	}
 	if f.replyNow {
-		return st.tell(st.source.durable(), time.Now(), false)
+		return st.tell(st.confirmed(), time.Now(), false)
 	}
 	return nil
 }

@@ -389,7 +389,7 @@ func (a *assembler) heed(all []notice) error {
 			continue
 		}
 		a.halt(r, newStop(n.oid, n.name, n.why))
-		a.batch().EndWhole(pipeline.Resume{At: a.at, State: a.encoded}, a.idleTime)
+		a.endWhole(a.idleTime)
 	}
 	a.settle()
 	return a.flush()
