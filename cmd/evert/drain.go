@@ -23,7 +23,13 @@ for it. Nobody may write meanwhile, nor until the source goes on on the new serv
   ALTER DATABASE shop SET default_transaction_read_only = on;
 
 says so to the server, and to the new one, which pg_upgrade and pg_dump take it to. A drain
-is refused while somebody can write, and tells who. What is to be done next is printed. On
+is refused while somebody can write, and tells who. With --until-shutdown it waits for
+
+  pg_ctl stop -m fast
+
+and ends with the server, which sends all that its sessions have committed and waits until
+it is stored; who says BEGIN READ WRITE meanwhile is read too. That is for pg_upgrade: a dump
+needs a server that runs. What is to be done next is printed. On
 the new server, under the same name of the database, the source goes on by itself, makes its
 slot, and copies nothing again but tables that are not what they were.`,
 		Args:              cobra.ExactArgs(1),
@@ -32,7 +38,9 @@ slot, and copies nothing again but tables that are not what they were.`,
 	}
 	c.Flags().BoolVar(&d.WritersStopped, "writers-stopped", false, "the database is not read-only, and I vouch that nobody writes until the source goes on")
 	c.Flags().BoolVar(&d.Cancel, "cancel", false, "there is no upgrade: go on where the source was drained")
+	c.Flags().BoolVar(&d.UntilShutdown, "until-shutdown", false, "stay until the server was shut down, and read what is written until then")
 	c.MarkFlagsMutuallyExclusive("writers-stopped", "cancel")
+	c.MarkFlagsMutuallyExclusive("until-shutdown", "cancel")
 	a.outputFlag(c)
 	return c
 }
@@ -45,6 +53,9 @@ func (a *app) drain(source string, d api.Drain) error {
 	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
 	if err != nil {
 		return noDaemon(config, err, "a source is drained by the one that streams from it", "evert run")
+	}
+	if d.UntilShutdown {
+		fmt.Fprintf(a.err, "source %s is read until its server is shut down: pg_ctl stop -m fast\n", source)
 	}
 	drained, err := client.Drain(a.ctx, source, d)
 	if err != nil {
@@ -80,7 +91,7 @@ func (s sourceCommands) Drain(ctx context.Context, source string, d api.Drain) (
 	if d.Cancel {
 		return api.Drained{Source: source}, c.Undrain(ctx)
 	}
-	drained, err := c.Drain(ctx, d.WritersStopped)
+	drained, err := c.Drain(ctx, d)
 	drained.Source = source
 	return drained, err
 }

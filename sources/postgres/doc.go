@@ -114,7 +114,7 @@
 // the two nobody may write. That the database is read-only by a setting of its own is what
 // vouches for it: the setting comes along with pg_upgrade and with pg_dump --create, so
 // that both servers are asked for it. Who says READ WRITE writes all the same; he is seen
-// only while he does. Subscriptions and Evert's own sinks are known to, and are to rest. See fence.go, drain.go and cross.go. LSNs go on behind pg_upgrade;
+// only while he does, and is read if the drain lasts until the server is shut down. Subscriptions and Evert's own sinks are known to, and are to rest. See fence.go, drain.go and cross.go. LSNs go on behind pg_upgrade;
 // after a dump they may be less than before, and who waits for an older one waits in vain.
 //
 // # Start

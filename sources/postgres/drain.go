@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
@@ -23,6 +24,13 @@ import (
 //	─► that is committed downstream, as an end whose state says drained ─► the source ends
 //
 // It does not go on by itself on this server, and goes on on the next one (cross.go).
+//
+// Who says READ WRITE may write between that and the shutdown of the server, and nobody
+// reads it. A drain until the shutdown leaves no room for that: the server lets its
+// sessions end, sends what they have committed, and ends the stream in order only once it was
+// told that all of it is durable.
+//
+//	… rows ── fast shutdown: no sessions ── the rest ── all of it confirmed ── COMMAND COMPLETE
 
 // drained is what a drained source needs to go on. It lies in Resume.State.
 type drained struct {
@@ -39,9 +47,16 @@ type Drained struct {
 	Next     []string // steps, in order
 }
 
+// DrainOptions say how a source is drained.
+type DrainOptions struct {
+	WritersStopped bool // somebody vouches that nobody writes before the source goes on
+	UntilShutdown  bool // the drain ends with the server, and reads what is written until then
+}
+
 // A drain is under way. The owner goroutine ends it by one of its channels.
 type drain struct {
-	place  receivedLSN
+	place  receivedLSN // to read to
+	until  bool        // there is no place: it ends with the server
 	record drained
 	failed chan error    // of size 1
 	stored chan struct{} // closed when end is committed downstream
@@ -52,14 +67,15 @@ type drain struct {
 
 // Drain reads everything that is committed, ends the source at a place behind which
 // nothing is left to read, and returns when that is committed downstream. It is
-// refused, and the source goes on, while somebody may write: with writersStopped the
-// caller vouches that nobody who may does. A ctx that ends gives the drain up, unless
+// refused, and the source goes on, while somebody may write; WritersStopped vouches that
+// nobody who may does. With UntilShutdown it returns when the server was shut down in order,
+// and is refused if its end comes otherwise. A ctx that ends gives the drain up, unless
 // its end was handed over. It may be called by any goroutine, after Open.
-func (s *Source) Drain(ctx context.Context, writersStopped bool) (Drained, error) {
+func (s *Source) Drain(ctx context.Context, o DrainOptions) (Drained, error) {
 	if !s.opened.Load() {
 		return Drained{}, s.notDrained("it does not run", "evert status   # why, and what mends it")
 	}
-	d, f, err := s.prepareDrain(ctx, writersStopped)
+	d, f, err := s.prepareDrain(ctx, o)
 	if err != nil {
 		return Drained{}, err
 	}
@@ -85,6 +101,13 @@ func (s *Source) Drain(ctx context.Context, writersStopped bool) (Drained, error
 	return Drained{}, err
 }
 
+// drains reports whether the source is to be drained at a place, so that it is urgent to be
+// there.
+func (s *Source) drains() bool {
+	d := s.draining.Load()
+	return d != nil && !d.until
+}
+
 // awaitEnd waits until the server knows how far a drained source has read.
 func (s *Source) awaitEnd(ctx context.Context) {
 	select {
@@ -100,18 +123,27 @@ func (s *Source) notDrained(what, mend string) error {
 // prepareDrain looks whether the source can be drained, and gives the place to read to:
 // the end of the log once nobody writes. A transaction that writes nothing lets the
 // server flush what lies before it.
-func (s *Source) prepareDrain(ctx context.Context, writersStopped bool) (*drain, *fence, error) {
-	seen := s.a.seen.Load()
+func (s *Source) prepareDrain(ctx context.Context, o DrainOptions) (*drain, *fence, error) {
+	seen, again := s.a.seen.Load(), s.config.Name
+	if o.UntilShutdown {
+		again += " --until-shutdown"
+	}
 	if !seen.Copied || slices.ContainsFunc(seen.Copies, func(t tableCopy) bool { return !t.Done }) {
-		return nil, nil, s.notDrained("tables of it are being copied", "evert status   # how far they are\nevert drain "+s.config.Name)
+		return nil, nil, s.notDrained("tables of it are being copied", "evert status   # how far they are\nevert drain "+again)
 	}
 	f, err := s.lookAtFence(ctx, s.fenceBefore())
 	if err != nil {
 		return nil, nil, err
 	}
 	s.noteFence(f)
-	if err = f.writing(s.config.Name); !writersStopped {
-		err = f.gap(s.config.Name)
+	switch {
+	case o.UntilShutdown && o.WritersStopped:
+	case o.UntilShutdown:
+		err = f.shut(again)
+	case o.WritersStopped:
+		err = f.writing(again)
+	default:
+		err = f.gap(again)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -129,8 +161,8 @@ func (s *Source) prepareDrain(ctx context.Context, writersStopped bool) (*drain,
 	}
 	place, err := parseLSN(rs.Text(0, 0))
 	return &drain{
-		place: receivedLSN(beforeHeader(place)), failed: make(chan error, 1), stored: make(chan struct{}),
-		record: drained{At: s.config.Now(), Version: s.version, Fenced: !writersStopped, Tables: tables},
+		place: receivedLSN(beforeHeader(place)), until: o.UntilShutdown, failed: make(chan error, 1), stored: make(chan struct{}),
+		record: drained{At: s.config.Now(), Version: s.version, Fenced: !o.WritersStopped, Tables: tables},
 	}, f, err
 }
 
@@ -190,7 +222,7 @@ func (t *tableInfo) likeness(key []string) uint32 {
 func (st *stream) drainStep() error {
 	d, a := st.source.draining.Load(), st.a
 	switch {
-	case d == nil:
+	case d == nil || d.until:
 		return nil
 	case a.rowsTo > d.place:
 		st.source.draining.CompareAndSwap(d, nil)
@@ -207,6 +239,31 @@ func (st *stream) drainStep() error {
 		st.leave()
 	}
 	return err
+}
+
+// shutDown is what a stream does when the server, which shuts down, has sent everything and
+// was told that it is durable.
+func (st *stream) shutDown() error {
+	s := st.source
+	d := s.draining.Load()
+	if d == nil || !d.until || !st.a.quiet() || !d.owned.CompareAndSwap(false, true) {
+		return errors.New("the server shuts down")
+	}
+	d.record.At = s.config.Now()
+	st.a.emit = func(b *handover.Batch) error { return s.queue.Put(s.life.Ended, b) } // there is nobody to answer any more
+	return s.endDrained(d)
+}
+
+// cutOff ends a drain that was to last until the shutdown, of which the server has not said
+// that everything was sent.
+func (s *Source) cutOff(err error) {
+	d := s.draining.Load()
+	if d == nil || !d.until || s.life.Ended.Err() != nil || !d.owned.CompareAndSwap(false, true) {
+		return
+	}
+	s.draining.CompareAndSwap(d, nil)
+	d.failed <- s.notDrained(fmt.Sprintf("the connection ended, and the server had not said that everything was read (%v): it was ended by force, or it runs", pgsql.WithoutValues(err)),
+		"start the server, if it does not run: pg_ctl start\nevert drain "+s.config.Name+" --until-shutdown\nand then: pg_ctl stop -m fast")
 }
 
 // leave tells the server what is durable and ends the stream in order, so that the
@@ -277,6 +334,9 @@ func (s *Source) drainedRefusal(d drained, at string) error {
 // nextSteps says what is to be done now, in order.
 func (s *Source) nextSteps(d *drain, f *fence) []string {
 	upgrade := "stop the server cleanly, and upgrade it: pg_upgrade; or pg_dump --create into a new one with PGOPTIONS='-c default_transaction_read_only=off'"
+	if d.until {
+		upgrade = "upgrade the server: pg_upgrade"
+	}
 	if d.record.Version >= failoverVersion {
 		upgrade += " (pg_upgrade takes slot " + s.config.Slot + " along, if the new server has wal_level = logical; where it says that the slot has not caught up: SELECT pg_drop_replication_slot(" + pgsql.QuoteLiteral(s.config.Slot) + "), and it is made anew)"
 	}

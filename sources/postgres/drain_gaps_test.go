@@ -31,7 +31,7 @@ func TestDrainWhoseAskerGoesAway(t *testing.T) {
 	ctx, leave := context.WithCancelCause(t.Context())
 	gone := make(chan error, 1)
 	go func() {
-		_, err := r.source.Drain(ctx, false)
+		_, err := r.source.Drain(ctx, DrainOptions{})
 		gone <- err
 	}()
 	r.until(func(b pipeline.Batch) bool {
@@ -68,14 +68,14 @@ func TestDrainedSlotHasCaughtUp(t *testing.T) {
 func TestDrainBehindAFenceThatWasOpened(t *testing.T) {
 	t.Parallel()
 	d, _, r := drainable(t)
-	if _, _, err := r.source.prepareDrain(t.Context(), false); err != nil {
+	if _, _, err := r.source.prepareDrain(t.Context(), DrainOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	d.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; COMMIT", pgsql.QuoteIdent(d.name()))
 	writer := dbAt(t, d.url)
 	writer.do("SELECT 1")
 	d.do("BEGIN READ WRITE; ALTER DATABASE %s SET default_transaction_read_only = on; COMMIT", pgsql.QuoteIdent(d.name()))
-	_, _, err := r.source.prepareDrain(t.Context(), false)
+	_, _, err := r.source.prepareDrain(t.Context(), DrainOptions{})
 	if got := wantCode(t, err, CodeNotDrained); !strings.Contains(got.What, "pid "+writer.get("SELECT pg_backend_pid()")) {
 		t.Errorf("got %v", got)
 	}
@@ -94,7 +94,7 @@ func TestDrainBehindARoleThatWasExcepted(t *testing.T) {
 	d.do("ALTER DATABASE %s SET default_transaction_read_only = on", pgsql.QuoteIdent(d.name()))
 	refused := func() *pipeline.Refusal {
 		t.Helper()
-		_, _, err := r.source.prepareDrain(t.Context(), false)
+		_, _, err := r.source.prepareDrain(t.Context(), DrainOptions{})
 		return wantCode(t, err, CodeNotDrained)
 	}
 	if got := refused(); !strings.Contains(got.What, "setting of their own") {
@@ -116,7 +116,7 @@ func TestDrainBesideThoseWhoPassTheFence(t *testing.T) {
 	d, _, r := drainable(t)
 	refused := func(t *testing.T, what string) *pipeline.Refusal {
 		t.Helper()
-		_, _, err := r.source.prepareDrain(t.Context(), false)
+		_, _, err := r.source.prepareDrain(t.Context(), DrainOptions{})
 		got := wantCode(t, err, CodeNotDrained)
 		if !strings.Contains(got.What, what) {
 			t.Fatalf("got %v, want %q", got, what)
@@ -132,7 +132,7 @@ func TestDrainBesideThoseWhoPassTheFence(t *testing.T) {
 		mend, _, _ := strings.Cut(refused(t, "subscriptions write to it").Mend, "\n")
 		d.do(mend)
 		eventually(t, "the end of its worker", func() bool {
-			_, _, err := r.source.prepareDrain(t.Context(), false)
+			_, _, err := r.source.prepareDrain(t.Context(), DrainOptions{})
 			return err == nil
 		})
 	})
@@ -145,7 +145,7 @@ func TestDrainBesideThoseWhoPassTheFence(t *testing.T) {
 		eventually(t, "the end of the sink's session", func() bool {
 			return d.get("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", pid) == "0"
 		})
-		if _, _, err := r.source.prepareDrain(t.Context(), false); err != nil {
+		if _, _, err := r.source.prepareDrain(t.Context(), DrainOptions{}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -40,7 +40,7 @@ func (r *run) notDrained(writersStopped bool) *pipeline.Refusal {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), r.wait)
 	defer cancel()
-	_, err := r.source.Drain(ctx, writersStopped)
+	_, err := r.source.Drain(ctx, DrainOptions{WritersStopped: writersStopped})
 	return wantCode(r.t, err, CodeNotDrained)
 }
 
@@ -53,7 +53,7 @@ func (r *run) drain(writersStopped bool) Drained {
 	}
 	done := make(chan answer, 1)
 	go func() {
-		d, err := r.source.Drain(r.t.Context(), writersStopped)
+		d, err := r.source.Drain(r.t.Context(), DrainOptions{WritersStopped: writersStopped})
 		done <- answer{d, err}
 	}()
 	wantCode(r.t, r.fails(), CodeDrained)
@@ -100,7 +100,7 @@ func TestDrain(t *testing.T) {
 	wantLines(t, r.sync(d), "c t 2|late")
 
 	t.Run("P41 rows still come", func(t *testing.T) {
-		late, _, err := r.source.prepareDrain(t.Context(), true)
+		late, _, err := r.source.prepareDrain(t.Context(), DrainOptions{WritersStopped: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,24 +96,35 @@ func behindFence(sql string) string { return "BEGIN READ WRITE; " + sql + " COMM
 // endSQL ends the other sessions of the database.
 const endSQL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name NOT LIKE 'evert %';"
 
-// gap says how rows could be written; nil: by nobody who does not say READ WRITE.
-func (f *fence) gap(source string) error {
-	again := "\nevert drain " + source
-	say := func(what, mend string) error {
-		return &pipeline.Refusal{Code: CodeNotDrained, Where: "database " + f.database, What: what, Mend: mend + again}
-	}
+// shut says that sessions which are to begin can write, here or on the next server; nil: none
+// that does not say READ WRITE.
+func (f *fence) shut(source string) error {
 	switch {
 	case !f.on:
-		return say("it is not read-only, so that rows may be written behind the place at which reading would stop",
+		return f.open(source, "it is not read-only, so that rows may be written behind the place at which reading would stop",
 			f.closeSQL()+"\n"+endSQL+"\nor, if you have stopped all who write: evert drain "+source+" --writers-stopped")
 	case f.roles != "":
-		return say("it is read-only, but not for roles with a setting of their own: "+f.roles, "ALTER ROLE "+firstOf(f.roles)+" RESET default_transaction_read_only;")
+		return f.open(source, "it is read-only, but not for roles with a setting of their own: "+f.roles, "ALTER ROLE "+firstOf(f.roles)+" RESET default_transaction_read_only;")
+	}
+	return nil
+}
+
+func (f *fence) open(source, what, mend string) error {
+	return &pipeline.Refusal{Code: CodeNotDrained, Where: "database " + f.database, What: what, Mend: mend + "\nevert drain " + source}
+}
+
+// gap says how rows could be written; nil: by nobody who does not say READ WRITE.
+func (f *fence) gap(source string) error {
+	if err := f.shut(source); err != nil {
+		return err
+	}
+	switch {
 	case f.subs != "":
-		return say("subscriptions write to it although it is read-only: "+f.subs, behindFence("ALTER SUBSCRIPTION "+firstSub(f.subs)+" DISABLE;"))
+		return f.open(source, "subscriptions write to it although it is read-only: "+f.subs, behindFence("ALTER SUBSCRIPTION "+firstSub(f.subs)+" DISABLE;"))
 	case f.sinks != "":
-		return say("sinks of Evert write to it although it is read-only: "+f.sinks, "evert pause SINK   # where it runs")
+		return f.open(source, "sinks of Evert write to it although it is read-only: "+f.sinks, "evert pause SINK   # where it runs")
 	case f.early != "":
-		return say("it is read-only, but not for sessions that may have begun before it was: "+f.early, endSQL)
+		return f.open(source, "it is read-only, but not for sessions that may have begun before it was: "+f.early, endSQL)
 	}
 	return f.writing(source)
 }

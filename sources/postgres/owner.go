@@ -74,6 +74,7 @@ func (s *Source) session(conn *replConn) (err error) {
 	}
 	s.a.busy, s.a.emit = st.busy, func(b *handover.Batch) error { return st.emit(s.life.Ended, b) }
 	err = st.run(s.life.Ended)
+	s.cutOff(err)
 	s.copying.drop()
 	s.stats.disconnected(err)
 	if cleanup := s.a.interrupt(); cleanup != nil {

@@ -216,7 +216,7 @@ func (st *stream) bound(now time.Time) error {
 // tick is how long a read may wait.
 func (st *stream) tick() time.Duration {
 	tick := min(st.idleInterval(), st.statusEvery, st.source.copying.within())
-	if st.source.draining.Load() != nil {
+	if st.source.drains() {
 		tick = min(tick, askEvery)
 	}
 	return tick
@@ -262,7 +262,7 @@ func (st *stream) beat() error {
 	}
 	ask := now.Sub(st.askedAt) >= st.deadAfter/3 && silent > st.deadAfter/2 ||
 		st.source.hasty.Load() && now.Sub(st.askedAt) >= st.idleInterval() ||
-		(st.source.copying.waits() || st.source.draining.Load() != nil) && now.Sub(st.askedAt) >= askEvery
+		(st.source.copying.waits() || st.source.drains()) && now.Sub(st.askedAt) >= askEvery
 	durable := st.confirmed()
 	if !ask && durable == st.told && now.Sub(st.toldAt) < st.statusEvery {
 		return nil
@@ -326,6 +326,8 @@ func (st *stream) backend(kind byte, body []byte) error {
 		return pgconn.ErrorResponseToPgError(&msg)
 	case 'c':
 		return errors.New("the server ends the stream")
+	case 'C':
+		return st.shutDown()
 	case 'N':
 		return st.notice(body)
 	}

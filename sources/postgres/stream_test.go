@@ -78,7 +78,7 @@ func TestServerIsAnsweredWithoutBeingHeard(t *testing.T) {
 			here, server := net.Pipe()
 			defer here.Close()
 			long := time.Now().Add(-time.Hour) // nothing was read since, and nothing told
-			st := &stream{source: New(Config{}), net: here, statusEvery: time.Second, deadAfter: time.Minute, toldAt: long, heardAt: long}
+			st := &stream{a: &assembler{}, source: New(Config{}), net: here, statusEvery: time.Second, deadAfter: time.Minute, toldAt: long, heardAt: long}
 			told := make(chan []byte, 1)
 			go func() {
 				b := make([]byte, 39)
@@ -97,7 +97,7 @@ func TestServerIsAnsweredWithoutBeingHeard(t *testing.T) {
 		})
 	}
 	t.Run("P32 a large row that comes slowly is not silence", func(t *testing.T) {
-		st := &stream{source: New(Config{}), raw: &shortener{taken: 1 << 20}, statusEvery: time.Hour, deadAfter: time.Minute, toldAt: time.Now()}
+		st := &stream{a: &assembler{}, source: New(Config{}), raw: &shortener{taken: 1 << 20}, statusEvery: time.Hour, deadAfter: time.Minute, toldAt: time.Now()}
 		st.hear()
 		if err := st.beat(); err != nil {
 			t.Error(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // upgradeTables have what numbers differ by after a dump: columns that were dropped,
@@ -40,25 +41,49 @@ func TestMajorUpgrade(t *testing.T) {
 	_, noReset := installed.Tool("pg_resetwal")
 	if tested.Major > installed.Major && noNewer == nil && noReset == nil {
 		t.Run(fmt.Sprintf("P41 pg_upgrade from %d to %d", installed.Major, tested.Major), func(t *testing.T) {
-			upgraded(t, installed, tested, func(old, now *pgserver.Server) { upgrade(t, installed.Dir, old, now) })
+			upgraded(t, installed, tested, drainedByShutdown, func(old, now *pgserver.Server) { upgrade(t, installed.Dir, old, now) })
 		})
 	}
 	switch {
 	case tested.Major > installed.Major && noDump == nil:
 		t.Run(fmt.Sprintf("P41 pg_dump of %d into %d", installed.Major, tested.Major), func(t *testing.T) {
-			upgraded(t, installed, tested, func(old, now *pgserver.Server) { restore(t, dump, old, now) })
+			upgraded(t, installed, tested, drainedBefore, func(old, now *pgserver.Server) { restore(t, dump, old, now) })
 		})
 	case tested.Major >= 13 && tested.Major < installed.Major && installed.Major <= 16 && noUpgrade == nil: // of one format of pg_control
 		t.Run(fmt.Sprintf("P41 pg_upgrade from %d to %d", tested.Major, installed.Major), func(t *testing.T) {
-			upgraded(t, tested, installed, func(old, now *pgserver.Server) {
+			upgraded(t, tested, installed, drainedByShutdown, func(old, now *pgserver.Server) {
 				upgrade(t, programs(t, old.Binaries(), now.Binaries()), old, now)
 			})
 		})
 	}
 }
 
+// drainedBefore drains a source while its server runs.
+func drainedBefore(d *db, r *run, _ *pgserver.Server) Drained {
+	d.fenceOff(r)
+	done := r.drain(false)
+	_ = d.conn.Close(context.Background())
+	return done
+}
+
+// drainedByShutdown shuts the server down behind a writer who passes the fence.
+func drainedByShutdown(d *db, r *run, old *pgserver.Server) Drained {
+	t := r.t
+	d.do("ALTER DATABASE %s SET default_transaction_read_only = on", pgsql.QuoteIdent(d.name()))
+	done, _ := r.untilShutdown()
+	d.do("BEGIN READ WRITE; UPDATE p SET s = 'late' WHERE id = 2; COMMIT")
+	stopped := make(chan error, 1)
+	go func() { stopped <- old.Stop(pgserver.Fast) }()
+	wantLines(t, r.until(r.isDrained), "u p 2|2|late")
+	wantCode(t, r.fails(), CodeDrained)
+	if err := soon(t, "the end of the server", stopped); err != nil {
+		t.Fatal(err)
+	}
+	return soon(t, "the end of the drain", done)
+}
+
 // upgraded drains a source on one server, and lets it go on on another one.
-func upgraded(t *testing.T, from, to pgserver.Binaries, do func(old, now *pgserver.Server)) {
+func upgraded(t *testing.T, from, to pgserver.Binaries, drain func(d *db, r *run, old *pgserver.Server) Drained, do func(old, now *pgserver.Server)) {
 	old := pgtest.StartOf(t, from, pgtest.Options{Auth: "trust"})
 	now := pgtest.StartOf(t, to, pgtest.Options{Auth: "trust"})
 	if err := old.Exec(t.Context(), "postgres", "CREATE DATABASE shop"); err != nil {
@@ -75,10 +100,8 @@ func upgraded(t *testing.T, from, to pgserver.Binaries, do func(old, now *pgserv
 	if rows := len(r.sync(d)); rows != 3 {
 		t.Fatalf("%d rows", rows)
 	}
-	d.fenceOff(r)
-	done := r.drain(false)
+	done := drain(d, r, old)
 	resume := r.close()
-	_ = d.conn.Close(context.Background())
 
 	do(old, now)
 	next := dbAt(t, now.URL("shop")) // reads only

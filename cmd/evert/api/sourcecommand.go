@@ -17,6 +17,7 @@ type SourceCommands interface {
 // A Drain is a command to drain a source.
 type Drain struct {
 	WritersStopped bool `json:"writers_stopped"` // somebody vouches that nobody writes
+	UntilShutdown  bool `json:"until_shutdown"`  // it ends with the server, and reads what is written until then
 	Cancel         bool `json:"cancel"`          // let it go on on the server that it was drained on
 }
 

@@ -20,14 +20,14 @@ func (c *Capture) Undrain(ctx context.Context) error {
 }
 
 // Drain drains the source that runs.
-func (c *Capture) Drain(ctx context.Context, writersStopped bool) (api.Drained, error) {
+func (c *Capture) Drain(ctx context.Context, how api.Drain) (api.Drained, error) {
 	c.mu.Lock()
 	d := c.drains
 	c.mu.Unlock()
 	if d == nil {
 		return api.Drained{}, &pipeline.Refusal{Code: databases.CodeNotDrained, Where: "source " + c.name, What: "it does not run here now", Mend: "evert status   # why, and what mends it"}
 	}
-	return d.Drain(ctx, writersStopped)
+	return d.Drain(ctx, how)
 }
 
 // drainable lets a source be drained from here on, and one go on that was, if people

@@ -53,7 +53,7 @@ type Source interface {
 type Drainer interface {
 	// Drain reads everything, ends the source, and returns when that is committed. It
 	// may be called from any goroutine, while the source is open.
-	Drain(ctx context.Context, writersStopped bool) (api.Drained, error)
+	Drain(ctx context.Context, d api.Drain) (api.Drained, error)
 	// Undrain lets Open go on where the source was drained.
 	Undrain()
 }

@@ -113,8 +113,8 @@ func (d *postgresDatabase) Source() Source {
 }
 
 // Drain implements Drainer.
-func (s postgresSource) Drain(ctx context.Context, writersStopped bool) (api.Drained, error) {
-	d, err := s.Source.Drain(ctx, writersStopped)
+func (s postgresSource) Drain(ctx context.Context, o api.Drain) (api.Drained, error) {
+	d, err := s.Source.Drain(ctx, postgres.DrainOptions{WritersStopped: o.WritersStopped, UntilShutdown: o.UntilShutdown})
 	return api.Drained{Position: d.Position, ReadOnly: d.Fenced, Next: d.Next}, err
 }
 
