@@ -175,3 +175,36 @@ func TestLockedTableHoldsUpNoOther(t *testing.T) {
 	d.do("INSERT INTO t VALUES (2, 'b')")
 	wantLines(t, r.sync(d), "c t 1", "c t 2|b")
 }
+
+// P28: what a prepared transaction wrote comes when it is committed, wherever it lies then, and
+// never if it is rolled back.
+func TestPreparedTransactions(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE t (id int PRIMARY KEY, s text)")
+	d.decodeEarly()
+	r := open(t, d.config(), pipeline.Resume{})
+	r.snapshot()
+	prefix := d.get("SELECT current_database()") + "_"
+	prepare := func(gid, sql string) {
+		d.do("BEGIN; %s; PREPARE TRANSACTION '%s%s'", sql, prefix, gid)
+		t.Cleanup(func() { // the server's slots wait for it
+			_, _ = d.conn.Exec(context.Background(), "ROLLBACK PREPARED '"+prefix+gid+"'").ReadAll()
+		})
+	}
+	prepare("small", "INSERT INTO t VALUES (1, 'prepared')")
+	prepare("large", "INSERT INTO t SELECT g, repeat('x', 200) FROM generate_series(100, 2099) g")
+	prepare("never", "INSERT INTO t SELECT g, repeat('x', 200) FROM generate_series(3000, 4999) g")
+	d.do("INSERT INTO t VALUES (2, 'between')")
+	wantLines(t, r.sync(d), "c t 2|between")
+	r = open(t, d.config(), r.close())
+	d.do("COMMIT PREPARED '%ssmall'", prefix)
+	d.do("ROLLBACK PREPARED '%snever'", prefix)
+	wantLines(t, r.sync(d), "c t 1|prepared")
+	d.do("COMMIT PREPARED '%slarge'", prefix)
+	if n := len(r.sync(d)); n != 2000 {
+		t.Errorf("%d rows of 2000 came", n)
+	}
+	r = open(t, d.config(), r.close())
+	wantLines(t, r.sync(d))
+}

@@ -171,6 +171,42 @@ func TestSpillIsBounded(t *testing.T) {
 	}
 }
 
+// P26, P27: transactions in progress are sent by servers that can, and from version 16 on with
+// what lets several be read at the same time; those that are aborted say more then.
+func TestTransactionsAreStreamed(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE t (id int PRIMARY KEY, s text)")
+	d.decodeEarly()
+	c := d.config()
+	r := open(t, c, pipeline.Resume{})
+	r.snapshot()
+	fill := func(low int) string {
+		return fmt.Sprintf("INSERT INTO t SELECT g, repeat('x', 200) FROM generate_series(%d, %d) g;", low, low+999)
+	}
+	d.do("BEGIN;" + fill(0) + "SAVEPOINT a;" + fill(1000) + "ROLLBACK TO a;" + fill(2000) + "COMMIT")
+	d.do("BEGIN;" + fill(3000) + "ROLLBACK")
+	if n := len(r.sync(d)); n != 2000 {
+		t.Errorf("%d rows came", n)
+	}
+	want, streamed := "proto_version '1'", false
+	switch major := d.major(); {
+	case major >= 16:
+		want, streamed = "proto_version '4', streaming 'parallel'", true
+	case major >= 14:
+		want, streamed = "proto_version '2', streaming 'on'", true
+	}
+	asked := d.get("SELECT query FROM pg_stat_activity WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = '%s')", c.Slot)
+	if !strings.Contains(asked, want) {
+		t.Errorf("asked for by %s, want %s", asked, want)
+	}
+	if streamed {
+		eventually(t, "the server's count of what it has streamed", func() bool {
+			return d.get("SELECT stream_txns > 0 AND stream_count > 1 FROM pg_stat_replication_slots WHERE slot_name = '%s'", c.Slot) == "t"
+		})
+	}
+}
+
 func TestSavepoints(t *testing.T) {
 	t.Parallel()
 	for _, streaming := range []bool{true, false} {

@@ -127,6 +127,9 @@ func (s *Source) fine(from pipeline.Resume, o *preflight.Outlook, problems []err
 	say(fmt.Sprintf("user %s may replicate and read the %d captured tables", f.User, len(ch.tables)), preflight.CodeRight)
 	say(f.publicationText(&s.config, len(ch.tables)), CodePublication, CodeAllTables, CodePublicationGone, CodeUnpublished)
 	say("keys: "+identities(ch.tables), CodeNoKey, CodeBadKey, CodeIdentity)
+	if o.Sequences > 0 {
+		say(fmt.Sprintf("sequences are not captured (there are %d): the numbers that rows took from them are", o.Sequences))
+	}
 	if f.KeepSizeMB >= 0 {
 		say(fmt.Sprintf("a slot may hold back %d MB of log (max_slot_wal_keep_size)", f.KeepSizeMB))
 	}

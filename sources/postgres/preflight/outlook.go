@@ -22,6 +22,7 @@ type Outlook struct {
 	catalogAge               int64 // transactions that our slot keeps the catalog from forgetting
 	retained                 int64 // bytes of log that our slot holds back; -1: there is none
 	LargeObjects             bool
+	Sequences                int
 	Others                   []OtherRelation
 }
 
@@ -60,7 +61,7 @@ SELECT rolsuper, current_setting('max_connections'), current_setting('superuser_
        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
        coalesce((SELECT greatest(age(catalog_xmin), 0) FROM pg_replication_slots WHERE slot_name = $1), 0),
        coalesce((SELECT pg_wal_lsn_diff(w.lsn, restart_lsn)::bigint FROM pg_replication_slots WHERE slot_name = $1), -1),
-       EXISTS (SELECT FROM pg_largeobject_metadata)
+       EXISTS (SELECT FROM pg_largeobject_metadata), (SELECT count(*) FROM pg_sequence)
 FROM pg_roles, (SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn() END AS lsn) w WHERE rolname = current_user`
 
 // LoadOutlook asks for all of it, a few statements one after the other.
@@ -71,7 +72,7 @@ func LoadOutlook(ctx context.Context, t Terms, ask pgsql.Ask) (*Outlook, error) 
 	}
 	r := pgsql.Record{Cols: rs[0]}
 	o := &Outlook{superuser: r.Bool(), maxConnections: int(r.Int()), reserved: int(r.Int()), connections: int(r.Int()),
-		catalogAge: r.Int(), retained: r.Int(), LargeObjects: r.Bool()}
+		catalogAge: r.Int(), retained: r.Int(), LargeObjects: r.Bool(), Sequences: int(r.Int())}
 	if err := o.loadTransactions(ctx, t, ask); err != nil {
 		return nil, err
 	}
