@@ -45,7 +45,7 @@ func apply(t *testing.T, table *schema.Table, row schema.Row, step transform.Ste
 }
 
 func FuzzExpressions(f *testing.F) {
-	for _, s := range []string{"age > 3", "*", "id, name", "upper(name) AS n", "change.op = 'd'", "change.table || city", "1/age", "people.id", "'", "bio::json->'x'", "tags[1]", "count(*)"} {
+	for _, s := range []string{"age > 3", "*", "id, name", "upper(name) AS n", "change.op = 'd'", "change.table || city", "1/age", "people.id", "'", "bio::json->'x'", "tags[1]", "count(*)", "row.age + 1", "str(row.tags)", "row.address[\"geo\"]", "def transform(row):\n    row.x = row.bio\n    return row"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -55,6 +55,7 @@ func FuzzExpressions(f *testing.F) {
 		for _, step := range []transform.Step{
 			transform.Filter{Where: text(s)}, transform.Project{Items: texts("id", s)}, transform.Map{Columns: named("x", s)}, transform.Map{Columns: named("name", s)},
 			transform.Route{To: text(s), Allows: any, Most: 3},
+			transform.Script{Code: text("def transform(row):\n    row.name = " + s + "\n    return row"), Steps: 1000}, transform.Script{Code: text(s), Steps: 1000},
 		} {
 			apply(t, table, row, step)
 		}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 	"github.com/evertdb/evert/pipeline/capture"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/embedded"
+	"github.com/evertdb/evert/pipeline/transform"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/registry"
 )
@@ -46,7 +50,7 @@ func (m *memory) Schema(_ context.Context, id int) (string, error) { return m.te
 // the records are the same, byte for byte, and so are the schema ids (I6).
 func TestReplay(t *testing.T) {
 	from, n := seeds(t, 3)
-	for _, p := range programs() {
+	for _, p := range replayed() {
 		t.Run(p.name, func(t *testing.T) {
 			for seed := from; seed < from+uint64(n); seed++ {
 				h := newHistory(seed, p.needsOld || seed%2 == 0)
@@ -59,6 +63,54 @@ func TestReplay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// replayed are all programs, with those of which a snapshot leaves something else than
+// the stream.
+func replayed() []program {
+	city := transform.Map{Columns: named("city", "coalesce(city, 'none')")}
+	outbox := transform.Outbox{ID: text("id"), Type: text("city"), Aggregate: text("age"), Event: text("bio"), Payload: text("name"), Allows: func(string, string) bool { return true }, Most: 9, SkipUpdates: true}
+	return append(programs(),
+		program{"outbox", []transform.Step{city, outbox}, true},
+		program{"metadata", []transform.Step{transform.Metadata{Columns: named("op", "op", "seen", "sequence", "at", "time"), Headers: named("tx", "transaction", "of", "table")}}, false})
+}
+
+// TestEveryStep tells that each kind of step is among those that are read a second time,
+// and those that are fuzzed.
+func TestEveryStep(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := map[string]bool{}
+	for _, p := range replayed() {
+		for _, s := range p.steps {
+			again[strings.TrimPrefix(fmt.Sprintf("%T", s), "transform.")] = true
+		}
+	}
+	fuzzed, err := os.ReadFile("fuzz_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func \(\w+ (\w+)\) Bind\(`).FindAllSubmatch(source, -1) {
+			kind := string(m[1])
+			if kind == "StepFunc" || strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			if kinds++; !again[kind] || !strings.Contains(string(fuzzed), "transform."+kind+"{") {
+				t.Errorf("%s is read a second time: %v; or is not fuzzed", kind, again[kind])
+			}
+		}
+	}
+	if kinds < 14 {
+		t.Errorf("%d kinds of steps were found", kinds)
 	}
 }
 
