@@ -175,10 +175,12 @@ func (p *pump) order(cut *log.Frontier) Order {
 // take makes a cut the one that is gone to, if what was read is of its history.
 func (p *pump) take(ctx context.Context, r *intake.Report) error {
 	if p.begun {
-		if p.order(&r.Cut) == Beside {
+		var back *intake.Back
+		err := intake.Succeeds(p.Of, &r.Cut, &p.at.cut)
+		switch {
+		case p.order(&r.Cut) == Beside, p.Compare != nil && errors.As(err, &back):
 			return &intake.Anew{Why: "an older log was restored, in which the view went another way", World: true}
-		}
-		if err := intake.Succeeds(p.Of, &r.Cut, &p.at.cut); err != nil {
+		case err != nil:
 			return err
 		}
 		for _, topic := range p.Topics {
