@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -53,7 +54,7 @@ func TestMain(m *testing.M) {
 //	database NAME               a fresh database; $NAME is its URL
 //	server NAME setting=value…  a server of its own; $NAME is the URL of its database postgres
 //	restart NAME                restarts it
-//	sql URL statement…          runs statements
+//	sql URL statement…          runs statements; @FILE is the URL that stands in a file, of which a pattern tells the name
 //	user URL NAME               gives $NAME: URL with that user, who is made with password pw and no rights
 //	port NAME                   $NAME is a free port
 //	unread URL                  waits until nobody reads a slot of the database: the server learns of it later
@@ -159,7 +160,16 @@ func (s *stage) restart(ts *testscript.TestScript, _ bool, args []string) {
 
 func (s *stage) sql(ts *testscript.TestScript, _ bool, args []string) {
 	expect(ts, len(args) > 1, "sql URL statement…")
-	ts.Check(execute(args[0], args[1:]...))
+	url := args[0]
+	if pattern, ok := strings.CutPrefix(url, "@"); ok {
+		files, err := filepath.Glob(pattern)
+		ts.Check(err)
+		expect(ts, len(files) == 1, "sql @FILE statement…, with one such file")
+		text, err := os.ReadFile(files[0])
+		ts.Check(err)
+		url = strings.TrimSpace(string(text))
+	}
+	ts.Check(execute(url, args[1:]...))
 }
 
 func execute(url string, statements ...string) error {
