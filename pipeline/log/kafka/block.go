@@ -122,21 +122,22 @@ func (b *block) copyHeaders(hs []log.Header) []kgo.RecordHeader {
 
 // room counts what a writer may still buffer. One goroutine takes, others give.
 type room struct {
-	mu             sync.Mutex
-	records, bytes int // taken
-	maxRecords     int
-	maxBytes       int
+	records, bytes atomic.Int64 // taken
+	maxRecords     int64
+	maxBytes       int64
+	waiting        atomic.Bool   // somebody has found no room, and looks once more
 	freed          chan struct{} // capacity 1
 }
 
 func newRoom(records, bytes int) *room {
-	return &room{maxRecords: records, maxBytes: bytes, freed: make(chan struct{}, 1)}
+	return &room{maxRecords: int64(records), maxBytes: int64(bytes), freed: make(chan struct{}, 1)}
 }
 
 // take waits for room for a record of n bytes. A record above all bounds goes
 // alone.
 func (r *room) take(ctx context.Context, n int) error {
-	for {
+	for !r.try(n) {
+		r.waiting.Store(true) // before the second look: what is given behind it is told
 		if r.try(n) {
 			return nil
 		}
@@ -146,26 +147,32 @@ func (r *room) take(ctx context.Context, n int) error {
 			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
+// try is for the one who takes: between its look and its taking the others only give.
 func (r *room) try(n int) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.records > 0 && (r.records >= r.maxRecords || r.bytes+n > r.maxBytes) {
+	records, bytes := r.records.Load(), r.bytes.Load()
+	if records > 0 && (records >= r.maxRecords || bytes+int64(n) > r.maxBytes) {
 		return false
 	}
-	r.records++
-	r.bytes += n
+	r.records.Add(1)
+	r.bytes.Add(int64(n))
 	return true
 }
 
 func (r *room) give(n int) {
-	r.mu.Lock()
-	r.records--
-	r.bytes -= n
-	r.mu.Unlock()
+	bytes, records := r.bytes.Add(-int64(n)), r.records.Add(-1)
+	if !r.waiting.Load() || records > r.maxRecords*wakeAt/100 || bytes > r.maxBytes*wakeAt/100 {
+		return
+	}
+	r.waiting.Store(false)
 	select {
 	case r.freed <- struct{}{}:
 	default:
 	}
 }
+
+// wakeAt is how full a room is, in percent, when who waits for it is woken: not for each
+// record that was acknowledged. All that was taken is given some time.
+const wakeAt = 75

@@ -71,7 +71,7 @@ const (
 
 // Limits bound buffers. Each is per writer or reader.
 type Limits struct {
-	WriteRecords int // records not yet acknowledged; 50,000
+	WriteRecords int // records not yet acknowledged; 16,384
 	WriteBytes   int // keys, values and headers not yet acknowledged; 16 MiB
 	ReadBytes    int // one fetch response of one broker, compressed; 4 MiB
 }
@@ -97,7 +97,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SessionTimeout, 10*time.Second)
 	setDefault(&c.RetryFor, 30*time.Second)
 	setDefault(&c.DialTimeout, 10*time.Second)
-	setDefault(&c.Limits.WriteRecords, 50_000)
+	setDefault(&c.Limits.WriteRecords, 16<<10)
 	setDefault(&c.Limits.WriteBytes, 16<<20)
 	setDefault(&c.Limits.ReadBytes, 4<<20)
 	return c
