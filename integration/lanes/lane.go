@@ -87,7 +87,7 @@ func race(ctx context.Context, r *report) (tally, error) {
 		return tally{}, cannot{"no C compiler, which the race detector needs", "sudo apt-get install -y --no-install-recommends gcc libc6-dev"}
 	}
 	r.env = append(r.env, "CGO_ENABLED=1")
-	return goTest(exactly(raceFolders...), "-race", "-short", "-skip="+notRaced)(ctx, r)
+	return goTest(exactly(raceFolders...), "-race", "-short", abreast, "-skip="+notRaced)(ctx, r)
 }
 
 func crash(ctx context.Context, r *report) (tally, error) {

@@ -49,7 +49,7 @@ func (r *report) version(ctx context.Context, b pgserver.Bundle, folders []strin
 	env := r.env
 	defer func() { r.env = env }()
 	r.env = append(env[:len(env):len(env)], "EVERT_TEST_PG="+found.Dir)
-	flags := []string{"-short", "-count=1"}
+	flags := []string{"-short", "-count=1", atOnce, abreast}
 	if os.Getenv("EVERT_FULL") != "1" {
 		flags = append(flags, "-skip="+notVersioned)
 	}
