@@ -46,9 +46,9 @@ func TestComponentDownAndSlotAtRisk(t *testing.T) {
 	s.SQL(s.Database, fmt.Sprintf("DROP PUBLICATION %q", "evert_"+strings.ReplaceAll(s.Deployment(), "-", "_")+"_db"), "UPDATE accounts SET balance = balance")
 	d.AwaitStatus("refusing to go on", func(st harness.Status) bool { return st.State == "refused" })
 	l.watch(4 * time.Minute)
-	l.fires(butTheDisk) // it may mend itself
+	l.fires(ofStopped) // it may mend itself
 	l.watch(2 * time.Minute)
-	l.fires(butTheDisk, sourceDown)
+	l.fires(ofStopped, sourceDown)
 
 	s.SQL("neighbour", "INSERT INTO busy SELECT repeat('x', 1000) FROM generate_series(1, 40000)")
 	kept := scene.Ask[int64](s, "SELECT (pg_current_wal_lsn() - restart_lsn)::bigint >> 20 FROM pg_replication_slots WHERE database = current_database()")
@@ -59,12 +59,12 @@ func TestComponentDownAndSlotAtRisk(t *testing.T) {
 		return ok && retained > 4*limit
 	})
 	l.watch(2 * time.Minute)
-	l.fires(butTheDisk, sourceDown, slotAtRisk)
+	l.fires(ofStopped, sourceDown, slotAtRisk)
 
 	s.SQL("neighbour", "INSERT INTO busy SELECT repeat('x', 1000) FROM generate_series(1, 20000)", "CHECKPOINT")
 	l.await("a slot that is lost", status("lost"))
 	l.watch(2 * time.Minute)
-	l.fires(butTheDisk, sourceDown, slotAtRisk)
+	l.fires(ofStopped, sourceDown, slotAtRisk)
 
 	d.Kill()
 	l.watch(4 * time.Minute)

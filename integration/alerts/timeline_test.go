@@ -209,10 +209,12 @@ func samples(want []string) string {
 }
 
 // The alerts that are seen. That of the disk is left out where the disk is not
-// the test's own.
+// the test's own, and that of progress where a source has stopped: it begins when 15
+// seconds have passed for the daemon.
 const (
 	allAlerts    = `group by (alertname, component) (ALERTS{alertstate="firing"})`
 	butTheDisk   = `group by (alertname, component) (ALERTS{alertstate="firing",alertname!="EvertDiskFilling"})`
+	ofStopped    = `group by (alertname, component) (ALERTS{alertstate="firing",alertname!~"EvertDiskFilling|EvertNoProgress"})`
 	slotAtRisk   = `{alertname="EvertSlotAtRisk"}`
 	noProgress   = `{alertname="EvertNoProgress"}`
 	sourceDown   = `{alertname="EvertComponentDown",component="source db"}`
