@@ -33,8 +33,9 @@ var crashFolders = []string{
 // longest are the packages that take longest, in this order. go test begins packages
 // as they are named, and one of these begun last is waited for alone.
 var longest = []string{
-	"integration/faults", "cmd/evert", "integration/crash", "pipeline/log/kafka", "integration/deliver", "integration/alerts",
-	"integration/rights", "integration/road", "sources/postgres", "pipeline/capture", "integration/views", "pipeline/log/kafka/kafkaserver",
+	"cmd/evert", "integration/faults", "integration/crash", "integration/deliver", "pipeline/log/kafka", "pipeline/capture", "sources/postgres",
+	"integration/alerts", "integration/views", "integration/mends", "sinks/opensearch", "sinks/postgres", "integration/rights", "integration/security",
+	"sources/mysql", "integration/road", "pipeline/log/kafka/kafkaserver", "integration/oracle", "integration/mysqlroad", "integration/registry",
 }
 
 // rank is a package's place among the longest, or behind them.
