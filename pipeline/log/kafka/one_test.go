@@ -157,7 +157,7 @@ func concurrentTransactions(t *testing.T, _ *kafkaserver.Cluster, cfg Config) {
 func realTombstones(t *testing.T, c *kafkaserver.Cluster, cfg Config) {
 	cfg.Topics.Settings = map[string]string{"segment.ms": "1", dirtyRatio: "1"}
 	l := open(t, cfg)
-	const retention = 2 * time.Second
+	const retention = 5 * time.Second // the tombstone is read before it is over
 	infos, err := l.Admin().Ensure(t.Context(), log.TopicSpec{Name: "tombstones", Partitions: 1, Compact: true, MinLag: time.Millisecond, Retention: retention})
 	if err != nil {
 		t.Fatal(err)
