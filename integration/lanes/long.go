@@ -34,6 +34,7 @@ func longTests() []longTest {
 		{"integration/supply", "TestTwoBuildsAreEqual", "nothing: it compiles the program twice without a cache"},
 		{"integration/views", "TestBankApacheKafka", "TestBankEmbedded"},
 		{"integration/views", "TestLargeTransactionApacheKafka", "TestLargeTransaction"},
+		{"integration/views", "TestTwoDaemonsShareViews", "integration/faults.TestThreeDaemonsOfOneFile for the owner of a source"},
 		{"pipeline/log/kafka", "TestBrokerKilled", oneBroker},
 		{"pipeline/log/kafka", "TestPowerCut", oneBroker},
 		{"pipeline/log/kafka", "TestThreeBrokers", oneBroker},

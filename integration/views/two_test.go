@@ -62,11 +62,11 @@ func (s *story) copyRows(from string) {
 	s.SQL(here, "INSERT INTO mirror SELECT * FROM json_populate_recordset(NULL::mirror, '"+rows+"')")
 }
 
-// TestTwoDaemons shares views out between two daemons of one file, under traffic.
+// TestTwoDaemonsShareViews shares views out between two daemons of one file, under traffic.
 // The one that has them is killed, several times, and the other takes its views over
 // and has their rows right (R08). Each change is in a view's topic once, whoever wrote
 // it (I2, R01).
-func TestTwoDaemons(t *testing.T) {
+func TestTwoDaemonsShareViews(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, ownServer(t), harness.OnKafka(kafka.Cluster(t)))
 	s.Options.DataRef = "${NODE_DIR}"
