@@ -3,6 +3,7 @@ package pgserver
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -71,7 +72,7 @@ func (s *Server) cluster(ctx context.Context) error {
 	var failed error
 	for _, locale := range locales() {
 		failed = create(ctx, locale)
-		if failed == nil || ctx.Err() != nil {
+		if failed == nil || ctx.Err() != nil || errors.As(failed, new(keptError)) {
 			break
 		}
 	}

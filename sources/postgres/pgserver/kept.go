@@ -41,13 +41,21 @@ func (s *Server) copyKept(ctx context.Context, locale string) error {
 		if err := s.initdb(ctx, locale); err != nil {
 			return err
 		}
-		return s.keep(kept)
+		if err := s.keep(kept); err != nil {
+			return keptError{fmt.Errorf("keep a cluster in %s: %w", kept, err)}
+		}
+		return nil
 	}
 	if err := s.copyFrom(kept); err != nil {
-		return fmt.Errorf("copy the cluster kept in %s: %w\n  mend: delete that folder", kept, err)
+		return keptError{fmt.Errorf("copy the cluster kept in %s: %w\n  mend: delete that folder", kept, err)}
 	}
 	return nil
 }
+
+// A keptError is of the folder in which clusters are kept: another locale does not help.
+type keptError struct{ error }
+
+func (e keptError) Unwrap() error { return e.error }
 
 // keep copies what initdb has made to where it is kept, in one step; another process may
 // have done so meanwhile.

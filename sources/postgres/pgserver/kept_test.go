@@ -3,6 +3,9 @@
 package pgserver_test
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -41,4 +44,27 @@ func systemIdentifier(t *testing.T, s *pgserver.Server) (id string) {
 	defer conn.Close(t.Context())
 	must(t, conn.QueryRow(t.Context(), "SELECT system_identifier::text FROM pg_control_system()").Scan(&id))
 	return id
+}
+
+// A kept cluster that is damaged is named, with what mends it, and not what was tried
+// because of it.
+func TestKeptClusterIsDamaged(t *testing.T) {
+	b := pgtest.Binaries(t)
+	options := pgserver.Options{Kept: t.TempDir(), Settings: map[string]string{"fsync": "off"}}
+	s, err := pgserver.Start(t.Context(), b, options)
+	must(t, err)
+	must(t, s.Close())
+	controls, err := filepath.Glob(filepath.Join(options.Kept, "*", "data", "global", "pg_control"))
+	if err != nil || len(controls) != 1 {
+		t.Fatal(controls, err)
+	}
+	must(t, os.WriteFile(controls[0], []byte("torn"), 0o600))
+	kept := filepath.Dir(filepath.Dir(filepath.Dir(controls[0])))
+	if s, err = pgserver.Start(t.Context(), b, options); err == nil {
+		must(t, s.Close())
+		t.Fatal("it started")
+	}
+	if said := err.Error(); !strings.Contains(said, kept) || !strings.Contains(said, "mend: delete that folder") || strings.Contains(said, "initdb") {
+		t.Errorf("it said\n%s", said)
+	}
 }

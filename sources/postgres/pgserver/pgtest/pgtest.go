@@ -117,10 +117,10 @@ func quick(o Options) Options {
 	return o
 }
 
-// Kept is Options.Kept of tests; "" where this user has no cache.
+// Kept is Options.Kept of tests; "" where this user has no cache, or may not write to it.
 func Kept() string {
 	folder, err := pgserver.KeptClusters()
-	if err != nil {
+	if err != nil || os.MkdirAll(folder, 0o700) != nil {
 		return ""
 	}
 	return folder
