@@ -53,6 +53,29 @@ func TestCopiesPause(t *testing.T) {
 			t.Errorf("%d rows", len(lines))
 		}
 	})
+	t.Run("P05 while the slot holds back much log", func(t *testing.T) {
+		d := newDB(t)
+		d.do("CREATE TABLE t (id int PRIMARY KEY)")
+		r := open(t, d.config(), pipeline.Resume{})
+		r.snapshot()
+		from := r.close()
+		c := d.config()
+		c.Pause.RetainedWAL = 64 << 10
+		d.do("INSERT INTO t SELECT generate_series(1, 5000)")
+		r = open(t, c, from)
+		r.ack = false
+		r.sync(d)
+		r.copyIt("a")
+		eventually(t, "the copy to pause", waits(r, "the slot holds back "))
+		_ = r.source.Close()
+		c.Pause.RetainedWAL = 1 << 40
+		r = open(t, c, from)
+		r.sync(d)
+		r.copyIt("a")
+		if lines := r.until(done); len(lines) < 5000 {
+			t.Errorf("%d rows", len(lines))
+		}
+	})
 	t.Run("P01 a slot that holds back too much is released when that is asked for", func(t *testing.T) {
 		d := newDB(t)
 		d.do("CREATE TABLE t (id int PRIMARY KEY)")
