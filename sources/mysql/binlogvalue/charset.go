@@ -6,6 +6,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"github.com/evertdb/evert/schema/arena"
@@ -196,9 +197,14 @@ func fromUTF32(b []byte, a *arena.Bytes) ([]byte, bool) {
 	return out, true
 }
 
+var gb18030Decoders = sync.Pool{New: func() any { return simplifiedchinese.GB18030.NewDecoder() }}
+
 func fromGB18030(b []byte, a *arena.Bytes) ([]byte, bool) {
 	out := a.Alloc(3*len(b) + utf8.UTFMax)
-	n, used, err := simplifiedchinese.GB18030.NewDecoder().Transform(out, b, true)
+	d := gb18030Decoders.Get().(*encoding.Decoder)
+	defer gb18030Decoders.Put(d)
+	d.Reset()
+	n, used, err := d.Transform(out, b, true)
 	if err != nil || used < len(b) {
 		return nil, false
 	}

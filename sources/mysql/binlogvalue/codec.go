@@ -313,7 +313,7 @@ func (c *Codec) body(x *cell, b []byte, a *arena.Bytes) (schema.Value, error) {
 	case JSON:
 		return jsonText(b, a)
 	case BlobCompressed, VarcharCompressed:
-		plain, err := inflate(b)
+		plain, err := inflate(b, a)
 		if err != nil {
 			return schema.Value{}, err
 		}

@@ -82,6 +82,10 @@ func TestValues(t *testing.T) {
 		{"M30 bytes that are no UTF-8", Column{Type: Varchar, Size: 10, Charset: "utf8mb4", MaxLen: 4}, "02 c328", ErrCharset.Error()},
 		{"M30 a character set that is not known", Column{Type: Varchar, Size: 10, Charset: "geostd8"}, "00", "character set geostd8 is not known"},
 		{"M32 a compressed column", Column{Type: VarcharCompressed, Size: 101, Charset: "utf8mb4", MaxLen: 4}, "04 00616263", "abc"},
+		{"M32 one by zlib", Column{Type: BlobCompressed, Size: 1}, "0d 8103 789c4b4c4a0600 024d0127", `\x616263`},
+		{"M32 one with another checksum", Column{Type: BlobCompressed, Size: 1}, "0d 8103 789c4b4c4a0600 024d0128", errInflate.Error()},
+		{"M32 one that is longer than it says", Column{Type: BlobCompressed, Size: 1}, "0d 8102 789c4b4c4a0600 024d0127", errInflate.Error()},
+		{"M32 one that is shorter than it says", Column{Type: BlobCompressed, Size: 1}, "0f 83200000 789c4b4c4a0600 024d0127", errInflate.Error()},
 		{"M32 one of a method that is not known", Column{Type: BlobCompressed, Size: 1}, "03 910161", errInflate.Error()},
 		{"M32 a point without an SRID", Column{Type: Geometry, Size: 1}, "19 00000000 0101000000 000000000000f03f 0000000000000040", `\x0101000000000000000000f03f0000000000000040`},
 		{"M32 a point with one", Column{Type: Geometry, Size: 1}, "19 e6100000 0101000000 000000000000f03f 0000000000000040", `\x0101000020e6100000000000000000f03f0000000000000040`},
@@ -174,23 +178,90 @@ func TestPartialImage(t *testing.T) {
 	})
 }
 
-// Values of a row take no memory of their own.
+// workedOut are rows of one value each, of types whose values are worked out.
+func workedOut() map[string]struct {
+	column Column
+	data   string
+} {
+	return map[string]struct {
+		column Column
+		data   string
+	}{
+		"int":                  {Column{Type: Long}, "07000000"},
+		"bigint unsigned":      {Column{Type: LongLong, Unsigned: true}, "ffffffffffffffff"},
+		"varchar":              {Column{Type: Varchar, Size: 20, Charset: "utf8mb4", MaxLen: 4}, "03616263"},
+		"latin1":               {Column{Type: Varchar, Size: 20, Charset: "latin1", MaxLen: 1}, "02e980"},
+		"gbk":                  {Column{Type: Varchar, Size: 10, Charset: "gbk", MaxLen: 2}, "02d6d0"},
+		"gb18030":              {Column{Type: Varchar, Size: 10, Charset: "gb18030", MaxLen: 4}, "06d6d081308130"},
+		"utf16":                {Column{Type: Varchar, Size: 10, Charset: "utf16", MaxLen: 4}, "04d83dde00"},
+		"utf32":                {Column{Type: Varchar, Size: 10, Charset: "utf32", MaxLen: 4}, "040001f600"},
+		"decimal":              {Column{Type: NewDecimal, Precise: 14, Scale: 4}, "810dfb38d204d2"},
+		"datetime":             {Column{Type: Datetime2, Precise: 6}, "99b27ac8a0000001"},
+		"timestamp":            {Column{Type: Timestamp2}, "65000000"},
+		"time":                 {Column{Type: Time2, Precise: 6}, "b46efb0f423f"},
+		"double":               {Column{Type: Double}, "000000000000f03f"},
+		"bit":                  {Column{Type: Bit, Size: 12}, "0abc"},
+		"enum":                 {Column{Type: Enum, Size: 1, Labels: []string{"a"}, Charset: "utf8mb4"}, "01"},
+		"set":                  {Column{Type: Set, Size: 1, Labels: []string{"a", "b", "c"}, Charset: "utf8mb4"}, "05"},
+		"binary":               {Column{Type: String, Size: 4}, "0161"},
+		"uuid":                 {Column{Type: String, Size: 16, Special: UUID}, "021234"},
+		"inet6":                {Column{Type: String, Size: 16, Special: INET6}, "021234"},
+		"geometry":             {Column{Type: Geometry, Size: 1}, "19e61000000101000000000000000000f03f0000000000000040"},
+		"json of a string":     {Column{Type: JSON, Size: 4}, "030000000c0178"},
+		"json of a double":     {Column{Type: JSON, Size: 4}, "090000000b182d4454fb210940"},
+		"json of a decimal":    {Column{Type: JSON, Size: 4}, "07000000" + "0ff6" + "04" + "0402" + "8c22"},
+		"json of an object":    {Column{Type: JSON, Size: 4}, "0d000000" + "00" + "01000c00" + "0b000100" + "050100" + "61"},
+		"compressed, as it is": {Column{Type: VarcharCompressed, Size: 101, Charset: "utf8mb4", MaxLen: 4}, "0400616263"},
+		"compressed by zlib":   {Column{Type: BlobCompressed, Size: 1}, "0d8103" + "789c4b4c4a0600024d0127"},
+		"compressed, raw":      {Column{Type: BlobCompressed, Size: 1}, "078903" + "4b4c4a0600"},
+	}
+}
+
+// Values of a row take no memory of their own, whatever their types are.
 func TestNoAllocation(t *testing.T) {
-	codec, err := Compile([]Column{
-		{Type: Long}, {Type: LongLong, Unsigned: true}, {Type: Varchar, Size: 20, Charset: "utf8mb4", MaxLen: 4}, {Type: NewDecimal, Precise: 10, Scale: 2},
-		{Type: Datetime2, Precise: 6}, {Type: Varchar, Size: 20, Charset: "latin1", MaxLen: 1},
-	}, testCharsets(), ZeroNull)
+	for name, c := range workedOut() {
+		t.Run(name, func(t *testing.T) {
+			row, codec, data := c.column.oneOf(t, c.data)
+			a := &arena.Bytes{}
+			if n := testing.AllocsPerRun(100, func() {
+				a.Reset()
+				if _, err := codec.Row(row, []byte{1}, data, a); err != nil {
+					t.Fatal(err)
+				}
+			}); n > 0 {
+				t.Errorf("%v allocations a value", n)
+			}
+		})
+	}
+}
+
+// BenchmarkValue is what a value of each of these types takes.
+func BenchmarkValue(b *testing.B) {
+	for name, c := range workedOut() {
+		b.Run(name, func(b *testing.B) {
+			row, codec, data := c.column.oneOf(b, c.data)
+			a := &arena.Bytes{}
+			b.ReportAllocs()
+			for b.Loop() {
+				a.Reset()
+				if _, err := codec.Row(row, []byte{1}, data, a); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// oneOf makes a table of one column and an image of a row.
+func (c Column) oneOf(t testing.TB, value string) (schema.Row, *Codec, []byte) {
+	t.Helper()
+	codec, err := Compile([]Column{c}, testCharsets(), ZeroNull)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, _ := hex.DecodeString("00" + "07000000" + "ffffffffffffffff" + "03616263" + "8000000500" + "99b27ac8a0000001" + "02e980")
-	row, a := make(schema.Row, 6), &arena.Bytes{}
-	if n := testing.AllocsPerRun(100, func() {
-		a.Reset()
-		if _, err := codec.Row(row, []byte{0x3f}, data, a); err != nil {
-			t.Fatal(err)
-		}
-	}); n > 0 {
-		t.Errorf("%v allocations a row", n)
+	data, err := hex.DecodeString("00" + value)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return make(schema.Row, 1), codec, data
 }

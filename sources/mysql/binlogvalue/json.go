@@ -48,7 +48,7 @@ func jsonText(b []byte, a *arena.Bytes) (schema.Value, error) {
 	if len(b) == 0 {
 		return schema.JSON([]byte("null")), nil
 	}
-	p := jsonPrinter{out: a.Alloc(4*len(b) + 32)[:0], budget: 64*len(b) + 1<<16}
+	p := jsonPrinter{out: a.Alloc(4*len(b) + 32)[:0], budget: 64*len(b) + 1<<16, memory: a}
 	if err := p.value(b[0], b[1:], 0); err != nil {
 		return schema.Value{}, err
 	}
@@ -60,6 +60,7 @@ func jsonText(b []byte, a *arena.Bytes) (schema.Value, error) {
 type jsonPrinter struct {
 	out    []byte
 	budget int
+	memory *arena.Bytes
 }
 
 func (p *jsonPrinter) value(kind byte, b []byte, depth int) error {
@@ -80,7 +81,7 @@ func (p *jsonPrinter) value(kind byte, b []byte, depth int) error {
 }
 
 func (p *jsonPrinter) scalar(kind byte, b []byte) error {
-	size := map[byte]int{jsonLiteral: 1, jsonInt16: 2, jsonUint16: 2, jsonInt32: 4, jsonUint32: 4, jsonInt64: 8, jsonUint64: 8, jsonDouble: 8}[kind]
+	size := scalarBytes(kind)
 	if size == 0 || len(b) < size {
 		return errJSON
 	}
@@ -101,6 +102,20 @@ func (p *jsonPrinter) scalar(kind byte, b []byte) error {
 		p.out = appendDouble(p.out, math.Float64frombits(n))
 	}
 	return nil
+}
+
+func scalarBytes(kind byte) int {
+	switch kind {
+	case jsonLiteral:
+		return 1
+	case jsonInt16, jsonUint16:
+		return 2
+	case jsonInt32, jsonUint32:
+		return 4
+	case jsonInt64, jsonUint64, jsonDouble:
+		return 8
+	}
+	return 0
 }
 
 func (p *jsonPrinter) container(kind byte, b []byte, depth int) error {
@@ -241,8 +256,7 @@ func (p *jsonPrinter) decimal(b []byte) error {
 	if len(b) < 3 || b[0] == 0 || b[1] > b[0] || b[0] > 81 || decimalBytes(int(b[0]), int(b[1])) != len(b)-2 {
 		return errJSON
 	}
-	var a arena.Bytes
-	v, err := decimal(b[2:], int(b[0]), int(b[1]), &a)
+	v, err := decimal(b[2:], int(b[0]), int(b[1]), p.memory)
 	if err == nil {
 		p.out = append(p.out, v.Ref()...)
 	}
@@ -311,7 +325,8 @@ func appendDouble(dst []byte, f float64) []byte {
 	if e[0] == '-' {
 		dst, e = append(dst, '-'), e[1:]
 	}
-	digits, at := []byte{e[0]}, 1
+	var all [24]byte
+	digits, at := append(all[:0], e[0]), 1
 	if e[1] == '.' {
 		for at = 2; e[at] != 'e'; at++ {
 			digits = append(digits, e[at])

@@ -1,12 +1,8 @@
 package binlogvalue
 
 import (
-	"bytes"
-	"compress/flate"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
-	"io"
 	"strconv"
 
 	"github.com/evertdb/evert/schema"
@@ -15,13 +11,15 @@ import (
 
 var (
 	errGeometry = errors.New("a geometry that is not SRID and WKB")
-	errInflate  = errors.New("a compressed column that cannot be unpacked")
 	errSpecial  = errors.New("a value of another length than its type has")
 )
 
 // special gives MariaDB's types that the log holds as bytes of fixed length.
 func (x *cell) special(b []byte, a *arena.Bytes) (schema.Value, error) {
-	size := map[Special]int{UUID: 16, INET4: 4, INET6: 16}[x.Special]
+	size := 16
+	if x.Special == INET4 {
+		size = 4
+	}
 	if len(b) != size {
 		return schema.Value{}, errSpecial
 	}
@@ -112,33 +110,4 @@ func geometry(b []byte, a *arena.Bytes) (schema.Value, error) {
 	order.PutUint32(out[5:], srid)
 	copy(out[9:], wkb[5:])
 	return schema.Bytes(out), nil
-}
-
-// inflate unpacks a value of a MariaDB column that is COMPRESSED.
-//
-//	0x00 | the bytes as they are
-//	1000 rlll | l bytes of the unpacked length, the highest first | zlib, or with r raw deflate
-func inflate(b []byte) ([]byte, error) {
-	if len(b) == 0 || b[0] == 0 {
-		return b[min(1, len(b)):], nil
-	}
-	size := int(b[0] & 7)
-	if b[0]>>4 != 8 || size > 4 || len(b) < 1+size {
-		return nil, errInflate
-	}
-	length, packed := big(b[1:1+size]), bytes.NewReader(b[1+size:])
-	var r io.Reader = flate.NewReader(packed)
-	if b[0]&8 == 0 {
-		z, err := zlib.NewReader(packed)
-		if err != nil {
-			return nil, errInflate
-		}
-		r = z
-	}
-	var out bytes.Buffer
-	n, err := io.Copy(&out, io.LimitReader(r, int64(length)+1)) // never more than was said
-	if err != nil || uint64(n) != length {
-		return nil, errInflate
-	}
-	return out.Bytes(), nil
 }
