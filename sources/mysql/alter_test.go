@@ -149,3 +149,20 @@ func TestBlackhole(t *testing.T) {
 		r.equal("a")
 	})
 }
+
+// M09 a column goes and comes again while nobody reads, with a row between and none behind:
+// the log that is read later tells of both.
+func TestColumnComesAgainMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE a (id int primary key, v varchar(20), n int)", "INSERT INTO a VALUES (1, 'x', 1), (2, 'y', 2)")
+	r := d.open(d.config("a"), pipeline.Resume{}).copied()
+	r.close()
+	d.do("ALTER TABLE a DROP COLUMN v", "UPDATE a SET n = 5 WHERE id = 1", "ALTER TABLE a ADD COLUMN v varchar(20) AFTER id")
+	r = r.reopen(d.config("a")).caught()
+	if r.stops["a"] == nil {
+		t.Fatal("a has not stopped: its rows have the values of the column that is gone")
+	}
+	r.copy("again", "a")
+	r.until("a is done again").equal("a")
+}

@@ -64,7 +64,7 @@ func (p *program) run(steps int) {
 	}
 	c := p.config()
 	c.Match = func(database, table string) bool { return database == p.name && table[0] == 't' }
-	c.ChunkRows, c.BatchRows = 7, 5
+	c.ChunkRows, c.BatchRows, c.SnapshotWorkers = 7, 5, 1+p.random.IntN(6)
 	if p.random.IntN(2) == 0 {
 		c.ChunkAbove = 1
 	}
