@@ -78,6 +78,7 @@ func (d *decoder) checkSource(c *Config, name string, s *Source) {
 	if m := s.MySQL; m != nil {
 		d.checkURL(c, m.URL, m.Connect, m.Insecure, "sources", name, "mysql")
 		d.checkOverrides(s, name, m.Tables, m.ExcludeTables)
+		d.checkOrder(name, "mysql", m.Tables, m.ExcludeTables, m.Snapshot.Order)
 	}
 	d.checkTransforms(c, s.Transforms, "sources", name, "transforms")
 	if strings.HasPrefix(s.TopicPrefix, "__evert") {
@@ -152,17 +153,23 @@ func (d *decoder) checkOverrides(s *Source, name string, tables, exclude []Table
 // checkSnapshot finds names of single tables that are not captured: nothing would be
 // chosen of them, or copied first.
 func (d *decoder) checkSnapshot(name string, p *Postgres) {
-	unused := func(of TablePattern, path ...string) {
-		schema, table, ok := of.Exact()
-		if ok && len(p.Tables) > 0 && !Captures(p.Tables, p.ExcludeTables, schema, table) {
-			d.add(d.at(path...), unusedOverride, of.String()+" is not captured by sources."+name, "add it to tables, or mend its name")
-		}
-	}
-	for _, of := range p.Snapshot.Order {
-		unused(of, "sources", name, "postgres", "snapshot", "order")
-	}
+	d.checkOrder(name, "postgres", p.Tables, p.ExcludeTables, p.Snapshot.Order)
 	for of := range p.Snapshot.Where {
-		unused(of, "sources", name, "postgres", "snapshot", "where", d.spelled["sources."+name+".postgres.snapshot.where."+of.String()])
+		d.checkUsed(name, p.Tables, p.ExcludeTables, of, "sources", name, "postgres", "snapshot", "where", d.spelled["sources."+name+".postgres.snapshot.where."+of.String()])
+	}
+}
+
+func (d *decoder) checkOrder(name, kind string, tables, exclude, order []TablePattern) {
+	for _, of := range order {
+		d.checkUsed(name, tables, exclude, of, "sources", name, kind, "snapshot", "order")
+	}
+}
+
+// checkUsed finds the name of a single table, at a path, that is not captured.
+func (d *decoder) checkUsed(source string, tables, exclude []TablePattern, of TablePattern, path ...string) {
+	schema, table, ok := of.Exact()
+	if ok && len(tables) > 0 && !Captures(tables, exclude, schema, table) {
+		d.add(d.at(path...), unusedOverride, of.String()+" is not captured by sources."+source, "add it to tables, or mend its name")
 	}
 }
 

@@ -72,10 +72,15 @@ func (s *Source) For(schema, table string) Override {
 }
 
 // Rank gives a table's place in the order of copies; those that are not named come last.
-func (s *Snapshot) Rank(schema, table string) int {
-	i := slices.IndexFunc(s.Order, func(p TablePattern) bool { return p.Match(schema, table) })
+func (s *Snapshot) Rank(schema, table string) int { return rank(s.Order, schema, table) }
+
+// Rank is the same for MySQL.
+func (s *MySQLSnapshot) Rank(database, table string) int { return rank(s.Order, database, table) }
+
+func rank(order []TablePattern, schema, table string) int {
+	i := slices.IndexFunc(order, func(p TablePattern) bool { return p.Match(schema, table) })
 	if i < 0 {
-		return len(s.Order)
+		return len(order)
 	}
 	return i
 }

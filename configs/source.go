@@ -171,6 +171,8 @@ type MySQLSnapshot struct {
 	MaxRate Rate `yaml:"max_rate" min:"1KiB/s" max:"1TiB/s"`
 	// Larger tables are copied in chunks while the source streams: a crash costs a chunk and not the copy, and no transaction on the server lasts long.
 	ChunksAbove Size `yaml:"chunks_above" default:"1GiB" min:"1B" max:"1024TiB"`
+	// Which tables are copied first: those that match the first name or pattern, then those of the next, then the others. Tables of one place go largest first; tables in chunks behind all others, where one that is earlier has the workers first.
+	Order []TablePattern `yaml:"order"`
 	// The part of the day in which chunks are read, by the local clock; always by default.
 	Window string `yaml:"window" format:"daytimes"`
 	// When no chunks are read meanwhile, for the sake of others on the server.

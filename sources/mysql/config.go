@@ -28,6 +28,7 @@ type Config struct {
 	Match func(database, table string) bool     // which tables are captured, save those that online schema changes work with; nil: those Named
 	Named []TableName                           // tables that must exist and be capturable; captured as well
 	Keys  func(database, table string) []string // key columns that override the primary key; nil or empty: none
+	Rank  func(database, table string) int      // tables of a lower rank are copied earlier, among those of one snapshot and among those of chunks; nil: all have the same
 	// Hidden are tables of which no value may lie anywhere as the server has it, because
 	// something behind the source masks it. How far a copy of one is is not stored: after a
 	// restart it begins again. Nil: none.
@@ -157,6 +158,13 @@ func (c *Config) keyOf(t TableName) []string {
 		return nil
 	}
 	return c.Keys(t.Database, t.Table)
+}
+
+func (c *Config) rank(t TableName) int {
+	if c.Rank == nil {
+		return 0
+	}
+	return c.Rank(t.Database, t.Table)
 }
 
 // reset is the mend of what only a new copy of all tables repairs.

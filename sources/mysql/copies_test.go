@@ -217,6 +217,46 @@ func TestDefinitionsInAWindow(t *testing.T) {
 	}
 }
 
+// Tables are copied in the order of their ranks, as a snapshot and in chunks.
+func TestCopiesGoInOrder(t *testing.T) {
+	t.Parallel()
+	for _, chunks := range []int64{0, 1} {
+		d := newDB(t)
+		var done int
+		for i, table := range []string{"a", "b", "c", "d"} {
+			d.do("CREATE TABLE "+table+" (id int PRIMARY KEY)", "INSERT INTO "+table+" VALUES "+numbered(300*(4-i), "(%d)"))
+		}
+		c := d.config("a", "b", "c", "d")
+		c.SnapshotWorkers, c.ChunkAbove, c.ChunkRows = 1, chunks, 100
+		c.Rank = func(database, table string) int { return strings.Index("cadb", table) }
+		r := d.reader(c, pipeline.Resume{})
+		order := ""
+		r.also = func(b pipeline.Batch) {
+			for i := range b.Changes {
+				if name := b.Changes[i].Table.Name; !strings.HasSuffix(order, name) {
+					order += name
+				}
+			}
+			for _, copied := range b.Copies {
+				if copied.Done {
+					done++
+				}
+			}
+		}
+		if err := r.source.Open(t.Context(), pipeline.Resume{}); err != nil {
+			t.Fatal(err)
+		}
+		for r.copied(); done < 4*int(chunks); {
+			if err := r.next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if order != "cadb" {
+			t.Errorf("chunks above %d: the order is %s", chunks, order)
+		}
+	}
+}
+
 // A table that goes while it is copied stops, and is copied when it is made anew, also by a
 // source that was made anew meanwhile.
 func TestGoneDuringItsCopy(t *testing.T) {

@@ -1,9 +1,11 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -192,6 +194,9 @@ func (s *Source) choose(ctx context.Context, side *session) []error {
 			})
 		}
 	}
+	slices.SortStableFunc(f.chosen, func(a, b *tableInfo) int {
+		return cmp.Or(cmp.Compare(s.config.rank(a.TableName), s.config.rank(b.TableName)), cmp.Compare(b.bytes, a.bytes))
+	})
 	if len(f.chosen) == 0 && len(out) == 0 {
 		out = append(out, &pipeline.Refusal{Code: CodeNoTables, What: "no table matches, or none of those that match can be captured", Mend: "tables: [database.table]; the user needs SELECT on them"})
 	}
