@@ -284,23 +284,23 @@ func (f *filter) looksAt() []look    { return []look{{f.cond.columns, f.cond.whe
 func (r *rekey) looksAt() []look     { return []look{{r.out.Key, r.where}} }
 func (r *route) looksAt() []look     { return []look{{r.to.columns, r.where}} }
 func (u *unchanged) looksAt() []look { return nil }
+func (o *outbox) looksAt() []look    { return []look{{[]int{o.id, o.kind, o.aggregate}, o.where}} }
 
 // passed gives the values of a change that are not in memory in the columns that they
-// are passed on to; nil if there are none.
-func (s *shape) passed(c *pipeline.Change) *pipeline.Asides {
+// are passed on to, of which from says where they come from; nil if there are none.
+func passed(c *pipeline.Change, from []int) *pipeline.Asides {
 	if c.Aside == nil {
 		return nil
 	}
 	out := &pipeline.Asides{}
-	for i := range s.cells {
-		from := s.cells[i].from
-		if from < 0 {
+	for i, f := range from {
+		if f < 0 {
 			continue
 		}
-		if a := asideOf(c, true, from); a != nil {
+		if a := asideOf(c, true, f); a != nil {
 			out.Before = put(out.Before, i, a)
 		}
-		if a := asideOf(c, false, from); a != nil {
+		if a := asideOf(c, false, f); a != nil {
 			out.After = put(out.After, i, a)
 		}
 	}

@@ -231,6 +231,37 @@ func TestLargeArraysAreNotReadInPieces(t *testing.T) {
 	}
 }
 
+// P26: an event with a large payload is published from where it lies, and its row may be
+// deleted.
+func TestLargePayloadIsPublished(t *testing.T) {
+	events, body := papers(), strings.Repeat("a", 50)
+	events.Columns[1].Name, events.Columns[2].Name = "aggregatetype", "payload"
+	for _, name := range []string{"aggregateid", "type"} {
+		events.Columns = append(events.Columns, schema.Column{Name: name, Type: scalar.Text.Type()})
+	}
+	event := func(aggregate string) pipeline.Change {
+		c := paper(events, pipeline.Create, "order", body)
+		c.After = append(c.After, schema.Text([]byte(aggregate)), schema.Text([]byte("made")))
+		return c
+	}
+	specs := []transform.Spec{{Step: transform.Outbox{Allows: func(string, string) bool { return true }, Most: 3}}}
+	b, _ := carry(t, specs, event("7"), true)
+	if len(b.Changes) != 1 || len(b.Stopped) != 0 {
+		t.Fatalf("%d events came, stopped %v", len(b.Changes), b.Stopped)
+	}
+	if row, n := brought(t, b.Changes[0].After, b.Changes[0].Aside.After); n != 1 || string(row[1].Ref()) != body {
+		t.Errorf("it came as %s", printRow("", b.Changes[0].Table, row))
+	}
+	gone := event("7")
+	gone.Op, gone.Before, gone.After = pipeline.Delete, gone.After, nil
+	if b, _ = carry(t, specs, gone, true); len(b.Changes) != 0 || len(b.Stopped) != 0 {
+		t.Errorf("%d events came, stopped %v", len(b.Changes), b.Stopped)
+	}
+	if b, _ = carry(t, specs, aside(t, event(body), 3), false); len(b.Stopped) != 1 {
+		t.Error("an event has a key of which only the first bytes are known")
+	}
+}
+
 // A packed value has no bytes of its own, as an array.
 type packed struct{ elsewhere }
 

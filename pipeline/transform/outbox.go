@@ -78,7 +78,7 @@ func (o Outbox) Bind(t *schema.Table) (Bound, error) {
 	}
 	events := *t
 	events.Columns, events.Key = nil, nil
-	b := &outbox{t: t, id: id, kind: kind, skip: o.SkipUpdates}
+	b := &outbox{t: t, id: id, kind: kind, aggregate: aggregate, skip: o.SkipUpdates}
 	for i := range t.Columns {
 		if i == kind {
 			continue
@@ -101,11 +101,12 @@ func (o Outbox) Bind(t *schema.Table) (Bound, error) {
 
 type outbox struct {
 	*router
-	t        *schema.Table
-	id, kind int
-	from     []int // by the event's column
-	skip     bool
-	name     []byte
+	t         *schema.Table
+	id, kind  int
+	aggregate int
+	from      []int // by the event's column
+	skip      bool
+	name      []byte
 }
 
 // Tables implements Bound.
@@ -133,6 +134,9 @@ func (o *outbox) Apply(c *pipeline.Change, out *Out) error {
 	}
 	next := out.change(c)
 	next.Table, next.Op, next.Before, next.After = t, c.Op, nil, out.row(len(o.from))
+	if next.Aside = passed(c, o.from); next.Aside != nil {
+		next.Aside.Before = nil
+	}
 	for i, f := range o.from {
 		next.After[i] = c.After[f]
 	}

@@ -65,6 +65,7 @@ func computed(e *expr, width int) cell {
 type shape struct {
 	in, out *schema.Table
 	cells   []cell
+	from    []int // of cells
 }
 
 // newShape refuses names that stand twice, and cells that leave out the key.
@@ -92,7 +93,11 @@ func newShape(t *schema.Table, cells []cell, where Text) (*shape, error) {
 		}
 		out.Key = append(out.Key, at)
 	}
-	return &shape{in: t, out: &out, cells: cells}, nil
+	s := &shape{in: t, out: &out, cells: cells}
+	for i := range cells {
+		s.from = append(s.from, cells[i].from)
+	}
+	return s, nil
 }
 
 // mostName is the longest name of a column, in bytes, as in Postgres.
@@ -104,7 +109,7 @@ func (s *shape) Tables() []*schema.Table { return []*schema.Table{s.out} }
 // Apply implements Bound.
 func (s *shape) Apply(c *pipeline.Change, out *Out) (err error) {
 	next := out.change(c)
-	next.Table, next.Aside = s.out, s.passed(c)
+	next.Table, next.Aside = s.out, passed(c, s.from)
 	if next.Before, err = s.old(c, next.Aside, out); err != nil {
 		return err
 	}
