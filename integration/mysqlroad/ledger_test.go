@@ -8,13 +8,10 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
-
-	"github.com/evertdb/evert/sources/mysql/mysqlserver"
 )
 
 // A ledger is two tables that say the same: after each transaction the balances add up to
@@ -27,11 +24,6 @@ type ledger struct {
 }
 
 const ledgerSessions = 3
-
-func newLedger(t *testing.T, server *mysqlserver.Server, database string, accounts int) *ledger {
-	t.Helper()
-	return newCapture(t, server, database).ledger(accounts)
-}
 
 // ledger fills its database with one.
 func (c *capture) ledger(accounts int) *ledger {
