@@ -258,17 +258,22 @@ func genericComparisons() []overload {
 		}
 		for name, want := range map[string]bool{"is distinct from": true, "is not distinct from": false} {
 			list = append(list, overload{name: name, args: []ID{id, id}, result: Bool, loose: true, needs: needOf(id, BytesCollation),
-				make: comparing(func(f func(a, b schema.Value) int) evalFunc {
-					return func(v []schema.Value) (schema.Value, error) {
-						if v[0].IsNull() || v[1].IsNull() {
-							return truth((v[0].IsNull() != v[1].IsNull()) == want)
-						}
-						return truth((f(v[0], v[1]) != 0) == want)
-					}
-				})})
+				make: comparing(distinct(want))})
 		}
 	}
 	return list
+}
+
+// distinct makes IS DISTINCT FROM, or its opposite, for which NULL is a value like another.
+func distinct(want bool) func(f func(a, b schema.Value) int) evalFunc {
+	return func(f func(a, b schema.Value) int) evalFunc {
+		return func(v []schema.Value) (schema.Value, error) {
+			if v[0].IsNull() || v[1].IsNull() {
+				return truth((v[0].IsNull() != v[1].IsNull()) == want)
+			}
+			return truth((f(v[0], v[1]) != 0) == want)
+		}
+	}
 }
 
 func needOf(id ID, n Need) Need {

@@ -35,20 +35,17 @@ func (s *Source) Reread(ctx context.Context, t *schema.Table, key schema.Row) (r
 	if err != nil {
 		return nil, err
 	}
-	var list, where []string
+	var list []string
 	for i := range columns {
 		list = append(list, codec.Select(i, quoteName(columns[i].Name)))
 	}
-	for n, i := range t.Key {
-		literal, err := literal(&t.Columns[i].Type, key[n])
-		if err != nil {
-			return nil, err
-		}
-		where = append(where, quoteName(t.Columns[i].Name)+" = "+literal)
+	where, err := ofKey(t, key)
+	if err != nil {
+		return nil, err
 	}
 	a := &arena.Bytes{}
 	var r mysql.Result
-	err = conn.conn.ExecuteSelectStreaming("SELECT "+strings.Join(list, ", ")+" FROM "+info.sql()+" WHERE "+strings.Join(where, " AND "), &r,
+	err = conn.conn.ExecuteSelectStreaming("SELECT "+strings.Join(list, ", ")+" FROM "+info.sql()+" WHERE "+where, &r,
 		func(fields []mysql.FieldValue) error {
 			row = make(schema.Row, len(fields))
 			for i := range fields {
@@ -61,6 +58,19 @@ func (s *Source) Reread(ctx context.Context, t *schema.Table, key schema.Row) (r
 			return nil
 		}, nil)
 	return row, err
+}
+
+// ofKey is the condition that a row has a key.
+func ofKey(t *schema.Table, key schema.Row) (string, error) {
+	var all []string
+	for n, i := range t.Key {
+		literal, err := literal(&t.Columns[i].Type, key[n])
+		if err != nil {
+			return "", err
+		}
+		all = append(all, quoteName(t.Columns[i].Name)+" = "+literal)
+	}
+	return strings.Join(all, " AND "), nil
 }
 
 // columnsNow gives the columns of t as the server describes them; a table that is not

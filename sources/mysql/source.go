@@ -181,16 +181,7 @@ func (s *Source) assemble(from pipeline.Resume, was state) error {
 			return err
 		}
 	}
-	for _, t := range was.Stopped {
-		s.doomed = append(s.doomed, t.refusal())
-	}
-	for _, rel := range s.tables.all() {
-		for _, r := range s.doomed {
-			if rel.String() == r.Where {
-				rel.stopped = r
-			}
-		}
-	}
+	s.stopAgain(was.Stopped)
 	s.copies.restore(was.Copies)
 	for _, t := range was.Altered {
 		if rel := s.tables.find(t.TableName); rel != nil {
@@ -208,6 +199,20 @@ func (s *Source) assemble(from pipeline.Resume, was state) error {
 	s.a.at, s.a.set, s.a.leaveOut, s.a.state = from.At, at, from.Rows, was
 	s.a.keepTables()
 	return nil
+}
+
+// stopAgain stops the tables that had stopped at the place.
+func (s *Source) stopAgain(had []stop) {
+	for _, t := range had {
+		s.doomed = append(s.doomed, t.refusal())
+	}
+	for _, rel := range s.tables.all() {
+		for _, r := range s.doomed {
+			if rel.String() == r.Where {
+				rel.stopped = r
+			}
+		}
+	}
 }
 
 func (s *Source) assembleFresh() error {

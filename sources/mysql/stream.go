@@ -95,47 +95,24 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, port := a.host, 0
-	if a.network == "tcp" {
-		h, p, err := net.SplitHostPort(a.host)
-		if err != nil {
-			return nil, refuseConfig("the connection string names no host and port")
-		}
-		host = h
-		if port, err = strconv.Atoi(p); err != nil {
-			return nil, refuseConfig("the port of the connection string is no number")
-		}
-	}
-	flavor := mysql.MySQLFlavor
-	if s.facts.mariaDB {
-		flavor = mysql.MariaDBFlavor
-	}
 	st := &stream{source: s, budget: newBudget(s.config.EventBytes), moved: time.Now()}
+	conf, err := st.syncing(a)
+	if err != nil {
+		return nil, err
+	}
 	var dump *client.Conn
 	var other error
-	st.syncer = replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
-		ServerID: s.config.ServerID, Flavor: flavor, Host: host, Port: uint16(port), User: a.user, Password: a.password, TLSConfig: a.tls, Localhost: reportedHost,
-		DisableRetrySync: true, HeartbeatPeriod: s.heartbeat(), VerifyChecksum: true, EventCacheCount: s.config.EventsAhead, DiscardGTIDSet: true,
-		Logger: slog.New(slog.DiscardHandler), // it would log what it is configured with
-		Dialer: s.config.dialInTime,
-		Option: func(c *client.Conn) error {
-			dump = c
-			if s.facts.byPosition {
-				if other = s.checkServer(c); other != nil {
-					return other
-				}
+	conf.Option = func(c *client.Conn) error {
+		dump = c
+		if s.facts.byPosition {
+			if other = s.checkServer(c); other != nil {
+				return other
 			}
-			_, err := c.Execute("SET SESSION net_write_timeout = 31536000") // a slow consumer is no dead one (M21)
-			return err
-		},
-		RowsEventDecodeFunc: func(e *replication.RowsEvent, body []byte) error {
-			if err := st.budget.read(len(body)); err != nil {
-				return err
-			}
-			return leaveRows(e, body)
-		},
-		TableMapOptionalMetaDecodeFunc: func([]byte) error { return nil },
-	})
+		}
+		_, err := c.Execute("SET SESSION net_write_timeout = 31536000") // a slow consumer is no dead one (M21)
+		return err
+	}
+	st.syncer = replication.NewBinlogSyncer(conf)
 	stop := context.AfterFunc(ctx, st.budget.close)
 	err = st.dump(from)
 	stop()
@@ -149,6 +126,46 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 	unbind(dump)
 	st.hear() // connecting may have taken longer than a server may be silent
 	return st, nil
+}
+
+// syncing is what the client library is configured with, but for what it does when it is
+// connected.
+func (st *stream) syncing(a address) (c replication.BinlogSyncerConfig, err error) {
+	s := st.source
+	c = replication.BinlogSyncerConfig{
+		ServerID: s.config.ServerID, Flavor: mysql.MySQLFlavor, User: a.user, Password: a.password, TLSConfig: a.tls, Localhost: reportedHost,
+		DisableRetrySync: true, HeartbeatPeriod: s.heartbeat(), VerifyChecksum: true, EventCacheCount: s.config.EventsAhead, DiscardGTIDSet: true,
+		Logger: slog.New(slog.DiscardHandler), // it would log what it is configured with
+		Dialer: s.config.dialInTime,
+		RowsEventDecodeFunc: func(e *replication.RowsEvent, body []byte) error {
+			if err := st.budget.read(len(body)); err != nil {
+				return err
+			}
+			return leaveRows(e, body)
+		},
+		TableMapOptionalMetaDecodeFunc: func([]byte) error { return nil },
+	}
+	if s.facts.mariaDB {
+		c.Flavor = mysql.MariaDBFlavor
+	}
+	c.Host, c.Port, err = a.hostPort()
+	return c, err
+}
+
+// hostPort divides the address; a socket is a host without a port.
+func (a address) hostPort() (host string, port uint16, err error) {
+	if a.network != "tcp" {
+		return a.host, 0, nil
+	}
+	host, text, err := net.SplitHostPort(a.host)
+	if err != nil {
+		return "", 0, refuseConfig("the connection string names no host and port")
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return "", 0, refuseConfig("the port of the connection string is no number")
+	}
+	return host, uint16(n), nil
 }
 
 // dump asks for the log behind a place.

@@ -115,26 +115,42 @@ func openMariaDB(server *mysqlserver.Server, database string) func(context.Conte
 				return 0, nil, err
 			}
 			defer r.Close()
-			var rows [][][]byte
-			for i := 0; r.Resultset != nil && i < r.RowNumber(); i++ {
-				row := make([][]byte, r.ColumnNumber())
-				for j := range row {
-					if null, _ := r.IsNull(i, j); null {
-						continue
-					}
-					text, err := r.GetString(i, j)
-					if err != nil {
-						return 0, nil, err
-					}
-					row[j] = []byte(text)
-				}
-				rows = append(rows, row)
+			if r.Resultset == nil {
+				return int64(r.AffectedRows), nil, nil
 			}
-			return int64(r.AffectedRows), rows, nil
+			rows, err := textRows(r)
+			return int64(r.AffectedRows), rows, err
 		}
 		_, err = m.exec(ctx, mariaDBSession)
 		return m, err
 	}
+}
+
+// A result is that of MariaDB's client.
+type result interface {
+	RowNumber() int
+	ColumnNumber() int
+	IsNull(row, column int) (bool, error)
+	GetString(row, column int) (string, error)
+}
+
+// textRows copies rows as text, NULL as nil.
+func textRows(r result) (rows [][][]byte, err error) {
+	for i := range r.RowNumber() {
+		row := make([][]byte, r.ColumnNumber())
+		for j := range row {
+			if null, _ := r.IsNull(i, j); null {
+				continue
+			}
+			text, err := r.GetString(i, j)
+			if err != nil {
+				return nil, err
+			}
+			row[j] = []byte(text)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
 }
 
 // mariaDBSession lets statements of two people lock no more than the rows that they
