@@ -79,6 +79,7 @@ func (f *failover) following(slot string, slots bool) map[string]string {
 	settings := map[string]string{
 		"primary_conninfo":  fmt.Sprintf("host=127.0.0.1 port=%d user=postgres password=%s dbname=postgres sslmode=disable", f.primary.Port(), password),
 		"primary_slot_name": slot, "hot_standby_feedback": "on",
+		"wal_receiver_status_interval": "1s",
 	}
 	if slots && dbAt(f.t, f.primary.URL("postgres")).major() >= 17 {
 		settings["sync_replication_slots"] = "on"

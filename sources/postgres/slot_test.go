@@ -279,7 +279,6 @@ func TestConnectionIsKept(t *testing.T) {
 		if p.split.Load() {
 			t.Error("the first message was not split")
 		}
-		p.thaw()
 		wantLines(t, r.sync(d), "c t 1|NULL")
 	})
 	t.Run("a connection cut inside a large transaction", func(t *testing.T) {
@@ -312,7 +311,7 @@ type proxy struct {
 	url    string
 	target string
 	freeze atomic.Bool // set in mu where it lets go
-	split  atomic.Bool // the next stream ends, for who reads it, in the midst of its first message
+	split  atomic.Bool // the next stream falls silent in the midst of its first message
 	mu     sync.Mutex
 	conns  []net.Conn
 }
@@ -354,23 +353,24 @@ func (p *proxy) accept(l net.Listener) {
 	}
 }
 
-// pump copies until the connection ends; what comes while frozen is swallowed.
+// pump copies until the connection ends; what comes while frozen, or behind the split, is
+// swallowed.
 func (p *proxy) pump(to, from net.Conn) {
-	buf := make([]byte, 32<<10)
+	buf, split := make([]byte, 32<<10), false
 	for {
 		n, err := from.Read(buf)
 		if err != nil {
-			if !p.freeze.Load() {
+			if !split && !p.freeze.Load() {
 				_ = to.Close()
 			}
 			return
 		}
-		if p.freeze.Load() {
+		if split || p.freeze.Load() {
 			continue
 		}
 		if bytes.Contains(buf[:n], []byte(streamBegins)) && p.split.CompareAndSwap(true, false) {
-			n += readSome(from, buf[n:])
-			p.freeze.Store(true)
+			readSome(from, buf[n:])
+			split = true
 			n = bytes.Index(buf, []byte(streamBegins)) + len(streamBegins) + 10
 		}
 		if _, err := to.Write(buf[:n]); err != nil {
@@ -383,10 +383,7 @@ func (p *proxy) pump(to, from net.Conn) {
 const streamBegins = "W\x00\x00\x00\x07\x00\x00\x00"
 
 // readSome reads ten bytes at least, of what follows.
-func readSome(from net.Conn, buf []byte) int {
-	n, _ := io.ReadAtLeast(from, buf, 10)
-	return n
-}
+func readSome(from net.Conn, buf []byte) { _, _ = io.ReadAtLeast(from, buf, 10) }
 
 func (p *proxy) cut() {
 	p.mu.Lock()

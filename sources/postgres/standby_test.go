@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/postgres/pgserver/pgtest"
@@ -51,6 +52,15 @@ func (s *spared) pause() {
 }
 
 func (s *spared) goOn() { s.near.do("SELECT pg_wal_replay_resume()") }
+
+// lags writes log until the primary sees that the standby replays it two seconds late.
+func (s *spared) lags() {
+	s.t.Helper()
+	eventually(s.t, "a standby that lags", func() bool {
+		s.do("SELECT pg_logical_emit_message(true, 'lag', '')")
+		return s.get("SELECT max(replay_lag) > '2s' FROM pg_stat_replication") == "t"
+	})
+}
 
 func (s *spared) waits(r *run, why string) {
 	s.t.Helper()
@@ -146,6 +156,24 @@ func TestCopyFromAStandby(t *testing.T) {
 			if r.close(); fold.reads != 0 {
 				t.Errorf("%d rows were copied", fold.reads)
 			}
+		}
+	})
+	t.Run("P11 copies of the primary pause while it replays late", func(t *testing.T) {
+		s := f.spare(t, "lagging")
+		c := s.config()
+		r := open(t, c, pipeline.Resume{})
+		r.snapshot()
+		from := r.close()
+		s.pause()
+		s.lags()
+		c.Pause.ReplicaLag = time.Second
+		r = open(t, c, from)
+		r.sync(s.db)
+		r.copyIt("a")
+		s.waits(r, "a standby is ")
+		s.goOn()
+		if rows := s.get("SELECT count(*) FROM t"); fmt.Sprint(len(r.until(done))) != rows {
+			t.Errorf("not %s rows were copied", rows)
 		}
 	})
 	t.Run("P38 one that is promoted is read no more", func(t *testing.T) {
