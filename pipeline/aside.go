@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"io"
+	"iter"
 
 	"github.com/evertdb/evert/schema"
 )
@@ -21,6 +22,15 @@ type Aside interface {
 
 	// Load gives the whole value, in memory of its own.
 	Load() (schema.Value, error)
+}
+
+// An ArrayAside may be an array, and then gives its elements one by one.
+type ArrayAside interface {
+	Aside
+
+	// Elements gives each element, valid until the next one, or an error at last. It may
+	// be gone over again.
+	Elements() iter.Seq2[schema.Value, error]
 }
 
 // Asides are the values of a change that are not in memory, by column: nil, or past the

@@ -5,8 +5,10 @@ package capture_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"testing"
 
@@ -27,6 +29,23 @@ func (e elsewhere) Open() (io.ReadCloser, error) {
 		return nil, fmt.Errorf("an array has no bytes of its own")
 	}
 	return io.NopCloser(bytes.NewReader(e.value.Ref())), nil
+}
+
+func (e elsewhere) Elements() iter.Seq2[schema.Value, error] {
+	return func(yield func(schema.Value, error) bool) {
+		for _, v := range e.value.Elements() {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// An outside is a value that memory has no room for.
+type outside struct{ elsewhere }
+
+func (outside) Load() (schema.Value, error) {
+	return schema.Value{}, fmt.Errorf("the value was brought into memory")
 }
 
 // aside takes a value out of the new row of a change: the row has no more of it than
@@ -160,26 +179,38 @@ func TestAsideOldRow(t *testing.T) {
 	})
 }
 
-// A dead letter has the whole row, in whichever form its values are written.
+// A dead letter has the whole row, in whichever form its values are written. None is in
+// memory but a text that is written as what it stands for.
 func TestAsideDeadLetter(t *testing.T) {
 	bytesType := schema.Type{Name: "bytea", Kind: schema.KindBytes}
+	hstore := schema.Type{Name: "hstore", Kind: schema.KindText, Opaque: true, Form: schema.FormHStore, Precision: -1, Scale: -1}
 	ints := schema.Type{Name: "int4[]", Kind: schema.KindArray, Elem: &schema.Type{Name: "int4", Kind: schema.KindInt, Bits: 32}}
 	files := &schema.Table{Database: "app", Schema: "public", Name: "files", Native: "9", Version: 1, Key: []int{0}, Columns: []schema.Column{
-		{Name: "id", Type: intType}, {Name: "a", Type: bytesType, Nullable: true}, {Name: "b", Type: textType, Nullable: true}, {Name: "c", Type: ints, Nullable: true}, {Name: "d", Type: textType, Nullable: true}}}
-	var packed []byte
-	for i := range 5 * small {
+		{Name: "id", Type: intType}, {Name: "a", Type: bytesType, Nullable: true}, {Name: "b", Type: textType, Nullable: true}, {Name: "c", Type: ints, Nullable: true}, {Name: "d", Type: textType, Nullable: true}, {Name: "e", Type: hstore}, {Name: "f", Type: bytesType}}}
+	packed := binary.AppendUvarint(nil, 40*small)
+	for i := range 40 * small {
 		packed = schema.AppendElement(packed, schema.Int(int64(i)))
 	}
 	whole := func() schema.Row {
-		return schema.Row{schema.Int(1), schema.Bytes([]byte(words(40 * small))), schema.Text([]byte(words(60 * small))), schema.Array(packed), schema.Text([]byte("d"))}
+		return schema.Row{schema.Int(1), schema.Bytes([]byte(words(40 * small))), schema.Text([]byte(words(60 * small))), schema.Array(packed), schema.Text([]byte("d")),
+			schema.Text(fmt.Appendf(nil, `"a"=>"%s"`, words(3*small))), schema.Bytes([]byte(words(30*small + 1)))}
 	}
-	for _, binary := range []avro.Binary{avro.BinaryBytes, avro.BinaryHex} {
+	apart := func() pipeline.Change {
+		c := aside(create(files, whole()), 5)
+		for i, v := range whole() {
+			if i == 1 || i == 2 || i == 3 || i == 6 {
+				c = aside(c, i)
+				c.Aside.After[i] = outside{elsewhere{v}}
+			}
+		}
+		return c
+	}
+	for _, form := range []avro.Binary{avro.BinaryBytes, avro.BinaryHex, avro.Base64, avro.Base64URL} {
 		onBoth(t, capture.DeadLetter, func(t *testing.T, s *large) {
 			makeAside(s)
-			s.config.Handling.Binary = binary
+			s.config.Handling.Binary = form
 			s.open()
-			c := create(files, whole())
-			s.write(aside(aside(aside(c, 1), 2), 3))
+			s.write(apart())
 			s.commit()
 			topic := strings.Replace(peopleTopic, "people", "files", 1)
 			r, _ := lastRaw(t, s, topic)
@@ -189,13 +220,13 @@ func TestAsideDeadLetter(t *testing.T) {
 			}
 			s.config.ValueBytes, s.config.RecordBytes = 64<<20, 64<<20
 			other := makeLarge(newStory(t), capture.DeadLetter)
-			other.config.Handling.Binary, other.config.RecordBytes, other.config.ValueBytes = binary, 64<<20, 64<<20
+			other.config.Handling.Binary, other.config.RecordBytes, other.config.ValueBytes = form, 64<<20, 64<<20
 			other.open()
 			other.write(create(files, whole()))
 			other.commit()
 			want, _ := other.last(topic)
 			if got := s.event(r.Key, wire); !got.After.Identical(other.event(want.Key, want.Value).After) {
-				t.Errorf("the dead letter's row is not the row")
+				t.Errorf("%q: the dead letter's row is not the row", form)
 			}
 		})
 	}

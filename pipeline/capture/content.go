@@ -2,7 +2,6 @@ package capture
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/avro"
 )
 
 // A content is a run of bytes that may be larger than memory. It is read as often as
@@ -116,75 +116,92 @@ func (s *Sink) absent(o *outgoing) (n int) {
 	return n
 }
 
-// record gives the encoded event, whatever its size. What is not in memory and lies in
-// a record as it is, behind its length, is not brought there: a mark is encoded in its
-// place.
+// record gives the encoded event, whatever its size. What is not in memory is encoded
+// while it is read, unless it is written as what it stands for.
 func (s *Sink) record(o *outgoing) (content, error) {
 	if o.value != nil {
 		return inMemory(o.value), nil
 	}
-	row, marks, err := o.marked()
+	row, apart, err := o.apart()
 	if err != nil {
 		return content{}, err
 	}
 	e := *o.e
 	e.After = row
-	encoded, err := s.value(o.tab, &e)
+	around, err := o.tab.codec.Around(&e, apart)
 	if err != nil {
-		return content{}, err
+		return content{}, fmt.Errorf("table %s: %w", o.tab, err)
 	}
-	if all, ok := spliced(encoded, marks); ok {
-		return all, nil
-	}
-	for _, m := range marks { // bytes in hex, say
-		if row[m.column], err = o.aside(m.column).Load(); err != nil {
+	parts := []content{inMemory(avro.AppendWire(nil, o.tab.valueID)), inMemory(around[0])}
+	for i, column := range apart {
+		value, err := o.encoded(column)
+		if err != nil {
 			return content{}, err
 		}
+		parts = append(parts, value, inMemory(around[i+1]))
 	}
-	encoded, err = s.value(o.tab, &e)
-	return inMemory(encoded), err
+	return joined(parts), nil
 }
 
-// A mark stands for a value in an encoded row.
-type mark struct {
-	column int
-	text   []byte // behind its length
-	value  content
-}
-
-// marked gives the new row with marks in place of what is not in memory.
-func (o *outgoing) marked() (row schema.Row, marks []mark, err error) {
+// apart gives the new row and those of its columns that are encoded piece by piece. Other
+// values that were not in memory are.
+func (o *outgoing) apart() (row schema.Row, columns []int, err error) {
 	row = slices.Clone(o.e.After)
 	for i := range row {
 		switch v := o.aside(i); {
 		case v == nil:
-		case !movable(row[i].Kind()):
+		case o.isPiecewise(i, v):
+			columns = append(columns, i)
+		default:
 			if row[i], err = v.Load(); err != nil {
 				return nil, nil, err
 			}
-		default:
-			text := []byte(rand.Text())
-			marks = append(marks, mark{i, append(binary.AppendVarint(nil, int64(len(text))), text...), o.content(i)})
-			row[i] = like(row[i].Kind(), text)
 		}
 	}
-	return row, marks, nil
+	return row, columns, nil
 }
 
-// spliced puts the values in the place of their marks. ok is false if one is not there
-// once, as it is.
-func spliced(encoded []byte, marks []mark) (all content, ok bool) {
-	var parts []content
-	slices.SortFunc(marks, func(a, b mark) int { return bytes.Index(encoded, a.text) - bytes.Index(encoded, b.text) })
-	for _, m := range marks {
-		before, after, found := bytes.Cut(encoded, m.text)
-		if !found || bytes.Contains(after, m.text) {
-			return all, false
-		}
-		parts = append(parts, inMemory(binary.AppendVarint(bytes.Clone(before), m.value.size)), m.value)
-		encoded = after
+// isPiecewise reports whether a value can be encoded while it is read.
+func (o *outgoing) isPiecewise(column int, v pipeline.Aside) bool {
+	kind, ok := o.e.After[column].Kind(), true
+	if kind == schema.KindArray {
+		_, ok = v.(pipeline.ArrayAside)
 	}
-	return joined(append(parts, inMemory(encoded))), true
+	return ok && o.tab.codec.IsPiecewise(column)
+}
+
+// encoded gives a value that is not in memory as it is in a record.
+func (o *outgoing) encoded(column int) (content, error) {
+	if o.e.After[column].Kind() == schema.KindArray {
+		return o.array(column, o.aside(column).(pipeline.ArrayAside))
+	}
+	value, size := o.content(column), o.tab.codec.EncodedLen(column, int64(o.length(column)))
+	open := func() (io.ReadCloser, error) {
+		r, err := value.open()
+		if err != nil {
+			return nil, err
+		}
+		return opened{o.tab.codec.EncodedBytes(column, r), r}, nil
+	}
+	return joined([]content{inMemory(binary.AppendVarint(nil, size)), {size: size, open: open}}), nil
+}
+
+// array gives an array as it is in a record. It is read for how long it is.
+func (o *outgoing) array(column int, a pipeline.ArrayAside) (all content, err error) {
+	all.open = func() (io.ReadCloser, error) { return o.tab.codec.EncodedArray(column, a.Elements()), nil }
+	r, err := all.open()
+	if err != nil {
+		return all, err
+	}
+	defer r.Close()
+	all.size, err = io.Copy(io.Discard, r)
+	return all, err
+}
+
+// opened is what is read, and what is closed.
+type opened struct {
+	io.Reader
+	io.Closer
 }
 
 // joined is one content behind the other.
@@ -203,10 +220,7 @@ func joined(parts []content) (all content) {
 			}
 			readers, closers = append(readers, r), append(closers, r)
 		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(readers...), closers}, nil
+		return opened{io.MultiReader(readers...), closers}, nil
 	}
 	return all
 }

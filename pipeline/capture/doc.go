@@ -128,10 +128,11 @@
 // with a larger text, byte string or JSON is not encoded to find that out. Where the
 // source leaves such a value outside of memory (pipeline.Aside), or the log has it in
 // pieces (laid.go), it stays outside: its size is known, its sum is worked out and its
-// pieces are written while it is read. A dead letter is spliced from the record and the
-// values. In memory is, of such a row, what is written as bytes in another form (base64,
-// hex) and any array, for a dead letter; and what a change of key moves. A value that
-// did not change stays in its pieces where they lie.
+// pieces are written while it is read. A dead letter is the record around such values,
+// which are encoded while they are read: bytes in hex or base64 too, and arrays, of which
+// one element at a time is in memory. In memory is, of such a row, a text that is written
+// as what it stands for (an hstore or bits), for a dead letter; and what a change of key
+// moves. A value that did not change stays in its pieces where they lie.
 //
 // # Unknown values
 //

@@ -140,7 +140,8 @@
 //	               ╚═══════ N.value, until the batch is taken back ╝
 //
 // An array is read element by element, up to where it is above ValueBytes however it is
-// written. In memory are all the same: a value of less than 4 MiB as it is sent; an array
-// whose dead letter is written; and a value of a type that the server alone can print,
-// while it is asked to.
+// written, and again by whoever writes all of it. In memory are all the same: a value of
+// less than 4 MiB as it is sent; an element of an array that is written; an hstore or bits
+// that a dead letter has as what they stand for; and a value of a type that the server
+// alone can print, while it is asked to.
 package postgres

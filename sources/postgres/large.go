@@ -3,6 +3,7 @@ package postgres
 import (
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
@@ -90,7 +91,7 @@ func valueOf(k schema.Kind, head []byte) schema.Value {
 	return schema.Text(head)
 }
 
-// A largeValue implements pipeline.Aside.
+// A largeValue implements pipeline.ArrayAside.
 type largeValue struct {
 	*aside
 	field  field
@@ -157,6 +158,20 @@ func (l *largeValue) array(limit int) (v schema.Value, ok bool, err error) {
 	}
 	defer r.Close()
 	return l.field.reader.ReadArray(l.field.codec, l.field.binary, r, limit)
+}
+
+// Elements implements pipeline.ArrayAside.
+func (l *largeValue) Elements() iter.Seq2[schema.Value, error] {
+	return func(yield func(schema.Value, error) bool) {
+		in, err := l.open()
+		if err != nil {
+			yield(schema.Value{}, err)
+			return
+		}
+		defer in.Close()
+		r := pgvalue.Reader{Invalid: l.field.invalid}
+		r.Elements(l.field.codec, l.field.binary, in)(yield)
+	}
 }
 
 func (l *largeValue) Size() int64 { return l.length }

@@ -71,6 +71,9 @@ func (w *digests) load(head schema.Value, a pipeline.Aside) schema.Value {
 		w.t.Fatal(err)
 	}
 	if v.Kind() == schema.KindArray {
+		if again := listed(w.t, a.(pipeline.ArrayAside)); !again.Identical(v) {
+			w.t.Errorf("an array of %d elements has %d one by one", v.Len(), again.Len())
+		}
 		return v
 	}
 	r, err := a.Open()
@@ -83,6 +86,19 @@ func (w *digests) load(head schema.Value, a pipeline.Aside) schema.Value {
 		w.t.Fatalf("a value of %d bytes is read as %d and loaded as %d: %v", a.Size(), len(b), len(v.Ref()), err)
 	}
 	return v
+}
+
+// listed reads an array element by element.
+func listed(t *testing.T, a pipeline.ArrayAside) schema.Value {
+	t.Helper()
+	var all []schema.Value
+	for v, err := range a.Elements() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v.Clone())
+	}
+	return schema.Array(schema.AppendArray(nil, all...))
 }
 
 func digest(text string) string {

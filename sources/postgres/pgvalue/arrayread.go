@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"iter"
+	"math"
 
 	"github.com/evertdb/evert/schema"
 )
@@ -16,24 +18,22 @@ var errBeyond = errors.New("the array is too large")
 // false if it takes more than most bytes however it is written: then no more of it than
 // about that was in memory, and nothing of what follows was looked at.
 func (r *Reader) ReadArray(c Codec, binaryForm bool, from io.Reader, most int) (v schema.Value, ok bool, err error) {
-	a := &arrayRead{r: r, c: c, in: bufio.NewReaderSize(from, 64<<10), left: most, mostWord: most + 16}
+	a := newArrayRead(r, c, from, most+16)
 	if c.Elem == Bytea && !binaryForm {
 		a.mostWord *= 2 // hex digits
 	}
 	r.packed = nil // it may be as large as most
 	defer func() { r.packed = nil }()
-	if binaryForm {
-		err = a.binary()
-	} else {
-		err = a.text()
+	a.take = func(e schema.Value) error {
+		if most -= leastBytes(e); most < 0 {
+			return errBeyond
+		}
+		r.packed = schema.AppendElement(r.packed, e)
+		return nil
 	}
-	switch {
-	case err == errBeyond:
+	if err := a.read(binaryForm); err == errBeyond {
 		return v, false, nil
-	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		err = malformed(Array, a.count)
-	}
-	if err != nil {
+	} else if err != nil {
 		return v, false, err
 	}
 	head := binary.AppendUvarint(nil, uint64(a.count))
@@ -42,40 +42,72 @@ func (r *Reader) ReadArray(c Codec, binaryForm bool, from io.Reader, most int) (
 	return schema.Array(packed), true, nil
 }
 
+// Elements gives the elements of an array in the form that the server sent, each valid
+// until the next one, or an error at last. No more than one is in memory. r is in use
+// until the end.
+func (r *Reader) Elements(c Codec, binaryForm bool, from io.Reader) iter.Seq2[schema.Value, error] {
+	return func(yield func(schema.Value, error) bool) {
+		a := newArrayRead(r, c, from, math.MaxInt32)
+		a.take = func(e schema.Value) error {
+			if !yield(e, nil) {
+				return errBeyond
+			}
+			return nil
+		}
+		if err := a.read(binaryForm); err != nil && err != errBeyond {
+			yield(schema.Value{}, err)
+		}
+	}
+}
+
 // An arrayRead is an array of which elements were read.
 type arrayRead struct {
-	r        *Reader
+	elem     Reader // of one element: its bytes live until the next
 	c        Codec
 	in       *bufio.Reader
 	word     []byte // an element as it was sent
 	mostWord int    // one with more bytes is too large by itself
-	left     int    // of the bytes that it may take
 	count    int
+	take     func(element schema.Value) error // which is valid until the next one
 }
 
-// add packs an element.
+func newArrayRead(r *Reader, c Codec, from io.Reader, mostWord int) *arrayRead {
+	return &arrayRead{elem: Reader{Arena: &r.elems, Invalid: r.Invalid}, c: c, in: bufio.NewReaderSize(from, 64<<10), mostWord: mostWord}
+}
+
+// read goes over all elements.
+func (a *arrayRead) read(binaryForm bool) (err error) {
+	if binaryForm {
+		err = a.binary()
+	} else {
+		err = a.text()
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return malformed(Array, a.count)
+	}
+	return err
+}
+
+// add takes an element.
 func (a *arrayRead) add(null bool, read func(*Reader) (schema.Value, error)) error {
 	a.count++
 	if null {
-		a.r.packed = schema.AppendElement(a.r.packed, schema.Null())
-		a.left--
-	} else if err := a.r.pack(func(in *Reader) (schema.Value, error) {
-		v, err := read(in)
-		a.left -= leastBytes(v)
-		return v, err
-	}); err != nil {
+		return a.take(schema.Null())
+	}
+	a.elem.Arena.Reset()
+	v, err := read(&a.elem)
+	if err != nil {
 		return err
 	}
-	if a.left < 0 {
-		return errBeyond
-	}
-	return nil
+	return a.take(v)
 }
 
 // leastBytes is how many bytes an element takes at least, however it is written, with
 // one that says that it is not NULL.
 func leastBytes(v schema.Value) int {
 	switch v.Kind() {
+	case schema.KindNull:
+		return 1
 	case schema.KindText, schema.KindBytes, schema.KindJSON:
 		return 1 + len(v.Ref())
 	case schema.KindDecimal: // as a binary number

@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 	"unicode/utf8"
 
+	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/arena"
 )
 
@@ -82,6 +83,10 @@ func TestArraysElementByElement(t *testing.T) {
 			if (err == nil) != (wantErr == nil) || errors.Is(err, ShapeError{}) != errors.Is(wantErr, ShapeError{}) || err == nil && (!ok || !got.Identical(want)) {
 				t.Errorf("%s: got %v, %v, want %v, %v", text, got, err, want, wantErr)
 			}
+			got, err = elements(codec, false, []byte(text))
+			if (err == nil) != (wantErr == nil) || err == nil && !got.Identical(want) {
+				t.Errorf("%s: its elements are %v, %v, want %v, %v", text, got, err, want, wantErr)
+			}
 		}
 	}
 	for _, sent := range [][]byte{
@@ -94,7 +99,28 @@ func TestArraysElementByElement(t *testing.T) {
 		if (err == nil) != (wantErr == nil) || errors.Is(err, ShapeError{}) != errors.Is(wantErr, ShapeError{}) || err == nil && (!ok || !got.Identical(want)) {
 			t.Errorf("%q: got %v, %v, want %v, %v", sent, got, err, want, wantErr)
 		}
+		got, err = elements(codec, true, sent)
+		if (err == nil) != (wantErr == nil) || err == nil && !got.Identical(want) {
+			t.Errorf("%q: its elements are %v, %v, want %v, %v", sent, got, err, want, wantErr)
+		}
 	}
+}
+
+// elements is the array of those that are given one by one, of which some were asked for
+// before.
+func elements(c Codec, binaryForm bool, sent []byte) (schema.Value, error) {
+	r := Reader{}
+	for range r.Elements(c, binaryForm, bytes.NewReader(sent)) {
+		break
+	}
+	var all []schema.Value
+	for v, err := range r.Elements(c, binaryForm, iotest.OneByteReader(bytes.NewReader(sent))) {
+		if err != nil {
+			return schema.Value{}, err
+		}
+		all = append(all, v.Clone())
+	}
+	return schema.Array(schema.AppendArray(nil, all...)), nil
 }
 
 // arraySent is an array of texts as array_send has it.
@@ -145,5 +171,21 @@ func TestLargeArraysAreNotHeld(t *testing.T) {
 		if took := after.TotalAlloc - before.TotalAlloc; ok || err != nil || took > 120*most {
 			t.Errorf("%s: ok %v, %v, %d MiB were allocated", what, ok, err, took>>20)
 		}
+	}
+}
+
+// P26: of an array of 64 MiB that is read element by element one is in memory at a time.
+func TestElementsAreNotHeld(t *testing.T) {
+	sent := endless("{", `"sixteen letters.",`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r, count, last := Reader{}, 0, error(nil)
+	for _, err := range r.Elements(Codec{Op: Array, Elem: Text}, false, sent) {
+		count++
+		last = err
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; last == nil || count < 3_000_000 || took > 1<<20 {
+		t.Errorf("%d elements, %v, %d KiB were allocated", count, last, took>>10)
 	}
 }
