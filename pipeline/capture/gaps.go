@@ -10,12 +10,18 @@ import (
 
 // Gaps gives what append-only topics lack when the frontier of a source is deleted and
 // they stay: the changes from now until the source has begun anew. A gap that no record
-// tells of yet goes on from where it began. topics are those of the source that stay.
+// tells of yet goes on from where it began. topics are those of the source that stay. The
+// source does not run meanwhile.
 func Gaps(ctx context.Context, l log.Log, deployment, source string, topics []string, now time.Time) (map[string]log.Stop, error) {
 	gaps := map[string]log.Stop{}
 	if len(topics) == 0 {
 		return gaps, nil
 	}
+	w, err := takeWriter(ctx, l, source) // whose last commit may be one that readers do not see yet
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
 	fold, err := log.ReadFrontier(ctx, l, log.FrontierTopic(deployment, source))
 	if err != nil {
 		return nil, err
@@ -64,9 +70,9 @@ func LeaveGaps(ctx context.Context, l log.Log, deployment, source string, gaps m
 	if _, err := l.Admin().Ensure(ctx, log.TopicSpec{Name: topic, Partitions: 1, Compact: true}); err != nil {
 		return err
 	}
-	w, err := l.Writer(ctx, WriterID(source))
+	w, err := takeWriter(ctx, l, source)
 	if err != nil {
-		return fmt.Errorf("take the writer of source %q: %w", source, err)
+		return err
 	}
 	defer w.Close()
 	f := log.Frontier{Tables: awaiting(gaps)}
@@ -74,6 +80,15 @@ func LeaveGaps(ctx context.Context, l log.Log, deployment, source string, gaps m
 		return fmt.Errorf("append to %s: %w", topic, err)
 	}
 	return w.Commit(ctx, nil)
+}
+
+// takeWriter takes the writer of a source, which ends what was open under it.
+func takeWriter(ctx context.Context, l log.Log, source string) (log.Writer, error) {
+	w, err := l.Writer(ctx, WriterID(source))
+	if err != nil {
+		return nil, fmt.Errorf("take the writer of source %q: %w", source, err)
+	}
+	return w, nil
 }
 
 // awaiting are the states of append-only tables that are known by their gaps alone, and
