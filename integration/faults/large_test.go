@@ -95,7 +95,9 @@ func wantHidden(s *scene.Scene) {
 }
 
 // An update that leaves a value of 200 MB as it is, which the log has only in part, reads
-// the value again and holds no more of it than a record.
+// the value again and holds no more of it than a record. At default limits a record may
+// be large itself, and its copies come close to the bound of other tests before they are
+// collected; held once, the value would be 200 MB more.
 func hugeUnchanged(t *testing.T, pg *pgserver.Server) {
 	s := open(t, pg, harness.Options{Source: hugeSource + "overrides: {public.huge_kept: {on_oversize: truncate}}\n"})
 	s.SQL(s.Database, "CREATE TABLE huge_kept (id int PRIMARY KEY, n int, v text)", "ALTER TABLE huge_kept OWNER TO capture",
@@ -106,6 +108,6 @@ func hugeUnchanged(t *testing.T, pg *pgserver.Server) {
 		s.SQL(s.Database, "UPDATE huge_kept SET n = n + 1")
 		goesOn(s, d)
 	}
-	checkMemory(t, d)
+	checkMemoryBelow(t, d, mostMemory*5/4)
 	d.Terminate()
 }
