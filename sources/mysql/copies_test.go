@@ -233,7 +233,7 @@ func TestCopiesGoInOrder(t *testing.T) {
 		order := ""
 		r.also = func(b pipeline.Batch) {
 			for i := range b.Changes {
-				if name := b.Changes[i].Table.Name; !strings.HasSuffix(order, name) {
+				if name := b.Changes[i].Table.Name; !strings.Contains(order, name) { // the next may begin while a chunk of one waits for the stream
 					order += name
 				}
 			}
