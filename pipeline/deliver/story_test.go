@@ -205,7 +205,7 @@ func TestGone(t *testing.T) {
 				t.Error("cuts of two incarnations are compared")
 			case had.Number < 99:
 				return deliver.Follows, nil
-			case has.Resume.At.Seq < 3:
+			case has.Resume.At.Seq < 4:
 				return deliver.Below, nil
 			}
 			return deliver.Beside, nil
