@@ -99,38 +99,47 @@ func (c *Codec) EncodedLen(column int, n int64) int64 {
 func (c *Codec) EncodedBytes(column int, from io.Reader) io.Reader {
 	switch cell := &c.cells[column]; cell.op {
 	case opHex:
-		return &encoding{from: from, encode: hex.AppendEncode}
+		return asText(from, hex.AppendEncode)
 	case opBase64, opBase64URL:
-		return &encoding{from: from, encode: cell.base64().AppendEncode}
+		return asText(from, cell.base64().AppendEncode)
 	}
 	return from
 }
 
-// An encoding reads bytes as the text that they are written as.
-type encoding struct {
-	from   io.Reader
-	encode func(dst, src []byte) []byte
-	bytes  [24 << 10]byte // whole groups of base64
-	text   []byte
-	ready  []byte // of text
-	end    error
+// groups is how many bytes are encoded at once: whole groups of base64.
+const groups = 24 << 10
+
+// asText reads bytes as the text that they are written as.
+func asText(from io.Reader, encode func(dst, src []byte) []byte) io.Reader {
+	taken, text := make([]byte, groups), []byte(nil)
+	return &blocks{next: func() ([]byte, error) {
+		n, err := io.ReadFull(from, taken)
+		if err == io.ErrUnexpectedEOF {
+			err = io.EOF
+		}
+		text = encode(text[:0], taken[:n])
+		return text, err
+	}}
+}
+
+// blocks reads one block behind the other. next gives one, valid until it is called again;
+// with an error it is the last, and the error comes behind it.
+type blocks struct {
+	next  func() ([]byte, error)
+	ready []byte // of the block
+	end   error
 }
 
 // Read implements io.Reader.
-func (e *encoding) Read(p []byte) (int, error) {
-	for len(e.ready) == 0 {
-		if e.end != nil {
-			return 0, e.end
+func (b *blocks) Read(p []byte) (int, error) {
+	for len(b.ready) == 0 {
+		if b.end != nil {
+			return 0, b.end
 		}
-		var n int
-		if n, e.end = io.ReadFull(e.from, e.bytes[:]); e.end == io.ErrUnexpectedEOF {
-			e.end = io.EOF
-		}
-		e.text = e.encode(e.text[:0], e.bytes[:n])
-		e.ready = e.text
+		b.ready, b.end = b.next()
 	}
-	n := copy(p, e.ready)
-	e.ready = e.ready[n:]
+	n := copy(p, b.ready)
+	b.ready = b.ready[n:]
 	return n, nil
 }
 
@@ -141,7 +150,8 @@ const arrayBlock = 64 << 10
 // element has to be valid until the next is asked for. The caller closes it.
 func (c *Codec) EncodedArray(column int, elements iter.Seq2[schema.Value, error]) io.ReadCloser {
 	r := &encodedArray{codec: c, column: column}
-	r.next, r.stop = iter.Pull2(elements)
+	r.element, r.stop = iter.Pull2(elements)
+	r.next = r.advance
 	return r
 }
 
@@ -149,56 +159,38 @@ func (c *Codec) EncodedArray(column int, elements iter.Seq2[schema.Value, error]
 //
 //	array = ( count:long element* )* 0
 type encodedArray struct {
+	blocks
 	codec    *Codec
 	column   int
-	next     func() (schema.Value, error, bool)
+	element  func() (schema.Value, error, bool)
 	stop     func()
 	elements []byte
 	block    []byte
-	ready    []byte // of block
-	ended    bool
-}
-
-// Read implements io.Reader.
-func (r *encodedArray) Read(p []byte) (int, error) {
-	for len(r.ready) == 0 {
-		if r.ended {
-			return 0, io.EOF
-		}
-		if err := r.advance(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, r.ready)
-	r.ready = r.ready[n:]
-	return n, nil
 }
 
 // advance encodes the next block.
-func (r *encodedArray) advance() error {
+func (r *encodedArray) advance() ([]byte, error) {
 	count, err := r.gather()
-	if err != nil {
-		return err
+	if err != nil && err != io.EOF {
+		return nil, err
 	}
 	r.block = r.block[:0]
 	if count > 0 {
 		r.block = append(appendLong(r.block, count), r.elements...)
 	}
-	if r.ended {
+	if err == io.EOF {
 		r.block = append(r.block, 0)
 	}
-	r.ready = r.block
-	return nil
+	return r.block, err
 }
 
-// gather encodes the elements of a block.
+// gather encodes the elements of a block, and gives io.EOF behind the last of all.
 func (r *encodedArray) gather() (count int64, err error) {
 	elem := r.codec.cells[r.column].elem
 	for r.elements = r.elements[:0]; len(r.elements) < arrayBlock; count++ {
-		v, err, ok := r.next()
+		v, err, ok := r.element()
 		if !ok {
-			r.ended = true
-			return count, nil
+			return count, io.EOF
 		}
 		if err != nil {
 			return count, err

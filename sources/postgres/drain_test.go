@@ -139,13 +139,7 @@ func TestDrain(t *testing.T) {
 		d.do("BEGIN READ WRITE; ALTER DATABASE %s RESET default_transaction_read_only; COMMIT", pgsql.QuoteIdent(d.name()))
 		d.afresh()
 		d.do("INSERT INTO t VALUES (5, 'after')")
-		s := New(c)
-		s.Undrain()
-		r = &run{t: t, source: s, ack: true, resume: from, wait: patience}
-		t.Cleanup(func() { _ = s.Close() })
-		if err := s.Open(t.Context(), from); err != nil {
-			t.Fatal(err)
-		}
+		r = undrained(t, c, from)
 		wantLines(t, r.sync(d), "c t 5|after")
 		from = r.close()
 		r = open(t, c, from) // nothing says any more that it was drained
@@ -234,4 +228,16 @@ func TestDrainedSourceOnAnotherServer(t *testing.T) {
 	next.do("BEGIN READ WRITE; DELETE FROM same WHERE id = 1; COMMIT")
 	r = open(t, c, from)
 	wantLines(t, r.sync(next), "d same 1|?|? →")
+}
+
+// undrained opens a source whose upgrade is called off, or over.
+func undrained(t *testing.T, c Config, from pipeline.Resume) *run {
+	t.Helper()
+	s := New(c)
+	s.Undrain()
+	t.Cleanup(func() { _ = s.Close() })
+	if err := s.Open(t.Context(), from); err != nil {
+		t.Fatal(err)
+	}
+	return &run{t: t, source: s, ack: true, resume: from, wait: patience}
 }

@@ -137,6 +137,18 @@ func (w *digests) collect(r *run, d *db) (lines []string) {
 	return lines
 }
 
+// snapshot reads rows until the snapshot is complete.
+func (w *digests) snapshot(r *run) (lines []string) {
+	w.t.Helper()
+	r.until(func(b pipeline.Batch) bool {
+		for i := range b.Changes {
+			lines = append(lines, w.change(&b.Changes[i]))
+		}
+		return b.End != nil && b.End.At.Seq == 1
+	})
+	return lines
+}
+
 // rows gives the rows of a table as the server prints them.
 func (w *digests) rows(d *db, table string) map[string]string {
 	w.t.Helper()
@@ -184,13 +196,7 @@ func TestLargeValues(t *testing.T) {
 			c.Text = text
 			w := &digests{t: t}
 			r := open(t, c, pipeline.Resume{})
-			var got []string
-			r.until(func(b pipeline.Batch) bool {
-				for i := range b.Changes {
-					got = append(got, w.change(&b.Changes[i]))
-				}
-				return b.End != nil && b.End.At.Seq == 1
-			})
+			got := w.snapshot(r)
 			wantRows(t, got, "r keyed ", w.rows(d, "keyed"))
 			wantRows(t, got, "r full_old ", w.rows(d, "full_old"))
 			if w.aside == 0 {
@@ -247,13 +253,7 @@ func TestLargeTextsWithoutEncoding(t *testing.T) {
 			c.InvalidText = policy
 			w := &digests{t: t}
 			r := open(t, c, pipeline.Resume{})
-			var got []string
-			r.until(func(b pipeline.Batch) bool {
-				for i := range b.Changes {
-					got = append(got, w.change(&b.Changes[i]))
-				}
-				return b.End != nil && b.End.At.Seq == 1
-			})
+			got := w.snapshot(r)
 			text := strings.Repeat(readable, times)
 			want := []string{" t 1|" + digest(text) + "|" + digest("{"+text+"}"), " t 2|" + digest(strings.Repeat("grün", times)) + "|NULL"}
 			wantLines(t, got, "r"+want[0], "r"+want[1])

@@ -53,19 +53,7 @@ func TestColumnReplacedWhileNobodyReads(t *testing.T) {
 				return
 			}
 			wantLines(t, r.sync(d), "c p 1|a|5")
-			eventually(t, "a look at the table", func() bool {
-				d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
-				r.sync(d)
-				for _, m := range r.source.a.seen.Load().marks {
-					if m.columns == unknownColumns {
-						return false
-					}
-				}
-				return true
-			})
-			if stopped := r.source.a.seen.Load().Stopped; len(stopped) > 0 {
-				t.Errorf("stopped: %v", stopped)
-			}
+			r.standsLookedAt(d)
 		})
 	}
 }

@@ -92,13 +92,7 @@ func TestDrainUntilShutdown(t *testing.T) {
 	if more := d.get("SELECT count(*) FROM pg_logical_slot_peek_binary_changes('%s', NULL, NULL, 'proto_version', '1', 'publication_names', 'evert_pub') WHERE lsn > '%s'", c.Slot, from.At.Native); more != "0" {
 		t.Errorf("the slot has %s messages behind the place", more)
 	}
-	s := New(c)
-	s.Undrain()
-	r = &run{t: t, source: s, ack: true, resume: from, wait: patience}
-	t.Cleanup(func() { _ = s.Close() })
-	if err := s.Open(t.Context(), from); err != nil {
-		t.Fatal(err)
-	}
+	r = undrained(t, c, from)
 	d.do("BEGIN READ WRITE; INSERT INTO t VALUES (5, 'after'); COMMIT")
 	wantLines(t, r.sync(d), "c t 5|after")
 }

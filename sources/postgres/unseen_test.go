@@ -116,20 +116,27 @@ func TestAlteredBehindItsLastRow(t *testing.T) {
 				}
 				return
 			}
-			eventually(t, "a look at the table", func() bool {
-				d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
-				r.sync(d)
-				for _, m := range r.source.a.seen.Load().marks {
-					if m.columns == unknownColumns {
-						return false
-					}
-				}
-				return true
-			})
-			if stopped := r.source.a.seen.Load().Stopped; len(stopped) > 0 {
-				t.Errorf("stopped: %v", stopped)
-			}
+			r.standsLookedAt(d)
 		})
+	}
+}
+
+// standsLookedAt waits until the catalog was asked for the columns of every table, after
+// which none may have stopped.
+func (r *run) standsLookedAt(d *db) {
+	r.t.Helper()
+	eventually(r.t, "a look at the tables", func() bool {
+		d.do("SELECT pg_logical_emit_message(true, 'sync', '')")
+		r.sync(d)
+		for _, m := range r.source.a.seen.Load().marks {
+			if m.columns == unknownColumns {
+				return false
+			}
+		}
+		return true
+	})
+	if stopped := r.source.a.seen.Load().Stopped; len(stopped) > 0 {
+		r.t.Errorf("stopped: %v", stopped)
 	}
 }
 
