@@ -21,7 +21,7 @@ ci: ## make test; then long tests, the race detector, other Postgres versions, s
 test-mysql: ## the MySQL source on other servers: EVERT_MYSQLS=/path/to/mysqld:…, else what Debian has
 	@LANES=mysql $(GO) run ./integration/lanes
 
-crash: ## kill -9 at random moments, full counts: EVERT_CRASH_RUNS=200
+crash: ## kill -9 at random moments, full counts (EVERT_CRASH_RUNS=200), and the long tests
 	@LANES=crash $(GO) run ./integration/lanes
 
 bench: ## speed as a ratio to the limit; writes results/

@@ -17,14 +17,15 @@
 // (EVERT_FULL=1):
 //
 //	integration/crash, ddl, deliver, views   kills of the program and of brokers, by seed
+//	integration/registry                kills and pauses of who assigns schema ids
 //	integration/mysqlroad               the same on MySQL and MariaDB, and a minute of sysbench
 //	integration/faults, road            pauses and losses of a minute, a bank at scale 10
 //	pipeline/log/kafka                  brokers killed behind commits, on each transaction.version
 //	sinks/bleve, opensearch, postgres   kills and faults of a target
 //
-// A test is long, and runs in CI alone, if it has brokers of its own, waits for timeouts or
-// compiles the program anew, and a shorter one in `make test` tells most of what it tells:
-// long.go names both.
+// A test is long, and runs in CI and in the crash lane, if it has brokers of its own, waits
+// for timeouts or compiles the program anew, and a shorter one in `make test` tells most of
+// what it tells: long.go names both.
 //
 // What else CI runs beside `make test` runs some of the same tests in another way: on
 // other versions of Postgres, under the race detector; and it looks at the code

@@ -26,7 +26,7 @@ var mysqlFolders = []string{"sources/mysql", "sources/mysql/mysqlserver", "sourc
 // crashFolders have tests that repeat with EVERT_CRASH_RUNS, or more faults and
 // longer ones with EVERT_FULL=1.
 var crashFolders = []string{
-	"integration/crash", "integration/ddl", "integration/deliver", "integration/views", "integration/faults", "integration/mysqlroad", "integration/road",
+	"integration/crash", "integration/ddl", "integration/deliver", "integration/views", "integration/faults", "integration/mysqlroad", "integration/registry", "integration/road",
 	"pipeline/log/kafka", "sinks/bleve", "sinks/opensearch", "sinks/postgres", "sources/mysql", "sources/postgres",
 }
 

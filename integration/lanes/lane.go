@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -40,7 +41,7 @@ func lanes() []lane {
 		{name: "cross", does: "builds for the other platforms", when: inCI, run: cross},
 		{name: "unit", does: "tests beside the code", when: byName, run: goTest(notIn("integration"), atOnce, abreast)},
 		{name: "integration", does: "the real binary against real servers", when: byName, run: withProgram(integrationOnly)},
-		{name: "crash", does: "kill -9 at random moments, full counts", when: byName, run: crash},
+		{name: "crash", does: "kill -9 at random moments, full counts, and the long tests", when: byName, run: crash},
 		{name: "extensions", does: "the types of pgvector and PostGIS, and pg_upgrade, with the Postgres 17 that Debian trixie has", when: byName, run: extensions},
 		{name: "mysql", does: "the MySQL source and its road on other servers: EVERT_MYSQLS, else those that Debian has", when: byName, run: mysqls},
 		{name: "vuln", does: "govulncheck, which asks the network for the list", when: byName,
@@ -90,11 +91,16 @@ func race(ctx context.Context, r *report) (tally, error) {
 	return goTest(exactly(raceFolders...), "-race", "-short", abreast, "-skip="+notRaced)(ctx, r)
 }
 
+// crash runs whole folders with their counts, among which are most of the long tests,
+// and then the other long ones.
 func crash(ctx context.Context, r *report) (tally, error) {
 	if os.Getenv("EVERT_CRASH_RUNS") == "" {
 		r.env = append(r.env, "EVERT_CRASH_RUNS=200", "EVERT_FULL=1")
 	}
-	return goTest(exactly(crashFolders...), "-count=1", "-timeout=3h")(ctx, r)
+	sum, err := goTest(exactly(crashFolders...), "-count=1", "-timeout=3h")(ctx, r)
+	rest, restErr := runLong(ctx, r, longBeyond(crashFolders...))
+	sum.add(rest)
+	return sum, errors.Join(err, restErr)
 }
 
 // verifyModules looks at what lies in the module cache, ours and the tools'.

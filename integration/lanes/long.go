@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
-// A longTest is run by make ci and not by make test: it has brokers of its own, waits for
+// A longTest is run by make ci and make crash, and not by make test: it has brokers of its own, waits for
 // timeouts, or compiles the program anew. Most of what it tells, a shorter one tells in
 // make test.
 type longTest struct{ folder, test, shorter string }
@@ -47,19 +48,28 @@ func longTests() []longTest {
 func (l longTest) pattern() string { return "^" + strings.ReplaceAll(l.test, "/", "$/^") + "$" }
 
 // longPattern matches the long tests and no other.
-func longPattern() string {
+func longPattern() string { return patternOf(longTests()) }
+
+func patternOf(tests []longTest) string {
 	var all []string
-	for _, l := range longTests() {
+	for _, l := range tests {
 		all = append(all, l.pattern())
 	}
 	return strings.Join(all, "|")
 }
 
 // long runs what make test leaves out.
-func long(ctx context.Context, r *report) (tally, error) {
+func long(ctx context.Context, r *report) (tally, error) { return runLong(ctx, r, longTests()) }
+
+// longBeyond are those outside of folders that another lane runs as a whole.
+func longBeyond(folders ...string) []longTest {
+	return slices.DeleteFunc(longTests(), func(l longTest) bool { return exactly(folders...)(l.folder) })
+}
+
+func runLong(ctx context.Context, r *report, tests []longTest) (tally, error) {
 	var folders []string
-	for _, l := range longTests() {
+	for _, l := range tests {
 		folders = append(folders, l.folder)
 	}
-	return withProgram(exactly(folders...), "-run="+longPattern())(ctx, r)
+	return withProgram(exactly(folders...), "-run="+patternOf(tests))(ctx, r)
 }
