@@ -22,13 +22,20 @@ func TestKillEmbedded(t *testing.T) {
 }
 
 func killRounds(t *testing.T, kills int, o harness.Options) {
+	t.Helper()
+	rounds(t, kills, o, (*round).run)
+}
+
+// rounds are as many as the kills take, each on a database of its own.
+func rounds(t *testing.T, kills int, o harness.Options, run func(r *round, kills int) error) {
+	t.Helper()
 	seed := harness.Seed(t)
 	pg := postgres(t)
 	for n := uint64(0); kills > 0; n++ {
 		here := min(kills, killsPerRound)
 		kills -= here
 		r := newRound(t, pg, seed+n*1_000_003, o)
-		if err := r.run(here); err != nil {
+		if err := run(r, here); err != nil {
 			t.Fatalf("round %d, seed %d, after kills at %q: %v", n, seed, r.moments, err)
 		}
 		if len(o.Brokers) > 0 {

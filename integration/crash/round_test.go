@@ -21,11 +21,12 @@ var (
 	suite harness.Suite
 	kafka kafkatest.Shared // of the rounds, one after the other
 	huge  kafkatest.Shared // of the large transaction: topics have the same names
+	swept = kafkatest.Shared{Options: kafkaserver.Options{Config: kafkatest.EagerCleaner}}
 )
 
 func TestMain(m *testing.M) {
 	code := suite.Main(m)
-	os.Exit(max(code, kafka.Close(), huge.Close()))
+	os.Exit(max(code, kafka.Close(), huge.Close(), swept.Close()))
 }
 
 // postgres starts a server that streams transactions in progress early.
@@ -60,15 +61,21 @@ func newRound(t *testing.T, pg *pgserver.Server, seed uint64, o harness.Options)
 // run is a whole round.
 func (r *round) run(kills int) error {
 	stop := r.Traffic()
-	for range kills {
+	r.kills(kills)
+	stop()
+	r.Logf("killed at: %q", r.moments)
+	return r.CatchUpAndCompare()
+}
+
+// kills kills the daemon so often, and now and then its broker, if there is one.
+func (r *round) kills(n int) {
+	r.Helper()
+	for range n {
 		if r.Options.Cluster != nil && r.rng.IntN(4) == 0 {
 			r.killBroker()
 		}
 		r.kill()
 	}
-	stop()
-	r.Logf("killed at: %q", r.moments)
-	return r.CatchUpAndCompare()
 }
 
 // killBroker kills the broker under a running daemon, and starts it again. The

@@ -15,6 +15,11 @@ import (
 // OnKafka are the options of a world whose log is on Apache Kafka.
 func OnKafka(c *kafkaserver.Cluster) Options { return Options{Brokers: c.Brokers(), Cluster: c} }
 
+// Swept are topic settings with which a broker whose cleaner looks all the time
+// (kafkatest.EagerCleaner) takes what is superseded, and then tombstones, while the daemon
+// runs: segments are small, and nothing is kept for long.
+const Swept = `, config: {segment.ms: 100, min.compaction.lag.ms: 100, delete.retention.ms: 1000, min.cleanable.dirty.ratio: 0}`
+
 // A Kafka is a fake cluster of one broker in a process of its own.
 type Kafka struct {
 	*Process

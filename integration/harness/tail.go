@@ -57,6 +57,17 @@ func (w *World) Tail(topic string, fn func(Record) error) error {
 	return nil
 }
 
+// Left counts the records that a topic still holds of each key, which is one column:
+// what is missing, a cleaner took.
+func (w *World) Left(topic, key string) (byKey map[string]int, err error) {
+	byKey = map[string]int{}
+	err = w.Tail(topic, func(r Record) error {
+		byKey[string(r.Key[key])]++
+		return nil
+	})
+	return byKey, err
+}
+
 func eachLine(out io.Reader, fn func(Record) error) error {
 	r := bufio.NewReaderSize(out, 1<<20)
 	for {

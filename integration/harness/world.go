@@ -44,6 +44,7 @@ type Options struct {
 	Brokers  []string             // a Kafka cluster; the embedded log if there is none
 	Cluster  *kafkaserver.Cluster // that of Brokers, if it is Apache Kafka
 	Kafka    string               // further settings of the section kafka, each with a comma before it
+	Topics   string               // further settings of kafka.topics, each with a comma before it
 	Address  string               // host:port that the source connects to instead of Postgres
 	Tables   string               // a YAML list; [public.*] if empty
 	Source   string               // YAML of the source beside postgres, one `key: value` a line
@@ -127,7 +128,7 @@ func (w *World) Data() string { return orElse(w.Options.DataDir, filepath.Join(w
 var configuration = template.Must(template.New("evert.yaml").Parse(`name: {{.Name}}
 data_dir: {{.Data}}
 logging: {level: info, format: json}
-{{with .Brokers}}kafka: {brokers: [{{.}}], session_timeout: {{$.Session}}, topics: {replication_factor: {{$.Copies}}}{{$.Kafka}}}
+{{with .Brokers}}kafka: {brokers: [{{.}}], session_timeout: {{$.Session}}, topics: {replication_factor: {{$.Copies}}{{$.Topics}}}{{$.Kafka}}}
 {{end}}sources:
   db:
     postgres:
@@ -151,7 +152,7 @@ func (w *World) Write() string {
 	address := orElse(o.Address, fmt.Sprintf("127.0.0.1:%d", w.Postgres.Port()))
 	err = configuration.Execute(f, map[string]string{
 		"Name": w.Deployment(), "Data": orElse(o.DataRef, w.Data()), "HTTP": orElse(o.HTTP, "none"), "Brokers": strings.Join(o.Brokers, ", "),
-		"Session": orElse(o.Session, "2s"), "Copies": strconv.Itoa(min(3, max(1, len(o.Brokers)))), "Kafka": o.Kafka,
+		"Session": orElse(o.Session, "2s"), "Copies": strconv.Itoa(min(3, max(1, len(o.Brokers)))), "Kafka": o.Kafka, "Topics": o.Topics,
 		"URL": w.urlAt(address), "Tables": orElse(o.Tables, `["public.*"]`),
 		"Postgres": indent(o.Postgres, "      "), "Source": indent(o.Source, "    "), "OnError": orElse(o.OnError, "stop_table"), "Sources": o.Sources, "More": o.More,
 	})

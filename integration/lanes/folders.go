@@ -18,7 +18,7 @@ var raceFolders = []string{
 const notRaced = "^(TestBrokerKilled|TestThreeBrokers|TestPowerCut|TestTransactionVersion1)$"
 
 // notVersioned is the road into Kafka: what a Postgres sends is told apart before it.
-const notVersioned = "^TestBankOnKafka$"
+const notVersioned = "^(TestBankOnKafka|TestNotesOnKafka)$"
 
 // mysqlFolders are what runs against MySQL or MariaDB alone.
 var mysqlFolders = []string{"sources/mysql", "sources/mysql/mysqlserver", "sources/mysql/binlogvalue", "integration/mysqlroad"}

@@ -20,6 +20,7 @@ func longTests() []longTest {
 	return []longTest{
 		{"integration/crash", "TestKillKafka", kills},
 		{"integration/crash", "TestKillHugeApacheKafka", "TestKillHuge, on the embedded log"},
+		{"integration/crash", "TestKillSwept", "TestKillApacheKafka, and TestBankOnKafka, which is swept too"},
 		{"integration/crash", "TestPlantedPrograms", "pipeline.TestPlantedOrders plants the same orders without a program"},
 		{"integration/deliver", "TestKafkaTwoDaemons", "integration/faults.TestThreeDaemonsOfOneFile for the owner of a source"},
 		{"integration/deliver", "TestAppendOnlyKill", targets},
@@ -31,7 +32,7 @@ func longTests() []longTest {
 		{"integration/faults", "TestThreeBrokers", faults},
 		{"integration/mysqlroad", "TestKillKafka", "TestKillEmbedded"},
 		{"integration/rights", "TestLeastRightsOnKafka", "TestLeastPrivilege, for Postgres; integration/mends has the commands run by a user without any right"},
-		{"integration/road", "TestBankOnKafka", "TestBank, which is pgbench too, on the embedded log"},
+		{"integration/road", "TestNotesOnKafka", "TestBankOnKafka, without large columns"},
 		{"integration/supply", "TestTwoBuildsAreEqual", "nothing: it compiles the program twice without a cache"},
 		{"integration/views", "TestBankApacheKafka", "TestBankEmbedded"},
 		{"integration/views", "TestLargeTransactionApacheKafka", "TestLargeTransaction"},

@@ -87,11 +87,36 @@ func (s *Scene) AwaitTransactions(more int) {
 // CatchUpAndCompare ends in equality or an error. No daemon may be running.
 func (s *Scene) CatchUpAndCompare() error {
 	s.Helper()
+	if err := s.catchUp(); err != nil {
+		return err
+	}
+	return s.Compare()
+}
+
+// CatchUpAndFold ends in equality of the tables, and of others beside the workload's, with
+// their topics folded by key, or in an error: for topics that are swept, which are no
+// history. No daemon may be running.
+func (s *Scene) CatchUpAndFold(others ...string) error {
+	s.Helper()
+	if err := s.catchUp(); err != nil {
+		return err
+	}
+	var problems check.Problems
+	rows, err := s.fold(&problems, others...)
+	if err != nil {
+		return err
+	}
+	s.Logf("%d rows folded", rows)
+	return problems.Err()
+}
+
+func (s *Scene) catchUp() error {
+	s.Helper()
 	d := s.Run("--until-caught-up")
 	if code := d.Wait(s, 5*time.Minute); code != 0 {
 		return fmt.Errorf("evert run --until-caught-up: exit code %d:\n%s", code, d.Last(20))
 	}
-	return s.Compare()
+	return nil
 }
 
 // Compare looks at everything the topics hold. No daemon may be running.
@@ -102,16 +127,25 @@ func (s *Scene) Compare() error {
 		return err
 	}
 	s.Seen = check.History(facts, &s.Workload.History)
-	rows, err := check.Tables(s.World, &problems, tables()...)
+	rows, err := s.fold(&problems)
 	if err != nil {
 		return err
 	}
 	s.Logf("seen: %s; %d rows folded", s.Seen, rows)
-	if s.Seen.Cuts == 0 || s.Seen.Transactions+s.Seen.Snapshotted == 0 || rows == 0 {
+	if s.Seen.Cuts == 0 || s.Seen.Transactions+s.Seen.Snapshotted == 0 {
 		problems.Add("nothing was looked at")
 	}
-	s.CheckCanaries(workload.Canary, harness.Password)
 	return problems.Err()
+}
+
+// fold compares the tables with what the topics hold by key, and looks for canaries.
+func (s *Scene) fold(problems *check.Problems, others ...string) (rows int, err error) {
+	rows, err = check.Tables(s.World, problems, append(tables(), others...)...)
+	if err == nil && rows == 0 {
+		problems.Add("no row was looked at")
+	}
+	s.CheckCanaries(workload.Canary, harness.Password)
+	return rows, err
 }
 
 func tables() []string {
