@@ -60,7 +60,7 @@ func (a *app) init(raw, out string) error {
 	if err != nil {
 		return err
 	}
-	a.say("%d tables of database %s (%s %s)", len(d.Tables), d.Name, d.Server, d.Version)
+	a.say("database %s (%s %s), tables: %d", d.Name, d.Server, d.Version, len(d.Tables))
 	a.adviseStart(ctx, path, text)
 	return nil
 }

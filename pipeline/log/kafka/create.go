@@ -133,7 +133,7 @@ func (a *admin) notCreated(w want, err error) error {
 	if errors.Is(err, kerr.InvalidReplicationFactor) {
 		return &pipeline.Refusal{
 			Code: log.RefuseSpec, Where: w.Name, Err: err,
-			What: fmt.Sprintf("the cluster makes no topic with %s copies of each partition; it has %d brokers", a.copies(), a.l.info.Brokers),
+			What: fmt.Sprintf("the cluster makes no topic with %s copies of each partition; the number of its brokers is %d", a.copies(), a.l.info.Brokers),
 			Mend: fmt.Sprintf("kafka: {topics: {replication_factor: %d}}", min(a.l.info.Brokers, 3)),
 		}
 	}

@@ -165,7 +165,7 @@ func (l *Log) compare(w want, p present) error {
 	case w.Partitions != p.Partitions: // K14
 		return &pipeline.Refusal{
 			Code: log.RefusePartitions, Where: w.Name,
-			What: fmt.Sprintf("the topic has %d partitions, wanted are %d: its keys would move", p.Partitions, w.Partitions),
+			What: fmt.Sprintf("the topic's number of partitions is %d, wanted is %d: its keys would move", p.Partitions, w.Partitions),
 			Mend: fmt.Sprintf("evert reset SOURCE --yes   # begins its topics anew; or set topic: {partitions: %d} for the table", p.Partitions),
 		}
 	case l.cfg.Topics.Manage == Never:
