@@ -22,6 +22,7 @@ import (
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/control"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema/registry"
 )
@@ -145,7 +146,11 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, schemas regi
 		return api.Plan{}, err
 	}
 	plan := api.Plan{Done: r.Yes}
-	topics, kept, steps, err := ownTopics(ctx, c, l, r)
+	last, err := control.LastReset(ctx, l, c.Name, r.Source)
+	if err != nil {
+		return plan, err
+	}
+	topics, tables, steps, err := ownTopics(ctx, c, l, r, last.Kept)
 	if err != nil {
 		return plan, err
 	}
@@ -161,21 +166,46 @@ func resetSource(ctx context.Context, c *configs.Config, l log.Log, schemas regi
 	if !r.Yes {
 		return plan, nil
 	}
-	gaps, err := capture.Gaps(ctx, l, c.Name, r.Source, kept, time.Now())
-	if err != nil {
-		return plan, err
-	}
 	logger.Warn("reset", "source", r.Source, "resnapshot", r.Resnapshot, "topics_deleted", topics)
-	if err := journal(ctx, c, l, r, kept); err != nil { // first: it alone will know what is kept
-		return plan, err
+	all := removal{Reset: r, config: c, log: l, schemas: schemas, last: last, topics: topics, tables: tables}
+	return plan, all.do(ctx)
+}
+
+// A removal is what a reset does but for the database.
+type removal struct {
+	api.Reset
+	config         *configs.Config
+	log            log.Log
+	schemas        registry.Registry
+	last           control.Reset // the one before
+	topics, tables []string      // to be deleted; and those of tables, whether they stay or not
+}
+
+// do notes what the reset leaves, and only then removes anything: wherever it is cut off,
+// the next run and the next reset know.
+func (r *removal) do(ctx context.Context) error {
+	deployment, who := r.config.Name, log.Owner{Deployment: r.config.Name, Source: r.Source}
+	gaps, err := capture.Gaps(ctx, r.log, deployment, r.Source, r.tables, r.last, time.Now())
+	if err != nil {
+		return err
 	}
-	if err := log.Claim(ctx, l, who, kept...); err != nil {
-		return plan, err
+	note := control.Reset{At: time.Now().UTC(), Resnapshot: r.Resnapshot, Kept: r.tables, Gaps: gaps}
+	if err := control.BeginReset(ctx, r.log, deployment, r.Source, note); err != nil {
+		return err
 	}
-	if err := deleteTopics(ctx, l, who, topics); err != nil {
-		return plan, err
+	if r.Resnapshot {
+		err = log.Claim(ctx, r.log, who, r.tables...)
 	}
-	return plan, errors.Join(capture.LeaveGaps(ctx, l, c.Name, r.Source, gaps), forgetSchemas(ctx, schemas, topics), forget(c, r.Source))
+	if err == nil {
+		err = deleteTopics(ctx, r.log, who, r.topics)
+	}
+	if err == nil {
+		err = errors.Join(forgetSchemas(ctx, r.schemas, r.topics), forget(r.config, r.Source))
+	}
+	if err != nil {
+		return err
+	}
+	return control.EndReset(ctx, r.log, deployment, r.Source)
 }
 
 // deleteTopics removes topics of ours, and gives them up; while they may be
@@ -200,29 +230,28 @@ func unchanged(source string, err error) error {
 	return exit.Environment(fmt.Errorf("source %s: nothing was changed, because its server was not asked: %w", source, err))
 }
 
-// ownTopics gives the topics that a reset deletes, those that it keeps, and the
-// steps that say so.
-func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) (gone, kept []string, steps []api.Step, err error) {
+// ownTopics gives the topics that a reset deletes, the topics of tables, whether they
+// stay or not, and the steps that say so. kept are those that the reset before left where
+// they are: no frontier speaks of them until the copy is complete.
+func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset, kept []string) (gone, tables []string, steps []api.Step, err error) {
 	frontier := log.FrontierTopic(c.Name, r.Source)
 	fold, err := log.ReadFrontier(ctx, l, frontier)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if kept, err = keptTopics(ctx, c, l, r.Source); err != nil {
-		return nil, nil, nil, err
-	}
+	tables = slices.Clone(kept)
 	f, ok := fold.Frontier()
 	if ok {
-		kept = slices.AppendSeq(kept, maps.Keys(f.Tables))
+		tables = slices.AppendSeq(tables, maps.Keys(f.Tables))
 	}
-	slices.Sort(kept)
-	kept = slices.Compact(kept)
-	sides, err := sideTopics(ctx, l, kept)
+	slices.Sort(tables)
+	tables = slices.Compact(tables)
+	sides, err := sideTopics(ctx, l, tables)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	steps = append(steps, api.Step{Does: "delete topic", What: frontier, Note: "how far the source was read"})
-	for _, topic := range kept {
+	for _, topic := range tables {
 		step := api.Step{Does: "copy again into", What: topic, Note: "its records stay until newer ones replace them"}
 		if !r.Resnapshot {
 			step.Does, step.Note = "delete topic", ""
@@ -233,12 +262,12 @@ func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset) (
 		steps = append(steps, step)
 	}
 	if r.Resnapshot {
-		return []string{frontier}, kept, steps, nil
+		return []string{frontier}, tables, steps, nil
 	}
 	for _, topic := range sides {
 		steps = append(steps, api.Step{Does: "delete topic", What: topic, Note: "what did not fit into its table's topic"})
 	}
-	return slices.Concat([]string{frontier}, kept, sides), nil, steps, nil
+	return slices.Concat([]string{frontier}, tables, sides), tables, steps, nil
 }
 
 // sideTopics gives the topics beside table topics that are there.
@@ -257,20 +286,6 @@ func sideTopics(ctx context.Context, l log.Log, tables []string) (sides []string
 	return sides, err
 }
 
-// keptTopics gives the table topics that the last reset of a source left where
-// they are. No frontier speaks of them until the copy is complete.
-func keptTopics(ctx context.Context, c *configs.Config, l log.Log, source string) (kept []string, err error) {
-	store := &log.Store{Log: l, Topic: log.ControlTopic(c.Name)}
-	_, _, err = store.Read(ctx, "", func(_, value []byte) error {
-		var e entry
-		if json.Unmarshal(value, &e) == nil && e.Command == "reset" && e.Source == source {
-			kept = e.Kept
-		}
-		return nil
-	})
-	return kept, err
-}
-
 // forgetSchemas lets the topics that were deleted begin with other schemas.
 func forgetSchemas(ctx context.Context, schemas registry.Registry, topics []string) (err error) {
 	for _, topic := range topics {
@@ -282,29 +297,4 @@ func forgetSchemas(ctx context.Context, schemas registry.Registry, topics []stri
 // forget removes what a source keeps beside the log.
 func forget(c *configs.Config, source string) error {
 	return os.RemoveAll(datadir.SpillPath(c.DataDir, source))
-}
-
-// An entry of the control topic says what was done, and when.
-type entry struct {
-	Command    string   `json:"command"`
-	Source     string   `json:"source"`
-	Resnapshot bool     `json:"resnapshot"`
-	At         string   `json:"at"`
-	Kept       []string `json:"kept,omitempty"` // table topics that stayed
-}
-
-// journal notes a reset in the control topic.
-func journal(ctx context.Context, c *configs.Config, l log.Log, r api.Reset, kept []string) error {
-	at := time.Now().UTC().Format(time.RFC3339Nano)
-	note, err := json.Marshal(entry{Command: "reset", Source: r.Source, Resnapshot: r.Resnapshot, At: at, Kept: kept})
-	if err != nil {
-		return err
-	}
-	store := &log.Store{Log: l, Topic: log.ControlTopic(c.Name)}
-	defer store.Close()
-	if err := store.Take(ctx); err != nil {
-		return err
-	}
-	_, err = store.Append(ctx, struct{ Key, Value []byte }{[]byte(at), note})
-	return err
 }

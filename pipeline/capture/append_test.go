@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/control"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
@@ -224,21 +225,29 @@ func trimmed(lines string) string {
 }
 
 // TestAppendOnlyReset tells that the first record behind a reset which kept the topic says
-// that changes are missing, also where the new copy is cut off before it comes to the
-// table, and where the source was reset twice (I8).
+// that changes are missing, also where the reset is cut off, where the new copy is before
+// it comes to the table, where the table is not captured for a while, and where the source
+// was reset again and again (I8, I10).
 func TestAppendOnlyReset(t *testing.T) {
 	appending(t, func(t *testing.T, s *story) {
 		s.write(create(people, person(1, "Ada", "a")))
 		s.commit()
 		at := time.Unix(2_000_000, 0).UTC()
-		for n := range 2 {
-			s.reset(at.Add(time.Duration(n)*time.Hour), peopleTopic)
+		s.reset(at, peopleTopic)
+		s.reset(at.Add(time.Hour), peopleTopic)
+		s.open()
+		s.write(create(orders, order(1, 1)))
+		s.commit()
+		s.open() // on Kafka, what was committed is seen behind that
+		if state, ok := s.frontier().Tables[peopleTopic]; ok {
+			t.Errorf("a table that is not captured is %+v", state)
 		}
+		s.cutReset(at.Add(2*time.Hour), peopleTopic)
 		s.open()
 		s.announce(orders)
 		s.part()
 		s.open()
-		s.write(pipeline.Change{Op: pipeline.Read, Table: people, After: person(1, "Ada", "z")}, create(people, person(2, "Bo", "b")))
+		s.write(read(people, person(1, "Ada", "z")), create(people, person(2, "Bo", "b")))
 		s.commit()
 		s.open()
 		state := s.frontier().Tables[peopleTopic]
@@ -257,6 +266,50 @@ func TestAppendOnlyReset(t *testing.T) {
 			t.Errorf("it tells %s, of %s", told, at)
 		}
 	})
+}
+
+// TestAppendOnlyLacksNothing tells that no gap is told of where a reset was cut off before
+// it removed anything, and where it removed the topic too.
+func TestAppendOnlyLacksNothing(t *testing.T) {
+	for name, removed := range map[string][]string{"nothing was removed": nil, "the topic was removed": {peopleTopic, log.FrontierTopic("test", "shop")}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t)
+			s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true} }
+			s.open()
+			s.write(create(people, person(1, "Ada", "a")))
+			s.commit()
+			s.beginReset(time.Unix(2_000_000, 0), peopleTopic)
+			s.remove(removed...)
+			s.open()
+			s.write(create(people, person(2, "Bo", "b")))
+			s.commit()
+			if got := s.topic(peopleTopic); strings.Contains(got, "evert-gap") || !strings.Contains(got, "(2,Bo,b)") {
+				t.Errorf("the topic holds\n%s", got)
+			}
+		})
+	}
+}
+
+// TestAppendOnlyResetStops tells that a table which is given up right behind a reset says,
+// when it goes on, since when changes are missing: since the reset (I8).
+func TestAppendOnlyResetStops(t *testing.T) {
+	s := newStory(t)
+	s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true} }
+	s.open()
+	s.write(create(people, person(1, "Ada", "a")))
+	s.commit()
+	at := time.Unix(2_000_000, 0).UTC()
+	s.reset(at, peopleTopic)
+	s.open()
+	gone := pipeline.TableStop{Table: people, Why: &pipeline.Refusal{Code: "GIVEN_UP", What: "it has no key"}}
+	if err := s.sink.Write(t.Context(), pipeline.Batch{Stopped: []pipeline.TableStop{gone}}); err != nil {
+		t.Fatal(err)
+	}
+	s.announce(people)
+	s.commit()
+	if why := s.frontier().Tables[peopleTopic].Why; why.Code != "GIVEN_UP" || !why.At.Equal(at.Add(time.Microsecond)) {
+		t.Errorf("it has stopped for %+v", why)
+	}
 }
 
 // TestAppendOnlyResetMisses tells that a gap which a reset left does not hide a stop: a
@@ -294,16 +347,39 @@ func TestAppendOnlyResetMisses(t *testing.T) {
 // reset deletes the frontier and keeps topics, as the verb does.
 func (s *story) reset(now time.Time, topics ...string) {
 	s.t.Helper()
+	s.cutReset(now, topics...)
+	if err := control.EndReset(s.t.Context(), s.log, "test", "shop"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// cutReset is one that is killed when the frontier is gone.
+func (s *story) cutReset(now time.Time, topics ...string) {
+	s.t.Helper()
+	s.beginReset(now, topics...)
+	s.remove(log.FrontierTopic("test", "shop"))
+}
+
+func (s *story) beginReset(now time.Time, topics ...string) {
+	s.t.Helper()
 	s.kill()
 	s.sink = nil
-	gaps, err := capture.Gaps(s.t.Context(), s.log, "test", "shop", topics, now)
-	if err == nil {
-		err = s.log.Admin().Delete(s.t.Context(), log.FrontierTopic("test", "shop"))
-	}
-	if err == nil {
-		err = capture.LeaveGaps(s.t.Context(), s.log, "test", "shop", gaps)
-	}
+	last, err := control.LastReset(s.t.Context(), s.log, "test", "shop")
 	if err != nil {
+		s.t.Fatal(err)
+	}
+	gaps, err := capture.Gaps(s.t.Context(), s.log, "test", "shop", topics, last, now)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := control.BeginReset(s.t.Context(), s.log, "test", "shop", control.Reset{At: now, Resnapshot: true, Kept: topics, Gaps: gaps}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *story) remove(topics ...string) {
+	s.t.Helper()
+	if err := s.log.Admin().Delete(s.t.Context(), topics...); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -94,8 +94,10 @@
 // done when its rows are here. No row is looked up in it: an unknown value is filled from
 // the old row, else from the source, else the table stops. A row that is too large is cut,
 // or stops the table: pieces and dead letters would leave a hole. Why a table stopped stays
-// in its state while it is copied, until a record tells of the gap. A topic that was begun
-// compacted is refused as an append-only one, and the other way round.
+// in its state while it is copied, until a record tells of the gap. What a reset leaves
+// lies in the control topic (control.Reset), from before anything is removed, until a
+// frontier speaks of the topic. A topic that was begun compacted is refused as an
+// append-only one, and the other way round.
 //
 // # Rows that are too large
 //

@@ -34,7 +34,7 @@ func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 	newest, ok := fold.Frontier()
 	part, partial := fold.Part()
 	if !ok {
-		return part.Resume, s.begin(newest.Number, gapsOf(part))
+		return part.Resume, s.begin(newest.Number)
 	}
 	s.committed, s.next, s.incarnation = newest.Clone(), newest.Clone(), newest.Incarnation
 	if partial {
@@ -52,8 +52,8 @@ func (s *Sink) recover(ctx context.Context) (pipeline.Resume, error) {
 	return s.next.Resume, s.checkTopics(ctx, &s.next)
 }
 
-// begin starts a new incarnation, which has to tell of gaps.
-func (s *Sink) begin(number uint64, gaps map[string]log.Stop) error {
+// begin starts a new incarnation.
+func (s *Sink) begin(number uint64) error {
 	var b [8]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (s *Sink) begin(number uint64, gaps map[string]log.Stop) error {
 	s.incarnation = binary.BigEndian.Uint64(b[:])
 	s.fresh = true
 	s.committed = log.Frontier{Number: number}
-	s.next = log.Frontier{Incarnation: s.incarnation, Offsets: log.Offsets{}, Tables: awaiting(gaps)}
+	s.next = log.Frontier{Incarnation: s.incarnation, Offsets: log.Offsets{}, Tables: map[string]log.TableState{}}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/control"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/schema/avro"
@@ -95,6 +96,7 @@ type Sink struct {
 	joined   map[string]string             // topics that a row was the first of in a copy, and the copy's table of the source
 	routes   []pipeline.Route              // of the present batch
 	awaited  map[string]map[string]bool    // by topic: keys of rows that a copy left out, until they change again
+	left     *control.Reset                // the last reset of the source; nil until it was asked for
 	part     int                           // parts of the open source transaction committed so far
 	read     uint64                        // rows of the snapshot so far
 	at       time.Time                     // when the present batch came: the clock is not asked for each row

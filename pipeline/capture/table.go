@@ -177,14 +177,16 @@ func (s *Sink) ensure(ctx context.Context, tab *table, want Topic) error {
 	state := s.newState(infos[0], want.Append)
 	state.Tried, state.Asked = had.Tried, had.Asked
 	if want.Append {
-		state.Why = had.Why // a gap from before a reset
+		if state.Why, err = s.leftGap(ctx, infos[0]); err != nil {
+			return err
+		}
 	}
 	switch why, missing := s.missing(tab.Table); {
 	case s.joins(tab, &state):
 	case known && had.State != log.OK: // it was given up before it had a topic
-		state.State, state.Why = had.State, had.Why
+		state.State, state.Why = had.State, since(had.Why, state.Why)
 	case missing:
-		state.State, state.Why = log.Stopped, why
+		state.State, state.Why = log.Stopped, since(why, state.Why)
 	}
 	s.set(tab.topic, state)
 	if state.Owed {

@@ -6,7 +6,8 @@
 //	evert pause hook ─► Change ─► __evert.<deployment>.control ─► Follow ─► the owner
 //
 // The topic is compacted. Under sink/<name> and table/<source>.<schema>.<table> lies
-// what holds now; under journal/<n> lie the last commands, for whoever looks later.
+// what holds now, and under reset/<source> the last reset of a source; under journal/<n>
+// lie the last commands, for whoever looks later.
 package control
 
 import (
@@ -74,13 +75,14 @@ func (t *Table) isZero() bool { return t.Paused == nil && t.Copy == nil }
 
 // An Entry of the journal says what was commanded.
 type Entry struct {
-	Command string `json:"command"`         // pause, resume, skip, replay, snapshot
-	Sink    string `json:"sink,omitempty"`  // one of these two
-	Table   string `json:"table,omitempty"` // source.schema.table
+	Command string `json:"command"`          // pause, resume, skip, replay, snapshot, reset
+	Sink    string `json:"sink,omitempty"`   // one of these three
+	Table   string `json:"table,omitempty"`  // source.schema.table
+	Source  string `json:"source,omitempty"` // of a reset
 	Place   string `json:"place,omitempty"`
 	At      string `json:"at"`
-	By      string `json:"by"`
-	Number  uint64 `json:"number"` // counts the commands of the deployment
+	By      string `json:"by,omitempty"` // of a reset nobody
+	Number  uint64 `json:"number"`       // counts the commands of the deployment
 }
 
 // The keys of the topic. Those of the journal end in the entry's number modulo
@@ -88,6 +90,7 @@ type Entry struct {
 const (
 	sinkPrefix     = "sink/"
 	tablePrefix    = "table/"
+	resetPrefix    = "reset/"
 	journalPrefix  = "journal/"
 	journalEntries = 1000
 )
@@ -135,6 +138,17 @@ func ChangeTable(ctx context.Context, l log.Log, deployment string, e Entry, fn 
 // change writes what fn makes of what holds, and the entry. A nil state is that of
 // whom nothing holds for.
 func change(ctx context.Context, l log.Log, deployment string, e Entry, key string, fn func(*holding) (any, error)) error {
+	return commit(ctx, l, deployment, func(all *holding) ([]pair, error) {
+		state, err := fn(all)
+		if err != nil {
+			return nil, err
+		}
+		return all.records(e, key, state)
+	})
+}
+
+// commit commits the records that fn makes of what holds, in one step.
+func commit(ctx context.Context, l log.Log, deployment string, fn func(*holding) ([]pair, error)) error {
 	store := &log.Store{Log: l, Topic: log.ControlTopic(deployment)}
 	defer store.Close()
 	if err := store.Take(ctx); err != nil {
@@ -144,11 +158,7 @@ func change(ctx context.Context, l log.Log, deployment string, e Entry, key stri
 	if err != nil {
 		return err
 	}
-	state, err := fn(all)
-	if err != nil {
-		return err
-	}
-	pairs, err := all.records(e, key, state)
+	pairs, err := fn(all)
 	if err != nil {
 		return err
 	}
@@ -161,40 +171,48 @@ type pair = struct{ Key, Value []byte }
 // records are those of a command: what holds, its entry, and tombstones for entries
 // of releases whose journal had no bound.
 func (h *holding) records(e Entry, key string, state any) (pairs []pair, err error) {
-	var value []byte
-	if state != nil {
-		if value, err = json.Marshal(state); err != nil {
-			return nil, err
-		}
-	}
 	if e.At == "" {
 		e.At = time.Now().UTC().Format(time.RFC3339Nano)
 	}
 	e.Number = h.next
-	note, err := json.Marshal(e)
+	held, err := record(key, state)
 	if err != nil {
 		return nil, err
 	}
-	pairs = []pair{{[]byte(key), value}, {[]byte(JournalKey(e.Number)), note}}
+	note, err := record(JournalKey(e.Number), e)
+	if err != nil {
+		return nil, err
+	}
+	pairs = []pair{held, note}
 	for old := range h.unbounded {
 		pairs = append(pairs, pair{Key: []byte(old)})
 	}
 	return pairs, nil
 }
 
+// record is one record. That of a nil state is a tombstone.
+func record(key string, state any) (pair, error) {
+	if state == nil {
+		return pair{Key: []byte(key)}, nil
+	}
+	value, err := json.Marshal(state)
+	return pair{[]byte(key), value}, err
+}
+
 // holding is what holds for everybody, by name.
 type holding struct {
 	sinks     map[string]Sink
 	tables    map[string]Table
+	resets    map[string]Reset
 	next      uint64          // number of the next entry
 	unbounded map[string]bool // keys of entries by time, as earlier releases wrote them
 }
 
 func (h *holding) clone() *holding {
 	if h == nil {
-		return &holding{sinks: map[string]Sink{}, tables: map[string]Table{}, unbounded: map[string]bool{}}
+		return &holding{sinks: map[string]Sink{}, tables: map[string]Table{}, resets: map[string]Reset{}, unbounded: map[string]bool{}}
 	}
-	return &holding{sinks: maps.Clone(h.sinks), tables: maps.Clone(h.tables), next: h.next, unbounded: maps.Clone(h.unbounded)}
+	return &holding{sinks: maps.Clone(h.sinks), tables: maps.Clone(h.tables), resets: maps.Clone(h.resets), next: h.next, unbounded: maps.Clone(h.unbounded)}
 }
 
 // read takes in what was written since a mark.
@@ -223,7 +241,11 @@ func (h *holding) take(key string, value []byte) error {
 	if name, ok := strings.CutPrefix(key, tablePrefix); ok {
 		return takeInto(h.tables, name, value, func(t Table) bool { return t.isZero() })
 	}
+	if source, ok := strings.CutPrefix(key, resetPrefix); ok {
+		return takeInto(h.resets, source, value, func(r Reset) bool { return r.At.IsZero() })
+	}
 	switch {
+	case !strings.HasPrefix(key, journalPrefix) && h.takeOldReset(value):
 	case !strings.HasPrefix(key, journalPrefix) && value != nil:
 		h.unbounded[key] = true
 	case !strings.HasPrefix(key, journalPrefix):

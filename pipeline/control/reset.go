@@ -1,0 +1,75 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// A Reset is the last one of a source: what it leaves, for whoever begins the source anew,
+// and for the next one. The zero Reset is none.
+//
+//	BeginReset ─► frontier and topics are removed ─► EndReset
+//
+// It is noted before anything is removed, so that one which is cut off has said it.
+type Reset struct {
+	At         time.Time      `json:"at"`
+	Resnapshot bool           `json:"resnapshot"`     // its topics stay
+	Kept       []string       `json:"kept,omitempty"` // table topics that may be there, though no frontier speaks of them
+	Gaps       map[string]Gap `json:"gaps,omitempty"` // what append-only topics lack, by topic
+}
+
+// A Gap is changes that an append-only topic lacks, if it comes to be begun anew: from a
+// time on until then.
+type Gap struct {
+	ID   string        `json:"id"`   // the topic's identity: one made anew lacks nothing
+	Code pipeline.Code `json:"code"` // why
+	At   time.Time     `json:"at"`   // from when on, by our clock
+}
+
+// LastReset gives the last reset of a source. What somebody commits meanwhile may be
+// missing.
+func LastReset(ctx context.Context, l log.Log, deployment, source string) (Reset, error) {
+	all, _, err := read(ctx, &log.Store{Log: l, Topic: log.ControlTopic(deployment)}, "", nil)
+	if err != nil {
+		return Reset{}, err
+	}
+	return all.resets[source], nil
+}
+
+// BeginReset notes a reset, and journals it. It returns when every LastReset gives it. The
+// source does not run from here to EndReset.
+func BeginReset(ctx context.Context, l log.Log, deployment, source string, r Reset) error {
+	entry := Entry{Command: "reset", Source: source}
+	return change(ctx, l, deployment, entry, resetPrefix+source, func(*holding) (any, error) { return r, nil })
+}
+
+// EndReset notes that all is done: nothing is left of topics that did not stay.
+func EndReset(ctx context.Context, l log.Log, deployment, source string) error {
+	return commit(ctx, l, deployment, func(all *holding) ([]pair, error) {
+		r := all.resets[source]
+		if !r.Resnapshot {
+			r.Kept, r.Gaps = nil, nil
+		}
+		p, err := record(resetPrefix+source, r)
+		return []pair{p}, err
+	})
+}
+
+// takeOldReset takes in the entry of a reset as earlier releases wrote them, under its
+// time, and reports whether it is one. Such stay: what else knows which topics were kept?
+func (h *holding) takeOldReset(value []byte) bool {
+	var old struct {
+		Command, Source string
+		At              time.Time
+		Kept            []string
+	}
+	if json.Unmarshal(value, &old) != nil || old.Command != "reset" {
+		return false
+	}
+	h.resets[old.Source] = Reset{At: old.At, Resnapshot: true, Kept: old.Kept}
+	return true
+}

@@ -1,0 +1,77 @@
+package control_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evertdb/evert/pipeline/control"
+	"github.com/evertdb/evert/pipeline/log"
+)
+
+// wantReset compares the last reset of a source.
+func wantReset(t *testing.T, l log.Log, source string, want control.Reset) {
+	t.Helper()
+	got, err := control.LastReset(t.Context(), l, "shop", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("source %s (-want +got):\n%s", source, diff)
+	}
+}
+
+func begin(t *testing.T, l log.Log, r control.Reset) {
+	t.Helper()
+	if err := control.BeginReset(t.Context(), l, "shop", "db", r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func end(t *testing.T, l log.Log) {
+	t.Helper()
+	if err := control.EndReset(t.Context(), l, "shop", "db"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReset notes resets, which outlive whatever is commanded behind them.
+func TestReset(t *testing.T) {
+	l := open(t, t.TempDir())
+	wantReset(t, l, "db", control.Reset{})
+	at := time.Unix(1e9, 0).UTC()
+	r := control.Reset{At: at, Resnapshot: true, Kept: []string{"db.public.a"}, Gaps: map[string]control.Gap{"db.public.a": {ID: "7", Code: "SOURCE_RESET", At: at}}}
+	begin(t, l, r)
+	change(t, l, control.Entry{Command: "pause", Sink: "hook"}, func(s *control.Sink) error { s.Paused = &control.Given{At: at}; return nil })
+	wantReset(t, l, "db", r)
+	end(t, l)
+	wantReset(t, l, "db", r)
+	wantReset(t, l, "other", control.Reset{})
+	r.Resnapshot = false
+	begin(t, l, r)
+	wantReset(t, l, "db", r)
+	end(t, l)
+	wantReset(t, l, "db", control.Reset{At: at})
+}
+
+// TestResetOfEarlierRelease reads the entry of a reset as it was written under its time.
+func TestResetOfEarlierRelease(t *testing.T) {
+	l := open(t, t.TempDir())
+	store := &log.Store{Log: l, Topic: log.ControlTopic("shop")}
+	if err := store.Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at := "2025-01-01T00:00:00Z"
+	if _, err := store.Append(t.Context(), struct{ Key, Value []byte }{[]byte(at), []byte(`{"command":"reset","source":"db","resnapshot":true,"at":"` + at + `","kept":["db.public.a"]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+	want := control.Reset{At: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), Resnapshot: true, Kept: []string{"db.public.a"}}
+	wantReset(t, l, "db", want)
+	change(t, l, control.Entry{Command: "pause", Sink: "hook"}, func(s *control.Sink) error { s.Paused = &control.Given{}; return nil })
+	if err := l.Admin().Compact(t.Context(), log.ControlTopic("shop")); err != nil {
+		t.Fatal(err)
+	}
+	wantReset(t, l, "db", want)
+}
