@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/evertdb/evert/pipeline"
@@ -47,16 +48,37 @@ func BeginReset(ctx context.Context, l log.Log, deployment, source string, r Res
 	return change(ctx, l, deployment, entry, resetPrefix+source, func(*holding) (any, error) { return r, nil })
 }
 
-// EndReset notes that all is done: nothing is left of topics that did not stay.
+// EndReset notes that all is done: nothing is left of topics that did not stay, and the
+// copy of all tables answers whoever asked before for that of one.
 func EndReset(ctx context.Context, l log.Log, deployment, source string) error {
-	return commit(ctx, l, deployment, func(all *holding) ([]pair, error) {
+	return commit(ctx, l, deployment, func(all *holding) (pairs []pair, err error) {
 		r := all.resets[source]
 		if !r.Resnapshot {
 			r.Kept, r.Gaps = nil, nil
 		}
-		p, err := record(resetPrefix+source, r)
-		return []pair{p}, err
+		states := map[string]any{resetPrefix + source: r}
+		for name, t := range all.tables {
+			if strings.HasPrefix(name, source+".") && t.Copy != nil {
+				states[tablePrefix+name] = t.answered()
+			}
+		}
+		for key, state := range states {
+			p, err := record(key, state)
+			if err != nil {
+				return nil, err
+			}
+			pairs = append(pairs, p)
+		}
+		return pairs, nil
 	})
+}
+
+// answered is what holds for a table that was copied; nil if nothing does.
+func (t Table) answered() any {
+	if t.Copy = nil; t.isZero() {
+		return nil
+	}
+	return t
 }
 
 // takeOldReset takes in the entry of a reset as earlier releases wrote them, under its

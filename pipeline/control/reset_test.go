@@ -55,6 +55,39 @@ func TestReset(t *testing.T) {
 	wantReset(t, l, "db", control.Reset{At: at})
 }
 
+// TestResetAnswersRequests tells that the copy of all tables of a source is what people
+// asked for before, of one. Whether it rests, and other sources, are another matter.
+func TestResetAnswersRequests(t *testing.T) {
+	l := open(t, t.TempDir())
+	given := control.Given{At: time.Unix(1e9, 0).UTC(), By: "ann@box"}
+	ask := func(table string, paused *control.Given) {
+		t.Helper()
+		if _, err := control.ChangeTable(t.Context(), l, "shop", control.Entry{Command: "snapshot", Table: table}, func(t *control.Table) error {
+			t.Copy, t.Paused = &control.Request{ID: table, Given: given}, paused
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask("db.public.a", nil)
+	ask("db.public.b", &given)
+	ask("db2.public.a", nil)
+	f := &control.Follower{Log: l, Deployment: "shop"}
+	begin(t, l, control.Reset{At: given.At, Resnapshot: true})
+	look(t, f)
+	if a, _, _ := f.Table("db.public.a"); a.Copy == nil {
+		t.Error("a request is gone before the reset is done: it may never be")
+	}
+	end(t, l)
+	look(t, f)
+	for table, want := range map[string]control.Table{"db.public.a": {}, "db.public.b": {Paused: &given}, "db2.public.a": {Copy: &control.Request{ID: "db2.public.a", Given: given}}} {
+		got, _, _ := f.Table(table)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", table, diff)
+		}
+	}
+}
+
 // TestResetOfEarlierRelease reads the entry of a reset as it was written under its time.
 func TestResetOfEarlierRelease(t *testing.T) {
 	l := open(t, t.TempDir())
