@@ -52,7 +52,7 @@
 //
 // # Full and failing disks
 //
-// See disk (O08) and Log.fail: a full disk pauses writing and ends by itself; a
+// See diskspace.Guard (O08) and Log.fail: a full disk pauses writing and ends by itself; a
 // failing one ends the log, with an event, and never loses a commit.
 //
 // # What it costs

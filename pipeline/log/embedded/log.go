@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/state/diskspace"
 )
 
 // A Log is a log in one directory of this process. Its methods may be called
@@ -20,7 +21,7 @@ type Log struct {
 	cfg  Config
 	dir  *directory
 	db   *pebble.DB
-	disk *disk
+	disk *diskspace.Guard
 	fs   vfs.FS // of Pebble and of loads: the disk's wrapper
 
 	closing chan struct{} // closed by Close
@@ -130,7 +131,7 @@ func (l *Log) Close() error {
 	l.movedLocked()
 	l.mu.Unlock()
 	l.groups.close()
-	if l.disk.blocked.Load() || l.isDead() {
+	if l.disk.Blocked() || l.isDead() {
 		return l.abandon()
 	}
 	l.tasks.Wait()

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/pipeline/state/diskspace"
 )
 
 // Open opens the log in cfg.Dir, or begins one, in these steps: take the
@@ -50,8 +51,8 @@ func newLog(cfg Config, dir *directory) *Log {
 		closing: make(chan struct{}), dead: make(chan struct{}), moved: make(chan struct{}), making: make(chan struct{}, 1),
 		topics: map[string]*topic{}, writers: map[string]*Writer{}, readers: map[*Reader]struct{}{},
 	}
-	l.disk = &disk{cfg: cfg, fs: cfg.FS, closing: l.closing, dead: l.dead}
-	l.fs = l.disk.wrapped()
+	l.disk = &diskspace.Guard{FS: cfg.FS, Dir: cfg.Dir, Reserve: cfg.Reserve, Poll: cfg.DiskPoll, Closing: l.closing, Tell: cfg.Events.full}
+	l.fs = l.disk.Wrap()
 	l.groups.log = l
 	return l
 }

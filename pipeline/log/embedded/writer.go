@@ -187,7 +187,7 @@ func (w *Writer) Append(ctx context.Context, recs ...log.Record) error {
 		return err
 	}
 	if w.txn == nil || w.since > batchBytes {
-		if err := w.log.disk.room(ctx, w.fenced); err != nil {
+		if err := w.room(ctx); err != nil {
 			return err
 		}
 		w.since = 0
@@ -195,6 +195,26 @@ func (w *Writer) Append(ctx context.Context, recs ...log.Record) error {
 	for i := range recs {
 		if err := w.add(ctx, &recs[i]); err != nil {
 			return w.fail(fmt.Errorf("append to %s: %w", recs[i].TopicPartition, err))
+		}
+	}
+	return nil
+}
+
+// room waits until the reserve is free (O08). Its error says that it is not, and
+// why it waited no longer.
+func (w *Writer) room(ctx context.Context) error {
+	l := w.log
+	for !l.disk.Free() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w: %w", l.cfg.Dir, log.ErrFull, ctx.Err())
+		case <-w.fenced:
+			return log.ErrFenced
+		case <-l.closing:
+			return log.ErrClosed
+		case <-l.dead:
+			return log.ErrClosed
+		case <-time.After(l.cfg.DiskPoll):
 		}
 	}
 	return nil
@@ -341,7 +361,7 @@ func (w *Writer) Close() error {
 		return nil
 	}
 	err := error(context.DeadlineExceeded)
-	if w.txn == nil || !w.log.disk.blocked.Load() {
+	if w.txn == nil || !w.log.disk.Blocked() {
 		err = w.end(context.Background(), log.ErrClosed)
 	}
 	switch {

@@ -75,7 +75,7 @@ func TestFullDisk(t *testing.T) {
 		must(t, y.check(s))
 	})
 	t.Run("R07 the reserve", func(t *testing.T) {
-		s.opt.Reserve = 1 << 30
+		s.disk.Reserve = 1 << 30
 		e := begin(t, s)
 		must(t, e.Put(key(1, 1), []byte("x")))
 		d.free.Store(1)
@@ -91,7 +91,7 @@ func TestFullDisk(t *testing.T) {
 		must(t, err)
 		y.last()[string(key(1, 1))] = "x"
 		must(t, y.check(s))
-		s.opt.Reserve = -1
+		s.disk.Reserve = -1
 	})
 	t.Run("R07 a flush waits", func(t *testing.T) {
 		must(t, y.epoch(s))

@@ -138,8 +138,8 @@ func (e *Epoch) Commit(progress []byte) error {
 	if err := errors.Join(e.s.alive(), e.broken); err != nil {
 		return err
 	}
-	if err := e.s.disk.room(); err != nil {
-		return err
+	if d := e.s.disk; !d.Free() || d.Blocked() {
+		return fmt.Errorf("%s: %w", d.Dir, ErrFull)
 	}
 	next := e.s.Epoch() + 1
 	value := appendProgress(nil, next, progress)

@@ -16,7 +16,7 @@ const bloomBits = 10
 // time and a second one only when it falls behind.
 func (s *Store) options() *pebble.Options {
 	o := &pebble.Options{
-		FS:                          s.disk.wrapped(),
+		FS:                          s.disk.Wrap(),
 		Cache:                       s.shared.cache,
 		FileCache:                   s.shared.files,
 		ReadOnly:                    s.opt.ReadOnly,

@@ -2,6 +2,9 @@ package store
 
 import (
 	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/evertdb/evert/pipeline"
 )
@@ -27,3 +30,11 @@ var (
 	// ErrClosed says that the store is closed.
 	ErrClosed = errors.New("the state is closed")
 )
+
+// full marks the errors that mean that there is no room.
+func full(err error) error {
+	if err != nil && vfs.IsNoSpaceError(err) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}

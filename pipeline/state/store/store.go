@@ -12,6 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/evertdb/evert/pipeline/state/diskspace"
 )
 
 // Store is the state of one view. One goroutine uses Begin and the epoch it
@@ -19,7 +21,7 @@ import (
 type Store struct {
 	opt    Options
 	dir    *directory
-	disk   *disk
+	disk   *diskspace.Guard
 	db     *pebble.DB
 	shared *Shared
 	own    bool // shared is ours to close
@@ -89,7 +91,7 @@ func newStore(d *directory, o Options) *Store {
 	if s.shared == nil {
 		s.shared, s.own = NewShared(DefaultCache, 256), true
 	}
-	s.disk = &disk{opt: &s.opt, fs: o.FS, dir: d.path, closing: s.closing}
+	s.disk = &diskspace.Guard{FS: o.FS, Dir: d.path, Reserve: o.Reserve, Poll: o.DiskPoll, Closing: s.closing, Tell: o.Events.Full}
 	s.snapshots.store = s
 	s.snapshots.idle.L = &s.snapshots.mu
 	return s
@@ -181,7 +183,7 @@ func (s *Store) Close() error {
 		_ = s.open.Discard()
 	}
 	s.snapshots.close()
-	if s.disk.blocked.Load() || s.isDead() {
+	if s.disk.Blocked() || s.isDead() {
 		return s.abandon()
 	}
 	return s.leave(s.call(s.shut))
