@@ -18,7 +18,7 @@ test: ## the tests, with real servers, without long ones; LANES=unit,format make
 ci: ## make test; then long tests, the race detector, other Postgres versions, staticcheck, other platforms
 	@LANES=ci $(GO) run ./integration/lanes
 
-test-mysql: ## the MySQL source on other servers: EVERT_MYSQLS=/path/to/mysqld:…, else what Debian has
+test-mysql: ## the MySQL source on other servers: EVERT_MYSQLS=/path/to/mysqld:…, else what Maven and Debian have
 	@LANES=mysql $(GO) run ./integration/lanes
 
 crash: ## kill -9 at random moments, full counts (EVERT_CRASH_RUNS=200), and the long tests

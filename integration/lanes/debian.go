@@ -25,7 +25,7 @@ type debianServer struct {
 	ready        func(root string) error
 }
 
-// debianServers are what Debian's archive has; it has no MySQL 8.4.
+// debianServers are what Debian's archive has; it has no MySQL 8: see mavenServers.
 func debianServers() []debianServer {
 	return []debianServer{
 		{folder: "trixie-mariadb", release: "trixie", pkg: "mariadb-server-core", daemon: "usr/sbin/mariadbd", alone: []string{"mariadb-server"}}, // which has auth_ed25519
@@ -35,19 +35,20 @@ func debianServers() []debianServer {
 
 const namedServers = "EVERT_MYSQLS=/path/to/bin/mysqld:/path/to/bin/mariadbd make test-mysql"
 
-// debianCache can be entered by the user that servers run as when we are root.
-func debianCache() (string, error) {
+// serverCache is where servers of one origin lie. It can be entered by the user that
+// servers run as when we are root.
+func serverCache(origin string) (string, error) {
 	if os.Geteuid() == 0 {
-		return "/var/cache/evert/debian", nil
+		return filepath.Join("/var/cache/evert", origin), nil
 	}
 	dir, err := os.UserCacheDir()
-	return filepath.Join(dir, "evert", "debian"), err
+	return filepath.Join(dir, "evert", origin), err
 }
 
 // fetch gives the path of the daemon, from the cache if it is there. A server is whole
 // when its daemon has been made a script, which is the last step.
 func (s debianServer) fetch(ctx context.Context, r *report) (string, error) {
-	cache, err := debianCache()
+	cache, err := serverCache("debian")
 	if err != nil {
 		return "", err
 	}

@@ -32,8 +32,9 @@
 // with staticcheck and compiles it for other platforms.
 //
 // The lane mysql runs the MySQL source and what is built on it against other servers than
-// the installed one: the daemons that EVERT_MYSQLS names, or those of two other releases
-// of Debian, which it unpacks beside this system with the libraries that they need.
+// the installed one: the daemons that EVERT_MYSQLS names, or MySQL 8.0 as a Maven artifact
+// holds it and those of two other releases of Debian, which it unpacks beside this system
+// with the libraries that they need.
 //
 // The race lane runs packages in which goroutines share anything, without the tests
 // that wait for broken clusters; fuzz targets run their seeds in tests, and search in

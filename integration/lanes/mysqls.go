@@ -12,7 +12,7 @@ import (
 
 // mysqls runs the suites of the MySQL source and what is built on it against other
 // servers than the installed one: those of EVERT_MYSQLS (paths of daemons, separated as
-// a PATH is), else those that Debian's archive has, fetched once.
+// a PATH is), else those that Maven's repository and Debian's archive have, fetched once.
 func mysqls(ctx context.Context, r *report) (tally, error) {
 	daemons, err := otherMySQLs(ctx, r)
 	var sum tally
@@ -28,13 +28,16 @@ func otherMySQLs(ctx context.Context, r *report) (daemons []string, err error) {
 	if named := os.Getenv("EVERT_MYSQLS"); named != "" {
 		return filepath.SplitList(named), nil
 	}
-	for _, s := range debianServers() {
-		daemon, fetchErr := s.fetch(ctx, r)
-		if fetchErr != nil {
-			err = errors.Join(err, fetchErr)
-			continue
+	take := func(daemon string, fetchErr error) {
+		if err = errors.Join(err, fetchErr); fetchErr == nil {
+			daemons = append(daemons, daemon)
 		}
-		daemons = append(daemons, daemon)
+	}
+	for _, s := range mavenServers() {
+		take(s.fetch(ctx, r))
+	}
+	for _, s := range debianServers() {
+		take(s.fetch(ctx, r))
 	}
 	return daemons, err
 }

@@ -132,9 +132,9 @@ func TestGapsByPosition(t *testing.T) {
 	})
 	t.Run("M22 a log that was reset, and has the position again", func(t *testing.T) {
 		d := own.under(t)
-		reset := "RESET BINARY LOGS AND GTIDS"
-		if d.mariaDB() {
-			reset = "RESET MASTER"
+		reset := "RESET MASTER"
+		if d.newWords() {
+			reset = "RESET BINARY LOGS AND GTIDS"
 		}
 		d.do(reset)
 		from := left(d)

@@ -215,26 +215,35 @@ func (d *db) mariaDB() bool { return d.server.Binaries().MariaDB() }
 // place is where the log ends now.
 func (d *db) place() string {
 	switch {
-	case d.byPosition && !d.mariaDB():
-		return d.status("SHOW BINARY LOG STATUS")
 	case d.byPosition:
-		return d.status("SHOW MASTER STATUS")
+		file, position := d.status()
+		return fmt.Sprintf("%s:%d", file, position)
 	case d.mariaDB():
 		return d.get("SELECT @@gtid_binlog_pos")
 	}
 	return strings.ReplaceAll(d.get("SELECT @@gtid_executed"), "\n", "")
 }
 
+// newWords reports whether the server has the words of MySQL 8.4, in which no server is a
+// master.
+func (d *db) newWords() bool {
+	return !d.mariaDB() && !strings.HasPrefix(d.server.Binaries().Version, "8.0.")
+}
+
 // status is where the log ends, as file and position.
-func (d *db) status(sql string) string {
+func (d *db) status() (file string, position int64) {
 	d.Helper()
+	sql := "SHOW MASTER STATUS"
+	if d.newWords() {
+		sql = "SHOW BINARY LOG STATUS"
+	}
 	r, err := d.server.Exec(d.Context(), "", sql)
 	if err != nil {
 		d.Fatal(err)
 	}
-	file, _ := r.GetString(0, 0)
-	position, _ := r.GetInt(0, 1)
-	return fmt.Sprintf("%s:%d", file, position)
+	file, _ = r.GetString(0, 0)
+	position, _ = r.GetInt(0, 1)
+	return file, position
 }
 
 // session opens a session as the source does.

@@ -76,8 +76,11 @@ func (s *session) lags(ctx context.Context, p Pause) (string, error) {
 // replicaLag gives the longest lag; why there is none, if it replicates and does not know.
 func (s *session) replicaLag(ctx context.Context) (longest time.Duration, why string, err error) {
 	sql, column, right := "SHOW REPLICA STATUS", "Seconds_Behind_Source", "REPLICATION CLIENT"
-	if s.mariaDB {
+	switch {
+	case s.mariaDB:
 		sql, column, right = "SHOW ALL SLAVES STATUS", "Seconds_Behind_Master", "SLAVE MONITOR"
+	case strings.HasPrefix(s.conn.GetServerVersion(), "8.0."): // the new words came with 8.0.22
+		sql, column = "SHOW SLAVE STATUS", "Seconds_Behind_Master"
 	}
 	lags, err := s.column(ctx, sql, column)
 	if isDenied(err) {

@@ -164,16 +164,7 @@ func pauseForReplica(t *testing.T, d *db, held func(*testing.T, func(*Config), s
 // replicate is the statement that makes another server a replica of this one, from now on.
 func (d *db) replicate() string {
 	d.Helper()
-	status := "SHOW BINARY LOG STATUS"
-	if d.mariaDB() {
-		status = "SHOW MASTER STATUS"
-	}
-	r, err := d.server.Exec(d.Context(), "", status)
-	if err != nil {
-		d.Fatal(err)
-	}
-	file, _ := r.GetString(0, 0)
-	position, _ := r.GetInt(0, 1)
+	file, position := d.status()
 	host, port, _ := strings.Cut(d.server.Address(), ":")
 	text := fmt.Sprintf("SOURCE_HOST = '%s', SOURCE_PORT = %s, SOURCE_USER = '%s', SOURCE_PASSWORD = '%s', SOURCE_LOG_FILE = '%s', SOURCE_LOG_POS = %d",
 		host, port, mysqlserver.User, d.server.Password(), file, position)
