@@ -73,12 +73,12 @@ func (d *decoder) checkSource(c *Config, name string, s *Source) {
 		d.checkURL(c, p.URL, p.Connect, p.Insecure, "sources", name, "postgres")
 		d.checkOverrides(s, name, p.Tables, p.ExcludeTables)
 		d.checkURL(c, p.Snapshot.URL, p.ConnectSnapshot, false, "sources", name, "postgres", "snapshot")
-		d.checkSnapshot(name, p)
+		d.checkSnapshot(name, "postgres", p.Tables, p.ExcludeTables, p.Snapshot.Order, p.Snapshot.Where)
 	}
 	if m := s.MySQL; m != nil {
 		d.checkURL(c, m.URL, m.Connect, m.Insecure, "sources", name, "mysql")
 		d.checkOverrides(s, name, m.Tables, m.ExcludeTables)
-		d.checkOrder(name, "mysql", m.Tables, m.ExcludeTables, m.Snapshot.Order)
+		d.checkSnapshot(name, "mysql", m.Tables, m.ExcludeTables, m.Snapshot.Order, m.Snapshot.Where)
 	}
 	d.checkTransforms(c, s.Transforms, "sources", name, "transforms")
 	if strings.HasPrefix(s.TopicPrefix, "__evert") {
@@ -152,16 +152,12 @@ func (d *decoder) checkOverrides(s *Source, name string, tables, exclude []Table
 
 // checkSnapshot finds names of single tables that are not captured: nothing would be
 // chosen of them, or copied first.
-func (d *decoder) checkSnapshot(name string, p *Postgres) {
-	d.checkOrder(name, "postgres", p.Tables, p.ExcludeTables, p.Snapshot.Order)
-	for of := range p.Snapshot.Where {
-		d.checkUsed(name, p.Tables, p.ExcludeTables, of, "sources", name, "postgres", "snapshot", "where", d.spelled["sources."+name+".postgres.snapshot.where."+of.String()])
-	}
-}
-
-func (d *decoder) checkOrder(name, kind string, tables, exclude, order []TablePattern) {
+func (d *decoder) checkSnapshot(name, kind string, tables, exclude, order []TablePattern, where map[TablePattern]Text) {
 	for _, of := range order {
 		d.checkUsed(name, tables, exclude, of, "sources", name, kind, "snapshot", "order")
+	}
+	for of := range where {
+		d.checkUsed(name, tables, exclude, of, "sources", name, kind, "snapshot", "where", d.spelled["sources."+name+"."+kind+".snapshot.where."+of.String()])
 	}
 }
 

@@ -157,6 +157,28 @@ func TestColonsInsideBraces(t *testing.T) {
 	}
 }
 
+// Of the conditions of a copy the most exact one holds, and a pattern where no other does,
+// of either kind of database.
+func TestConditionsOfCopies(t *testing.T) {
+	const where = "snapshot: {where: {public.*: id > 1, public.a*: id > 2, public.ab: id > 3, \"*.*\": id > 4}}"
+	c := mustParse(t, `name: shop
+sources:
+  pg: {postgres: {url: "postgres://evert@localhost/shop", tables: ["*.*"], `+where+`}}
+  my: {mysql: {url: "mysql://evert@localhost/shop", tables: ["*.*"], `+where+`}}
+  all: {mysql: {url: "mysql://evert@localhost/shop", tables: ["*.*"]}}
+`, nil)
+	for table, want := range map[string]string{"b": "id > 1", "aa": "id > 2", "ab": "id > 3"} {
+		for name, want := range map[string]string{"pg": want, "my": want, "all": ""} {
+			if got := c.Sources[name].Chooses("public", table).Value; got != want {
+				t.Errorf("%s, public.%s: %q, want %q", name, table, got, want)
+			}
+		}
+	}
+	if got := c.Sources["my"].Chooses("other", "ab").Value; got != "id > 4" {
+		t.Errorf("other.ab: %q", got)
+	}
+}
+
 // Bytes that no text editor shows.
 func TestBadBytes(t *testing.T) {
 	plain := one("postgres://evert@localhost/shop")

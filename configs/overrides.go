@@ -85,17 +85,29 @@ func rank(order []TablePattern, schema, table string) int {
 	return i
 }
 
+// Conditions gives those of snapshot.where, of either kind of database.
+func (s *Source) Conditions() map[TablePattern]Text {
+	switch {
+	case s.Postgres != nil:
+		return s.Postgres.Snapshot.Where
+	case s.MySQL != nil:
+		return s.MySQL.Snapshot.Where
+	}
+	return nil
+}
+
 // Chooses gives the condition of the rows of a table that are copied; its text is empty
 // where all are. Of several the most exact one holds, and among equals the one later in
 // the alphabet.
-func (s *Snapshot) Chooses(schema, table string) Text {
-	var best TablePattern
-	for p := range s.Where {
-		if p.Match(schema, table) && cmp.Or(cmp.Compare(p.exactness(), best.exactness()), strings.Compare(p.String(), best.String())) > 0 {
-			best = p
-		}
+func (s *Source) Chooses(schema, table string) Text {
+	all := s.Conditions()
+	matching := slices.DeleteFunc(slices.Collect(maps.Keys(all)), func(p TablePattern) bool { return !p.Match(schema, table) })
+	if len(matching) == 0 {
+		return Text{}
 	}
-	return s.Where[best]
+	return all[slices.MaxFunc(matching, func(a, b TablePattern) int {
+		return cmp.Or(cmp.Compare(a.exactness(), b.exactness()), strings.Compare(a.String(), b.String()))
+	})]
 }
 
 // over lays what o sets over out. Maps are merged into new ones.

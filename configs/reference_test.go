@@ -187,7 +187,7 @@ func chosenExamples() map[string]string {
 		"Pause.ReplicaLag": "30s", "Pause.RetainedWAL": "10GiB", "Pause.OldestXmin": "50000000", "Postgres.MaxRetainedWAL": "50GiB",
 		"Postgres.Tables": "[public.*]", "Postgres.ExcludeTables": "[public.audit_*]",
 		"MySQL.URL": `"${BILLING_URL}"`, "MySQL.Password": `"${file:/run/secrets/billing}"`, "MySQL.ServerID": "4711",
-		"MySQLSnapshot.Order": "[billing.invoices, billing.*]", "MySQL.Tables": "[billing.*]", "MySQL.ExcludeTables": "[billing.audit_*]",
+		"MySQLSnapshot.Where": "{billing.orders: ordered_on >= '2026-01-01'}", "MySQLSnapshot.Order": "[billing.invoices, billing.*]", "MySQL.Tables": "[billing.*]", "MySQL.ExcludeTables": "[billing.audit_*]",
 		"Snapshot.MaxRate": "50MiB/s", "Snapshot.URL": `"${SHOP_STANDBY_URL}"`, "Snapshot.Order": "[public.customers, public.*]", "Snapshot.Where": "{public.orders: ordered_on >= date '2026-01-01'}", "Override.Columns": "{email: {mask: redact}}", "Column.Key": `"${file:/run/secrets/pii}"`,
 		"Source.Transforms": "[{filter: total > 0}]", "Sink.Transforms": "[{filter: total > 0}]", "Transform.Tables": "[public.orders]", "Transform.Filter": "status <> 'draft'", "Transform.Project": "[id, upper(name) AS name]",
 		"Transform.Map": "{gross: net * 1.08}", "Transform.Rename": "{nm: name}", "Transform.Mask": "{email: {mask: redact}}",

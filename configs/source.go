@@ -173,6 +173,8 @@ type MySQLSnapshot struct {
 	ChunksAbove Size `yaml:"chunks_above" default:"1GiB" min:"1B" max:"1024TiB"`
 	// Which tables are copied first: those that match the first name or pattern, then those of the next, then the others. Tables of one place go largest first; tables in chunks behind all others, where one that is earlier has the workers first.
 	Order []TablePattern `yaml:"order"`
+	// Which rows of a table are copied, by table name or pattern: an SQL condition as behind WHERE, of the table's columns, constants and functions that always give the same, read with sql_mode NO_BACKSLASH_ESCAPES and time_zone +00:00. Of several that match the more exact one holds. Changes are streamed of all rows; one that was left out is there from its first change on.
+	Where map[TablePattern]Text `yaml:"where" format:"text"`
 	// The part of the day in which chunks are read, by the local clock; always by default.
 	Window string `yaml:"window" format:"daytimes"`
 	// When no chunks are read meanwhile, for the sake of others on the server.

@@ -29,7 +29,9 @@ data_dir: %[1]s/d
 serve: {http: none}
 logging: {level: error}
 limits: {verify_bytes: 64KiB}
-sources: {shop: {mysql: {url: %[2]q, tables: [shop.*]}}}
+sources:
+  shop: {mysql: {url: %[2]q, tables: [shop.*]}}
+  some: {mysql: {url: %[2]q, tables: [some.*], snapshot: {where: {some.*: id %% 2 = 0}}}}
 views:
   balances:
     key: [branch]
@@ -41,7 +43,7 @@ sinks:
 func newMySQLShop(t *testing.T) *mysqlShop {
 	t.Helper()
 	s := &mysqlShop{t, mysqltest.Start(t, mysqltest.Options{}), t.TempDir()}
-	s.sql("CREATE DATABASE shop")
+	s.sql("CREATE DATABASE shop", "CREATE DATABASE some", "CREATE TABLE some.chosen (id int PRIMARY KEY)", "INSERT INTO some.chosen VALUES (3), (4), (5)")
 	var rows []string
 	for i := range 2000 {
 		rows = append(rows, fmt.Sprintf("(%d, %d, 100, repeat('n', %d), if(%d %% 3, NULL, x'00ff'))", i+1, i%7+1, i%40, i))
@@ -160,6 +162,16 @@ func TestVerifyMySQL(t *testing.T) {
 		}
 		for _, name := range []string{"shop.account", "balances", "search"} {
 			s.verify(name, 0)
+		}
+	})
+	t.Run("rows that were chosen", func(t *testing.T) {
+		out, said, code := ran(t.Context(), "tail", "-c", s.file(), "some.chosen", "--until-end", "-o", "json")
+		if code != 0 || !strings.Contains(out, `"after":{"id":4}`) || strings.Contains(out, `"id":3`) {
+			t.Errorf("tail: exit %d: %s%s", code, out, said)
+		}
+		s := &mysqlShop{t, s.server, s.dir}
+		if _, said := s.verify("some.chosen", 1); !strings.Contains(said, "snapshot.where leaves rows of some.chosen out of its copy") {
+			t.Error(said)
 		}
 	})
 	t.Run("M12 MY_ENGINE a table of no one moment", func(t *testing.T) {

@@ -10,6 +10,6 @@
 //
 // A Queue is bounded in number and bytes (I9). A producer that waits for room may
 // keep a Heartbeat meanwhile, so that a full queue is never silence towards the
-// server. A Pace holds producers to a rate, Daytimes to a part of the day. A Lifecycle is how the source around
-// it opens, fails and closes.
+// server. A Pace holds producers to a rate, Daytimes to a part of the day, a Where to some
+// rows of a table. A Lifecycle is how the source around it opens, fails and closes.
 package handover

@@ -28,11 +28,13 @@ import (
 // the end of the log after it was read.
 type chunk struct {
 	table    TableName
-	shape    *shape // to read with; nil: the table is described alone
-	keyRange        // the reader's while it reads
-	cuts     bool   // the reader tells where it ends before it reads: see copier.cut
-	limit    int    // most rows
-	try      int    // failures in a row before it
+	shape    *shape   // to read with; nil: the table is described alone
+	keyRange          // the reader's while it reads
+	chosen   []string // conditions of its rows
+	cuts     bool     // the reader tells where it ends before it reads: see copier.cut
+	begins   bool     // its description begins a copy
+	limit    int      // most rows
+	try      int      // failures in a row before it
 	from     place
 	most     int // notes
 
@@ -150,7 +152,7 @@ func (c *copies) read(k *chunk) error {
 	}
 	if err != nil {
 		side.close()
-		return unwrapped(err)
+		return c.source.config.whereFailed(k.table, unwrapped(err))
 	}
 	c.idle.put(side, epoch)
 	return nil
@@ -189,6 +191,11 @@ func (w *copier) chunk(ctx context.Context, k *chunk) error {
 	}
 	if len(k.info.columns) == 0 {
 		return missing(k.table)
+	}
+	if k.begins {
+		if err := w.source.config.checkWhere(ctx, w.session, k.table); err != nil {
+			return err
+		}
 	}
 	if k.shape != nil && w.source.is(k.info, k.shape) {
 		if err := w.chunkRows(ctx, k); err != nil {

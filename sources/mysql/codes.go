@@ -38,6 +38,7 @@ const (
 	CodePinWaits     pipeline.Code = "MY_SNAPSHOT_WAITS"
 	CodeXALarge      pipeline.Code = "MY_XA_LARGE"
 	CodeCopy         pipeline.Code = "MY_COPY"
+	CodeWhere        pipeline.Code = "MY_WHERE"
 
 	// Warnings of Check.
 	CodeSyncBinlog pipeline.Code = "MY_SYNC_BINLOG"

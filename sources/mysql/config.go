@@ -25,10 +25,11 @@ type Config struct {
 	// secret may change.
 	URL func(ctx context.Context) (string, error)
 
-	Match func(database, table string) bool     // which tables are captured, save those that online schema changes work with; nil: those Named
-	Named []TableName                           // tables that must exist and be capturable; captured as well
-	Keys  func(database, table string) []string // key columns that override the primary key; nil or empty: none
-	Rank  func(database, table string) int      // tables of a lower rank are copied earlier, among those of one snapshot and among those of chunks; nil: all have the same
+	Match func(database, table string) bool           // which tables are captured, save those that online schema changes work with; nil: those Named
+	Named []TableName                                 // tables that must exist and be capturable; captured as well
+	Keys  func(database, table string) []string       // key columns that override the primary key; nil or empty: none
+	Rank  func(database, table string) int            // tables of a lower rank are copied earlier, among those of one snapshot and among those of chunks; nil: all have the same
+	Where func(database, table string) handover.Where // which rows of a table are copied; nil: all
 	// Hidden are tables of which no value may lie anywhere as the server has it, because
 	// something behind the source masks it. How far a copy of one is is not stored: after a
 	// restart it begins again. Nil: none.

@@ -61,6 +61,7 @@ type keptCopy struct {
 	Done  bool       `json:"done,omitempty"`
 	Ahead []keyRange `json:"ahead,omitempty"` // rows still to be given, up to a span per reader and as many again; empty: all
 	Rows  int64      `json:"rows,omitempty"`
+	Where string     `json:"where,omitempty"` // fingerprint of the condition that chooses its rows
 	Empty bool       `json:"empty,omitempty"` // no rows are read: it counts from its beginning on
 
 	Silent bool `json:"silent,omitempty"` // changes of the table are passed over until it begins
@@ -136,7 +137,8 @@ func (c *copies) restore(was []keptCopy) {
 			rel = &relation{TableName: k.TableName}
 			c.source.tables.add(rel)
 		}
-		k.Begun = k.Begun && rel.shape != nil && rel.stopped == nil
+		isOther := k.Where != c.source.config.where(k.TableName).Fingerprint() // its earlier rows were chosen otherwise
+		k.Begun = k.Begun && rel.shape != nil && rel.stopped == nil && !isOther
 		if !k.Begun {
 			k.Ahead, k.Rows = nil, 0
 		}
@@ -281,8 +283,9 @@ func (c *copies) ask(t *copying) bool {
 		return false
 	}
 	k := &chunk{table: t.TableName, keyRange: s.keyRange, limit: t.limit, try: t.tries, from: c.source.a.set.clone(), most: c.source.config.WindowKeys, committed: c.source.a.xa.doubtful()}
+	k.begins = !t.Begun && !t.isLook
 	if t.readsRows() {
-		k.shape = t.rel.shape
+		k.shape, k.chosen = t.rel.shape, c.source.config.chosenRows(t.TableName)
 		k.cuts = len(s.Until) == 0 && others == 0 && len(c.tables) < c.source.config.SnapshotWorkers
 	}
 	s.chunk, t.rel.windows = k, append(t.rel.windows, k)
@@ -371,7 +374,7 @@ func (c *copies) begin(t *copying, k *chunk) error {
 	}
 	rel.described()
 	rel.kept, rel.stopped, rel.silent, rel.gone, rel.current = len(s.config.keyOf(t.TableName)) > 0, nil, false, nil, false
-	t.Begun, t.spans, t.Rows = true, spansOf(nil), 0
+	t.Begun, t.spans, t.Rows, t.Where = true, spansOf(nil), 0, s.config.where(t.TableName).Fingerprint()
 	s.stats.copyBegins(t.String(), s.facts.estimate(t.TableName))
 	s.config.Log.Info("copy of a table begins", "table", t.String(), "request", t.ID)
 	s.a.mapped = nil // what it was mapped to counts no more
@@ -446,7 +449,7 @@ func (c *copies) failed(t *copying, k *chunk) error {
 		c.forget(t.rel) // what became of it the log tells
 		return nil
 	}
-	if errors.As(err, &r) && r.Where == t.rel.String() && r.Code != CodeTableMissing {
+	if errors.As(err, &r) && (r.Code == CodeWhere || r.Where == t.rel.String() && r.Code != CodeTableMissing) {
 		return c.giveUp(t, r)
 	}
 	c.again(t, k)

@@ -198,6 +198,7 @@ func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") =
 type words struct {
 	text   string
 	ansi   bool
+	plain  bool // a backslash is one, as in our own sessions
 	at     int
 	quoted bool   // the last word was a quoted name
 	raw    string // the last word as it stands, or what stood in quotes
@@ -240,7 +241,7 @@ func (w *words) until(quote byte) string {
 	for w.at++; w.at < len(w.text); w.at++ {
 		c := w.text[w.at]
 		switch {
-		case c == '\\' && quote != '`' && w.at+1 < len(w.text):
+		case c == '\\' && quote != '`' && !w.plain && w.at+1 < len(w.text):
 			w.at++
 			c = w.text[w.at]
 		case c == quote && w.at+1 < len(w.text) && w.text[w.at+1] == quote:

@@ -43,6 +43,10 @@
 // SnapshotWorkers chunks are read at a time, of one table or of several: see span. Chunks
 // are read at the times and on the conditions of SnapshotDaytimes and Pause.
 //
+// Config.Where chooses the rows that a copy has. The server parses such a condition before
+// anything is copied, and it may name no function that is not known to be steady (see
+// unsteady). A state has its fingerprint: under another condition a copy begins again.
+//
 // # Tables that stop
 //
 // What concerns one table stops that table alone (I8): a definition that its earlier rows

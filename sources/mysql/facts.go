@@ -177,7 +177,12 @@ func (s *Source) choose(ctx context.Context, side *session) []error {
 			out = append(out, r)
 			continue
 		}
-		switch r = s.capturable(t); {
+		if r = s.capturable(t); r == nil {
+			if err := s.config.checkWhere(ctx, side, t.TableName); err != nil {
+				out = append(out, err)
+			}
+		}
+		switch {
 		case r == nil:
 			f.chosen = append(f.chosen, t)
 		case named || r.Code == CodeType:

@@ -100,7 +100,7 @@ func (p *Pin) Rows(ctx context.Context, t *schema.Table, each func(row schema.Ro
 	row := make(schema.Row, len(sh.columns))
 	var bytes arena.Bytes
 	var r mysql.Result
-	err = p.worker.conn.ExecuteSelectStreaming(sh.selects(""), &r, func(fields []mysql.FieldValue) error {
+	err = p.worker.conn.ExecuteSelectStreaming(sh.selects(), &r, func(fields []mysql.FieldValue) error {
 		bytes.Reset()
 		for i := range fields {
 			v, err := fieldValue(sh.codec, i, &fields[i], &bytes)

@@ -56,15 +56,15 @@ func (s *Source) newShape(name TableName, columns []binlogvalue.Column, key []st
 	return &shape{TableName: name, table: t, columns: columns, codec: codec}, nil
 }
 
-// selects is the query for the rows that a condition holds for; empty: all.
-func (s *shape) selects(where string) string {
+// selects is the query for the rows that conditions hold for; none: all.
+func (s *shape) selects(conds ...string) string {
 	list := make([]string, len(s.columns))
 	for i := range s.columns {
 		list[i] = s.codec.Select(i, quoteName(s.columns[i].Name))
 	}
 	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + s.sql()
-	if where != "" {
-		sql += " WHERE " + where
+	if len(conds) > 0 {
+		sql += " WHERE " + strings.Join(conds, " AND ")
 	}
 	return sql
 }

@@ -193,7 +193,7 @@ func (w *copier) mariaPlace(ctx context.Context) error {
 // A piece is a table, or a range of its keys.
 type piece struct {
 	table *tableInfo
-	where string
+	conds []string
 }
 
 // copyTables lets the workers take pieces until none is left, or one fails.
@@ -213,7 +213,7 @@ func (s *Source) copyTables(ctx context.Context, workers []*copier) error {
 			}
 			for p := range work {
 				if err := w.copy(ctx, p, rate); err != nil && !late.takes(p.table.TableName, err) {
-					cancel(err)
+					cancel(s.config.whereFailed(p.table.TableName, err))
 				}
 			}
 		}()
@@ -280,9 +280,9 @@ func (s *Source) handOutPieces(ctx context.Context, work chan<- piece) error {
 		if err != nil {
 			return err
 		}
-		for _, where := range ranges {
+		for _, conds := range ranges {
 			select {
-			case work <- piece{t, where}:
+			case work <- piece{t, conds}:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -294,10 +294,10 @@ func (s *Source) handOutPieces(ctx context.Context, work chan<- piece) error {
 // ranges splits a large table by the first column of its primary key, if that is a
 // whole number. The outer ranges are open: rows beyond the ends that were seen are in
 // them.
-func (s *Source) ranges(ctx context.Context, t *tableInfo) ([]string, error) {
+func (s *Source) ranges(ctx context.Context, t *tableInfo) ([][]string, error) {
 	n := min(t.rows/s.config.PieceRows, 1000)
 	if n < 2 || len(t.primary) == 0 || !isWhole(find(t.columns, t.primary[0])) {
-		return []string{""}, nil
+		return [][]string{nil}, nil
 	}
 	column := quoteName(t.primary[0])
 	var ends result
@@ -311,7 +311,7 @@ func (s *Source) ranges(ctx context.Context, t *tableInfo) ([]string, error) {
 	low, ok1 := new(big.Int).SetString(ends.text(0, 0), 10)
 	high, ok2 := new(big.Int).SetString(ends.text(0, 1), 10)
 	if !ok1 || !ok2 || low.Cmp(high) >= 0 {
-		return []string{""}, nil
+		return [][]string{nil}, nil
 	}
 	return split(column, low, high, n), nil
 }
@@ -328,8 +328,8 @@ func isWhole(c *binlogvalue.Column) bool {
 }
 
 // split gives n ranges between two numbers, of which the first and the last are open.
-func split(column string, low, high *big.Int, n int64) []string {
-	var out []string
+func split(column string, low, high *big.Int, n int64) [][]string {
+	var out [][]string
 	width := new(big.Int).Sub(high, low)
 	var from string
 	for i := int64(1); i <= n; i++ {
@@ -337,11 +337,11 @@ func split(column string, low, high *big.Int, n int64) []string {
 		to.Div(to, big.NewInt(n)).Add(to, low)
 		switch {
 		case i == 1:
-			out = append(out, fmt.Sprintf("%s < %s", column, to))
+			out = append(out, []string{column + " < " + to.String()})
 		case i == n:
-			out = append(out, fmt.Sprintf("%s >= %s", column, from))
+			out = append(out, []string{column + " >= " + from})
 		default:
-			out = append(out, fmt.Sprintf("%s >= %s AND %s < %s", column, from, column, to))
+			out = append(out, []string{column + " >= " + from, column + " < " + to.String()})
 		}
 		from = to.String()
 	}
@@ -355,7 +355,7 @@ func (w *copier) copy(ctx context.Context, p piece, rate *handover.Pace) error {
 	defer stop()
 	in := &filler{source: w.source, rel: rel, rate: rate}
 	var r mysql.Result
-	if err := w.conn.ExecuteSelectStreaming(rel.shape.selects(p.where), &r, func(row []mysql.FieldValue) error { return in.add(ctx, row) }, nil); err != nil {
+	if err := w.conn.ExecuteSelectStreaming(rel.shape.selects(w.source.config.chosenRows(p.table.TableName, p.conds...)...), &r, func(row []mysql.FieldValue) error { return in.add(ctx, row) }, nil); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -222,7 +222,7 @@ func (s *Source) assembleFresh() error {
 			return err
 		}
 		if t.bytes > s.config.ChunkAbove && s.config.chunkable(t, key) == nil && !s.config.NoSnapshot {
-			s.copies.start(s.tables.find(t.TableName), keptCopy{Begun: true})
+			s.copies.start(s.tables.find(t.TableName), keptCopy{Begun: true, Where: s.config.where(t.TableName).Fingerprint()})
 		}
 	}
 	s.a.state = state{MariaDB: s.facts.mariaDB, Server: s.facts.server()}

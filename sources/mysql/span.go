@@ -182,7 +182,7 @@ func (k *chunk) selects(columns []int, limit string) string {
 		}
 	}
 	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + k.table.sql()
-	if conds := k.conditions(terms); len(conds) > 0 {
+	if conds := append(k.conditions(terms), k.chosen...); len(conds) > 0 {
 		sql += " WHERE " + strings.Join(conds, " AND ")
 	}
 	return sql + " ORDER BY " + strings.Join(terms, ", ") + " LIMIT " + limit

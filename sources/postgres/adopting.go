@@ -90,7 +90,7 @@ func (c *copying) begin() error {
 	if isNew && goesOn && !c.mayGoOn(sh) {
 		goesOn = false // its earlier rows were changed without a word
 	}
-	if where := c.source.config.where(c.facts.info.TableName).fingerprint(); c.table.Where != where {
+	if where := c.source.config.where(c.facts.info.TableName).Fingerprint(); c.table.Where != where {
 		c.table.Where, goesOn = where, false // its earlier rows were chosen otherwise
 	}
 	c.shape, c.chosen, c.attnames = sh, c.source.config.chosenRows(c.facts.info), c.facts.info.attnames

@@ -51,8 +51,8 @@ type Config struct {
 	WindowBytes        int   // of the keys that change while a chunk is read; then the stream waits for it; 8 MiB
 	WindowTransactions int   // that changed a table being copied, and no snapshot has shown yet; 65,536
 
-	Where func(schema, table string) Where // which rows of a table are copied; nil: all
-	Rank  func(schema, table string) int   // tables of a lower rank are copied earlier, among those of one snapshot and among those of chunks; nil: all have the same
+	Where func(schema, table string) handover.Where // which rows of a table are copied; nil: all
+	Rank  func(schema, table string) int            // tables of a lower rank are copied earlier, among those of one snapshot and among those of chunks; nil: all have the same
 
 	NoSnapshot       bool              // nothing is copied by itself: rows from before the source began, or a table came, stay away until that is asked for
 	SnapshotDaytimes handover.Daytimes // chunks are read in these alone, by the local clock

@@ -85,7 +85,7 @@ func (w *copier) copy(ctx context.Context, conn *pgconn.PgConn, c chunk) error {
 	}
 	if _, err := conn.CopyTo(ctx, w, c.sql); err != nil {
 		t := pgsql.TableName{Schema: c.shape.table.Schema, Name: c.shape.table.Name}
-		return w.source.config.where(t).failed(t, err)
+		return w.source.config.whereFailed(t, err)
 	}
 	if len(w.rest) > 0 {
 		return errCopyFormat

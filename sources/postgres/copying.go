@@ -325,7 +325,7 @@ func (c *copying) read() error {
 		if err == nil {
 			err = j.run(ctx, conn, c.from)
 		}
-		j.err = c.source.config.where(j.name()).failed(j.name(), err)
+		j.err = c.source.config.whereFailed(j.name(), err)
 	})
 	return nil
 }

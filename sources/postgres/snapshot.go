@@ -80,7 +80,7 @@ func (s *Source) copied(ctx context.Context, point lsn, began time.Time) error {
 	s.initial = s.captured(s.initial)
 	b := s.queue.Get()
 	for _, sh := range s.copying.later {
-		where := s.config.where(pgsql.TableName{Schema: sh.table.Schema, Name: sh.table.Name}).fingerprint()
+		where := s.config.where(pgsql.TableName{Schema: sh.table.Schema, Name: sh.table.Name}).Fingerprint()
 		s.initial = s.initial.copy(tableCopy{OID: sh.oid, Where: where})
 		b.Copies = append(b.Copies, pipeline.TableCopy{Table: sh.table})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,24 +11,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
-// A Where chooses the rows of a table that are copied. Changes that come by the stream
-// are not chosen among: a row that was left out is there from its first change on, and
-// a copy that is asked for begins with the chosen ones again. The zero Where chooses all.
-type Where struct {
-	SQL string // a condition of the table's columns that is immutable, with names of pg_catalog or qualified ones
-
-	// At tells where a place of SQL stands, for messages; line and column count from 1.
-	// nil: nobody knows.
-	At func(line, column int) string
-}
-
 // where gives the condition of a table that is to be copied.
-func (c *Config) where(t pgsql.TableName) Where {
+func (c *Config) where(t pgsql.TableName) handover.Where {
 	if c.Where == nil {
-		return Where{}
+		return handover.Where{}
 	}
 	return c.Where(t.Schema, t.Name)
 }
@@ -41,22 +30,9 @@ func (c *Config) chosenRows(t *tableInfo) (conds []string) {
 		conds = append(conds, "("+t.filter+")")
 	}
 	if w := c.where(t.TableName); w.SQL != "" {
-		conds = append(conds, w.wrapped())
+		conds = append(conds, w.InBrackets())
 	}
 	return conds
-}
-
-// wrapped is the condition in brackets; the line ends whatever comment it ends with.
-func (w Where) wrapped() string { return "(" + w.SQL + "\n)" }
-
-// fingerprint tells one condition from another, in the state; empty for none.
-func (w Where) fingerprint() string {
-	if w.SQL == "" {
-		return ""
-	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(w.SQL))
-	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // checkWhere refuses conditions that the server does not take, or that may choose other
@@ -107,15 +83,14 @@ func (p *whereParser) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 
 // check parses the condition alone and in brackets: what is a condition only one way
 // would change the statement around it.
-func (p *whereParser) check(ctx context.Context, t *tableInfo, w Where) (*pipeline.Refusal, error) {
+func (p *whereParser) check(ctx context.Context, t *tableInfo, w handover.Where) (*pipeline.Refusal, error) {
 	head := "SELECT FROM ONLY " + t.SQL() + " WHERE "
 	for _, form := range []struct{ before, text string }{{head, w.SQL}, {head + "(", w.SQL + "\n)"}} {
 		_, err := p.conn.Prepare(ctx, "", form.before+form.text, nil)
 		var pg *pgconn.PgError
 		switch {
 		case errors.As(err, &pg) && !slices.Contains([]string{"57", "08", "53", "55"}, pg.Code[:2]):
-			line, column := textPlace(w.SQL, int(pg.Position)-1-len([]rune(form.before)))
-			return w.refuse(t, line, column, "the server does not take it as a condition: "+pg.Message, "correct it: a condition of the table's columns, as behind WHERE, with qualified names of what is not in pg_catalog"), nil
+			return t.refuseWhere(w, int(pg.Position)-1-len([]rune(form.before)), "the server does not take it as a condition: "+pg.Message, "correct it: a condition of the table's columns, as behind WHERE, with qualified names of what is not in pg_catalog"), nil
 		case err != nil:
 			return nil, err
 		}
@@ -124,41 +99,31 @@ func (p *whereParser) check(ctx context.Context, t *tableInfo, w Where) (*pipeli
 	if why == "" || err != nil {
 		return nil, err
 	}
-	return w.refuse(t, 1, 1, "it is not immutable: "+why+", so that a chunk that is read again may have other rows", "write what it comes to, such as timestamptz '2026-01-01 00:00+00'"), nil
+	return t.refuseWhere(w, 0, "it is not immutable: "+why+", so that a chunk that is read again may have other rows", "write what it comes to, such as timestamptz '2026-01-01 00:00+00'"), nil
 }
 
-func (w Where) refuse(t *tableInfo, line, column int, what, mend string) *pipeline.Refusal {
+// refuseWhere refuses a table for a character of its condition.
+func (t *tableInfo) refuseWhere(w handover.Where, at int, what, mend string) *pipeline.Refusal {
 	r := t.refuse(CodeWhere, what, mend)
-	if w.At != nil {
-		r.Where = w.At(line, column) + ": the condition of " + t.Schema + "." + t.Name
-	}
+	r.Where = w.Place(t.Schema+"."+t.Name, at)
 	return r
 }
 
-// failed gives the refusal of a condition that the server cannot evaluate for a row, such
-// as one that divides by what is zero there, and every other error back: the next try
+// whereFailed gives the refusal of a condition that the server cannot evaluate for a row,
+// such as one that divides by what is zero there, and every other error back: the next try
 // would fail as well.
-func (w Where) failed(t pgsql.TableName, err error) error {
+func (c *Config) whereFailed(t pgsql.TableName, err error) error {
+	w := c.where(t)
 	var pg *pgconn.PgError
 	if w.SQL == "" || !errors.As(err, &pg) || !pgsql.AboutValue(pg) || slices.Contains(ofEncoding, pg.Code) {
 		return err
 	}
-	return w.refuse(&tableInfo{TableName: t}, 1, 1, "the server cannot evaluate it for a row (SQLSTATE "+pg.Code+")", "write it so that it has a value for every row, such as with CASE WHEN or NULLIF")
+	info := &tableInfo{TableName: t}
+	return info.refuseWhere(w, 0, "the server cannot evaluate it for a row (SQLSTATE "+pg.Code+")", "write it so that it has a value for every row, such as with CASE WHEN or NULLIF")
 }
 
 // ofEncoding are SQLSTATEs of class 22 that tell of a text that cannot be sent.
 var ofEncoding = []string{"22021", "22P05"}
-
-// textPlace gives line and column of a character, from 1; its beginning if it lies
-// outside.
-func textPlace(text string, at int) (line, column int) {
-	runes := []rune(text)
-	if at < 0 || at > len(runes) {
-		return 1, 1
-	}
-	before := string(runes[:at])
-	return 1 + strings.Count(before, "\n"), 1 + len([]rune(before[strings.LastIndex(before, "\n")+1:]))
-}
 
 // What a parse tree says of an expression
 // (https://github.com/postgres/postgres/blob/master/src/backend/nodes/outfuncs.c).

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 )
 
 // A condition that the server does not take, or that is not immutable, is refused with
@@ -40,8 +41,8 @@ func TestConditionsAreChecked(t *testing.T) {
 		{"v = ANY (SELECT 'a')", "f:3:1", "it reads other rows"},
 	} {
 		c := d.config()
-		c.Where = func(schema, table string) Where {
-			return Where{SQL: w.sql, At: func(line, column int) string { return fmt.Sprintf("f:%d:%d", 2+line, column) }}
+		c.Where = func(schema, table string) handover.Where {
+			return handover.Where{SQL: w.sql, At: func(line, column int) string { return fmt.Sprintf("f:%d:%d", 2+line, column) }}
 		}
 		got := found(t, c, nil, CodeWhere)
 		if w.says == "" && len(got) == 0 {
@@ -54,8 +55,8 @@ func TestConditionsAreChecked(t *testing.T) {
 }
 
 // chooses has the rows of every table chosen by one condition.
-func chooses(sql string) func(schema, table string) Where {
-	return func(schema, table string) Where { return Where{SQL: sql} }
+func chooses(sql string) func(schema, table string) handover.Where {
+	return func(schema, table string) handover.Where { return handover.Where{SQL: sql} }
 }
 
 // The copy has the rows that were chosen, the stream those of all changes, also of rows
@@ -133,8 +134,8 @@ func TestConditionThatNoLongerFits(t *testing.T) {
 	d.do(tableOfT + "; CREATE TABLE other (id int PRIMARY KEY)")
 	c := chunked(d, 10)
 	c.QueueBatches, c.ChunkAbove = 1, 1
-	c.Where = func(schema, table string) Where {
-		return Where{SQL: map[string]string{"t": "big IS NULL"}[table], At: func(line, column int) string { return "f:1:1" }}
+	c.Where = func(schema, table string) handover.Where {
+		return handover.Where{SQL: map[string]string{"t": "big IS NULL"}[table], At: func(line, column int) string { return "f:1:1" }}
 	}
 	r := open(t, c, pipeline.Resume{})
 	f := newFold(t, r)
@@ -171,8 +172,8 @@ func TestConditionThatFailsForARow(t *testing.T) {
 			d.do(tableOfT + "; CREATE TABLE other (id int PRIMARY KEY)")
 			c := chunked(d, 10)
 			c.ChunkAbove = chunkAbove
-			c.Where = func(schema, table string) Where {
-				return Where{SQL: map[string]string{"t": "1 / (id - 7) > -5"}[table], At: func(line, column int) string { return "f:1:1" }}
+			c.Where = func(schema, table string) handover.Where {
+				return handover.Where{SQL: map[string]string{"t": "1 / (id - 7) > -5"}[table], At: func(line, column int) string { return "f:1:1" }}
 			}
 			r := open(t, c, pipeline.Resume{})
 			if chunkAbove == 0 {

@@ -41,6 +41,7 @@ func ofMySQL() []Entry {
 		{Code: "MY_ENGINE", Text: "A table's engine has no transactions. What a rolled back transaction did to it stays, its copy is of no one moment, and its rows come again after the copy.", Mend: "ALTER TABLE … ENGINE = InnoDB."},
 		{Code: "MY_GTID_STRICT", Text: "The server takes transactions whose numbers do not rise, so that after a failover a position may mean two histories.", Mend: "SET GLOBAL gtid_strict_mode = ON; and write it below [mysqld]."},
 		{Code: "MY_COPY", Text: "The rows of a table could not be read, or not be merged with the stream, again and again, while it was copied beside the stream. The table has stopped.", Mend: "Correct what the server says. " + table},
+		{Code: "MY_WHERE", Text: "The condition that chooses the rows of a table to be copied is none that the server takes or can evaluate for every row, or may choose others the next time.", Mend: "Correct the condition under snapshot.where at the place that is named: columns of the table, constants instead of now(), no functions of your own."},
 		{Code: "MY_SNAPSHOT_WAITS", Text: "A comparison needs a moment in which nothing is committing, and the server had none. Capture stood still meanwhile and goes on now.", Mend: "Compare again when less is written."},
 		{Code: "MY_XA_LARGE", Text: "Prepared XA transactions need more than limits.transaction_bytes of memory and limits.spill_bytes of disk.", Mend: "End what XA RECOVER lists, or raise limits.spill_bytes."},
 	}

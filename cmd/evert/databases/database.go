@@ -11,6 +11,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/pipeline/handover"
 	"github.com/evertdb/evert/schema"
 )
 
@@ -76,6 +77,12 @@ type Place struct {
 }
 
 func (p Place) source() *configs.Source { return p.Config.Sources[p.Name] }
+
+// where gives the condition of the rows of a table that are copied.
+func (p Place) where(schema, table string) handover.Where {
+	text := p.source().Chooses(schema, table)
+	return handover.Where{SQL: text.Value, At: func(line, column int) string { return text.Place(p.Config, line, column) }}
+}
 
 // A Connector is one kind of database.
 type Connector struct {

@@ -51,6 +51,7 @@ func (d *mysqlDatabase) settings() mysql.Config {
 		Hidden:          d.hides,
 		Keys:            func(database, table string) []string { return d.source().For(database, table).Key },
 		Rank:            d.my.Snapshot.Rank,
+		Where:           d.where,
 		SnapshotWorkers: d.my.Snapshot.Workers,
 		ChunkAbove:      int64(d.my.Snapshot.ChunksAbove),
 		SpillDir:        datadir.SpillPath(d.Config.DataDir, d.Name),

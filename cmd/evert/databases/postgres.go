@@ -92,12 +92,6 @@ func (d *postgresDatabase) settings() postgres.Config {
 	return c
 }
 
-// where gives the condition of the rows of a table that are copied.
-func (d *postgresDatabase) where(schema, table string) postgres.Where {
-	text := d.pg.Snapshot.Chooses(schema, table)
-	return postgres.Where{SQL: text.Value, At: func(line, column int) string { return text.Place(d.Config, line, column) }}
-}
-
 // CodeNotDrained says that a source cannot be drained now.
 const CodeNotDrained = postgres.CodeNotDrained
 

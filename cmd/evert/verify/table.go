@@ -100,7 +100,7 @@ func (v *comparison) tableOf(ctx context.Context, topic string) (table *schema.T
 func (v *comparison) held(tables ...*schema.Table) error {
 	source := v.File.Sources[v.capture.Name()]
 	for _, t := range tables {
-		if p := source.Postgres; p != nil && !p.Snapshot.Chooses(t.Schema, t.Name).IsZero() {
+		if !source.Chooses(t.Schema, t.Name).IsZero() {
 			return v.refuse("snapshot.where leaves rows of "+t.String()+" out of its copy, and which of them came by the stream since is not known", "remove the condition and copy the table again: evert snapshot TABLE")
 		}
 		if source.Envelope == configs.EnvelopeDebezium && source.Handling.Time == "connect" && slices.ContainsFunc(t.Columns, cutToMillis) {

@@ -39,7 +39,7 @@ func (v *comparison) view(ctx context.Context, shown query.View) error {
 	if chain, err := steps.OfSource(v.File, source); err != nil || chain != nil {
 		return cmp.Or(err, v.refuse("its source masks or transforms rows, so that the database's own are others", "evert verify SCHEMA.TABLE   # compares the tables that the view reads with what the same steps make of the database's rows"))
 	}
-	if p := v.File.Sources[source].Postgres; p != nil && len(p.Snapshot.Where) > 0 {
+	if len(v.File.Sources[source].Conditions()) > 0 {
 		return v.refuse("snapshot.where leaves rows of its tables out of their copies", "verify the tables that are copied whole")
 	}
 	v.report.Kind, v.report.Source = "view", source

@@ -1,0 +1,44 @@
+package mysql
+
+import "strings"
+
+// unsteadyWords are those that make a condition depend on more than the row, without being
+// called as functions.
+var unsteadyWords = map[string]string{
+	"SELECT": "it reads other rows", "VALUES": "it reads other rows", "MATCH": "it depends on an index of words",
+	"CURRENT_DATE": asked, "CURRENT_TIME": asked, "CURRENT_TIMESTAMP": asked, "LOCALTIME": asked, "LOCALTIMESTAMP": asked,
+	"UTC_DATE": asked, "UTC_TIME": asked, "UTC_TIMESTAMP": asked, "SYSDATE": asked, "CURRENT_USER": asked, "CURRENT_ROLE": asked,
+}
+
+const asked = "it depends on who asks, or when"
+
+// steadyFunctions give the same for the same arguments in every session that has our
+// settings (sessionSQL), whatever else the server is set to.
+const steadyFunctions = `
+ABS ACOS ADDDATE ADDTIME ASCII ASIN ATAN ATAN2 BIN BIN_TO_UUID BIT_COUNT BIT_LENGTH CEIL CEILING CHAR CHARACTER_LENGTH CHAR_LENGTH
+COALESCE CONCAT CONCAT_WS CONV COS COT CRC32 DATE DATEDIFF DATE_ADD DATE_SUB DAY DAYOFMONTH DAYOFWEEK DAYOFYEAR DEGREES ELT EXP
+EXTRACT FIELD FIND_IN_SET FLOOR FROM_BASE64 FROM_DAYS FROM_UNIXTIME GREATEST HEX HOUR IF IFNULL INET6_ATON INET6_NTOA INET_ATON
+INET_NTOA INSTR ISNULL IS_IPV4 IS_IPV6 IS_UUID JSON_ARRAY JSON_CONTAINS JSON_CONTAINS_PATH JSON_DEPTH JSON_EXISTS JSON_EXTRACT
+JSON_KEYS JSON_LENGTH JSON_OBJECT JSON_OVERLAPS JSON_QUERY JSON_QUOTE JSON_SEARCH JSON_TYPE JSON_UNQUOTE JSON_VALID JSON_VALUE
+LAST_DAY LCASE LEAST LEFT LENGTH LN LOCATE LOG LOG10 LOG2 LOWER LPAD LTRIM MAKEDATE MAKETIME MD5 MICROSECOND MID MINUTE MOD MONTH
+NULLIF NVL NVL2 OCT OCTET_LENGTH ORD PERIOD_ADD PERIOD_DIFF PI POSITION POW POWER QUARTER RADIANS REGEXP_INSTR REGEXP_LIKE
+REGEXP_REPLACE REGEXP_SUBSTR REPEAT REPLACE REVERSE RIGHT ROUND RPAD RTRIM SECOND SEC_TO_TIME SHA SHA1 SHA2 SIGN SIN SOUNDEX SPACE
+SQRT STRCMP SUBDATE SUBSTR SUBSTRING SUBSTRING_INDEX SUBTIME TAN TIME TIMEDIFF TIMESTAMP TIMESTAMPADD TIMESTAMPDIFF TIME_TO_SEC
+TO_BASE64 TO_DAYS TO_SECONDS TRIM TRUNCATE UCASE UNHEX UNIX_TIMESTAMP UPPER UUID_TO_BIN WEEKDAY WEEKOFYEAR YEAR`
+
+// openingWords are no functions, and may stand before a bracket.
+const openingWords = `
+AND AS BETWEEN BINARY CASE CAST COLLATE CONVERT DATETIME DECIMAL DIV DOUBLE ELSE ESCAPE FLOAT FOR FROM IN INTERVAL IS JSON LIKE NCHAR NOT
+NUMERIC OF OR REAL REGEXP RLIKE ROW SIGNED SOUNDS THEN UNSIGNED USING VARBINARY VARCHAR WHEN XOR`
+
+var steady = func() map[string]bool {
+	all := map[string]bool{}
+	for name := range strings.FieldsSeq(steadyFunctions + openingWords) {
+		all[name] = true
+	}
+	return all
+}()
+
+// isSteady reports whether a word before a bracket makes a condition depend on nothing but
+// the row. Functions of geometry go by their values alone.
+func isSteady(word string) bool { return steady[word] || strings.HasPrefix(word, "ST_") }
