@@ -73,7 +73,7 @@ func (r *round) awaitSweep() error {
 		select {
 		case <-timeout:
 			return fmt.Errorf("K16 K17 the cleaner leaves %d records of a row that was deleted, and %d of one that was updated %d times", left["1"], left["2"], updates)
-		case <-time.After(50 * time.Millisecond): // the period of asking
+		case <-time.After(250 * time.Millisecond): // the period of asking
 		}
 	}
 }

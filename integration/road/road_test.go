@@ -77,8 +77,11 @@ func open(t *testing.T, pg *pgserver.Server, database string, toast bool, o harn
 	b := &bank{World: suite.NewWorld(t, pg, database), toast: toast}
 	b.Options = o
 	b.size = usual()
-	if (toast || len(o.Brokers) > 0) && !harness.Full() {
+	if toast && !harness.Full() {
 		b.seconds = 3
+	}
+	if len(o.Brokers) > 0 && !harness.Full() { // what the broker takes of the machine, traffic need not
+		b.accounts, b.seconds, b.rate = accountsPerBranch/20, 3, 300
 	}
 	b.setup()
 	return b
@@ -136,7 +139,7 @@ func (b *bank) awaitSweep() {
 		select {
 		case <-timeout:
 			b.Fatalf("K17 the cleaner leaves %d records of a teller who was deleted", left["1"])
-		case <-time.After(50 * time.Millisecond): // the period of asking
+		case <-time.After(250 * time.Millisecond): // the period of asking
 		}
 	}
 }
