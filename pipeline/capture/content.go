@@ -175,20 +175,22 @@ func (o *outgoing) encoded(column int) (content, error) {
 	if o.e.After[column].Kind() == schema.KindArray {
 		return o.array(column, o.aside(column).(pipeline.ArrayAside))
 	}
-	value, size := o.content(column), o.tab.codec.EncodedLen(column, int64(o.length(column)))
-	open := func() (io.ReadCloser, error) {
+	value, codec := o.content(column), o.tab.codec
+	open := func() (io.ReadCloser, error) { // does not refer to o, which would make every event one on the heap
 		r, err := value.open()
 		if err != nil {
 			return nil, err
 		}
-		return opened{o.tab.codec.EncodedBytes(column, r), r}, nil
+		return opened{codec.EncodedBytes(column, r), r}, nil
 	}
+	size := codec.EncodedLen(column, int64(o.length(column)))
 	return joined([]content{inMemory(binary.AppendVarint(nil, size)), {size: size, open: open}}), nil
 }
 
 // array gives an array as it is in a record. It is read for how long it is.
 func (o *outgoing) array(column int, a pipeline.ArrayAside) (all content, err error) {
-	all.open = func() (io.ReadCloser, error) { return o.tab.codec.EncodedArray(column, a.Elements()), nil }
+	codec := o.tab.codec
+	all.open = func() (io.ReadCloser, error) { return codec.EncodedArray(column, a.Elements()), nil }
 	r, err := all.open()
 	if err != nil {
 		return all, err
