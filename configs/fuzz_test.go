@@ -12,7 +12,7 @@ func FuzzLoad(f *testing.F) {
 	if data, err := os.ReadFile("testdata/sections.yaml"); err == nil {
 		f.Add(data)
 	}
-	for _, s := range []string{"", "a: &a [*a]", "a: {b: [c:1]}", "? - a\n: b", "a: |\n x\n\ty", "a: [\n1,\n]", "\"a\": 'b'", "a: ${B:-${C}}", "%YAML 1.2\n---\na: b", "a:\n- b\n-\tc", "{a: [b:c:d]}", "- - - a"} {
+	for _, s := range []string{"", "a: &a [*a]", "a: {b: [c:1]}", "? - a\n: b", "a: |\n x\n\ty", "a: [\n1,\n]", "\"a\": 'b'", "a: ${B:-${C}}", "%YAML 1.2\n---\na: b", "a:\n- b\n-\tc", "{a: [b:c:d]}", "- - - a", "\rs", "a: 1\rb: 2"} {
 		f.Add([]byte(s))
 		f.Add([]byte(one("postgres://evert@localhost/shop") + s))
 	}

@@ -25,7 +25,7 @@ const mask = "***"
 const maxLine = 2000
 
 func newPage(data []byte) *page {
-	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), "\n") // as YAML breaks lines
 	return &page{lines: lines, shown: map[place]int{}, ends: map[int]int{}}
 }
 
