@@ -4,6 +4,7 @@ package store
 
 import (
 	"errors"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -108,6 +109,28 @@ func TestFullDisk(t *testing.T) {
 	s = open(t, o)
 	must(t, y.check(s))
 	must(t, s.Close())
+}
+
+// A disk that has gone away keeps nobody who closes a state (O01): Pebble would try for ever
+// to write what it holds.
+func TestCloseOnABrokenDisk(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []error{syscall.EIO, os.ErrNotExist} {
+		var gone atomic.Bool
+		o := small(errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if gone.Load() && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
+				return failure
+			}
+			return nil
+		})))
+		s := open(t, o)
+		y := newStory(12)
+		must(t, y.epoch(s))
+		gone.Store(true)
+		if err := s.Close(); !errors.Is(err, failure) {
+			t.Errorf("a disk that says %v: closed with %v", failure, err)
+		}
+	}
 }
 
 // large makes an epoch that goes through files.

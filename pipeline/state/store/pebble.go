@@ -63,11 +63,18 @@ func (g logger) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// background hears what Pebble's own goroutines could not do.
+// background hears what Pebble's own goroutines could not do. They try it again at once,
+// for ever: nobody who closes the store waits for that, and the goroutine ends.
 func (s *Store) background(err error) {
 	if pebble.IsCorruptionError(err) {
 		s.damage(err)
 		return
 	}
 	s.opt.Events.Trouble("background: " + err.Error())
+	select {
+	case <-s.closing:
+		s.fail(err)
+		runtime.Goexit()
+	default:
+	}
 }

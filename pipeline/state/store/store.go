@@ -169,7 +169,8 @@ func (s *Store) Flush() error {
 // Close ends the store: it waits for the snapshots that are in use, flushes, and
 // leaves the directory, which it puts aside if it is damaged: the error wraps
 // ErrDamaged then. An open epoch is discarded; whoever uses it is done with it.
-// It may be called again.
+// Where nothing can be written, what was flushed before is what is left. It may be
+// called again.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -186,7 +187,11 @@ func (s *Store) Close() error {
 	if s.disk.Blocked() || s.isDead() {
 		return s.abandon()
 	}
-	return s.leave(s.call(s.shut))
+	err := s.call(s.shut)
+	if s.isDead() {
+		return s.abandon()
+	}
+	return s.leave(err)
 }
 
 func (s *Store) shut() error {
