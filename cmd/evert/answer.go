@@ -10,8 +10,6 @@ import (
 	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline/log"
-	"github.com/evertdb/evert/pipeline/view"
-	"github.com/evertdb/evert/schema/registry"
 )
 
 // What the daemon answers over its API. The methods may be called from any
@@ -63,31 +61,5 @@ func topicOf(prefix, table string) string {
 
 // Records implements api.Daemon.
 func (d *daemon) Records(ctx context.Context, name string, untilEnd bool, emit func(line []byte) error) error {
-	return tail(ctx, d.config, d.topics, d.registry, name, untilEnd, emit)
-}
-
-// tail emits the records of what name means as JSON lines, and nil before a
-// wait that may be long.
-func tail(ctx context.Context, c *configs.Config, l log.Log, r registry.Registry, name string, untilEnd bool, emit func(line []byte) error) error {
-	topic, err := records.Find(ctx, l, topicNamed(c, name), c.TopicPrefixes())
-	if err != nil {
-		return err
-	}
-	decoder := records.NewDecoder(r)
-	decoder.Log = l
-	var line []byte
-	return records.Follow(ctx, l, topic, untilEnd, func(r *log.Record) (err error) {
-		if line, err = decoder.AppendLine(ctx, line[:0], r); err != nil {
-			return err
-		}
-		return emit(line)
-	}, func() error { return emit(nil) })
-}
-
-// topicNamed gives the topic of a view, if name is that of one.
-func topicNamed(c *configs.Config, name string) string {
-	if c.Views[name] != nil {
-		return view.Topic(c.Name, name)
-	}
-	return name
+	return records.Tail(ctx, d.config, d.topics, d.registry, name, untilEnd, emit)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/look"
 	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
@@ -37,7 +38,7 @@ func TestClusterIsReported(t *testing.T) {
 		t.Errorf("the status has %+v", got)
 	}
 	var text bytes.Buffer
-	if err := writeStatus(&text, terminal.Style{}, &api.Status{Log: l.Status()}); err != nil {
+	if err := look.WriteStatus(&text, terminal.Style{}, &api.Status{Log: l.Status()}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(text.String(), "1 brokers of version") || !strings.Contains(text.String(), "transaction.version 1") {

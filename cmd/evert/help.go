@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
@@ -21,7 +22,7 @@ func (a *app) helpVerb() *cobra.Command {
 		Long:  "Explain a code as it stands in brackets behind a refusal, or a verb.\n`evert help codes` lists all codes.",
 		Args:  cobra.MaximumNArgs(2),
 
-		ValidArgsFunction: first(helpNames),
+		ValidArgsFunction: cli.First(helpNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Root().Help()
@@ -29,7 +30,7 @@ func (a *app) helpVerb() *cobra.Command {
 			return a.explain(c.Root(), args)
 		},
 	}
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
@@ -45,21 +46,29 @@ func (a *app) explain(root *cobra.Command, args []string) error {
 	if !ok {
 		return exit.Usage(fmt.Errorf("there is no verb and no code %s%s", args[0], codes.Near(name)))
 	}
-	if a.json() {
-		return json.NewEncoder(a.out).Encode(e)
+	if a.JSON() {
+		return json.NewEncoder(a.Out).Encode(e)
 	}
-	s := a.style(a.out)
-	_, err := fmt.Fprintf(a.out, "%s\n\n%s\n\n%s\n%s\n", s.Bold(string(e.Code)), terminal.Wrap(e.Text, 78, "  "), s.Bold("Mend"), terminal.Wrap(e.Mend, 78, "  "))
+	s := a.Style(a.Out)
+	_, err := fmt.Fprintf(a.Out, "%s\n\n%s\n\n%s\n%s\n", s.Bold(string(e.Code)), terminal.Wrap(e.Text, 78, "  "), s.Bold("Mend"), terminal.Wrap(e.Mend, 78, "  "))
 	return err
 }
 
 func (a *app) listCodes() error {
-	if a.json() {
-		return json.NewEncoder(a.out).Encode(codes.All())
+	if a.JSON() {
+		return json.NewEncoder(a.Out).Encode(codes.All())
 	}
 	t := terminal.Table{}
 	for _, e := range codes.All() {
 		t.Add(string(e.Code), terminal.FirstSentence(e.Text))
 	}
-	return t.Write(a.out)
+	return t.Write(a.Out)
+}
+
+// helpNames are the codes.
+func helpNames() (names []string) {
+	for _, e := range codes.All() {
+		names = append(names, string(e.Code))
+	}
+	return append(names, "codes")
 }

@@ -17,7 +17,7 @@ import (
 // shares the screen with the progress of snapshots.
 func (a *app) logger(c configs.Logging) *slog.Logger {
 	if a.screen == nil {
-		a.screen = &screen{w: a.err, panel: terminal.Panel{W: a.err}, live: terminal.IsTerminal(a.err)}
+		a.screen = &screen{w: a.Err, panel: terminal.Panel{W: a.Err}, live: terminal.IsTerminal(a.Err)}
 	}
 	var level slog.Level
 	if level.UnmarshalText([]byte(c.Level)) != nil {
@@ -107,7 +107,7 @@ func (a *app) progress(d *daemon) {
 			logProgress(d.log, &st)
 			continue
 		}
-		lines = append(lines, drawProgress(a.style(a.err), &st))
+		lines = append(lines, drawProgress(a.Style(a.Err), &st))
 	}
 	if a.screen.live {
 		a.screen.draw(strings.Join(lines, "\n"))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/demo"
 	"github.com/evertdb/evert/configs"
 )
@@ -29,7 +30,7 @@ func TestReadmeIsTrue(t *testing.T) {
 	if view == nil || !strings.Contains(demo.InPostgres("").Views(), regexp.MustCompile(` +# .*`).ReplaceAllString(string(view[1]), "")) {
 		t.Error("the README's view is not one of the demo's")
 	}
-	root := (&app{ctx: t.Context(), in: strings.NewReader(""), out: t.Output(), err: t.Output(), env: env}).root()
+	root := (&app{App: &cli.App{Ctx: t.Context(), In: strings.NewReader(""), Out: t.Output(), Err: t.Output(), Env: env}}).root()
 	for _, verb := range regexp.MustCompile(`\./evert ([a-z]+)`).FindAllSubmatch(text, -1) {
 		if c, _, err := root.Find([]string{string(verb[1])}); err != nil || c == root {
 			t.Errorf("the README names `evert %s`, which does not exist", verb[1])

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/captures"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
@@ -38,7 +39,7 @@ Its topics are deleted too, unless --resnapshot keeps them: then the copy is wri
 them, and keys that are gone from the database get tombstones.
 Without --yes, what would be touched is listed and nothing is changed.`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.sourceNames),
+		ValidArgsFunction: cli.First(a.SourceNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r.Source = args[0]
 			return a.reset(r)
@@ -46,25 +47,25 @@ Without --yes, what would be touched is listed and nothing is changed.`,
 	}
 	c.Flags().BoolVar(&r.Resnapshot, "resnapshot", false, "keep the topics and copy into them again")
 	c.Flags().BoolVar(&r.Yes, "yes", false, "do it")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
 func (a *app) reset(r api.Reset) error {
-	config, err := a.load()
+	config, err := a.Load()
 	if err != nil {
 		return err
 	}
-	client, rest, err := a.daemonOr(a.ctx, config, "reset", r.Yes)
+	client, rest, err := a.DaemonOr(a.Ctx, config, "reset", r.Yes)
 	if err != nil {
 		return err
 	}
 	var plan api.Plan
 	if client != nil {
-		plan, err = client.Reset(a.ctx, r)
+		plan, err = client.Reset(a.Ctx, r)
 	} else {
-		defer rest.close()
-		plan, err = resetOwned(a.ctx, config, rest, r)
+		defer rest.Close()
+		plan, err = resetOwned(a.Ctx, config, rest, r)
 	}
 	if err != nil {
 		return err
@@ -74,10 +75,10 @@ func (a *app) reset(r api.Reset) error {
 
 // resetOwned resets a source of a resting deployment. On a cluster a daemon may
 // run elsewhere, so the source is owned first (O04).
-func resetOwned(ctx context.Context, c *configs.Config, rest *resting, r api.Reset) (plan api.Plan, err error) {
-	quiet, l := slog.New(slog.DiscardHandler), rest.topics
+func resetOwned(ctx context.Context, c *configs.Config, rest *cli.Resting, r api.Reset) (plan api.Plan, err error) {
+	quiet, l := slog.New(slog.DiscardHandler), rest.Topics
 	if l.Kind == "embedded" || !r.Yes || c.Sources[r.Source] == nil {
-		return resetSource(ctx, c, l, rest.registry, r, quiet)
+		return resetSource(ctx, c, l, rest.Registry, r, quiet)
 	}
 	waiting, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -85,7 +86,7 @@ func resetOwned(ctx context.Context, c *configs.Config, rest *resting, r api.Res
 	began := false
 	err = log.Own(waiting, l, group, frontier, nil, func(context.Context) error {
 		began = true
-		plan, err = resetSource(ctx, c, l, rest.registry, r, quiet)
+		plan, err = resetSource(ctx, c, l, rest.Registry, r, quiet)
 		return err
 	})
 	if !began && waiting.Err() != nil && ctx.Err() == nil {
@@ -96,12 +97,12 @@ func resetOwned(ctx context.Context, c *configs.Config, rest *resting, r api.Res
 }
 
 func (a *app) reportPlan(r api.Reset, plan *api.Plan) error {
-	if a.json() {
-		e := json.NewEncoder(a.out)
+	if a.JSON() {
+		e := json.NewEncoder(a.Out)
 		e.SetIndent("", "  ")
 		return e.Encode(plan)
 	}
-	s := a.style(a.out)
+	s := a.Style(a.Out)
 	t := terminal.Table{Indent: "  "}
 	for _, step := range plan.Steps {
 		t.Add(step.Does, s.Bold(step.What), s.Dim(step.Note))
@@ -114,11 +115,11 @@ func (a *app) reportPlan(r api.Reset, plan *api.Plan) error {
 	if plan.Done {
 		head, tail = "done:", ""
 	}
-	fmt.Fprintln(a.out, head)
-	if err := t.Write(a.out); err != nil || tail == "" {
+	fmt.Fprintln(a.Out, head)
+	if err := t.Write(a.Out); err != nil || tail == "" {
 		return err
 	}
-	_, err := fmt.Fprintln(a.out, tail)
+	_, err := fmt.Fprintln(a.Out, tail)
 	return err
 }
 
@@ -256,7 +257,7 @@ func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset, k
 		if !r.Resnapshot {
 			step.Does, step.Note = "delete topic", ""
 			if ok {
-				step.Note = fmt.Sprintf("offsets up to %d", rowsBelow(f, topic))
+				step.Note = fmt.Sprintf("offsets up to %d", cli.RowsBelow(f, topic))
 			}
 		}
 		steps = append(steps, step)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/evertdb/evert/cmd/evert/api"
 	"github.com/evertdb/evert/cmd/evert/captures"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
@@ -84,7 +85,7 @@ import (
 type daemon struct {
 	config *configs.Config
 	flags  runFlags
-	build  build
+	build  cli.Build
 	log    *slog.Logger
 
 	dir          *datadir.Dir
@@ -139,21 +140,21 @@ changed since the start, and counts from the next one on.`,
 }
 
 func (a *app) runDaemon(flags runFlags) error {
-	c, err := a.load()
+	c, err := a.Load()
 	if err != nil {
 		return err
 	}
 	d := &daemon{config: c, flags: flags, log: a.logger(c.Logging), manager: service.FromEnvironment()}
-	defer d.answerHangups(a.load)()
+	defer d.answerHangups(a.Load)()
 	defer d.close()
-	if err := d.boot(a.ctx); err != nil {
+	if err := d.boot(a.Ctx); err != nil {
 		if errors.Is(err, errSignal) {
 			return nil
 		}
 		return ofCluster(err)
 	}
 	stop := a.showProgress(d)
-	err = d.wait(a.ctx)
+	err = d.wait(a.Ctx)
 	stop()
 	d.drain()
 	return ofCluster(err)
@@ -181,7 +182,7 @@ func (d *daemon) boot(ctx context.Context) error {
 }
 
 func (d *daemon) prepare() {
-	d.began, d.build, d.failed = time.Now(), thisBuild(), make(chan error, 1)
+	d.began, d.build, d.failed = time.Now(), cli.ThisBuild(), make(chan error, 1)
 	d.certificates = &monitor.Certificates{Warn: d.warnOfCertificate}
 	d.schemas = &monitor.Registry{}
 	debug.SetMemoryLimit(int64(d.config.Limits.Memory))

@@ -15,13 +15,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 )
 
 // ran is the program, run with arguments in this process.
 func ran(ctx context.Context, args ...string) (stdout, stderr string, code int) {
 	var out, err bytes.Buffer
-	a := &app{ctx: ctx, in: os.Stdin, out: &out, err: &err, env: os.LookupEnv}
+	a := &app{App: &cli.App{Ctx: ctx, In: os.Stdin, Out: &out, Err: &err, Env: os.LookupEnv}}
 	code = a.main(args)
 	return out.String(), err.String(), code
 }

@@ -1,3 +1,3 @@
 // Package commands writes what people command of sinks and tables into the control topic,
-// where the daemon that has them finds it, whichever that is and whenever it runs.
+// where the daemon that has them finds it, whichever that is and whenever it runs; and it waits for what becomes of them.
 package commands

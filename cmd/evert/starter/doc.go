@@ -3,4 +3,5 @@
 //
 //	describe.go  asks the database for its tables, keys and sizes
 //	file.go      writes what it found as a commented evert.yaml
+//	verb.go      the verb init: asks, writes, and says what to do next
 package starter

@@ -86,3 +86,11 @@ func Position(native string, seq uint64) string {
 	}
 	return native + ", transaction " + Count(int64(seq))
 }
+
+// RowsCopied says how far a copy is.
+func RowsCopied(rows, total int64) string {
+	if total > 0 {
+		return fmt.Sprintf("%s of about %s rows copied", Count(rows), Count(total))
+	}
+	return Count(rows) + " rows copied"
+}

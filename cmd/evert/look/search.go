@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"encoding/json"
@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/configs"
@@ -31,7 +32,7 @@ type searchFlags struct {
 	timeout time.Duration
 }
 
-func (a *app) searchVerb() *cobra.Command {
+func (a verbs) searchVerb() *cobra.Command {
 	var flags searchFlags
 	c := &cobra.Command{
 		Use:   "search SINK QUERY…",
@@ -47,7 +48,7 @@ SELECT pg_current_wal_flush_lsn() behind the commit.`,
 		Example: `  evert search customers_local "ann berlin"
   evert search customers_local --where city=eq.Berlin --facet status --order spent.desc`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: first(a.indexNames),
+		ValidArgsFunction: cli.First(a.indexNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.search(args[0], strings.Join(args[1:], " "), &flags)
 		},
@@ -61,13 +62,13 @@ SELECT pg_current_wal_flush_lsn() behind the commit.`,
 	f.StringArrayVar(&flags.filters, "where", nil, "COLUMN=OPERATOR.VALUE that holds for every row, as in a URL: city=eq.Berlin, spent=gte.10")
 	f.StringArrayVar(&flags.waitFor, "wait-for", nil, "SOURCE:POSITION that the index must have reached, or the position of an earlier answer")
 	f.DurationVar(&flags.timeout, "timeout", 0, "how long to wait for it; limits.wait_timeout at most")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
 // indexNames are the sinks of the file that can be searched, for completion.
-func (a *app) indexNames() (names []string) {
-	c, err := configs.Load(a.file, a.env)
+func (a verbs) indexNames() (names []string) {
+	c, err := configs.Load(a.File, a.Env)
 	if err != nil {
 		return nil
 	}
@@ -79,8 +80,8 @@ func (a *app) indexNames() (names []string) {
 	return names
 }
 
-func (a *app) search(index, query string, flags *searchFlags) error {
-	client, err := a.clientOf(flags.server)
+func (a verbs) search(index, query string, flags *searchFlags) error {
+	client, err := a.ClientOf(flags.server)
 	if err != nil {
 		return err
 	}
@@ -88,15 +89,15 @@ func (a *app) search(index, query string, flags *searchFlags) error {
 	if err != nil {
 		return err
 	}
-	found, err := client.Search(a.ctx, index, params)
+	found, err := client.Search(a.Ctx, index, params)
 	if err != nil {
 		return err
 	}
 	if found.Stale != nil {
-		a.say("%s [%s]", found.Stale.Detail, found.Stale.Code)
+		a.Say("%s [%s]", found.Stale.Detail, found.Stale.Code)
 	}
-	if a.json() {
-		_, err := a.out.Write(found.Append(nil))
+	if a.JSON() {
+		_, err := a.Out.Write(found.Append(nil))
 		return err
 	}
 	return a.writeHits(found)
@@ -120,8 +121,8 @@ func (f *searchFlags) params(query string) (url.Values, error) {
 }
 
 // writeHits prints what was found as a table, what was looked for in it in bold.
-func (a *app) writeHits(found *api.Hits) error {
-	style := a.style(a.out)
+func (a verbs) writeHits(found *api.Hits) error {
+	style := a.Style(a.Out)
 	table := terminal.Table{Style: style}
 	for i := range found.Hits {
 		columns, err := found.Hits[i].Columns()
@@ -139,7 +140,7 @@ func (a *app) writeHits(found *api.Hits) error {
 		}
 		table.Add(row...)
 	}
-	if err := table.Write(a.out); err != nil {
+	if err := table.Write(a.Out); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(found.Facets)) {
@@ -147,14 +148,14 @@ func (a *app) writeHits(found *api.Hits) error {
 		for _, t := range found.Facets[name].Terms {
 			facet.Add(terminal.Plain(t.Term), strconv.Itoa(t.Count))
 		}
-		if _, err := fmt.Fprintln(a.out); err != nil {
+		if _, err := fmt.Fprintln(a.Out); err != nil {
 			return err
 		}
-		if err := facet.Write(a.out); err != nil {
+		if err := facet.Write(a.Out); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintln(a.out, style.Dim(fmt.Sprintf("%d of %d at %s", len(found.Hits), found.Total, found.Position)))
+	_, err := fmt.Fprintln(a.Out, style.Dim(fmt.Sprintf("%d of %d at %s", len(found.Hits), found.Total, found.Position)))
 	return err
 }
 

@@ -1,20 +1,20 @@
-package main
+package checks
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/cli"
+	"github.com/evertdb/evert/cmd/evert/commands"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/terminal"
-	"github.com/evertdb/evert/cmd/evert/verify"
 )
 
-func (a *app) verifyVerb() *cobra.Command {
+func (a verbs) verifyVerb() *cobra.Command {
 	repair := false
 	c := &cobra.Command{
 		Use:   "verify TABLE|VIEW|SINK",
@@ -42,31 +42,31 @@ see that as one step. A view is repaired by its tables.
 
 The exit code is 0 if all rows are equal, and 4 if not.`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.topicNames),
+		ValidArgsFunction: cli.First(a.TopicNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.verify(api.VerifyRequest{Name: args[0], Repair: repair})
 		},
 	}
 	c.Flags().BoolVar(&repair, "repair", false, "put right what differs: in a sink's system, or by copying the table again")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) verify(req api.VerifyRequest) error {
-	config, err := a.load()
+func (a verbs) verify(req api.VerifyRequest) error {
+	config, err := a.Load()
 	if err != nil {
 		return err
 	}
-	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
+	client, err := api.Dial(a.Ctx, datadir.SocketPath(config.DataDir))
 	if err != nil {
-		return noDaemon(config, err, "what it writes is compared by the one that writes it", "evert run")
+		return cli.NoDaemon(config, err, "what it writes is compared by the one that writes it", "evert run")
 	}
-	found, err := client.Verify(a.ctx, req, func(p api.VerifyProgress) {
+	found, err := client.Verify(a.Ctx, req, func(p api.VerifyProgress) {
 		if p.Rows > 0 {
-			a.say("%s: %s rows", p.Step, terminal.Count(p.Rows))
+			a.Say("%s: %s rows", p.Step, terminal.Count(p.Rows))
 			return
 		}
-		a.say("%s", p.Step)
+		a.Say("%s", p.Step)
 	})
 	if err == nil && req.Repair && found.Kind == "table" && !found.Same() {
 		err = a.copyToRepair(client, found)
@@ -74,12 +74,12 @@ func (a *app) verify(req api.VerifyRequest) error {
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		e := json.NewEncoder(a.out)
+	if a.JSON() {
+		e := json.NewEncoder(a.Out)
 		e.SetIndent("", "  ")
 		err = e.Encode(found)
 	} else {
-		err = writeVerified(a, found)
+		err = a.writeVerified(found)
 	}
 	if err == nil && !found.Same() && found.Repaired == 0 {
 		err = &exit.Error{Code: exit.Differs, Err: exit.ErrSaid}
@@ -88,29 +88,29 @@ func (a *app) verify(req api.VerifyRequest) error {
 }
 
 // copyToRepair copies a table again, and waits until that is whole.
-func (a *app) copyToRepair(client *api.Client, found *api.Verified) error {
+func (a verbs) copyToRepair(client *api.Client, found *api.Verified) error {
 	differ := found.Missing + found.Surplus + found.Differing + found.Twice
-	a.say("%s rows differ: the table is copied again", terminal.Count(differ))
-	asked, err := client.TableCommand(a.ctx, found.Table, api.TableCommand{Command: "snapshot", By: whoAmI()})
+	a.Say("%s rows differ: the table is copied again", terminal.Count(differ))
+	asked, err := client.TableCommand(a.Ctx, found.Table, api.TableCommand{Command: "snapshot", By: cli.WhoAmI()})
 	if err != nil {
 		return err
 	}
-	if _, err := a.awaitCopy(client, asked); err != nil {
+	if _, err := commands.AwaitCopy(a.Ctx, client, asked, a.Say); err != nil {
 		return err
 	}
 	found.Repaired = differ
 	return nil
 }
 
-func writeVerified(a *app, v *api.Verified) error {
-	s := a.style(a.out)
+func (a verbs) writeVerified(v *api.Verified) error {
+	s := a.Style(a.Out)
 	first, here := "the database", "here"
 	if v.Kind == "sink" {
 		first, here = "the topic", "in its system"
 	}
-	_, err := fmt.Fprintf(a.out, "%s %s at %s: %s rows in %s, %s equal\n", v.Kind, s.Bold(v.Name), v.Position, terminal.Count(v.Rows), first, terminal.Count(v.Equal))
+	_, err := fmt.Fprintf(a.Out, "%s %s at %s: %s rows in %s, %s equal\n", v.Kind, s.Bold(v.Name), v.Position, terminal.Count(v.Rows), first, terminal.Count(v.Equal))
 	if err == nil && v.Refused > 0 {
-		_, err = fmt.Fprintf(a.out, "%s changes that the system does not take were not compared\n", terminal.Count(v.Refused))
+		_, err = fmt.Fprintf(a.Out, "%s changes that the system does not take were not compared\n", terminal.Count(v.Refused))
 	}
 	if err != nil || v.Same() {
 		return err
@@ -124,35 +124,21 @@ func writeVerified(a *app, v *api.Verified) error {
 			t.Add(terminal.Count(k.n), k.what)
 		}
 	}
-	if err := t.Write(a.out); err != nil {
+	if err := t.Write(a.Out); err != nil {
 		return err
 	}
 	keys := terminal.Table{Indent: "  "}
 	for _, k := range v.Keys {
 		keys.Add(s.Red(k.Kind), string(k.Key))
 	}
-	if err := keys.Write(a.out); err != nil {
+	if err := keys.Write(a.Out); err != nil {
 		return err
 	}
 	if left := v.Missing + v.Surplus + v.Differing + v.Twice - int64(len(v.Keys)); left > 0 {
-		_, err = fmt.Fprintf(a.out, "  and %s more\n", terminal.Count(left))
+		_, err = fmt.Fprintf(a.Out, "  and %s more\n", terminal.Count(left))
 	}
 	if v.Repaired > 0 {
-		_, err = fmt.Fprintf(a.out, "%s were put right; verify again to see that\n", terminal.Count(v.Repaired))
+		_, err = fmt.Fprintf(a.Out, "%s were put right; verify again to see that\n", terminal.Count(v.Repaired))
 	}
 	return err
-}
-
-// newVerifier makes what compares: everything else is open.
-func (d *daemon) newVerifier() *verify.Verifier {
-	c := verify.Config{File: d.config, Topics: d.topics, Registry: d.registry, Views: d.views, Sinks: d.sinks, Reads: d.reads}
-	for _, one := range d.captures.All() {
-		c.Captures = append(c.Captures, one)
-	}
-	return verify.New(c)
-}
-
-// Verify implements api.Daemon.
-func (d *daemon) Verify(ctx context.Context, req api.VerifyRequest, tell func(api.VerifyProgress)) (*api.Verified, error) {
-	return d.verifier.Verify(ctx, req, tell)
 }

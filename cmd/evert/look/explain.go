@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"encoding/json"
@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/inspect"
 	"github.com/evertdb/evert/cmd/evert/terminal"
@@ -22,7 +23,7 @@ import (
 	"github.com/evertdb/evert/pipeline/sql"
 )
 
-func (a *app) explainVerb() *cobra.Command {
+func (a verbs) explainVerb() *cobra.Command {
 	server := ""
 	c := &cobra.Command{
 		Use:   "explain VIEW|SINK",
@@ -38,17 +39,17 @@ scans of one table share their rows.
 
 Of a sink it shows what the file says: the topic, the frontier that it goes by, what a
 commit is, and the definition by which its system is filled anew.`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: first(a.viewNames),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: cli.First(a.ViewNames),
 		RunE: func(_ *cobra.Command, args []string) error { return a.explainView(args[0], server) },
 	}
 	c.Flags().StringVar(&server, "server", "", "URL of a daemon's serve.http: explain what it maintains, whatever the file says")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) explainView(name, server string) error {
+func (a verbs) explainView(name, server string) error {
 	if server == "" {
-		c, err := a.load()
+		c, err := a.Load()
 		if err != nil {
 			return err
 		}
@@ -60,25 +61,25 @@ func (a *app) explainView(name, server string) error {
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		out := json.NewEncoder(a.out)
+	if a.JSON() {
+		out := json.NewEncoder(a.Out)
 		out.SetIndent("", "  ")
 		return out.Encode(e)
 	}
-	return writeExplanation(a.out, a.style(a.out), e)
+	return writeExplanation(a.Out, a.Style(a.Out), e)
 }
 
 // explanation asks the daemon at server, or compiles the view for the tables as the
 // servers have them and asks the daemon of the file what that came to.
-func (a *app) explanation(name, server string) (*api.Explanation, error) {
+func (a verbs) explanation(name, server string) (*api.Explanation, error) {
 	if server != "" {
-		client, err := a.clientOf(server)
+		client, err := a.ClientOf(server)
 		if err != nil {
 			return nil, err
 		}
-		return client.Explain(a.ctx, name)
+		return client.Explain(a.Ctx, name)
 	}
-	c, err := a.load()
+	c, err := a.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -111,23 +112,23 @@ func isInvalid(err error) bool {
 }
 
 // explainRunning asks the daemon of the file; without one both are nil.
-func (a *app) explainRunning(name string) (*api.Explanation, error) {
-	client, err := a.clientOf("")
-	if pipeline.CodeOf(err) == codeNoDaemon {
+func (a verbs) explainRunning(name string) (*api.Explanation, error) {
+	client, err := a.ClientOf("")
+	if pipeline.CodeOf(err) == cli.CodeNoDaemon {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	e, err := client.Explain(a.ctx, name)
+	e, err := client.Explain(a.Ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-func (a *app) explainFile(name string, c *configs.Config) (*api.Explanation, error) {
-	known, err := inspect.ServersTables(a.ctx, c)
+func (a verbs) explainFile(name string, c *configs.Config) (*api.Explanation, error) {
+	known, err := inspect.ServersTables(a.Ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package main
+package starter
 
 import (
 	"context"
@@ -14,15 +14,20 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/exit"
-	"github.com/evertdb/evert/cmd/evert/starter"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/mysql"
 )
 
-func (a *app) initVerb() *cobra.Command {
+// verb is init, in one call of the program.
+type verb struct{ *cli.App }
+
+// Verb is init.
+func Verb(app *cli.App) *cobra.Command {
+	a := verb{app}
 	out := ""
 	c := &cobra.Command{
 		Use:   "init URL",
@@ -37,7 +42,7 @@ the URL may hold a password. When the output is redirected into a file, it goes 
 	return c
 }
 
-func (a *app) init(raw, out string) error {
+func (a verb) init(raw, out string) error {
 	look, server, parse := describePostgres, "Postgres", configs.ParsePostgresURL
 	if isMySQL(raw) {
 		look, server, parse = describeMySQL, "MySQL", configs.ParseMySQLURL
@@ -46,21 +51,21 @@ func (a *app) init(raw, out string) error {
 	if err != nil {
 		return exit.Usage(fmt.Errorf("URL: %w; such as postgres://user:password@host:5432/database or mysql://user:password@host:3306/database", err))
 	}
-	ctx, cancel := context.WithTimeout(a.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(a.Ctx, time.Minute)
 	defer cancel()
 	d, err := look(ctx, url)
 	if err != nil {
 		return exit.Environment(a.explainRefusal(ctx, server, raw, err))
 	}
-	text := starter.File(d, starter.Options{URL: raw, Insecure: url.Weak() && !url.Local()})
-	if _, err := configs.Parse("evert.yaml", []byte(text), a.env); err != nil {
+	text := File(d, Options{URL: raw, Insecure: url.Weak() && !url.Local()})
+	if _, err := configs.Parse("evert.yaml", []byte(text), a.Env); err != nil {
 		return err
 	}
 	path, err := a.writeStarter(out, text)
 	if err != nil {
 		return err
 	}
-	a.say("database %s (%s %s), tables: %d", d.Name, d.Server, d.Version, len(d.Tables))
+	a.Say("database %s (%s %s), tables: %d", d.Name, d.Server, d.Version, len(d.Tables))
 	a.adviseStart(ctx, path, text)
 	return nil
 }
@@ -71,18 +76,18 @@ func isMySQL(raw string) bool {
 	return scheme == "mysql" || scheme == "mariadb"
 }
 
-func describeMySQL(ctx context.Context, url *configs.DatabaseURL) (starter.Database, error) {
+func describeMySQL(ctx context.Context, url *configs.DatabaseURL) (Database, error) {
 	look := mysql.Config{
 		Name: "init", URL: func(context.Context) (string, error) { return url.Reveal() },
 		Match: func(database, _ string) bool { return database == url.Database },
 	}
 	o, err := mysql.Survey(ctx, look)
-	d := starter.Database{Server: "MySQL", Name: url.Database, Version: o.Version, ByPosition: o.ByPosition}
+	d := Database{Server: "MySQL", Name: url.Database, Version: o.Version, ByPosition: o.ByPosition}
 	if o.MariaDB {
 		d.Server = "MariaDB"
 	}
 	for _, t := range o.Tables {
-		one := starter.Table{Schema: t.Database, Name: t.Table, Rows: t.Rows, Bytes: t.Bytes}
+		one := Table{Schema: t.Database, Name: t.Table, Rows: t.Rows, Bytes: t.Bytes}
 		if t.Left != nil {
 			one.Left = t.Left.What
 		}
@@ -91,24 +96,24 @@ func describeMySQL(ctx context.Context, url *configs.DatabaseURL) (starter.Datab
 	return d, err
 }
 
-func describePostgres(ctx context.Context, url *configs.DatabaseURL) (starter.Database, error) {
+func describePostgres(ctx context.Context, url *configs.DatabaseURL) (Database, error) {
 	text, err := url.Reveal()
 	if err != nil {
-		return starter.Database{}, err
+		return Database{}, err
 	}
 	c, err := pgx.Connect(ctx, text)
 	if err != nil {
-		return starter.Database{}, err
+		return Database{}, err
 	}
 	defer c.Close(context.WithoutCancel(ctx))
-	return starter.Describe(ctx, c)
+	return Describe(ctx, c)
 }
 
 // explainRefusal asks the source's own check why the server refuses, because it
 // knows the mend.
-func (a *app) explainRefusal(ctx context.Context, server, raw string, err error) error {
-	text := starter.File(starter.Database{Server: server, Name: "init", Tables: []starter.Table{{Schema: "public", Name: "t"}}}, starter.Options{URL: raw, Insecure: true})
-	c, parseErr := configs.Parse("evert.yaml", []byte(text), a.env)
+func (a verb) explainRefusal(ctx context.Context, server, raw string, err error) error {
+	text := File(Database{Server: server, Name: "init", Tables: []Table{{Schema: "public", Name: "t"}}}, Options{URL: raw, Insecure: true})
+	c, parseErr := configs.Parse("evert.yaml", []byte(text), a.Env)
 	if parseErr != nil {
 		return err
 	}
@@ -120,7 +125,7 @@ func (a *app) explainRefusal(ctx context.Context, server, raw string, err error)
 	return err
 }
 
-func (a *app) findings(ctx context.Context, c *configs.Config, name string) []pipeline.Finding {
+func (a verb) findings(ctx context.Context, c *configs.Config, name string) []pipeline.Finding {
 	_, database, err := databases.Open(databases.Place{Config: c, Name: name, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil
@@ -131,22 +136,22 @@ func (a *app) findings(ctx context.Context, c *configs.Config, name string) []pi
 
 // writeStarter writes the file where it belongs, and says where. A file that is
 // there is not replaced, unless the output was redirected into it.
-func (a *app) writeStarter(out, text string) (path string, err error) {
-	redirected := isRegular(a.out)
+func (a verb) writeStarter(out, text string) (path string, err error) {
+	redirected := isRegular(a.Out)
 	if out == "-" || out == "" && redirected {
-		if _, err := io.WriteString(a.out, text); err != nil || out == "-" {
+		if _, err := io.WriteString(a.Out, text); err != nil || out == "-" {
 			return "", err
 		}
 	}
 	if out == "" {
-		out = a.file
+		out = a.File
 	}
 	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, os.ErrExist) && redirected:
 		return "", nil
 	case errors.Is(err, os.ErrExist):
-		return "", exit.Usage(&pipeline.Refusal{Code: codeFileExists, Where: out, What: "the file exists and is not replaced", Mend: "evert init URL --out " + beside(out)})
+		return "", exit.Usage(&pipeline.Refusal{Code: cli.CodeFileExists, Where: out, What: "the file exists and is not replaced", Mend: "evert init URL --out " + beside(out)})
 	case err != nil:
 		return "", err
 	}
@@ -170,8 +175,8 @@ func isRegular(w io.Writer) bool {
 }
 
 // adviseStart says what to do next, and what has to be mended before.
-func (a *app) adviseStart(ctx context.Context, path, text string) {
-	c, err := configs.Parse("evert.yaml", []byte(text), a.env)
+func (a verb) adviseStart(ctx context.Context, path, text string) {
+	c, err := configs.Parse("evert.yaml", []byte(text), a.Env)
 	if err != nil {
 		return
 	}
@@ -180,7 +185,7 @@ func (a *app) adviseStart(ctx context.Context, path, text string) {
 		for _, f := range a.findings(ctx, c, name) {
 			if f.Severity == pipeline.Fails {
 				mends++
-				a.say("before the first start: %s", f.Refusal.Error())
+				a.Say("before the first start: %s", f.Refusal.Error())
 			}
 		}
 	}
@@ -191,8 +196,8 @@ func (a *app) adviseStart(ctx context.Context, path, text string) {
 	if path != "./evert.yaml" && path != "evert.yaml" {
 		flag = " -c " + path
 	}
-	a.say("wrote %s", path)
+	a.Say("wrote %s", path)
 	if mends == 0 {
-		a.say("next: evert check --connect%s   then   evert run%s", flag, flag)
+		a.Say("next: evert check --connect%s   then   evert run%s", flag, flag)
 	}
 }

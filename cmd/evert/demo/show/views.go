@@ -1,4 +1,4 @@
-package main
+package show
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const ownEvery = 500 * time.Millisecond
 // openOwnWrites makes the client that reads what it has just written. It asks over
 // the control socket, as `evert get` does.
 func (s *show) openOwnWrites(ctx context.Context) error {
-	client, err := api.Dial(ctx, datadir.SocketPath(s.daemon.config.DataDir))
+	client, err := api.Dial(ctx, datadir.SocketPath(s.file("data")))
 	if err != nil {
 		return fmt.Errorf("ask the demo's own daemon: %w", err)
 	}
@@ -39,11 +39,11 @@ func (s *show) openOwnWrites(ctx context.Context) error {
 // look reads what the screen shows of the views.
 func (s *show) look(views demo.Look) demo.Look {
 	views.Own = s.own.Count()
-	v, ok := s.daemon.views.View("revenue")
+	v, ok := s.daemon.Views.View("revenue")
 	if !ok {
 		return views
 	}
-	answer, err := s.daemon.reads.Rows(s.ctx, "revenue", v, nil, query.Wait{})
+	answer, err := s.daemon.Reads.Rows(s.Ctx, "revenue", v, nil, query.Wait{})
 	if err != nil {
 		return views // it fills
 	}
@@ -59,9 +59,9 @@ func (s *show) look(views demo.Look) demo.Look {
 // compareViews compares every view as `evert verify` does.
 func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err error) {
 	s.tell("comparing every view with the rows of %s", s.shop.Product)
-	s.daemon.views.CaughtUp(ctx)
+	s.daemon.Views.CaughtUp(ctx)
 	for _, name := range demo.ViewNames() {
-		found, err := s.daemon.verifier.VerifyInTurn(ctx, name)
+		found, err := s.daemon.Verifier.VerifyInTurn(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("view %s: %w", name, err)
 		}
@@ -74,8 +74,8 @@ func (s *show) compareViews(ctx context.Context) (all []demo.ViewResult, err err
 // document.
 func (s *show) compareIndex(ctx context.Context) (r demo.ViewResult, err error) {
 	s.tell("comparing the search index with its view")
-	s.daemon.sinks.CaughtUp(ctx)
-	found, err := s.daemon.verifier.VerifyInTurn(ctx, demo.IndexName)
+	s.daemon.Sinks.CaughtUp(ctx)
+	found, err := s.daemon.Verifier.VerifyInTurn(ctx, demo.IndexName)
 	if err != nil {
 		return r, fmt.Errorf("index %s: %w", demo.IndexName, err)
 	}

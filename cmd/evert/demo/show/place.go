@@ -1,4 +1,4 @@
-package main
+package show
 
 import (
 	"bufio"
@@ -9,10 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/demo"
 	"github.com/evertdb/evert/cmd/evert/exit"
@@ -56,7 +56,7 @@ func (s *show) ours() error {
 	if text, err := os.ReadFile(s.file("evert.yaml")); err == nil && strings.HasPrefix(string(text), demoName) {
 		return nil
 	}
-	return &pipeline.Refusal{Code: codeFileExists, Where: "directory " + s.keep, What: "it is not empty, and holds nothing that a demo kept; it is left as it is",
+	return &pipeline.Refusal{Code: cli.CodeFileExists, Where: "directory " + s.keep, What: "it is not empty, and holds nothing that a demo kept; it is left as it is",
 		Mend: "evert demo --keep DIR   # one that is empty, or not there yet"}
 }
 
@@ -109,6 +109,9 @@ func (s *show) startMariaDB(ctx context.Context) error {
 	return err
 }
 
+// codeNoServer: there is no server to show the demo on.
+const codeNoServer pipeline.Code = "DEMO_NO_SERVER"
+
 // noMariaDB says which one command installs what the demo needs.
 func noMariaDB(err error) error {
 	return &pipeline.Refusal{Code: codeNoServer, What: "the demo needs a MariaDB, and there is " + err.Error(), Mend: mysqlserver.InstallHint}
@@ -119,8 +122,8 @@ func (s *show) confirm(question string) bool {
 	if s.yes {
 		return true
 	}
-	fmt.Fprint(s.err, question+" [y/N] ")
-	answer, _ := bufio.NewReader(s.in).ReadString('\n')
+	fmt.Fprint(s.Err, question+" [y/N] ")
+	answer, _ := bufio.NewReader(s.In).ReadString('\n')
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return answer == "y" || answer == "yes"
 }
@@ -181,29 +184,21 @@ func (s *show) writeURL(context.Context) error {
 }
 
 func (s *show) startDaemon(ctx context.Context) error {
-	config, err := configs.Load(s.file("evert.yaml"), s.env)
+	config, err := configs.Load(s.file("evert.yaml"), s.Env)
 	if err != nil {
 		return exit.Invalid(err)
 	}
 	if s.log, err = os.OpenFile(s.file("evert.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return err
 	}
-	s.daemon = &daemon{config: config, log: slog.New(slog.NewTextHandler(s.log, nil)),
-		flags: runFlags{verb: "demo", patience: 10 * time.Second}}
-	if err := s.daemon.boot(context.WithoutCancel(ctx)); err != nil {
-		return err
-	}
-	s.capturer = s.daemon.captures.All()[0]
-	return nil
+	s.daemon, err = s.start(context.WithoutCancel(ctx), config, slog.New(slog.NewTextHandler(s.log, nil)))
+	return err
 }
 
 // cleanUp ends everything, in the reverse order, and removes what is not kept.
 func (s *show) cleanUp() error {
 	if s.daemon != nil {
-		if s.capturer != nil {
-			s.daemon.drain()
-		}
-		s.daemon.close()
+		s.daemon.End()
 	}
 	var errs []error
 	if s.log != nil {

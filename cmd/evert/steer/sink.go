@@ -1,21 +1,16 @@
-package main
+package steer
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
-	"os"
-	"os/user"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/commands"
-	"github.com/evertdb/evert/configs"
 )
 
-func (a *app) pauseVerb() *cobra.Command {
+func (a verbs) pauseVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "pause SINK|TABLE",
 		Short: "Let a sink, or a table, rest until it is resumed",
@@ -28,7 +23,7 @@ again.
 The command lies in the log, so it outlives restarts and reaches the daemon that owns the
 sink, or the source, wherever that runs.`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.sinkOrTableNames),
+		ValidArgsFunction: cli.First(a.sinkOrTableNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if commands.IsTable(args[0]) {
 				return a.commandTable(args[0], "pause", false)
@@ -36,16 +31,16 @@ sink, or the source, wherever that runs.`,
 			return a.commandSink(args[0], api.SinkCommand{Command: "pause"})
 		},
 	}
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) resumeVerb() *cobra.Command {
+func (a verbs) resumeVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "resume SINK|TABLE",
 		Short:             "Let a sink go on that was paused, or copy a table again that was",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.sinkOrTableNames),
+		ValidArgsFunction: cli.First(a.sinkOrTableNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if commands.IsTable(args[0]) {
 				return a.commandTable(args[0], "resume", false)
@@ -53,11 +48,11 @@ func (a *app) resumeVerb() *cobra.Command {
 			return a.commandSink(args[0], api.SinkCommand{Command: "resume"})
 		},
 	}
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) skipVerb() *cobra.Command {
+func (a verbs) skipVerb() *cobra.Command {
 	command := api.SinkCommand{Command: "skip"}
 	c := &cobra.Command{
 		Use:   "skip SINK",
@@ -67,7 +62,7 @@ sink's topic of dead letters with the reason SKIPPED: evert dlq list SINK shows 
 dlq replay SINK delivers it after all. --place names another record, as topic/partition/offset;
 without a running daemon it has to be named.`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.sinkNames),
+		ValidArgsFunction: cli.First(a.SinkNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if commands.IsTable(args[0]) {
 				return commands.NotSkipped(args[0])
@@ -76,37 +71,28 @@ without a running daemon it has to be named.`,
 		},
 	}
 	c.Flags().StringVar(&command.Place, "place", "", "the record, as topic/partition/offset")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
-}
-
-// sinkNames are those of the file, for completion.
-func (a *app) sinkNames() []string {
-	c, err := configs.Load(a.file, a.env)
-	if err != nil {
-		return nil
-	}
-	return slices.Collect(maps.Keys(c.Sinks))
 }
 
 // commandSink gives a command to the daemon, or without one writes it where the
 // next one, or the one that runs elsewhere, finds it.
-func (a *app) commandSink(sink string, command api.SinkCommand) error {
-	config, err := a.load()
+func (a verbs) commandSink(sink string, command api.SinkCommand) error {
+	config, err := a.Load()
 	if err != nil {
 		return err
 	}
-	command.By = whoAmI()
-	client, rest, err := a.daemonOr(a.ctx, config, command.Command, true)
+	command.By = cli.WhoAmI()
+	client, rest, err := a.DaemonOr(a.Ctx, config, command.Command, true)
 	if err != nil {
 		return err
 	}
 	var answer api.SinkAnswer
 	if client != nil {
-		answer, err = client.SinkCommand(a.ctx, sink, command)
+		answer, err = client.SinkCommand(a.Ctx, sink, command)
 	} else {
-		defer rest.close()
-		answer, err = commands.ToSink(a.ctx, config, rest.topics, sink, command)
+		defer rest.Close()
+		answer, err = commands.ToSink(a.Ctx, config, rest.Topics, sink, command)
 	}
 	if err != nil {
 		return err
@@ -114,9 +100,9 @@ func (a *app) commandSink(sink string, command api.SinkCommand) error {
 	return a.reportCommand(command, &answer)
 }
 
-func (a *app) reportCommand(command api.SinkCommand, answer *api.SinkAnswer) error {
-	if a.json() {
-		return a.printJSON(answer)
+func (a verbs) reportCommand(command api.SinkCommand, answer *api.SinkAnswer) error {
+	if a.JSON() {
+		return a.PrintJSON(answer)
 	}
 	text := map[string][2]string{
 		"pause":  {"sink %s was paused already", "sink %s rests; go on with: evert resume " + answer.Sink},
@@ -127,25 +113,6 @@ func (a *app) reportCommand(command api.SinkCommand, answer *api.SinkAnswer) err
 	if answer.Changed {
 		line = text[1]
 	}
-	_, err := fmt.Fprintf(a.out, line+"\n", answer.Sink)
+	_, err := fmt.Fprintf(a.Out, line+"\n", answer.Sink)
 	return err
-}
-
-func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
-// whoAmI names who gives a command, for those who look later.
-func whoAmI() string {
-	name, host := "somebody", "somewhere"
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		name = u.Username
-	}
-	if h, err := os.Hostname(); err == nil {
-		host = h
-	}
-	return name + "@" + host
 }

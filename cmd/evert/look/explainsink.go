@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"encoding/json"
@@ -36,13 +36,13 @@ func explainedSink(c *configs.Config, name string) (*sinkExplained, error) {
 		Transforms: len(s.Transforms), Atomic: connector.Atomic, Definition: outlets.Definition(s, connector, topics)}, nil
 }
 
-func (a *app) explainSink(c *configs.Config, name string) error {
+func (a verbs) explainSink(c *configs.Config, name string) error {
 	e, err := explainedSink(c, name)
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		out := json.NewEncoder(a.out)
+	if a.JSON() {
+		out := json.NewEncoder(a.Out)
 		out.SetIndent("", "  ")
 		return out.Encode(e)
 	}
@@ -50,7 +50,7 @@ func (a *app) explainSink(c *configs.Config, name string) error {
 	if e.Atomic {
 		commits = "whole transactions of the source"
 	}
-	t := terminal.Table{Style: a.style(a.out)}
+	t := terminal.Table{Style: a.Style(a.Out)}
 	t.Add("sink", e.Sink+", "+e.Kind)
 	t.Add("from", e.From)
 	t.Add("reads", e.Topic)
@@ -59,5 +59,5 @@ func (a *app) explainSink(c *configs.Config, name string) error {
 	t.Add("commits", commits)
 	t.Add("owned by", e.Owned)
 	t.Add("definition", e.Definition)
-	return t.Write(a.out)
+	return t.Write(a.Out)
 }

@@ -1,4 +1,4 @@
-package main
+package checks
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/captures"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/databases"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/steps"
@@ -22,7 +23,7 @@ import (
 	"github.com/evertdb/evert/schema/avro"
 )
 
-func (a *app) schemasVerb() *cobra.Command {
+func (a verbs) schemasVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schemas",
 		Short: "The Avro schemas of the captured tables",
@@ -36,7 +37,7 @@ func (a *app) schemasVerb() *cobra.Command {
 now: for those who look after a registry with registry.auto_register: false. No daemon, log
 or registry is asked, and nothing is changed. Without --dir all is one JSON array of
 subject, schemaType and schema; with it there is one file per subject.`,
-		Args: strict(cobra.NoArgs),
+		Args: cli.Strict(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error { return a.exportSchemas(dir) },
 	}
 	export.Flags().StringVar(&dir, "dir", "", "write a file SUBJECT.avsc for each subject into this directory")
@@ -51,14 +52,14 @@ type subject struct {
 	Schema     string `json:"schema"`
 }
 
-func (a *app) exportSchemas(dir string) error {
-	c, err := a.load()
+func (a verbs) exportSchemas(dir string) error {
+	c, err := a.Load()
 	if err != nil {
 		return err
 	}
 	var all []subject
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
-		of, err := subjectsOfSource(a.ctx, c, name)
+		of, err := subjectsOfSource(a.Ctx, c, name)
 		if err != nil {
 			return exit.Environment(fmt.Errorf("source %s: %w", name, err))
 		}
@@ -67,7 +68,7 @@ func (a *app) exportSchemas(dir string) error {
 	if dir != "" {
 		return a.writeSubjects(dir, all)
 	}
-	e := json.NewEncoder(a.out)
+	e := json.NewEncoder(a.Out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(all)
@@ -94,7 +95,7 @@ func subjectsOfSource(ctx context.Context, c *configs.Config, name string) (all 
 	for _, t := range tables {
 		topic := log.TableTopic(source.TopicPrefix, t.Schema, t.Name)
 		codec, err := avro.Compile(t, avro.Options{Topic: topic, Envelope: captures.Envelope(source.Envelope), Handling: captures.Handling(source.Handling), Connector: kind.Names,
-			Version: thisBuild().Version, Name: source.TopicPrefix, Database: t.Database})
+			Version: cli.ThisBuild().Version, Name: source.TopicPrefix, Database: t.Database})
 		if err != nil {
 			return nil, fmt.Errorf("table %s: %w", t, err)
 		}
@@ -105,7 +106,7 @@ func subjectsOfSource(ctx context.Context, c *configs.Config, name string) (all 
 
 // writeSubjects writes one file per subject, indented for people; a registry
 // takes a schema for the same however it is spelled.
-func (a *app) writeSubjects(dir string, all []subject) error {
+func (a verbs) writeSubjects(dir string, all []subject) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -119,6 +120,6 @@ func (a *app) writeSubjects(dir string, all []subject) error {
 			return err
 		}
 	}
-	a.say("%d schemas are in %s; register each under the name of its file", len(all), dir)
+	a.Say("%d schemas are in %s; register each under the name of its file", len(all), dir)
 	return nil
 }

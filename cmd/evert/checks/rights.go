@@ -1,4 +1,4 @@
-package main
+package checks
 
 import (
 	"encoding/json"
@@ -23,7 +23,7 @@ type access struct {
 
 // printRights prints what a deployment's user has to be allowed, derived from
 // the file alone.
-func (a *app) printRights(c *configs.Config) error {
+func (a verbs) printRights(c *configs.Config) error {
 	if c.Kafka == nil {
 		return exit.Usage(errors.New("--acls: the file has no section kafka; the embedded log needs no rights but those to data_dir"))
 	}
@@ -39,17 +39,17 @@ func (a *app) printRights(c *configs.Config) error {
 		}
 		all = append(all, one)
 	}
-	if a.json() {
-		return json.NewEncoder(a.out).Encode(all)
+	if a.JSON() {
+		return json.NewEncoder(a.Out).Encode(all)
 	}
-	fmt.Fprintf(a.out, "# What deployment %s has to be allowed, and no more. Add --command-config FILE if the cluster asks who you are.\n", c.Name)
+	fmt.Fprintf(a.Out, "# What deployment %s has to be allowed, and no more. Add --command-config FILE if the cluster asks who you are.\n", c.Name)
 	said := ""
 	for _, one := range all {
 		if one.For != said {
-			fmt.Fprintf(a.out, "# %s\n", one.For)
+			fmt.Fprintf(a.Out, "# %s\n", one.For)
 			said = one.For
 		}
-		fmt.Fprintln(a.out, one.Command)
+		fmt.Fprintln(a.Out, one.Command)
 	}
 	return nil
 }

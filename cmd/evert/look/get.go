@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
-	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/storage"
 	"github.com/evertdb/evert/configs"
 	"github.com/evertdb/evert/pipeline"
@@ -28,7 +28,7 @@ type getFlags struct {
 	timeout time.Duration
 }
 
-func (a *app) getVerb() *cobra.Command {
+func (a verbs) getVerb() *cobra.Command {
 	var flags getFlags
 	c := &cobra.Command{
 		Use:   "get VIEW KEY…",
@@ -40,38 +40,26 @@ one, from the data directory, as the view showed it last; or from the daemon at 
 which takes the token from serve.token of the file, or from $EVERT_TOKEN. With --wait-for SOURCE:POSITION it contains what was committed before that:
 on Postgres, SELECT pg_current_wal_flush_lsn() behind the commit.`,
 		Args:              cobra.MinimumNArgs(2),
-		ValidArgsFunction: first(a.viewNames),
+		ValidArgsFunction: cli.First(a.ViewNames),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.get(args[0], args[1:], &flags) },
 	}
 	c.Flags().StringVar(&flags.server, "server", "", "URL of a daemon's serve.http, instead of the daemon of the file")
 	c.Flags().StringArrayVar(&flags.waitFor, "wait-for", nil, "SOURCE:POSITION that the row must have reached, or the position of an earlier answer")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 0, "how long to wait for it; limits.wait_timeout at most")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-// viewNames are those of the file, for completion.
-func (a *app) viewNames() (names []string) {
-	c, err := configs.Load(a.file, a.env)
-	if err != nil {
-		return nil
-	}
-	for name := range c.Views {
-		names = append(names, name)
-	}
-	return names
-}
-
-func (a *app) get(view string, key []string, flags *getFlags) error {
+func (a verbs) get(view string, key []string, flags *getFlags) error {
 	answer, err := a.askRow(view, key, flags)
 	if err != nil {
 		return err
 	}
 	if answer.Stale != nil {
-		a.say("the view does not go on: %s [%s]\n  mend: %s", answer.Stale.Detail, answer.Stale.Code, answer.Stale.Mend)
+		a.Say("the view does not go on: %s [%s]\n  mend: %s", answer.Stale.Detail, answer.Stale.Code, answer.Stale.Mend)
 	}
-	if a.json() {
-		e := json.NewEncoder(a.out)
+	if a.JSON() {
+		e := json.NewEncoder(a.Out)
 		return e.Encode(answer)
 	}
 	return a.writeRow(answer)
@@ -79,9 +67,9 @@ func (a *app) get(view string, key []string, flags *getFlags) error {
 
 // askRow asks a daemon. If none runs for the file, and nobody waits for one, it
 // reads what the view showed last.
-func (a *app) askRow(view string, key []string, flags *getFlags) (*api.Row, error) {
-	client, err := a.clientOf(flags.server)
-	if pipeline.CodeOf(err) == codeNoDaemon && len(flags.waitFor) == 0 {
+func (a verbs) askRow(view string, key []string, flags *getFlags) (*api.Row, error) {
+	client, err := a.ClientOf(flags.server)
+	if pipeline.CodeOf(err) == cli.CodeNoDaemon && len(flags.waitFor) == 0 {
 		return a.restingRow(view, key, err)
 	}
 	if err != nil {
@@ -91,25 +79,25 @@ func (a *app) askRow(view string, key []string, flags *getFlags) (*api.Row, erro
 	if flags.timeout > 0 {
 		wait.Set("timeout", flags.timeout.String())
 	}
-	return client.Row(a.ctx, view, key, wait)
+	return client.Row(a.Ctx, view, key, wait)
 }
 
 // restingRow reads a row from the data directory.
-func (a *app) restingRow(name string, key []string, noDaemon error) (*api.Row, error) {
-	config, err := a.load()
+func (a verbs) restingRow(name string, key []string, noDaemon error) (*api.Row, error) {
+	config, err := a.Load()
 	if err != nil {
 		return nil, err
 	}
 	if config.Views[name] == nil {
 		return nil, api.NoView(name)
 	}
-	rest, err := a.rest(a.ctx, config, "get", false)
+	rest, err := a.Rest(a.Ctx, config, "get", false)
 	if err != nil {
 		return nil, err
 	}
-	defer rest.close()
-	why := &pipeline.Refusal{Code: codeNoDaemon, What: "no daemon runs: this is what the view showed last", Mend: "evert run"}
-	v, err := restingView(config, rest.topics, name).Rest(why)
+	defer rest.Close()
+	why := &pipeline.Refusal{Code: cli.CodeNoDaemon, What: "no daemon runs: this is what the view showed last", Mend: "evert run"}
+	v, err := restingView(config, rest.Topics, name).Rest(why)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +105,7 @@ func (a *app) restingRow(name string, key []string, noDaemon error) (*api.Row, e
 		return nil, noDaemon
 	}
 	defer v.Close()
-	answer, err := query.NewReader(query.Config{}).Row(a.ctx, name, v, key, query.Wait{})
+	answer, err := query.NewReader(query.Config{}).Row(a.Ctx, name, v, key, query.Wait{})
 	if err != nil {
 		return nil, err
 	}
@@ -129,41 +117,8 @@ func restingView(c *configs.Config, topics *storage.Log, name string) *local.Fol
 	return &local.Folder{Dir: filepath.Join(c.DataDir, "views", name), Identity: store.Identity{Deployment: c.Name, View: name, Log: topics.Identity()}}
 }
 
-// clientOf asks the daemon at a URL, or the one of the file.
-func (a *app) clientOf(server string) (*api.Client, error) {
-	if server != "" {
-		token, err := a.token()
-		if err != nil {
-			return nil, err
-		}
-		return api.DialURL(server, token)
-	}
-	config, err := a.load()
-	if err != nil {
-		return nil, err
-	}
-	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
-	if err != nil {
-		return nil, noDaemon(config, err, "views are shown by the one that keeps them current", "evert run   # or ask another one: --server URL")
-	}
-	return client, nil
-}
-
-// token gives the bearer token for another daemon: the environment's, or the
-// file's if there is one that can be read.
-func (a *app) token() (string, error) {
-	if token := a.getenv("EVERT_TOKEN"); token != "" {
-		return token, nil
-	}
-	config, err := configs.Load(a.file, a.env)
-	if err != nil {
-		return "", nil // the other daemon says whether it wants one
-	}
-	return config.Serve.Token.Reveal()
-}
-
 // writeRow prints a row for people: a column on a line, documents indented.
-func (a *app) writeRow(answer *api.Row) error {
+func (a verbs) writeRow(answer *api.Row) error {
 	columns, err := answer.Columns()
 	if err != nil {
 		return err
@@ -172,17 +127,17 @@ func (a *app) writeRow(answer *api.Row) error {
 	for _, c := range columns {
 		width = max(width, len([]rune(c.Name)))
 	}
-	style := a.style(a.out)
+	style := a.Style(a.Out)
 	for _, c := range columns {
 		var text bytes.Buffer
 		if json.Indent(&text, c.Value, strings.Repeat(" ", width+2), "  ") != nil {
 			text.Write(c.Value)
 		}
 		pad := strings.Repeat(" ", width-len([]rune(c.Name)))
-		if _, err := fmt.Fprintf(a.out, "%s%s  %s\n", style.Dim(c.Name), pad, &text); err != nil {
+		if _, err := fmt.Fprintf(a.Out, "%s%s  %s\n", style.Dim(c.Name), pad, &text); err != nil {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(a.out, "%s\n", style.Dim("at "+answer.Position))
+	_, err = fmt.Fprintf(a.Out, "%s\n", style.Dim("at "+answer.Position))
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
-	"github.com/evertdb/evert/cmd/evert/codes"
 	"github.com/evertdb/evert/cmd/evert/datadir"
 	"github.com/evertdb/evert/cmd/evert/monitor"
 	"github.com/evertdb/evert/configs"
@@ -21,8 +20,8 @@ import (
 // person types.
 type completion = func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
 
-// first completes the first argument of a verb from what names gives.
-func first(names func() []string) completion {
+// First completes the first argument of a verb from what names gives.
+func First(names func() []string) completion {
 	return func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -33,8 +32,8 @@ func first(names func() []string) completion {
 	}
 }
 
-// each completes every argument of a verb from what names gives.
-func each(names func() []string) completion {
+// Each completes every argument of a verb from what names gives.
+func Each(names func() []string) completion {
 	return func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		fits := slices.DeleteFunc(names(), func(name string) bool { return !strings.HasPrefix(name, begun) || slices.Contains(args, name) })
 		slices.Sort(fits)
@@ -42,20 +41,20 @@ func each(names func() []string) completion {
 	}
 }
 
-// sourceNames are those of the file. A file that cannot be read names nothing,
+// SourceNames are those of the file. A file that cannot be read names nothing,
 // silently: somebody is typing.
-func (a *app) sourceNames() []string {
-	c, err := configs.Load(a.file, a.env)
+func (a *App) SourceNames() []string {
+	c, err := configs.Load(a.File, a.Env)
 	if err != nil {
 		return nil
 	}
 	return slices.Collect(maps.Keys(c.Sources))
 }
 
-// topicNames are tables and topics: those that a running daemon knows, and those
+// TopicNames are tables and topics: those that a running daemon knows, and those
 // that the file names exactly.
-func (a *app) topicNames() (names []string) {
-	c, err := configs.Load(a.file, a.env)
+func (a *App) TopicNames() (names []string) {
+	c, err := configs.Load(a.File, a.Env)
 	if err != nil {
 		return nil
 	}
@@ -68,7 +67,7 @@ func (a *app) topicNames() (names []string) {
 			}
 		}
 	}
-	for _, s := range a.sourcesOfDaemon(c) {
+	for _, s := range a.SourcesOfDaemon(c) {
 		for _, t := range s.Tables {
 			names = append(names, t.Table, t.Topic)
 		}
@@ -76,9 +75,9 @@ func (a *app) topicNames() (names []string) {
 	return names
 }
 
-// sourcesOfDaemon are those of the daemon that runs, if one does and answers.
-func (a *app) sourcesOfDaemon(c *configs.Config) []monitor.SourceStatus {
-	ctx, cancel := context.WithTimeout(a.ctx, 2*time.Second)
+// SourcesOfDaemon are those of the daemon that runs, if one does and answers.
+func (a *App) SourcesOfDaemon(c *configs.Config) []monitor.SourceStatus {
+	ctx, cancel := context.WithTimeout(a.Ctx, 2*time.Second)
 	defer cancel()
 	client, err := api.Dial(ctx, datadir.SocketPath(c.DataDir))
 	if err != nil {
@@ -91,10 +90,23 @@ func (a *app) sourcesOfDaemon(c *configs.Config) []monitor.SourceStatus {
 	return st.Sources
 }
 
-// helpNames are the codes.
-func helpNames() (names []string) {
-	for _, e := range codes.All() {
-		names = append(names, string(e.Code))
+// ViewNames are those of the file, for completion.
+func (a *App) ViewNames() (names []string) {
+	c, err := configs.Load(a.File, a.Env)
+	if err != nil {
+		return nil
 	}
-	return append(names, "codes")
+	for name := range c.Views {
+		names = append(names, name)
+	}
+	return names
+}
+
+// SinkNames are those of the file, for completion.
+func (a *App) SinkNames() []string {
+	c, err := configs.Load(a.File, a.Env)
+	if err != nil {
+		return nil
+	}
+	return slices.Collect(maps.Keys(c.Sinks))
 }

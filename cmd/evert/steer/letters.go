@@ -1,4 +1,4 @@
-package main
+package steer
 
 import (
 	"bytes"
@@ -10,13 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/exit"
 	"github.com/evertdb/evert/cmd/evert/letters"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 	"github.com/evertdb/evert/pipeline"
 )
 
-func (a *app) dlqVerb() *cobra.Command {
+func (a verbs) dlqVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dlq",
 		Short: "Records that could not be delivered",
@@ -33,7 +34,7 @@ type listFlags struct {
 	values bool
 }
 
-func (a *app) dlqListVerb() *cobra.Command {
+func (a verbs) dlqListVerb() *cobra.Command {
 	var flags listFlags
 	c := &cobra.Command{
 		Use:   "list SINK|TOPIC",
@@ -42,18 +43,18 @@ func (a *app) dlqListVerb() *cobra.Command {
 could not be delivered, and when; and how often each reason is. Nothing of a row is printed.
 --show N shows one letter, by its number in the list or its place; with --values also the
 record, decoded.`,
-		Args:              strict(cobra.ExactArgs(1)),
-		ValidArgsFunction: first(a.sinkNames),
+		Args:              cli.Strict(cobra.ExactArgs(1)),
+		ValidArgsFunction: cli.First(a.SinkNames),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.listLetters(args[0], &flags) },
 	}
 	c.Flags().IntVar(&flags.limit, "limit", 100, "letters to list; 0 lists all")
 	c.Flags().StringVar(&flags.show, "show", "", "show the letter of this number or place")
 	c.Flags().BoolVar(&flags.values, "values", false, "with --show: print the values of its row, too")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) dlqReplayVerb() *cobra.Command {
+func (a verbs) dlqReplayVerb() *cobra.Command {
 	var r api.Replay
 	code, dry := "", false
 	c := &cobra.Command{
@@ -64,8 +65,8 @@ transforms. A letter is taken off when its row was taken. Where the topic has a 
 the row, that one counts: it was delivered in its turn or will be, and the letter is taken off.
 What is rejected again stays, with one more attempt. The sink rests meanwhile.
 Without --yes, what would be done is listed and nothing is changed.`,
-		Args:              strict(cobra.ExactArgs(1)),
-		ValidArgsFunction: first(a.sinkNames),
+		Args:              cli.Strict(cobra.ExactArgs(1)),
+		ValidArgsFunction: cli.First(a.SinkNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r.Code, r.Yes = pipeline.Code(code), r.Yes && !dry
 			return a.replayLetters(args[0], r)
@@ -75,16 +76,16 @@ Without --yes, what would be done is listed and nothing is changed.`,
 	c.Flags().StringVar(&r.Place, "place", "", "only the letter of this place, as topic/partition/offset")
 	c.Flags().BoolVar(&dry, "dry-run", false, "only list what would be done; so without --yes")
 	c.Flags().BoolVar(&r.Yes, "yes", false, "do it")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) listLetters(name string, flags *listFlags) error {
-	config, err := a.load()
+func (a verbs) listLetters(name string, flags *listFlags) error {
+	config, err := a.Load()
 	if err != nil {
 		return err
 	}
-	client, rest, err := a.daemonOr(a.ctx, config, "dlq list", false)
+	client, rest, err := a.DaemonOr(a.Ctx, config, "dlq list", false)
 	if err != nil {
 		return err
 	}
@@ -92,28 +93,28 @@ func (a *app) listLetters(name string, flags *listFlags) error {
 	if client != nil {
 		from = letters.OfClient{Client: client}
 	} else {
-		defer rest.close()
-		from = &letters.OfLog{Config: config, Log: rest.topics, Registry: rest.registry}
+		defer rest.Close()
+		from = &letters.OfLog{Config: config, Log: rest.Topics, Registry: rest.Registry}
 	}
 	if flags.show != "" {
 		return a.showLetter(from, name, flags)
 	}
-	list, err := from.DeadLetters(a.ctx, name, flags.limit)
+	list, err := from.DeadLetters(a.Ctx, name, flags.limit)
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(list)
+	if a.JSON() {
+		return a.PrintJSON(list)
 	}
 	return a.printLetters(&list)
 }
 
-func (a *app) printLetters(list *api.DeadLetters) error {
+func (a verbs) printLetters(list *api.DeadLetters) error {
 	if list.Total == 0 {
-		_, err := fmt.Fprintf(a.out, "%s holds no dead letters\n", list.Topic)
+		_, err := fmt.Fprintf(a.Out, "%s holds no dead letters\n", list.Topic)
 		return err
 	}
-	s := a.style(a.out)
+	s := a.Style(a.Out)
 	t := terminal.Table{Header: []string{">", "place", "reason", "when", ">tries", ">bytes"}, Style: s}
 	for i, l := range list.Letters {
 		when := ""
@@ -122,28 +123,28 @@ func (a *app) printLetters(list *api.DeadLetters) error {
 		}
 		t.Add(strconv.Itoa(i+1), l.Place, string(l.Code), when, strconv.Itoa(max(1, l.Attempt)), strconv.FormatInt(l.Bytes, 10))
 	}
-	if err := t.Write(a.out); err != nil {
+	if err := t.Write(a.Out); err != nil {
 		return err
 	}
 	if n := len(list.Letters); n < list.Total {
-		fmt.Fprintf(a.out, "… and %d more: --limit 0 lists all\n", list.Total-n)
+		fmt.Fprintf(a.Out, "… and %d more: --limit 0 lists all\n", list.Total-n)
 	}
 	letters := "dead letters"
 	if list.Total == 1 {
 		letters = "dead letter"
 	}
-	fmt.Fprintf(a.out, "%d %s in %s\n", list.Total, letters, list.Topic)
+	fmt.Fprintf(a.Out, "%d %s in %s\n", list.Total, letters, list.Topic)
 	reasons := terminal.Table{Indent: "  "}
 	for _, r := range list.Reasons {
 		reasons.Add(strconv.Itoa(r.Count), string(r.Code), s.Dim("evert help "+string(r.Code)))
 	}
-	return reasons.Write(a.out)
+	return reasons.Write(a.Out)
 }
 
-func (a *app) showLetter(from letters.Letters, name string, flags *listFlags) error {
+func (a verbs) showLetter(from letters.Letters, name string, flags *listFlags) error {
 	place := flags.show
 	if n, err := strconv.Atoi(place); err == nil {
-		list, err := from.DeadLetters(a.ctx, name, 0)
+		list, err := from.DeadLetters(a.Ctx, name, 0)
 		if err != nil {
 			return err
 		}
@@ -152,12 +153,12 @@ func (a *app) showLetter(from letters.Letters, name string, flags *listFlags) er
 		}
 		place = list.Letters[n-1].Place
 	}
-	l, err := from.DeadLetter(a.ctx, name, place, flags.values)
+	l, err := from.DeadLetter(a.Ctx, name, place, flags.values)
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(l)
+	if a.JSON() {
+		return a.PrintJSON(l)
 	}
 	t := terminal.Table{}
 	for _, row := range [][2]string{{"place", l.Place}, {"sink", l.Sink}, {"incarnation", l.Incarnation}, {"reason", string(l.Code)}, {"what", l.What},
@@ -177,51 +178,51 @@ func (a *app) showLetter(from letters.Letters, name string, flags *listFlags) er
 		t.Add("key", fmt.Sprintf("%x", l.Key))
 		t.Add("value", fmt.Sprintf("%x", l.Value))
 	}
-	return t.Write(a.out)
+	return t.Write(a.Out)
 }
 
-func (a *app) replayLetters(sink string, r api.Replay) error {
-	config, err := a.load()
+func (a verbs) replayLetters(sink string, r api.Replay) error {
+	config, err := a.Load()
 	if err != nil {
 		return err
 	}
-	r.By = whoAmI()
-	client, rest, err := a.daemonOr(a.ctx, config, "dlq replay", false)
+	r.By = cli.WhoAmI()
+	client, rest, err := a.DaemonOr(a.Ctx, config, "dlq replay", false)
 	if err != nil {
 		return err
 	}
 	if client == nil {
-		rest.close()
-		return &pipeline.Refusal{Code: codeNotRunning, Where: "sink " + sink, What: "no daemon runs here, and letters are delivered by the one that owns the sink",
+		rest.Close()
+		return &pipeline.Refusal{Code: cli.CodeNotRunning, Where: "sink " + sink, What: "no daemon runs here, and letters are delivered by the one that owns the sink",
 			Mend: "evert run   # then, on that machine: evert dlq replay " + sink}
 	}
-	done, err := client.Replay(a.ctx, sink, r)
+	done, err := client.Replay(a.Ctx, sink, r)
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(done)
+	if a.JSON() {
+		return a.PrintJSON(done)
 	}
 	return a.printReplayed(sink, &done)
 }
 
-func (a *app) printReplayed(sink string, done *api.Replayed) error {
+func (a verbs) printReplayed(sink string, done *api.Replayed) error {
 	head := "this would be done; nothing was changed:"
 	if done.Done {
 		head = "done:"
 	}
 	if len(done.Letters) == 0 {
-		_, err := fmt.Fprintln(a.out, "there are no such letters")
+		_, err := fmt.Fprintln(a.Out, "there are no such letters")
 		return err
 	}
-	fmt.Fprintln(a.out, head)
+	fmt.Fprintln(a.Out, head)
 	t := terminal.Table{Indent: "  "}
 	for _, l := range done.Letters {
-		t.Add(l.Outcome, l.Place, a.style(a.out).Dim(l.What))
+		t.Add(l.Outcome, l.Place, a.Style(a.Out).Dim(l.What))
 	}
-	if err := t.Write(a.out); err != nil || done.Done {
+	if err := t.Write(a.Out); err != nil || done.Done {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "do it: evert dlq replay %s --yes\n", sink)
+	_, err := fmt.Fprintf(a.Out, "do it: evert dlq replay %s --yes\n", sink)
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"bufio"
@@ -9,10 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evertdb/evert/cmd/evert/cli"
+	"github.com/evertdb/evert/cmd/evert/records"
 	"github.com/evertdb/evert/cmd/evert/terminal"
 )
 
-func (a *app) tailVerb() *cobra.Command {
+func (a verbs) tailVerb() *cobra.Command {
 	untilEnd := false
 	c := &cobra.Command{
 		Use:   "tail TOPIC|TABLE|VIEW",
@@ -23,45 +25,45 @@ A tombstone has op and after null. What a record lacks stands in cut, offloaded 
 dead_letter; values that were offloaded are put back. A table is named as schema.table,
 a view by its name.`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.topicNames),
+		ValidArgsFunction: cli.First(a.TopicNames),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.tail(args[0], untilEnd) },
 	}
 	c.Flags().BoolVar(&untilEnd, "until-end", false, "end with the newest record instead of waiting for more")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) tail(name string, untilEnd bool) error {
-	config, err := a.load()
+func (a verbs) tail(name string, untilEnd bool) error {
+	config, err := a.Load()
 	if err != nil {
 		return err
 	}
-	client, rest, err := a.daemonOr(a.ctx, config, "tail", false)
+	client, rest, err := a.DaemonOr(a.Ctx, config, "tail", false)
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(a.out, 64<<10)
+	out := bufio.NewWriterSize(a.Out, 64<<10)
 	emit := a.emitter(out)
 	if client != nil {
-		err = client.Records(a.ctx, name, untilEnd, emit)
+		err = client.Records(a.Ctx, name, untilEnd, emit)
 	} else {
-		defer rest.close()
-		err = tail(a.ctx, config, rest.topics, rest.registry, name, untilEnd || rest.topics.Kind == "embedded", emit)
+		defer rest.Close()
+		err = records.Tail(a.Ctx, config, rest.Topics, rest.Registry, name, untilEnd || rest.Topics.Kind == "embedded", emit)
 	}
-	if errors.Is(err, context.Canceled) && a.ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) && a.Ctx.Err() != nil {
 		err = nil
 	}
 	return errors.Join(err, out.Flush())
 }
 
 // emitter writes lines as they are or for people; nil flushes.
-func (a *app) emitter(out *bufio.Writer) func(line []byte) error {
-	style := a.style(a.out)
+func (a verbs) emitter(out *bufio.Writer) func(line []byte) error {
+	style := a.Style(a.Out)
 	return func(line []byte) error {
 		switch {
 		case line == nil:
 			return out.Flush()
-		case a.json():
+		case a.JSON():
 			_, err := out.Write(line)
 			return err
 		}

@@ -1,4 +1,4 @@
-package main
+package checks
 
 import (
 	"encoding/json"
@@ -23,7 +23,7 @@ type checkFlags struct {
 	acls    bool // print what the cluster has to allow, and nothing else
 }
 
-func (a *app) checkVerb() *cobra.Command {
+func (a verbs) checkVerb() *cobra.Command {
 	var flags checkFlags
 	c := &cobra.Command{
 		Use:   "check",
@@ -40,19 +40,19 @@ invalid; 3 if a server cannot be reached or refuses.`,
 	c.Flags().BoolVar(&flags.connect, "connect", false, "ask the servers too")
 	c.Flags().BoolVar(&flags.acls, "acls", false, "print the entries that the cluster's access control list needs, as commands; asks nobody")
 	c.Flags().BoolVar(&flags.all, "all", false, "print what was looked at and is fine, too (-o json always has it)")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) check(flags checkFlags) error {
-	config, err := a.loadWith(views.Faults)
+func (a verbs) check(flags checkFlags) error {
+	config, err := a.LoadWith(views.Faults)
 	if err != nil {
 		return a.reportInvalid(err)
 	}
 	if flags.acls {
 		return a.printRights(config)
 	}
-	found, err := inspect.Look(a.ctx, config, flags.connect)
+	found, err := inspect.Look(a.Ctx, config, flags.connect)
 	if err != nil {
 		return err
 	}
@@ -64,36 +64,36 @@ func (a *app) check(flags checkFlags) error {
 
 // lookAtCaptured checks the views for the tables as they were captured last, if the data
 // directory says so and nobody runs there.
-func (a *app) lookAtCaptured(c *configs.Config) []inspect.Finding {
+func (a verbs) lookAtCaptured(c *configs.Config) []inspect.Finding {
 	if len(c.Views) == 0 || c.Kafka != nil || c.Registry != nil || !datadir.Exists(c.DataDir) {
 		return nil
 	}
-	if _, err := api.Dial(a.ctx, datadir.SocketPath(c.DataDir)); err == nil {
+	if _, err := api.Dial(a.Ctx, datadir.SocketPath(c.DataDir)); err == nil {
 		return nil // a daemon holds it
 	}
-	rest, err := a.rest(a.ctx, c, "check", false)
+	rest, err := a.Rest(a.Ctx, c, "check", false)
 	if err != nil {
 		return nil // it can be of no help
 	}
-	defer rest.close()
-	return inspect.Captured(a.ctx, c, rest.registry)
+	defer rest.Close()
+	return inspect.Captured(a.Ctx, c, rest.Registry)
 }
 
 // reportInvalid prints the mistakes of the file.
-func (a *app) reportInvalid(err error) error {
-	if !a.json() {
+func (a verbs) reportInvalid(err error) error {
+	if !a.JSON() {
 		return err
 	}
 	all := []inspect.Finding{}
 	for _, r := range inspect.Refusals(err) {
 		all = append(all, inspect.FindingOf("", pipeline.Finding{Refusal: r}))
 	}
-	return errsay(json.NewEncoder(a.out).Encode(all), exit.Misused)
+	return errsay(json.NewEncoder(a.Out).Encode(all), exit.Misused)
 }
 
 // reportFindings prints what is fine first, and what has to be mended last,
 // where a person looks.
-func (a *app) reportFindings(config *configs.Config, found []inspect.Finding, flags checkFlags) error {
+func (a verbs) reportFindings(config *configs.Config, found []inspect.Finding, flags checkFlags) error {
 	counts := map[string]int{}
 	sorted := []inspect.Finding{}
 	for _, severity := range []pipeline.Severity{pipeline.Fine, pipeline.Warns, pipeline.Fails} {
@@ -105,24 +105,24 @@ func (a *app) reportFindings(config *configs.Config, found []inspect.Finding, fl
 		}
 	}
 	failed := counts[pipeline.Fails.String()]
-	if a.json() {
-		return errsay(json.NewEncoder(a.out).Encode(sorted), codeFor(failed))
+	if a.JSON() {
+		return errsay(json.NewEncoder(a.Out).Encode(sorted), codeFor(failed))
 	}
 	for _, c := range sorted {
 		if c.Level != pipeline.Fine.String() || flags.all {
-			fmt.Fprintf(a.out, "%s: %s\n", a.label(c), c.Refusal)
+			fmt.Fprintf(a.Out, "%s: %s\n", a.label(c), c.Refusal)
 		}
 	}
 	fine := counts[pipeline.Fine.String()]
 	if fine > 0 && !flags.all {
-		fmt.Fprintf(a.out, "%d things are fine; --all prints them\n", fine)
+		fmt.Fprintf(a.Out, "%d things are fine; --all prints them\n", fine)
 	}
-	_, err := fmt.Fprintln(a.out, verdict(a.file, config.SourceNames(), failed, flags.connect))
+	_, err := fmt.Fprintln(a.Out, verdict(a.File, config.SourceNames(), failed, flags.connect))
 	return errsay(err, codeFor(failed))
 }
 
-func (a *app) label(c inspect.Finding) string {
-	s := a.style(a.out)
+func (a verbs) label(c inspect.Finding) string {
+	s := a.Style(a.Out)
 	word := s.Green(c.Level)
 	switch c.Level {
 	case pipeline.Fails.String():

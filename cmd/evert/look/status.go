@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 	"github.com/evertdb/evert/cmd/evert/terminal"
 )
 
-func (a *app) statusVerb() *cobra.Command {
+func (a verbs) statusVerb() *cobra.Command {
 	ready := false
 	c := &cobra.Command{
 		Use:   "status",
@@ -26,21 +26,21 @@ for containers.`,
 		RunE: func(*cobra.Command, []string) error { return a.status(ready) },
 	}
 	c.Flags().BoolVar(&ready, "ready", false, "end with 1 unless a daemon runs and is ready")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) status(ready bool) error {
+func (a verbs) status(ready bool) error {
 	st, err := a.askStatus()
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		e := json.NewEncoder(a.out)
+	if a.JSON() {
+		e := json.NewEncoder(a.Out)
 		e.SetIndent("", "  ")
 		err = e.Encode(st)
 	} else {
-		err = writeStatus(a.out, a.style(a.out), &st)
+		err = WriteStatus(a.Out, a.Style(a.Out), &st)
 	}
 	if err == nil && ready && !(st.Running && st.Ready) {
 		return exit.ErrSaid
@@ -48,24 +48,24 @@ func (a *app) status(ready bool) error {
 	return err
 }
 
-func (a *app) askStatus() (st api.Status, err error) {
-	config, err := a.load()
+func (a verbs) askStatus() (st api.Status, err error) {
+	config, err := a.Load()
 	if err != nil {
 		return st, err
 	}
-	client, rest, err := a.daemonOr(a.ctx, config, "status", false)
+	client, rest, err := a.DaemonOr(a.Ctx, config, "status", false)
 	switch {
 	case err != nil:
 		return st, err
 	case client != nil:
-		return client.Status(a.ctx)
+		return client.Status(a.Ctx)
 	}
-	defer rest.close()
-	return rest.status(a.ctx)
+	defer rest.Close()
+	return rest.Status(a.Ctx)
 }
 
-// writeStatus prints a status for people.
-func writeStatus(w io.Writer, s terminal.Style, st *api.Status) error {
+// WriteStatus prints a status for people.
+func WriteStatus(w io.Writer, s terminal.Style, st *api.Status) error {
 	running := s.Yellow("not running")
 	if st.Running {
 		running = fmt.Sprintf("running for %s, process %d", terminal.Duration(time.Duration(st.UptimeSeconds*float64(time.Second))), st.PID)
@@ -246,7 +246,7 @@ func writeSource(w io.Writer, s terminal.Style, src *monitor.SourceStatus) error
 	for _, table := range src.Tables {
 		state := table.State
 		if table.Copied != nil {
-			state += ", " + copiedText(*table.Copied, table.CopyTotal)
+			state += ", " + terminal.RowsCopied(*table.Copied, table.CopyTotal)
 		}
 		t.Add(table.Topic, terminal.Count(int64(table.Rows)), state)
 	}

@@ -1,17 +1,16 @@
-package main
+package steer
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/cli"
 	"github.com/evertdb/evert/cmd/evert/datadir"
-	"github.com/evertdb/evert/pipeline"
 )
 
-func (a *app) drainVerb() *cobra.Command {
+func (a verbs) drainVerb() *cobra.Command {
 	var d api.Drain
 	c := &cobra.Command{
 		Use:   "drain SOURCE",
@@ -33,7 +32,7 @@ needs a server that runs. What is to be done next is printed. On
 the new server, under the same name of the database, the source goes on by itself, makes its
 slot, and copies nothing again but tables that are not what they were.`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(a.sourceNames),
+		ValidArgsFunction: cli.First(a.SourceNames),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.drain(args[0], d) },
 	}
 	c.Flags().BoolVar(&d.WritersStopped, "writers-stopped", false, "the database is not read-only, and I vouch that nobody writes until the source goes on")
@@ -41,57 +40,36 @@ slot, and copies nothing again but tables that are not what they were.`,
 	c.Flags().BoolVar(&d.UntilShutdown, "until-shutdown", false, "stay until the server was shut down, and read what is written until then")
 	c.MarkFlagsMutuallyExclusive("writers-stopped", "cancel")
 	c.MarkFlagsMutuallyExclusive("until-shutdown", "cancel")
-	a.outputFlag(c)
+	a.OutputFlag(c)
 	return c
 }
 
-func (a *app) drain(source string, d api.Drain) error {
-	config, err := a.load()
+func (a verbs) drain(source string, d api.Drain) error {
+	config, err := a.Load()
 	if err != nil {
 		return err
 	}
-	client, err := api.Dial(a.ctx, datadir.SocketPath(config.DataDir))
+	client, err := api.Dial(a.Ctx, datadir.SocketPath(config.DataDir))
 	if err != nil {
-		return noDaemon(config, err, "a source is drained by the one that streams from it", "evert run")
+		return cli.NoDaemon(config, err, "a source is drained by the one that streams from it", "evert run")
 	}
 	if d.UntilShutdown {
-		fmt.Fprintf(a.err, "source %s is read until its server is shut down: pg_ctl stop -m fast\n", source)
+		fmt.Fprintf(a.Err, "source %s is read until its server is shut down: pg_ctl stop -m fast\n", source)
 	}
-	drained, err := client.Drain(a.ctx, source, d)
+	drained, err := client.Drain(a.Ctx, source, d)
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(drained)
+	if a.JSON() {
+		return a.PrintJSON(drained)
 	}
 	if d.Cancel {
-		_, err = fmt.Fprintf(a.out, "source %s goes on where it was drained\n", source)
+		_, err = fmt.Fprintf(a.Out, "source %s goes on where it was drained\n", source)
 		return err
 	}
-	fmt.Fprintf(a.out, "source %s is drained at %s: everything was read and is in the log. Next:\n", source, drained.Position)
+	fmt.Fprintf(a.Out, "source %s is drained at %s: everything was read and is in the log. Next:\n", source, drained.Position)
 	for i, step := range drained.Next {
-		fmt.Fprintf(a.out, "  %d. %s\n", i+1, step)
+		fmt.Fprintf(a.Out, "  %d. %s\n", i+1, step)
 	}
 	return nil
-}
-
-// sourceCommands are what people may do with the sources of a daemon.
-type sourceCommands struct{ daemon *daemon }
-
-// Drain implements api.SourceCommands.
-func (s sourceCommands) Drain(ctx context.Context, source string, d api.Drain) (api.Drained, error) {
-	c := s.daemon.captures.Named(source)
-	if c == nil {
-		return api.Drained{}, noSource(s.daemon.config, source)
-	}
-	if !c.Drains() {
-		return api.Drained{}, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "source " + source, What: "only sources of the kind postgres are drained: others keep their place over an upgrade",
-			Mend: "upgrade its server; the source waits for it"}
-	}
-	if d.Cancel {
-		return api.Drained{Source: source}, c.Undrain(ctx)
-	}
-	drained, err := c.Drain(ctx, d)
-	drained.Source = source
-	return drained, err
 }
