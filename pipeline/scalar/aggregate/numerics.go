@@ -46,6 +46,18 @@ func (t *tally) rows() int64 {
 	return n
 }
 
+// number reads a value that is a number; ok is false where it is none: NULL, or counted
+// by special.
+func (t *tally) number(v schema.Value, weight int64) (d decimal.Decimal, ok bool, err error) {
+	if v.IsNull() || weight == 0 {
+		return d, false, nil
+	}
+	if d, err = decimal.Parse(v.Ref()); err != nil {
+		return d, false, err
+	}
+	return d, !t.special(d, weight), nil
+}
+
 // special counts what is no number and reports whether d is none.
 func (t *tally) special(d decimal.Decimal, weight int64) bool {
 	switch {
@@ -119,15 +131,9 @@ func (t *tally) read(d *decoder) {
 const maxScale = 16_383
 
 func (s *numerics) Add(v schema.Value, weight int64) error {
-	if v.IsNull() || weight == 0 {
-		return nil
-	}
-	d, err := decimal.Parse(v.Ref())
-	if err != nil {
+	d, ok, err := s.number(v, weight)
+	if !ok {
 		return err
-	}
-	if s.special(d, weight) {
-		return nil
 	}
 	// The sum first takes the scale that holds both it and the row, and then the
 	// one that is left: what it loses there are zeros.

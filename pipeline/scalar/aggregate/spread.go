@@ -41,15 +41,9 @@ type squares struct {
 }
 
 func (s *squares) Add(v schema.Value, weight int64) error {
-	if v.IsNull() || weight == 0 {
-		return nil
-	}
-	d, err := decimal.Parse(v.Ref())
-	if err != nil {
+	d, ok, err := s.number(v, weight)
+	if !ok {
 		return err
-	}
-	if s.special(d, weight) {
-		return nil
 	}
 	before := s.scale()
 	wide := max(before, d.Scale())
