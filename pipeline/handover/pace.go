@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // A Pace holds all who share it to a rate in bytes per second together. Rate 0 is no
@@ -27,14 +29,7 @@ func (p *Pace) Wait(ctx context.Context, n int) error {
 	if ahead < paceGrain {
 		return nil
 	}
-	timer := time.NewTimer(ahead)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pipeline.Pause(ctx, ahead)
 }
 
 // Take books n bytes and says how far that is ahead of now.

@@ -82,7 +82,7 @@ func (f *Follower) follow(ctx context.Context) error {
 		if err := f.read(ctx); !errors.Is(err, log.ErrNoTopic) {
 			return err
 		}
-		if err := pause(ctx, topicPoll); err != nil {
+		if err := pipeline.Pause(ctx, topicPoll); err != nil {
 			return err
 		}
 	}
@@ -141,21 +141,9 @@ func (f *Follower) awaitTopic(ctx context.Context) error {
 			what = "the frontier of " + f.Of + " is gone: it was reset and has not begun anew yet, or somebody deleted topic " + f.Topic
 		}
 		f.tell(func() { f.now = Report{Known: true, Held: &Hold{What: what}} })
-		if err := pause(ctx, topicPoll); err != nil {
+		if err := pipeline.Pause(ctx, topicPoll); err != nil {
 			return err
 		}
-	}
-}
-
-// pause waits for d, or gives why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // A Store keeps keys and values in a compacted topic of one partition: what the
@@ -122,10 +124,8 @@ func awaitStable(ctx context.Context, l Log, tp TopicPartition, next int64) erro
 		case infos[0].Ends[tp.Partition].Stable >= next:
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(stablePeriod):
+		if err := pipeline.Pause(ctx, stablePeriod); err != nil {
+			return err
 		}
 	}
 }

@@ -82,10 +82,8 @@ func (d *folder) locked(ctx context.Context, fn func() error) error {
 		if !errors.Is(err, errLocked) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(lockPeriod):
+		if err := pipeline.Pause(ctx, lockPeriod); err != nil {
+			return err
 		}
 	}
 	return errors.Join(fn(), unlock(d.lock))

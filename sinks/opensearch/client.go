@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // A client sends requests to one cluster. Safe for concurrent use.
@@ -220,14 +222,7 @@ func (c *client) sleep(ctx context.Context, d time.Duration) error {
 	if c.o.Sleep != nil {
 		return c.o.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pipeline.Pause(ctx, d)
 }
 
 // exhausted is the error of a cluster that is busy, or away.

@@ -71,12 +71,7 @@ func commitAll(ctx context.Context, at pipeline.Resume, all []*Target) error {
 
 // pause waits a little longer each time, and never for the same time as others do.
 func pause(ctx context.Context, attempt int) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(time.Duration(rand.Int64N(int64(time.Millisecond) << min(attempt+2, 9)))):
-		return nil
-	}
+	return pipeline.Pause(ctx, time.Duration(rand.Int64N(int64(time.Millisecond)<<min(attempt+2, 9))))
 }
 
 // changedUnderneath looks again at a table that is not as it was.

@@ -60,7 +60,7 @@ func (k *client) post(ctx context.Context, p part) (rejected *pipeline.Refusal, 
 		wait := max(a.wait, jitter(pause))
 		asked += a.wait
 		k.config.Waiting(k.away(a), wait)
-		if err := sleep(ctx, wait); err != nil {
+		if err := pipeline.Pause(ctx, wait); err != nil {
 			return nil, err
 		}
 		pause = min(2*pause, k.config.RetryMax)
@@ -73,17 +73,6 @@ const firstPause = 100 * time.Millisecond
 
 // jitter gives between half of d and all of it, so that many do not come at once.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
 
 // try makes one attempt. An error is final.
 func (k *client) try(ctx context.Context, id string, body []byte) (answer, error) {
