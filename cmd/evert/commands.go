@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/reset"
 	"github.com/evertdb/evert/cmd/evert/tables"
 	"github.com/evertdb/evert/cmd/evert/verify"
 	"github.com/evertdb/evert/pipeline"
@@ -23,7 +25,7 @@ type sourceCommands struct{ daemon *daemon }
 func (s sourceCommands) Drain(ctx context.Context, source string, d api.Drain) (api.Drained, error) {
 	c := s.daemon.captures.Named(source)
 	if c == nil {
-		return api.Drained{}, noSource(s.daemon.config, source)
+		return api.Drained{}, api.NoSource(source, s.daemon.config.SourceNames())
 	}
 	if !c.Drains() {
 		return api.Drained{}, &pipeline.Refusal{Code: api.CodeBadRequest, Where: "source " + source, What: "only sources of the kind postgres are drained: others keep their place over an upgrade",
@@ -49,4 +51,16 @@ func (d *daemon) newVerifier() *verify.Verifier {
 // Verify implements api.Daemon.
 func (d *daemon) Verify(ctx context.Context, req api.VerifyRequest, tell func(api.VerifyProgress)) (*api.Verified, error) {
 	return d.verifier.Verify(ctx, req, tell)
+}
+
+// Reset implements api.Daemon: the source stands still meanwhile.
+func (d *daemon) Reset(ctx context.Context, r api.Reset) (plan api.Plan, err error) {
+	c := d.captures.Named(r.Source)
+	if c == nil || !r.Yes {
+		return reset.Source(ctx, d.config, d.topics, d.registry, r, d.log)
+	}
+	rested := c.WhileResting(ctx, func() {
+		plan, err = reset.Source(context.WithoutCancel(ctx), d.config, d.topics, d.registry, r, d.log)
+	})
+	return plan, errors.Join(rested, err)
 }

@@ -2,7 +2,7 @@
 // topics. Everything is described in one YAML file; see `evert help`.
 //
 // run.go shows what the daemon consists of. Verbs that ask or command one live in rooms
-// of their own; those that are one, or change what it has, live here.
+// of their own.
 package main
 
 import (
@@ -82,7 +82,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
 	root.PersistentFlags().StringVarP(&a.File, "config", "c", "./evert.yaml", "configuration file")
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml")
-	root.AddCommand(a.runVerb(), show.Verb(a.App, demoDaemon), starter.Verb(a.App), a.resetVerb(), a.versionVerb())
+	root.AddCommand(a.runVerb(), show.Verb(a.App, demoDaemon), starter.Verb(a.App), a.versionVerb())
 	root.AddCommand(look.Verbs(a.App)...)
 	root.AddCommand(steer.Verbs(a.App)...)
 	root.AddCommand(checks.Verbs(a.App)...)

@@ -114,6 +114,9 @@ type daemon struct {
 	failed       chan error // the first failure that ends the daemon; capacity 1
 }
 
+// codeLogFull is a reason of the status: the embedded log has no room.
+const codeLogFull pipeline.Code = "LOG_FULL"
+
 // runFlags are how a daemon is run.
 type runFlags struct {
 	untilCaughtUp bool

@@ -470,3 +470,13 @@ func (d *decoder) tables(into map[string]TableState, version byte) {
 		into[topic] = s
 	}
 }
+
+// RowsBelow counts the offsets of a topic; compaction may have left fewer rows.
+func (f *Frontier) RowsBelow(topic string) (n uint64) {
+	for tp, offset := range f.Offsets {
+		if tp.Topic == topic {
+			n += uint64(offset)
+		}
+	}
+	return n
+}

@@ -192,3 +192,8 @@ func (c *Client) DeadLetter(ctx context.Context, name, place string, values bool
 func NoSink(name string, known []string) error {
 	return &pipeline.Refusal{Code: CodeNoSuchSink, What: fmt.Sprintf("there is no sink %q", name), Mend: fmt.Sprintf("name one of %v", known)}
 }
+
+// NoSource says that the file has no source of a name; known are those that it has.
+func NoSource(name string, known []string) error {
+	return &pipeline.Refusal{Code: CodeNoSuchSource, What: fmt.Sprintf("there is no source %q", name), Mend: fmt.Sprintf("name one of %v", known)}
+}

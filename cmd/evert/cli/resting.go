@@ -118,21 +118,11 @@ func (r *Resting) Source(ctx context.Context, name string) (monitor.SourceStatus
 	}
 	for _, topic := range slices.Sorted(maps.Keys(f.Tables)) {
 		state := f.Tables[topic]
-		table := monitor.TableStatus{Topic: topic, Table: topic, State: state.State.String(), Rows: RowsBelow(f, topic)}
+		table := monitor.TableStatus{Topic: topic, Table: topic, State: state.State.String(), Rows: f.RowsBelow(topic)}
 		if why := state.Why; why.Code != "" && state.State == log.Stopped {
 			table.Problem = &monitor.Problem{Code: why.Code, Text: why.Text + " [" + string(why.Code) + "]", Mend: "evert help " + string(why.Code), At: why.At}
 		}
 		s.Tables = append(s.Tables, table)
 	}
 	return s, nil
-}
-
-// RowsBelow counts the offsets of a topic; compaction may have left fewer rows.
-func RowsBelow(f *log.Frontier, topic string) (n uint64) {
-	for tp, offset := range f.Offsets {
-		if tp.Topic == topic {
-			n += uint64(offset)
-		}
-	}
-	return n
 }

@@ -1,0 +1,6 @@
+// Package reset lets a source begin anew: its slot goes, then its frontier, and its topics with
+// their schemas unless they are kept.
+//
+//	source.go   what would be touched, in which order
+//	removal.go  the part that is noted first, so that a crash in its midst is no secret
+package reset

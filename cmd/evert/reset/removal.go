@@ -1,0 +1,75 @@
+package reset
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/evertdb/evert/cmd/evert/api"
+	"github.com/evertdb/evert/cmd/evert/datadir"
+	"github.com/evertdb/evert/configs"
+	"github.com/evertdb/evert/pipeline/capture"
+	"github.com/evertdb/evert/pipeline/control"
+	"github.com/evertdb/evert/pipeline/log"
+	"github.com/evertdb/evert/schema/registry"
+)
+
+// A removal is what a reset does but for the database.
+type removal struct {
+	api.Reset
+	config         *configs.Config
+	log            log.Log
+	schemas        registry.Registry
+	last           control.Reset // the one before
+	topics, tables []string      // to be deleted; and those of tables, whether they stay or not
+}
+
+// do notes what the reset leaves, and only then removes anything: wherever it is cut off,
+// the next run and the next reset know.
+func (r *removal) do(ctx context.Context) error {
+	deployment, who := r.config.Name, log.Owner{Deployment: r.config.Name, Source: r.Source}
+	gaps, err := capture.Gaps(ctx, r.log, deployment, r.Source, r.tables, r.last, time.Now())
+	if err != nil {
+		return err
+	}
+	note := control.Reset{At: time.Now().UTC(), Resnapshot: r.Resnapshot, Kept: r.tables, Gaps: gaps}
+	if err := control.BeginReset(ctx, r.log, deployment, r.Source, note); err != nil {
+		return err
+	}
+	if r.Resnapshot {
+		err = log.Claim(ctx, r.log, who, r.tables...)
+	}
+	if err == nil {
+		err = deleteTopics(ctx, r.log, who, r.topics)
+	}
+	if err == nil {
+		err = errors.Join(forgetSchemas(ctx, r.schemas, r.topics), forget(r.config, r.Source))
+	}
+	if err != nil {
+		return err
+	}
+	return control.EndReset(ctx, r.log, deployment, r.Source)
+}
+
+// deleteTopics removes topics of ours, and gives them up; while they may be
+// there, they stay ours.
+func deleteTopics(ctx context.Context, l log.Log, who log.Owner, topics []string) error {
+	if err := l.Admin().Delete(ctx, topics...); err != nil {
+		return err
+	}
+	return log.Release(ctx, l, who, topics...)
+}
+
+// forgetSchemas lets the topics that were deleted begin with other schemas.
+func forgetSchemas(ctx context.Context, schemas registry.Registry, topics []string) (err error) {
+	for _, topic := range topics {
+		err = errors.Join(err, schemas.Delete(ctx, topic+"-key"), schemas.Delete(ctx, topic+"-value"))
+	}
+	return err
+}
+
+// forget removes what a source keeps beside the log.
+func forget(c *configs.Config, source string) error {
+	return os.RemoveAll(datadir.SpillPath(c.DataDir, source))
+}
