@@ -32,7 +32,8 @@ func (p *Pace) Wait(ctx context.Context, n int) error {
 	return pipeline.Pause(ctx, ahead)
 }
 
-// Take books n bytes and says how far that is ahead of now.
+// Take books n bytes and says how far that is ahead of now. Fewer than none take back what
+// was booked and did not come.
 func (p *Pace) Take(n int, now time.Time) time.Duration {
 	if p.Rate <= 0 {
 		return 0

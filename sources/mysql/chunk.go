@@ -51,9 +51,10 @@ type chunk struct {
 	last   []string        // the key of the last row
 	more   bool            // rows may follow
 	next   int             // most rows of the next chunk
-	bytes  int
+	bytes  int             // that came from the server, also of rows that were let go
 
 	// Owned by the owner of the stream.
+	booked  int // of the pace
 	isHere  bool
 	notes   []note // before it is here
 	full    bool   // there were too many notes
@@ -259,7 +260,7 @@ func (w *copier) chunkRows(ctx context.Context, k *chunk) error {
 	if err := w.conn.ExecuteSelectStreaming(k.sql(), &r, in.add, nil); err != nil {
 		return err
 	}
-	k.batch, k.bytes = in.out, in.out.Size()
+	k.batch = in.out
 	got := len(in.out.Changes)
 	k.more = in.read > got || in.read >= k.limit && !slices.Equal(k.last, k.Until)
 	k.next = min(2*k.limit, w.source.config.ChunkRows)
@@ -302,6 +303,7 @@ type chunkFiller struct {
 // add takes one row, whose memory is the client's.
 func (f *chunkFiller) add(fields []mysql.FieldValue) error {
 	f.read++
+	f.chunk.bytes += sizeOf(fields)
 	if f.isFull {
 		return nil
 	}

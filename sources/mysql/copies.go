@@ -31,12 +31,12 @@ type copies struct {
 	ended  []keptCopy // the last one of each table
 	flying int        // chunks that are read now
 
-	here  chan report   // of the readers; has room for all that they tell
-	idle  idleSessions  // of the readers
-	bell  bell          // rung by whoever has something for the owner
-	pace  handover.Pace // of all readers
-	asked atomic.Bool   // requests may hold something
-	mu    sync.Mutex    // of requests
+	here  chan report  // of the readers; has room for all that they tell
+	idle  idleSessions // of the readers
+	bell  bell         // rung by whoever has something for the owner
+	pace  chunkPace    // of all readers
+	asked atomic.Bool  // requests may hold something
+	mu    sync.Mutex   // of requests
 	queue []pipeline.CopyRequest
 }
 
@@ -46,6 +46,7 @@ type copying struct {
 	rel      *relation
 	spans    []*span // that are still to be given, in the order of the key; never empty
 	limit    int     // rows of the next chunk
+	typical  int     // bytes of the chunk before; 0: there was none
 	due      time.Time
 	tries    int    // failures in a row
 	renewals int    // how often it began again by itself
@@ -69,7 +70,7 @@ type keptCopy struct {
 
 func newCopies(s *Source) *copies {
 	n := s.config.SnapshotWorkers
-	return &copies{source: s, here: make(chan report, reportsPerChunk*n), pace: handover.Pace{Rate: s.config.MaxRate}}
+	return &copies{source: s, here: make(chan report, reportsPerChunk*n), pace: newChunkPace(s.config.MaxRate)}
 }
 
 // kept gives the copies for a state.
@@ -189,6 +190,7 @@ func (c *copies) collect() {
 				continue
 			}
 			c.flying--
+			c.pace.came(r.chunk)
 			r.chunk.isHere = true
 			r.chunk.settle()
 		default:
@@ -279,12 +281,13 @@ func (c *copies) again(t *copying, k *chunk) {
 // ask lets the next chunk of a table be read, if a reader is free, and reports whether it is.
 func (c *copies) ask(t *copying) bool {
 	s, others := t.free()
-	if s == nil || c.flying >= c.source.config.SnapshotWorkers || time.Now().Before(t.due) || !c.mayRead(t) {
+	if s == nil || c.flying >= c.source.config.SnapshotWorkers || time.Now().Before(t.due) || !c.mayRead(t) || !c.mayPass(t) {
 		return false
 	}
 	k := &chunk{table: t.TableName, keyRange: s.keyRange, limit: t.limit, try: t.tries, from: c.source.a.set.clone(), most: c.source.config.WindowKeys, committed: c.source.a.xa.doubtful()}
 	k.begins = !t.Begun && !t.isLook
 	if t.readsRows() {
+		k.booked = c.pace.book(t.typical, c.source.config.ChunkBytes)
 		k.shape, k.chosen = t.rel.shape, c.source.config.chosenRows(t.TableName)
 		k.cuts = len(s.Until) == 0 && others == 0 && len(c.tables) < c.source.config.SnapshotWorkers
 	}
@@ -334,7 +337,7 @@ func (c *copies) close(t *copying, s *span, k *chunk) error {
 	last := t.given(s, k)
 	t.limit = k.next
 	t.Rows += int64(n)
-	c.pause(t, c.pace.Take(k.bytes, time.Now()))
+	t.typical = k.bytes
 	c.source.stats.copiedRows(t.String(), n, false)
 	if n > 0 || !last {
 		c.source.a.keepTables()

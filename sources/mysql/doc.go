@@ -41,7 +41,8 @@
 // that are captured later, and those that somebody asks for are copied in chunks while
 // the stream goes on, and go on where they were after a restart: see copies and chunk.
 // SnapshotWorkers chunks are read at a time, of one table or of several: see span. Chunks
-// are read at the times and on the conditions of SnapshotDaytimes and Pause.
+// are read at the times and on the conditions of SnapshotDaytimes and Pause, and no faster
+// than MaxRate: see chunkPace.
 //
 // Config.Where chooses the rows that a copy has. The server parses such a condition before
 // anything is copied, and it may name no function that is not known to be steady (see

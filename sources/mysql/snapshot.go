@@ -7,7 +7,6 @@ import (
 	"math/big"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
@@ -387,7 +386,6 @@ func (f *filler) add(ctx context.Context, fields []mysql.FieldValue) error {
 		f.out = f.source.queue.Get()
 		f.out.Snapshot = true
 	}
-	before := f.out.Bytes.Used()
 	row := f.out.Rows.Row(len(fields))
 	for i := range fields {
 		v, err := fieldValue(f.rel.shape.codec, i, &fields[i], &f.out.Bytes)
@@ -397,10 +395,8 @@ func (f *filler) add(ctx context.Context, fields []mysql.FieldValue) error {
 		row[i] = v
 	}
 	*f.out.Add() = pipeline.Change{Table: f.rel.shape.table, Op: pipeline.Read, After: row, Tx: &f.source.a.noTx}
-	if wait := f.rate.Take(f.out.Bytes.Used()-before+8*len(fields), time.Now()); wait > 0 {
-		if err := f.source.life.Sleep(wait); err != nil {
-			return err
-		}
+	if err := f.rate.Wait(ctx, sizeOf(fields)); err != nil {
+		return err
 	}
 	if f.out.Full(f.source.config.BatchRows, f.source.config.BatchBytes) {
 		return f.flush(ctx)
