@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -56,6 +57,58 @@ func TestColumnReplacedWhileNobodyReads(t *testing.T) {
 			r.standsLookedAt(d)
 		})
 	}
+}
+
+// P20: a state of an earlier release does not say which numbers were given by then. They are
+// known all the same, before any row comes, also where columns came while nobody read.
+func TestNumbersOfAnEarlierRelease(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct{ before, after string }{
+		"a column comes behind the start": {"SELECT", "ALTER TABLE p ADD c int"},
+		"one has come before it":          {"ALTER TABLE p ADD c int", "SELECT"},
+		"two have, and a row":             {"ALTER TABLE p ADD c int, ADD d int; INSERT INTO p VALUES (0, 'z', 4)", "ALTER TABLE p DROP d"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			d := newDB(t)
+			d.do("CREATE TABLE p (id int PRIMARY KEY, v text, older int); ALTER TABLE p DROP older")
+			r := open(t, d.config(), pipeline.Resume{})
+			r.snapshot()
+			at := r.close()
+			at.State = withoutMost(t, at.State)
+			d.do("%s", c.before)
+			config := d.config()
+			config.PollInterval = patience // it looks at the start alone
+			r = open(t, config, at)
+			d.do("%s; INSERT INTO p VALUES (1, 'a', 5)", c.after)
+			if lines := r.sync(d); len(lines) == 0 || lines[len(lines)-1] != "c p 1|a|5" {
+				t.Errorf("it reads %v", lines)
+			}
+			for _, m := range r.source.a.seen.Load().marks {
+				if m.most == 0 {
+					t.Error("the numbers are not known")
+				}
+			}
+		})
+	}
+}
+
+// withoutMost is a state as earlier releases stored it.
+func withoutMost(t *testing.T, state []byte) []byte {
+	t.Helper()
+	all := map[string]json.RawMessage{}
+	if err := json.Unmarshal(state, &all); err != nil {
+		t.Fatal(err)
+	}
+	if all["most"] == nil {
+		t.Fatalf("the state has no such key: %s", state)
+	}
+	delete(all, "most")
+	out, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // oneByOne divides statements; a transaction stays whole.

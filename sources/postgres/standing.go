@@ -99,7 +99,7 @@ func (s *Source) compare(was state, found []notice) state {
 			s.a.rels[n.oid].halted = true
 			continue
 		}
-		n.mark.most = was.marks[n.oid].most // the catalog of now is not that of the stored place
+		n.mark.most = n.most // the catalog of now is not that of the stored place
 		was = was.marked(was.marks.with(n.oid, n.mark))
 	}
 	for _, sh := range s.shapes {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -37,7 +39,26 @@ type standing struct {
 	root      string // of a partition, as SQL
 	published bool
 	mark      mark
+	numbers   string // of all columns that it has or had, each with the transaction that wrote it; ascending
 	files     []fileFacts
+}
+
+// mostAt gives the highest number that a column had when the description of all was as a
+// mark of then says; 0 if it is not known. Columns that only came since stand behind them.
+func (st *standing) mostAt(columns uint32) int {
+	for end := len(st.numbers); end > 0; end = strings.LastIndexByte(st.numbers[:end], ',') {
+		if sum(st.numbers[:end]) != columns {
+			continue
+		}
+		last := st.numbers[strings.LastIndexByte(st.numbers[:end], ',')+1 : end]
+		number, _, _ := strings.Cut(last, " ")
+		most, err := strconv.Atoi(number)
+		if err != nil {
+			return 0
+		}
+		return most
+	}
+	return 0
 }
 
 // A fileFacts is one relation with rows of its own.
@@ -78,7 +99,8 @@ func (c *Config) standings(ctx context.Context, from *side, version int, oids []
 	for _, cols := range rs {
 		r := pgsql.Record{Cols: cols}
 		st := &standing{oid: r.OID(), name: pgsql.TableName{Schema: r.Text(), Name: r.Text()}, kind: r.Text(), partition: r.Bool(), root: r.Text()}
-		st.mark.columns, st.mark.key, st.mark.most = sum(r.Text()), sum(r.Text()), int(r.Int())
+		st.numbers = r.Text()
+		st.mark.columns, st.mark.key, st.mark.most = sum(st.numbers), sum(r.Text()), int(r.Int())
 		st.published, st.mark.sent = r.Bool(), sum(r.Text())
 		for _, f := range jsonRows(r.Text()) {
 			st.add(f)
@@ -170,6 +192,7 @@ type notice struct {
 	oid  uint32
 	name pgsql.TableName
 	was  mark
+	most int               // the highest number that a column had when it was so; 0: unknown
 	why  *pipeline.Refusal // nil: nothing is wrong, and the table has another mark
 	mark mark
 }
@@ -297,7 +320,11 @@ func (w *watch) compare(ctx context.Context, seen *state, oid uint32, st *standi
 	case why != nil:
 		return &notice{oid: oid, name: name, was: was, why: why}, nil
 	case !was.equal(st.mark):
-		return &notice{oid: oid, name: name, was: was, mark: st.mark}, nil
+		n := &notice{oid: oid, name: name, was: was, most: was.most, mark: st.mark}
+		if n.most == 0 { // the state of an earlier release
+			n.most = st.mostAt(was.columns)
+		}
+		return n, nil
 	}
 	return nil, nil
 }
