@@ -26,6 +26,7 @@ func longTests() []longTest {
 		{"integration/deliver", "TestAppendOnlyKill", targets},
 		{"integration/deliver", "TestPostgresSeveralKill", targets},
 		{"integration/faults", "TestForeignTransaction", "pipeline/log/kafka.TestReaderFaults finds and names such a transaction"},
+		{"integration/faults", "TestFullBrokerDisk", faults},
 		{"integration/faults", "TestHugeValue", "pipeline/capture.TestOversize and the script oversize of cmd/evert"},
 		{"integration/faults", "TestLongOutage", faults},
 		{"integration/faults", "TestNetworkZoo", faults},
