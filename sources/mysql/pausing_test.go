@@ -65,6 +65,7 @@ func TestCopiesPause(t *testing.T) {
 		if w := r.source.Stats().WaitingFor; w != "" {
 			t.Errorf("it still waits for %q", w)
 		}
+		r.close() // the server ends the older of two readers of one server_id
 	}
 	t.Run("outside of their time", func(t *testing.T) {
 		noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.Local)
