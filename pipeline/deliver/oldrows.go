@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -55,8 +56,8 @@ type old struct {
 
 // openOld opens what was given to a target that is at a place. A target that
 // begins gets an empty one; fresh, or it cannot have been told of a step. One of another
-// place is worth nothing.
-func openOld(c *Config, from pipeline.Resume, fresh bool) (*old, error) {
+// place is worth nothing. It waits for no disk once ctx has ended.
+func openOld(ctx context.Context, c *Config, from pipeline.Resume, fresh bool) (*old, error) {
 	o := &old{config: c.OldRows}
 	id := store.Identity{Deployment: c.Deployment, View: "sink " + c.Name}
 	if from.IsZero() && (fresh || !c.OldRows.Repeats) {
@@ -65,7 +66,9 @@ func openOld(c *Config, from pipeline.Resume, fresh bool) (*old, error) {
 		}
 	}
 	var err error
-	if o.Store, err = store.Open(o.config.Dir, id, o.config.Options); err != nil {
+	options := o.config.Options
+	options.Ending = ctx.Done()
+	if o.Store, err = store.Open(o.config.Dir, id, options); err != nil {
 		return nil, lostIfDamaged(err)
 	}
 	if o.at, o.to, err = parsePlaces(o.Progress()); err == nil {

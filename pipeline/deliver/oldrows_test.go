@@ -9,9 +9,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/dataflow"
@@ -491,4 +494,31 @@ func (f *edgedTarget) Commit(ctx context.Context, at pipeline.Resume) error {
 
 func (f *edgedTarget) Renew(ctx context.Context) error {
 	return f.p.around("renew", func() error { return f.Target.Renew(ctx) })
+}
+
+// A sink that cannot write its old rows ends when it is told to, in the midst of it (O01,
+// R07).
+func TestStopOnABrokenDisk(t *testing.T) {
+	for _, failure := range []error{syscall.EIO, syscall.ENOSPC} {
+		t.Run(failure.Error(), func(t *testing.T) {
+			w := newShaped(t, false, rekeyed())
+			var gone atomic.Bool
+			failed, once := make(chan struct{}), sync.Once{}
+			w.config.OldRows.Options.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if gone.Load() && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
+					once.Do(func() { close(failed) })
+					return failure
+				}
+				return nil
+			}))
+			w.source.Begin()
+			w.source.Commit(put(1, "a"))
+			w.start()
+			w.check(byValue)
+			gone.Store(true)
+			w.source.Commit(put(1, "b"))
+			<-failed
+			w.stop()
+		})
+	}
 }

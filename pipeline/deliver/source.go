@@ -65,7 +65,7 @@ func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
 	}
 	p := &pump{Source: s, at: at, rows: from.Rows}
 	if s.OldRows != nil && s.until == nil {
-		if err := s.openOld(p, from); err != nil {
+		if err := s.openOld(ctx, p, from); err != nil {
 			s.stop()
 			return err
 		}
@@ -79,13 +79,13 @@ func (s *Source) Open(ctx context.Context, from pipeline.Resume) error {
 
 // openOld opens what the target was given. A target that begins, and may hold rows of
 // a try that nothing is known of, is given up first.
-func (s *Source) openOld(p *pump, from pipeline.Resume) (err error) {
+func (s *Source) openOld(ctx context.Context, p *pump, from pipeline.Resume) (err error) {
 	if from.IsZero() && !s.fresh && !s.Atomic && !s.OldRows.Repeats {
 		return &Renewal{Why: "it begins", moved: true, quiet: true}
 	}
 	s.acked = make(chan struct{}, 1)
 	s.display.again.Store(0)
-	p.old, err = openOld(s.Config, from, s.fresh)
+	p.old, err = openOld(ctx, s.Config, from, s.fresh)
 	return err
 }
 

@@ -65,6 +65,7 @@ func (v *Views) newView(name string) *maintaining {
 // start runs the component until ctx ends or cancel is called.
 func (m *maintaining) start(ctx context.Context) {
 	ctx, m.cancel = context.WithCancel(ctx)
+	m.folder.Options.Ending = ctx.Done()
 	go func() {
 		defer close(m.finished)
 		if err := m.component().Supervise(ctx); err != nil {

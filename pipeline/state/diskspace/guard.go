@@ -19,6 +19,7 @@ type Guard struct {
 	Reserve int64           // bytes that must be free; negative: any
 	Poll    time.Duration   // between two probes
 	Closing <-chan struct{} // closed when the store closes: no write waits any more
+	Ending  <-chan struct{} // closed when whoever uses it is to end: the same; may be nil
 	// Tell is told that there is no room, and that there is some again: each
 	// once, in order. It must not block, and not call the guard.
 	Tell func(full bool)
@@ -51,12 +52,14 @@ func (g *Guard) Blocked() bool {
 	return g.blocked
 }
 
-// overcome waits until a probe can be written, or the store closes.
+// overcome waits until a probe can be written, or the store closes, or is to.
 func (g *Guard) overcome() {
 	g.note(&g.blocked, true)
 	for !g.probe() {
 		select {
 		case <-g.Closing:
+			return
+		case <-g.Ending:
 			return
 		case <-time.After(g.Poll):
 		}

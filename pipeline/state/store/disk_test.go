@@ -5,6 +5,7 @@ package store
 import (
 	"errors"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -129,6 +130,56 @@ func TestCloseOnABrokenDisk(t *testing.T) {
 		gone.Store(true)
 		if err := s.Close(); !errors.Is(err, failure) {
 			t.Errorf("a disk that says %v: closed with %v", failure, err)
+		}
+	}
+}
+
+// Who is to end waits for no disk that is full or broken (O01, R07): neither in a flush, nor
+// in a commit that finds all memory full of what cannot be written. Else nobody would come
+// to close the state.
+func TestEndingOnABrokenDisk(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []error{syscall.EIO, syscall.ENOSPC} {
+		for name, work := range map[string]func(*Store) error{"flush": (*Store).Flush, "commits": commitAll} {
+			t.Run(name+" "+failure.Error(), func(t *testing.T) {
+				t.Parallel()
+				var gone atomic.Bool
+				ending, failed, once := make(chan struct{}), make(chan struct{}), sync.Once{}
+				o := small(errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+					if gone.Load() && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
+						once.Do(func() { close(failed) })
+						return failure
+					}
+					return nil
+				})))
+				o.Ending = ending
+				s := open(t, o)
+				must(t, newStory(13).epoch(s))
+				gone.Store(true)
+				worked := make(chan error, 1)
+				go func() { worked <- work(s) }()
+				<-failed
+				close(ending)
+				if err := <-worked; err == nil {
+					t.Error("nothing was written, and nobody was told")
+				}
+				if s.Close() == nil {
+					t.Error("it closed well")
+				}
+			})
+		}
+	}
+}
+
+// commitAll commits small epochs until one fails.
+func commitAll(s *Store) error {
+	for n := 0; ; n++ {
+		e, err := s.Begin()
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(e.Put(key(1, n), make([]byte, 4<<10)), e.Commit(nil)); err != nil {
+			return err
 		}
 	}
 }

@@ -23,6 +23,10 @@ type Options struct {
 	Now      func() time.Time // time.Now
 	Events   Events
 	ReadOnly bool // nothing is made, written or flushed; Begin is an error
+
+	// Ending is closed when whoever uses the store is to end: nobody waits from then on for a
+	// disk that is full or broken, as behind Close. nil: only Close says that.
+	Ending <-chan struct{}
 }
 
 // Events tell what happens inside; each may be nil. They must not block.

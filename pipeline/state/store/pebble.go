@@ -64,17 +64,27 @@ func (g logger) Fatalf(format string, args ...any) {
 }
 
 // background hears what Pebble's own goroutines could not do. They try it again at once,
-// for ever: nobody who closes the store waits for that, and the goroutine ends.
+// for ever: nobody who is to end waits for that, and the goroutine ends.
 func (s *Store) background(err error) {
 	if pebble.IsCorruptionError(err) {
 		s.damage(err)
 		return
 	}
 	s.opt.Events.Trouble("background: " + err.Error())
-	select {
-	case <-s.closing:
+	if s.isEnding() {
 		s.fail(err)
 		runtime.Goexit()
+	}
+}
+
+// isEnding reports whether nobody waits for the disk any more.
+func (s *Store) isEnding() bool {
+	select {
+	case <-s.closing:
+		return true
+	case <-s.opt.Ending:
+		return true
 	default:
+		return false
 	}
 }

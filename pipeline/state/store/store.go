@@ -91,7 +91,7 @@ func newStore(d *directory, o Options) *Store {
 	if s.shared == nil {
 		s.shared, s.own = NewShared(DefaultCache, 256), true
 	}
-	s.disk = &diskspace.Guard{FS: o.FS, Dir: d.path, Reserve: o.Reserve, Poll: o.DiskPoll, Closing: s.closing, Tell: o.Events.Full}
+	s.disk = &diskspace.Guard{FS: o.FS, Dir: d.path, Reserve: o.Reserve, Poll: o.DiskPoll, Closing: s.closing, Ending: o.Ending, Tell: o.Events.Full}
 	s.snapshots.store = s
 	s.snapshots.idle.L = &s.snapshots.mu
 	return s
