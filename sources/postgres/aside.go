@@ -121,6 +121,9 @@ func (a *asides) in(msg []byte) (all []*aside) {
 
 // beyond is how many bytes more than these fields the server sent for them.
 func (a *asides) beyond(fields [][]byte) (n int64) {
+	if a == nil || a.waiting.Load() == 0 {
+		return 0
+	}
 	for _, f := range fields {
 		if v := a.is(f); v != nil {
 			n += v.size - standBytes

@@ -3,6 +3,7 @@ package pgvalue
 import (
 	"encoding/binary"
 	"math"
+	"strconv"
 
 	"github.com/evertdb/evert/schema"
 )
@@ -153,15 +154,14 @@ func appendNumeric(out, digits []byte, weight, scale int) ([]byte, bool) {
 		ok = ok && d < 10000
 		return append(out, byte('0'+d/1000%10), byte('0'+d/100%10), byte('0'+d/10%10), byte('0'+d%10))
 	}
-	begin := len(out)
-	for i := 0; i <= weight; i++ {
-		out = four(out, at(i))
-		for i == 0 && len(out) > begin+1 && out[begin] == '0' { // no leading zeros
-			out = append(out[:begin], out[begin+1:]...)
-		}
+	first := uint64(0)
+	if weight >= 0 {
+		first = uint64(at(0))
+		ok = first < 10000
 	}
-	if weight < 0 {
-		out = append(out, '0')
+	out = strconv.AppendUint(out, first, 10) // no leading zeros
+	for i := 1; i <= weight; i++ {
+		out = four(out, at(i))
 	}
 	if scale == 0 {
 		return out, ok

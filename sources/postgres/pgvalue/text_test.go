@@ -145,6 +145,8 @@ func TestNumericBinary(t *testing.T) {
 		{word(1, 0, 0, 0, 7), "7"},
 		{word(2, 1, 0x4000, 0, 1, 2), "-10002"},
 		{word(2, 0, 0, 2, 12, 3000), "12.30"},
+		{word(2, 0, 0x4000, 1, 9999, 5000), "-9999.5"},
+		{word(1, neg(-1), 0x4000, 2, 500), "-0.05"},
 		{word(1, neg(-1), 0, 4, 5), "0.0005"},
 		{word(1, neg(-2), 0, 8, 5), "0.00000005"},
 		{word(1, neg(-3), 0, 9, 1000), "0.000000001"},
@@ -157,6 +159,12 @@ func TestNumericBinary(t *testing.T) {
 		v, err := r.Binary(Codec{Op: Numeric}, c.in)
 		if err != nil || string(v.Ref()) != c.want {
 			t.Errorf("%x: got %q (%v), want %q", c.in, v.Ref(), err, c.want)
+		}
+	}
+	for _, in := range [][]byte{word(1, 0, 0, 0, 10000), word(2, 1, 0, 0, 1, 10000), word(2, 0, 0, 4, 1, 10000)} {
+		r := Reader{Arena: new(arena.Bytes)}
+		if v, err := r.Binary(Codec{Op: Numeric}, in); err == nil {
+			t.Errorf("%x: a digit of 10000 was read as %q", in, v.Ref())
 		}
 	}
 }
