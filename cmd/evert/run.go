@@ -189,10 +189,21 @@ func (d *daemon) prepare() {
 	d.certificates = &monitor.Certificates{Warn: d.warnOfCertificate}
 	d.schemas = &monitor.Registry{}
 	debug.SetMemoryLimit(int64(d.config.Limits.Memory))
-	debug.SetGCPercent(50) // what lives is small and what is new is smaller: memory is worth more than the collector's time
+	debug.SetGCPercent(garbage(d.config.Kafka != nil))
 	for _, w := range d.config.Warnings() {
 		d.log.Warn(w)
 	}
+}
+
+// garbage is how much of it may lie in memory, in percent of what lives. That is small,
+// and what is new is smaller: memory is worth more than the collector's time. But for
+// Kafka, whose client keeps its buffers in pools, which each collection empties: with 50
+// a snapshot of a million rows takes 1.37 s of the processor, with 100 it is 1.29 s.
+func garbage(kafka bool) int {
+	if kafka {
+		return 100
+	}
+	return 50
 }
 
 func (d *daemon) own(ctx context.Context) (err error) {
