@@ -94,7 +94,7 @@ func (b *Batch) Forget(is func(*pipeline.Change) bool) {
 
 // Size is roughly what the batch occupies, in bytes.
 func (b *Batch) Size() int {
-	return b.Bytes.Used() + b.Borrowed + b.Rows.Used()*int(unsafe.Sizeof(schema.Value{})) + len(b.Changes)*int(unsafe.Sizeof(pipeline.Change{}))
+	return b.Bytes.Used() + b.Borrowed + b.Rows.Size() + len(b.Changes)*int(unsafe.Sizeof(pipeline.Change{}))
 }
 
 // Held is roughly what the rows of the batch hold, in bytes.

@@ -65,3 +65,27 @@ func TestClearedRowsKeepNothingAlive(t *testing.T) {
 		t.Errorf("got %v, want the same block with nothing in it", again)
 	}
 }
+
+// Whatever was handed out, in whichever blocks, nothing is left behind Clear.
+func TestClearForgetsEveryBlock(t *testing.T) {
+	var a Rows
+	for round := range 6 {
+		for i := range round * 5 {
+			row := a.Row(1 + i*731%(blockValues/2+round*1000))
+			for j := range row {
+				row[j] = schema.Text([]byte("of an event"))
+			}
+		}
+		if a.Size() < 24*a.Used() {
+			t.Fatalf("%d values take %d bytes", a.Used(), a.Size())
+		}
+		a.Clear()
+		for _, b := range a.blocks {
+			for i := range b {
+				if b[i].Ref() != nil {
+					t.Fatalf("round %d: a value is left", round)
+				}
+			}
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package arena
 
-import "github.com/evertdb/evert/schema"
+import (
+	"unsafe"
+
+	"github.com/evertdb/evert/schema"
+)
 
 const blockValues = 4096 // at least a row of the widest table
 
@@ -28,13 +32,20 @@ func (a *Rows) Row(n int) schema.Row {
 // Used is the number of values handed out since the last Reset or Clear.
 func (a *Rows) Used() int { return a.used }
 
+// Size is the number of bytes that these values take.
+func (a *Rows) Size() int { return a.used * int(unsafe.Sizeof(schema.Value{})) }
+
 // Reset takes every row back. Blocks are kept for reuse, with the values in them.
 func (a *Rows) Reset() { a.next, a.free, a.used = 0, nil, 0 }
 
 // Clear is Reset for values that refer to memory besides the arena's: it forgets
-// them, so that they do not keep it alive.
+// them, so that they do not keep it alive. What was not handed out since the last
+// Clear holds none.
 func (a *Rows) Clear() {
-	for _, b := range a.blocks {
+	for i, b := range a.blocks[:a.next] {
+		if i == a.next-1 {
+			b = b[:len(b)-len(a.free)]
+		}
 		clear(b)
 	}
 	a.Reset()
