@@ -26,6 +26,8 @@ type assembler struct {
 	copies  *copies // nil: none
 	framing framing
 
+	decoders *decoders // of the connection
+
 	byPosition bool        // places are files and positions
 	here       logPosition // then: the end of what was taken last
 
@@ -164,7 +166,7 @@ func (a *assembler) content(e *replication.BinlogEvent) error {
 		return a.loaded(a.framing.body(e))
 	}
 	if _, ok := rowsOp(t); ok {
-		return a.inside(e, func(body []byte) error { return a.rowsEvent(t, uint64(e.Header.LogPos), body) })
+		return a.rowsLogged(e)
 	}
 	if ignored(t) || e.Header.Flags&replication.LOG_EVENT_IGNORABLE_F != 0 {
 		return nil

@@ -35,8 +35,9 @@ type Config struct {
 	// restart it begins again. Nil: none.
 	Hidden func(database, table string) bool
 
-	reads      func() // called by each reader of a chunk before it reads rows; for tests
-	byPosition bool   // places are files and positions although there are GTIDs; for tests: MariaDB has them always
+	reads      func()         // called by each reader of a chunk before it reads rows; for tests
+	decodes    func(*stretch) // called by whoever reads a stretch, before; for tests
+	byPosition bool           // places are files and positions although there are GTIDs; for tests: MariaDB has them always
 
 	ServerID       uint32                 // under which we replicate; 0: worked out from Name
 	ZeroDates      binlogvalue.ZeroPolicy // what becomes of a date that the calendar does not have
@@ -63,6 +64,10 @@ type Config struct {
 	QueueBytes   int64 // or this many bytes of them; 16 MiB
 	EventsAhead  int   // events of the log read ahead; 512
 	EventBytes   int64 // or this many bytes of them; 8 MiB
+	Decoders     int   // goroutines that read rows ahead of the one that takes the events, which reads as well; 0: one for each processor but one, 3 at most; negative: none
+	StretchLeast int   // bytes of row events that are worth handing to one of them; 8 KiB
+	StretchBytes int   // or about so many at a time; 64 KiB
+	DecodedBytes int   // and what the rows of them may take; those beyond are read when it is their turn, and so is an event of more bytes; 512 KiB
 	XABytes      int64 // what prepared XA transactions may occupy in memory before they go to disk; 64 MiB
 
 	SpillDir  string // for those; this source's own, made and emptied by Open; empty: one that needs more memory ends the source
@@ -86,7 +91,7 @@ func DefaultConfig() Config {
 	return Config{
 		Name: "mysql", SnapshotWorkers: 2, PieceRows: 500_000, ChunkAbove: 1 << 30,
 		ChunkRows: 8192, ChunkBytes: 4 << 20, WindowKeys: 1 << 16, CopyTries: 10, PausePoll: 10 * time.Second,
-		BatchRows: 2048, BatchBytes: 512 << 10, QueueBatches: 8, QueueBytes: 16 << 20, EventsAhead: 512, EventBytes: 8 << 20, XABytes: 64 << 20, SpillMost: 64 << 30,
+		BatchRows: 2048, BatchBytes: 512 << 10, QueueBatches: 8, QueueBytes: 16 << 20, EventsAhead: 512, EventBytes: 8 << 20, StretchLeast: 8 << 10, StretchBytes: 64 << 10, DecodedBytes: 512 << 10, XABytes: 64 << 20, SpillMost: 64 << 30,
 		ConnectTimeout: 10 * time.Second, IdleInterval: time.Second, DeadAfter: 30 * time.Second, ServerIDWait: time.Minute, BackoffMax: 30 * time.Second,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
@@ -110,6 +115,9 @@ func (c Config) withDefaults() Config {
 	or(&c.QueueBytes, d.QueueBytes)
 	or(&c.EventsAhead, d.EventsAhead)
 	or(&c.EventBytes, d.EventBytes)
+	or(&c.StretchLeast, d.StretchLeast)
+	or(&c.StretchBytes, d.StretchBytes)
+	or(&c.DecodedBytes, d.DecodedBytes)
 	or(&c.XABytes, d.XABytes)
 	or(&c.SpillMost, d.SpillMost)
 	or(&c.ConnectTimeout, d.ConnectTimeout)

@@ -34,11 +34,11 @@ func newContract(d *db) *contract {
 	return &contract{d, c}
 }
 
-// config captures the named tables.
+// config captures the named tables. Few rows are enough to be read ahead.
 func (d *db) config(tables ...string) Config {
 	c := Config{
 		Name: d.name, URL: func(context.Context) (string, error) { return d.server.URL(d.name), nil },
-		IdleInterval: 20 * time.Millisecond, byPosition: d.byPosition,
+		IdleInterval: 20 * time.Millisecond, byPosition: d.byPosition, Decoders: 2, StretchLeast: 1, StretchBytes: 400,
 	}
 	for _, t := range tables {
 		c.Named = append(c.Named, TableName{d.name, t})

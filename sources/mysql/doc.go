@@ -6,15 +6,20 @@
 //
 //	        replication connection                        queue (bounded)
 //	MySQL ═══════════════► client ── events (budget) ──► owner ═══════════════► Next
-//	  ║                    frames them                   decodes rows
+//	  ║                    frames them                    ▲ │  takes them in order
+//	  ║                                              rows │ ▼ stretches of row events (bounded)
+//	  ║                                             decoders, n: whoever is free
 //	  ║  SELECT, n connections, each with a snapshot of its own
 //	  ╚═══════════════════════► snapshot workers ═══► the same queue
 //	  ║                                        copies ▲ chunks, when the stream has passed them
 //	  ╠═══ SELECT, n connections, a snapshot for each chunk ══╝
 //	  ╚═══ side connection: catalog, columns that came
 //
-// The client library connects, reads and frames events. Rows it leaves alone: the owner
-// reads them from the event's bytes, by the columns that the log describes. It
+// The client library connects, reads and frames events. Rows it leaves alone: they are read
+// from the event's bytes, by the columns that the log describes. Decoders read those of
+// events that lie ahead, if nobody has batches waiting; what they mean, and whether the table
+// is by then what it was taken for, the owner alone sees, one event after the other, and it
+// reads what nobody has: see decoders. It
 // reconnects by itself and goes on behind the last transaction that was read; a refusal
 // ends it.
 //

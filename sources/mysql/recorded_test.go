@@ -56,7 +56,7 @@ func TestRecorded(t *testing.T) {
 	for _, path := range dirs {
 		dir := filepath.Dir(path)
 		t.Run("M09 M10 M13 M14 M16 M26 M29 M31 M32 "+filepath.Base(dir), func(t *testing.T) {
-			got := readRecording(t, dir)
+			got := readRecording(t, dir, Config{Name: "recorded"})
 			golden := filepath.Join(dir, "text")
 			if *update || *record {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
@@ -135,9 +135,9 @@ type replay struct {
 	text   strings.Builder
 }
 
-func readRecording(t *testing.T, dir string) string {
+func readRecording(t *testing.T, dir string, c Config) string {
 	t.Helper()
-	p := &replay{T: t, rec: loadRecording(t, dir), source: New(Config{Name: "recorded"})}
+	p := &replay{T: t, rec: loadRecording(t, dir), source: New(c)}
 	all := &collations{byID: map[uint64]collation{}, byName: map[string]collation{}, mariaDB: p.rec.mariaDB(), charsets: binlogvalue.NewCharsets(), unheard: map[string]bool{}}
 	for id, c := range p.rec.Collations {
 		all.byID[id] = collation{c.Name, c.Charset, c.MaxLen}
@@ -145,14 +145,26 @@ func readRecording(t *testing.T, dir string) string {
 	}
 	s := p.source
 	s.collations, s.tables = all, newRelations(all, false)
-	s.a = &assembler{config: &s.config, tables: s.tables, fresh: s.queue.Get, emit: p.emit, shape: p.shape, said: p.said}
+	s.a = &assembler{config: &s.config, tables: s.tables, fresh: s.queue.Get, emit: p.emit, shape: p.shape, said: p.said, decoders: newDecoders(&s.config, always)}
 	defer s.a.xa.drop()
+	defer s.a.decoders.close()
+	var events []*replication.BinlogEvent
 	err := p.rec.parser().ParseFile(filepath.Join(dir, "binlog"), 0, func(e *replication.BinlogEvent) error {
-		if err := s.a.event(e); err != nil || s.a.open {
-			return err
-		}
-		return s.a.flush()
+		events = append(events, e)
+		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.a.decoders.look(s.a.framing, events)
+	for _, e := range events {
+		if err = s.a.event(e); err == nil && !s.a.open {
+			err = s.a.flush()
+		}
+		if err != nil {
+			break
+		}
+	}
 	var refusal *pipeline.Refusal
 	switch {
 	case errors.As(err, &refusal):
@@ -205,6 +217,9 @@ func (p *replay) emit(b *handover.Batch) error {
 		}
 		fmt.Fprintf(&p.text, "table %s, version %d: %s\n", t.Name, t.Version, strings.Join(columns, ", "))
 	}
+	for _, s := range b.Stopped {
+		fmt.Fprintf(&p.text, "%s stops with %s: %s\n", s.Table.Name, s.Why.Code, s.Why.What)
+	}
 	for i := range b.Changes {
 		c := &b.Changes[i]
 		fmt.Fprintf(&p.text, "%s %d.%d %s %s", c.Tx.Name, c.Tx.Position.Seq, c.Row, c.Op, c.Table.Name)
@@ -215,9 +230,6 @@ func (p *replay) emit(b *handover.Batch) error {
 			fmt.Fprintf(&p.text, " after %s", printRow(c.Table, c.After))
 		}
 		p.text.WriteByte('\n')
-	}
-	for _, s := range b.Stopped {
-		fmt.Fprintf(&p.text, "%s stops with %s: %s\n", s.Table.Name, s.Why.Code, s.Why.What)
 	}
 	return nil
 }

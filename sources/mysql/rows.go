@@ -71,8 +71,18 @@ func (a *assembler) take(rel *relation, sh *shape) {
 // keep sets the state that goes with every end from here on.
 func (a *assembler) keep(s state) { a.state, a.encoded = s, s.encode() }
 
-// rowsEvent takes the rows of one event.
-func (a *assembler) rowsEvent(t replication.EventType, place uint64, body []byte) error {
+// rowsLogged takes a row event where it lies in the log.
+func (a *assembler) rowsLogged(e *replication.BinlogEvent) error {
+	a.decoders.fill(a)
+	defer a.decoders.passed()
+	return a.inside(e, func(body []byte) error {
+		return a.rowsEvent(e.Header.EventType, uint64(e.Header.LogPos), body, a.decoders.here())
+	})
+}
+
+// rowsEvent takes the rows of one event; ahead is the same event if its rows may have been
+// read before.
+func (a *assembler) rowsEvent(t replication.EventType, place uint64, body []byte, ahead *decoded) error {
 	id, err := rowsTable(body)
 	if err != nil {
 		return err
@@ -85,18 +95,20 @@ func (a *assembler) rowsEvent(t replication.EventType, place uint64, body []byte
 	if m.rel == nil || a.events <= a.leave.Events {
 		return nil
 	}
-	if err := a.row.parse(t, body); err != nil {
+	if ahead = a.decoders.read(ahead, m.rel.shape); ahead != nil {
+		a.row = ahead.event
+	} else if err := a.row.parse(t, body); err != nil {
 		return err
 	}
 	if a.row.columns != len(m.rel.shape.columns) {
 		why := &pipeline.Refusal{Code: CodeEvent, Where: m.rel.String(), What: "a row event has another number of columns than the table's description", Mend: a.config.again(m.rel.TableName)}
 		return a.stopAt(m.rel, why, part{GTID: a.gtid.String(), Events: a.events - 1})
 	}
-	return a.eachRow(m.rel, place)
+	return a.eachRow(m.rel, place, ahead)
 }
 
-// eachRow adds the rows of the event in a.row.
-func (a *assembler) eachRow(rel *relation, place uint64) error {
+// eachRow adds the rows of the event in a.row, of which the first ones may have been read.
+func (a *assembler) eachRow(rel *relation, place uint64, ahead *decoded) error {
 	rest, n := a.row.rows, uint64(0)
 	first := true
 	for len(rest) > 0 {
@@ -110,7 +122,7 @@ func (a *assembler) eachRow(rel *relation, place uint64) error {
 		if first {
 			b.Borrowed, first = b.Borrowed+len(rest), false
 		}
-		before, after, next, err := a.images(b, rel, rest)
+		before, after, next, err := a.nextRow(b, rel.shape, rest, ahead.row(n))
 		if err != nil {
 			return a.fault(rel, valueRefused(a.config, rel.TableName, a.where(), err), part{GTID: a.gtid.String(), Events: a.events - 1, Rows: n})
 		}
@@ -127,30 +139,13 @@ func (a *assembler) eachRow(rel *relation, place uint64) error {
 	return nil
 }
 
-// images reads the one or two images of a row. What an update does not repeat it does
-// not change: an unknown value of the new row is that of the old one (M05).
-func (a *assembler) images(b *handover.Batch, rel *relation, data []byte) (before, after schema.Row, rest []byte, err error) {
-	n := len(rel.shape.columns)
-	first := b.Rows.Row(n)
-	if rest, err = rel.shape.codec.Row(first, a.row.before, data, &b.Bytes); err != nil {
-		return nil, nil, nil, err
+// nextRow gives the row that data begins with: the one that was read, or it reads it.
+func (a *assembler) nextRow(b *handover.Batch, sh *shape, data []byte, ahead *decodedRow) (before, after schema.Row, rest []byte, err error) {
+	if ahead == nil {
+		return a.row.row(sh, data, &b.Rows, &b.Bytes)
 	}
-	switch a.row.op {
-	case pipeline.Create:
-		return nil, first, rest, nil
-	case pipeline.Delete:
-		return first, nil, rest, nil
-	}
-	after = b.Rows.Row(n)
-	if rest, err = rel.shape.codec.Row(after, a.row.after, rest, &b.Bytes); err != nil {
-		return nil, nil, nil, err
-	}
-	for i := range after {
-		if !after[i].IsKnown() {
-			after[i] = first[i]
-		}
-	}
-	return first, after, rest, nil
+	ahead.stretch.lend(b, ahead)
+	return ahead.before, ahead.after, data[ahead.size:], nil
 }
 
 // change adds one change to the batch.

@@ -8,6 +8,8 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"github.com/evertdb/evert/pipeline"
+	"github.com/evertdb/evert/schema"
+	"github.com/evertdb/evert/schema/arena"
 )
 
 // A rowsEvent is a row event taken apart as far as its rows.
@@ -54,10 +56,18 @@ func rowsTable(body []byte) (uint64, error) {
 	return uint64(binary.LittleEndian.Uint32(body)) | uint64(binary.LittleEndian.Uint16(body[4:]))<<32, nil
 }
 
-// parse reads a row event.
+// parse takes a row event apart.
+func (e *rowsEvent) parse(t replication.EventType, body []byte) error {
+	if err := e.head(t, body); err != nil || !isCompressed(t) {
+		return err
+	}
+	return e.unpack()
+}
+
+// head takes it apart up to its rows, which may be compressed.
 //
 //	id u48 | flags u16 | version 2: u16 length with itself, extra data | packed count | bitmap | update: bitmap | rows
-func (e *rowsEvent) parse(t replication.EventType, body []byte) (err error) {
+func (e *rowsEvent) head(t replication.EventType, body []byte) (err error) {
 	op, ok := rowsOp(t)
 	if !ok {
 		return errRows
@@ -87,10 +97,59 @@ func (e *rowsEvent) parse(t replication.EventType, body []byte) (err error) {
 		e.after, rest = rest[:size], rest[size:]
 	}
 	e.rows = rest
-	if isCompressed(t) {
-		e.rows, err = mysql.DecompressMariadbData(rest)
+	return nil
+}
+
+// unpack takes the rows of a compressed event out of it.
+func (e *rowsEvent) unpack() (err error) {
+	if _, ok := unpackedSize(e.rows); !ok {
+		return errRows
 	}
+	e.rows, err = mysql.DecompressMariadbData(e.rows)
 	return err
+}
+
+// unpackedSize is how large the rows of a compressed event are.
+//
+//	u8 whose lower three bits are the length of the size | size, the highest byte first | zlib
+func unpackedSize(rest []byte) (size uint64, ok bool) {
+	if len(rest) == 0 || len(rest) < 1+int(rest[0]&7) {
+		return 0, false
+	}
+	for _, b := range rest[1 : 1+rest[0]&7] {
+		size = size<<8 | uint64(b)
+	}
+	return size, size <= maxEvent
+}
+
+// maxEvent is more than a server makes an event of (max_allowed_packet).
+const maxEvent = 1 << 30
+
+// row reads the one or two images of the row that data begins with, and gives what follows
+// it. What an update does not repeat it does not change: an unknown value of the new row is
+// that of the old one (M05). Values refer to data and to what the arenas hand out.
+func (e *rowsEvent) row(sh *shape, data []byte, rows *arena.Rows, bytes *arena.Bytes) (before, after schema.Row, rest []byte, err error) {
+	n := len(sh.columns)
+	first := rows.Row(n)
+	if rest, err = sh.codec.Row(first, e.before, data, bytes); err != nil {
+		return nil, nil, nil, err
+	}
+	switch e.op {
+	case pipeline.Create:
+		return nil, first, rest, nil
+	case pipeline.Delete:
+		return first, nil, rest, nil
+	}
+	after = rows.Row(n)
+	if rest, err = sh.codec.Row(after, e.after, rest, bytes); err != nil {
+		return nil, nil, nil, err
+	}
+	for i := range after {
+		if !after[i].IsKnown() {
+			after[i] = first[i]
+		}
+	}
+	return first, after, rest, nil
 }
 
 // leaveRows is what the client does with a row event: nothing but what its parser

@@ -20,12 +20,13 @@ import (
 )
 
 // A stream is one replication connection. The client reads and frames events on a
-// goroutine of its own; a budget bounds what it reads ahead.
+// goroutine of its own; a budget bounds what it reads ahead. Decoders read their rows.
 type stream struct {
 	source *Source
 	syncer *replication.BinlogSyncer
 	events *replication.BinlogStreamer
 	budget *budget
+	ahead  *decoders
 
 	heard time.Time // when the server last sent anything, or we last had ears for it
 	moved time.Time // when an idle place was last handed over
@@ -100,6 +101,8 @@ func (s *Source) startStream(ctx context.Context, from place) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	st.ahead = newDecoders(&s.config, s.hungers)
+	s.a.decoders = st.ahead
 	var dump *client.Conn
 	var other error
 	conf.Option = func(c *client.Conn) error {
@@ -214,16 +217,16 @@ func (s *Source) heartbeat() time.Duration { return min(s.config.DeadAfter/4, 5*
 func (st *stream) close() {
 	st.budget.close()
 	st.syncer.Close()
+	st.ahead.close()
+	st.source.a.decoders = nil
 }
 
 // run takes events until the connection ends or something is wrong. What is gathered
 // goes out whenever nothing more has arrived.
 func (st *stream) run(ctx context.Context) error {
 	for {
-		for _, e := range st.events.DumpEvents() {
-			if err := st.take(e); err != nil {
-				return err
-			}
+		if err := st.takeAll(st.events.DumpEvents()); err != nil {
+			return err
 		}
 		e, err := st.next(ctx)
 		if err != nil {
@@ -235,6 +238,17 @@ func (st *stream) run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// takeAll takes events in their order, while rows of those behind are read.
+func (st *stream) takeAll(events []*replication.BinlogEvent) error {
+	st.ahead.look(st.source.a.framing, events)
+	for _, e := range events {
+		if err := st.take(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (st *stream) take(e *replication.BinlogEvent) error {

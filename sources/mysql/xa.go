@@ -165,7 +165,7 @@ func (a *assembler) replay(tx *heldTx) error {
 		case e.kind == replication.TABLE_MAP_EVENT:
 			return a.mapTable(e.body)
 		}
-		return a.rowsEvent(e.kind, e.place, e.body)
+		return a.rowsEvent(e.kind, e.place, e.body, nil)
 	})
 }
 
