@@ -10,27 +10,9 @@ import (
 	"github.com/evertdb/evert/schema"
 )
 
-// Compare orders two values of type t as Postgres's btree does, texts by their
-// bytes (collation C): negative, 0 or positive. NULLs come last and are equal to
-// each other; within arrays too. Values of a type without an order are compared
-// by their bytes.
-func Compare(t *schema.Type, a, b schema.Value) int {
-	if a.IsNull() || b.IsNull() {
-		return order(a.IsNull(), b.IsNull())
-	}
-	f, err := comparer(t)
-	if err != nil {
-		return bytes.Compare(a.Ref(), b.Ref())
-	}
-	return f(a, b)
-}
-
-// Ordered reports whether values of t have an order, and so equality.
-func Ordered(t *schema.Type) bool {
-	_, err := comparer(t)
-	return err == nil
-}
-
+// comparer gives what orders two values of type t as Postgres's btree does, texts by their
+// bytes (collation C): negative, 0 or positive. Within arrays NULLs come last and are equal
+// to each other. Its error says that t has no order.
 func comparer(t *schema.Type) (func(a, b schema.Value) int, error) {
 	id := Identify(t)
 	switch {

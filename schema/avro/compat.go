@@ -68,23 +68,6 @@ func (d *Definition) Reads(writer *Definition) []Difference {
 	return found
 }
 
-// Compatible reports, as an error that says where they differ, whether a reader
-// with one schema can read what was written with the other.
-func Compatible(reader, writer string) error {
-	r, err := Parse(reader)
-	if err != nil {
-		return fmt.Errorf("parse reader schema: %w", err)
-	}
-	w, err := Parse(writer)
-	if err != nil {
-		return fmt.Errorf("parse writer schema: %w", err)
-	}
-	if found := r.Reads(w); len(found) > 0 {
-		return found[0]
-	}
-	return nil
-}
-
 // Same reports whether two texts are the same schema to Avro: equal in all that
 // decides how bytes are read, whatever their properties, defaults and spelling.
 func Same(a, b string) (bool, error) {

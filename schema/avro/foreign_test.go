@@ -173,10 +173,10 @@ func TestCompatible(t *testing.T) {
 	bare := `{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":["null","int"]}]}`
 	defaulted := `{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":["null","int"],"default":null}]}`
 	for range 2 {
-		if avro.Compatible(bare, old) == nil {
+		if compatible(bare, old) == nil {
 			t.Error("a field without a default reads records that lack it")
 		}
-		if err := avro.Compatible(defaulted, old); err != nil {
+		if err := compatible(defaulted, old); err != nil {
 			t.Errorf("a field with a default: %v", err)
 		}
 	}
@@ -186,7 +186,7 @@ func TestCompatible(t *testing.T) {
 	if same, _ := avro.Same(old, bare); same {
 		t.Error("two schemas are the same")
 	}
-	if avro.Compatible("{", old) == nil || avro.Compatible(old, "{") == nil || parses("{") || !parses(schemaText) {
+	if compatible("{", old) == nil || compatible(old, "{") == nil || parses("{") || !parses(schemaText) {
 		t.Error("what is no schema")
 	}
 }
@@ -201,10 +201,10 @@ func TestEvolution(t *testing.T) {
 	after.Columns = append(append([]schema.Column(nil), before.Columns...), schema.Column{Name: "extra", Type: numeric, Nullable: true})
 	for _, o := range []avro.Options{options, rowOptions()} {
 		a, b := compile(t, before, o).ValueSchema(), compile(t, &after, o).ValueSchema()
-		if err := avro.Compatible(a, b); err != nil {
+		if err := compatible(a, b); err != nil {
 			t.Error(err)
 		}
-		if err := avro.Compatible(b, a); err != nil {
+		if err := compatible(b, a); err != nil {
 			t.Error(err)
 		}
 	}
@@ -213,4 +213,21 @@ func TestEvolution(t *testing.T) {
 func parses(text string) bool {
 	_, err := avro.Parse(text)
 	return err == nil
+}
+
+// compatible is the first thing that keeps a reader with one schema from reading what was
+// written with another.
+func compatible(reader, writer string) error {
+	r, err := avro.Parse(reader)
+	if err != nil {
+		return err
+	}
+	w, err := avro.Parse(writer)
+	if err != nil {
+		return err
+	}
+	if found := r.Reads(w); len(found) > 0 {
+		return found[0]
+	}
+	return nil
 }
