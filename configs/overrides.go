@@ -85,6 +85,17 @@ func rank(order []TablePattern, schema, table string) int {
 	return i
 }
 
+// Copies reports whether tables are copied when their capture begins.
+func (s *Source) Copies() bool {
+	switch {
+	case s.Postgres != nil:
+		return s.Postgres.Snapshot.Mode != Never
+	case s.MySQL != nil:
+		return s.MySQL.Snapshot.Mode != Never
+	}
+	return true
+}
+
 // Conditions gives those of snapshot.where, of either kind of database.
 func (s *Source) Conditions() map[TablePattern]Text {
 	switch {

@@ -348,7 +348,7 @@ func TestAppendOnlyResetMisses(t *testing.T) {
 func (s *story) reset(now time.Time, topics ...string) {
 	s.t.Helper()
 	s.cutReset(now, topics...)
-	if err := control.EndReset(s.t.Context(), s.log, "test", "shop"); err != nil {
+	if err := control.EndReset(s.t.Context(), s.log, "test", "shop", true); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -48,9 +48,10 @@ func BeginReset(ctx context.Context, l log.Log, deployment, source string, r Res
 	return change(ctx, l, deployment, entry, resetPrefix+source, func(*holding) (any, error) { return r, nil })
 }
 
-// EndReset notes that all is done: nothing is left of topics that did not stay, and the
-// copy of all tables answers whoever asked before for that of one.
-func EndReset(ctx context.Context, l log.Log, deployment, source string) error {
+// EndReset notes that all is done: nothing is left of topics that did not stay. Where all
+// tables are copied by themselves now, that answers whoever asked before for the copy of
+// one; else what people asked for stands.
+func EndReset(ctx context.Context, l log.Log, deployment, source string, copies bool) error {
 	return commit(ctx, l, deployment, func(all *holding) (pairs []pair, err error) {
 		r := all.resets[source]
 		if !r.Resnapshot {
@@ -58,7 +59,7 @@ func EndReset(ctx context.Context, l log.Log, deployment, source string) error {
 		}
 		states := map[string]any{resetPrefix + source: r}
 		for name, t := range all.tables {
-			if strings.HasPrefix(name, source+".") && t.Copy != nil {
+			if copies && strings.HasPrefix(name, source+".") && t.Copy != nil {
 				states[tablePrefix+name] = t.answered()
 			}
 		}

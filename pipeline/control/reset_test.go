@@ -31,7 +31,7 @@ func begin(t *testing.T, l log.Log, r control.Reset) {
 
 func end(t *testing.T, l log.Log) {
 	t.Helper()
-	if err := control.EndReset(t.Context(), l, "shop", "db"); err != nil {
+	if err := control.EndReset(t.Context(), l, "shop", "db", true); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -77,6 +77,13 @@ func TestResetAnswersRequests(t *testing.T) {
 	look(t, f)
 	if a, _, _ := f.Table("db.public.a"); a.Copy == nil {
 		t.Error("a request is gone before the reset is done: it may never be")
+	}
+	if err := control.EndReset(t.Context(), l, "shop", "db", false); err != nil {
+		t.Fatal(err)
+	}
+	look(t, f)
+	if a, _, _ := f.Table("db.public.a"); a.Copy == nil {
+		t.Error("a request is gone though no copy of all tables answers it")
 	}
 	end(t, l)
 	look(t, f)

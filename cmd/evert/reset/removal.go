@@ -49,7 +49,7 @@ func (r *removal) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return control.EndReset(ctx, r.log, deployment, r.Source)
+	return control.EndReset(ctx, r.log, deployment, r.Source, r.config.Sources[r.Source].Copies())
 }
 
 // deleteTopics removes topics of ours, and gives them up; while they may be

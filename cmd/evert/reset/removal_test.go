@@ -92,3 +92,35 @@ func appendRecord(t *testing.T, l log.Log, topic string) {
 		t.Fatal(err)
 	}
 }
+
+// TestResetUnderNever keeps the copies that people asked for where no other comes.
+func TestResetUnderNever(t *testing.T) {
+	for mode, stands := range map[string]bool{"never": true, "initial": false} {
+		config, err := configs.Parse("evert.yaml", []byte("name: never\nsources: {db: {postgres: {url: 'postgres://x@localhost/x', tables: [public.*], snapshot: {mode: "+mode+"}}}}\n"), func(string) (string, bool) { return "", false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := embedded.Open(embedded.Config{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		if _, err := control.ChangeTable(t.Context(), l, "never", control.Entry{Command: "snapshot", Table: "db.public.t"}, func(to *control.Table) error {
+			to.Copy = &control.Request{ID: "1"}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r := removal{Reset: api.Reset{Source: "db"}, config: config, log: l, schemas: &registrytest.InMemory{}}
+		if err := r.do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f := &control.Follower{Log: l, Deployment: "never"}
+		if err := f.Look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if held, _, _ := f.Table("db.public.t"); (held.Copy != nil) != stands {
+			t.Errorf("mode %s: behind the reset %+v holds", mode, held)
+		}
+	}
+}
