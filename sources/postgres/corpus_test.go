@@ -125,7 +125,7 @@ func corpus() []corpusType {
 		{typ: "citext", needs: "citext", value: text},
 		{typ: "hstore", needs: "hstore", value: hstore},
 		{typ: "ltree", needs: "ltree", value: edges("", "a", "Top.Science.Astronomy", "a_1.b2")},
-		{typ: "lquery", needs: "ltree", value: edges("a.*", "*.b@{1,2}.!c|d", "a%@*")},
+		{typ: "lquery", needs: "ltree", value: edges("a.*", "*{1,2}.b@.!c|d", "a%@*")},
 		{typ: "ltxtquery", needs: "ltree", value: edges("a & b*@", "!(a | b)")},
 		{typ: "cube", needs: "cube", value: edges("(1)", "(1, 2, 3)", "(0, 0),(1.5, -2e-300)", "()")},
 		{typ: "seg", needs: "seg", value: edges("1", "<1.5", "1.0 .. 2.50", "~3e-10", "5 ..")},

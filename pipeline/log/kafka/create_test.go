@@ -186,7 +186,7 @@ func TestBrokersAwayWhileATopicIsMade(t *testing.T) {
 	}{
 		{name: "the cluster's own number", away: 2},
 		{name: "as many as there were", copies: 1, away: 2},
-		{name: "for good", away: 1000, code: log.RefuseSpec, says: "makes no topic with its default number of copies of each partition; it has 1 brokers"},
+		{name: "for good", away: 1000, code: log.RefuseSpec, says: "makes no topic with its default number of copies of each partition; the number of its brokers is 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fake := cluster(t)
