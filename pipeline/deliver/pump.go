@@ -151,13 +151,19 @@ func (p *pump) mayGo(r *intake.Report) bool {
 		return false
 	}
 	p.hold(nil)
-	return !p.at.whole || p.rows > 0 || order == Beside || r.Cut.Number != p.at.cut.Number || r.Cut.Incarnation != p.at.cut.Incarnation
+	return !p.at.whole || p.rows > 0 || order == Beside || !sameCut(&r.Cut, &p.at.cut)
 }
 
 func (p *pump) hold(why *pipeline.Refusal) {
 	if p.display.hold(why) && p.Events.Held != nil {
 		p.Events.Held(why)
 	}
+}
+
+// sameCut reports whether two frontiers are one. An older log that was restored counts on
+// from a lower number, and may give one of those that were read to other rows (O16).
+func sameCut(a, b *log.Frontier) bool {
+	return a.Number == b.Number && a.Incarnation == b.Incarnation && a.Resume.At == b.Resume.At
 }
 
 // order tells how a cut of a view stands to what was read.

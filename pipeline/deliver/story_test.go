@@ -224,6 +224,15 @@ func TestGone(t *testing.T) {
 			t.Errorf("it said\n%s", said)
 		}
 	})
+	t.Run("O16 a number that was delivered is that of other rows", func(t *testing.T) {
+		w := newWorld(t)
+		w.source.Begin()
+		w.source.Commit(put(1, "a"))
+		now := intaketest.Frontier(t, w.log, log.FrontierTopic("test", "shop"))
+		w.hold(deliver.NewPlace("one", log.Frontier{Number: now.Number, Incarnation: now.Incarnation, Resume: pipeline.Resume{At: pipeline.Position{Seq: 1, Native: "0/1"}}}))
+		w.start()
+		w.check()
+	})
 	t.Run("R05 the frontier went back", func(t *testing.T) {
 		w := newWorld(t)
 		w.source.Begin()

@@ -52,15 +52,17 @@ func TestReplay(t *testing.T) {
 	from, n := seeds(t, 3)
 	for _, p := range replayed() {
 		t.Run(p.name, func(t *testing.T) {
+			some := false // a short history may be of rows that a filter leaves out
 			for seed := from; seed < from+uint64(n); seed++ {
 				h := newHistory(seed, p.needsOld || seed%2 == 0)
 				first, second := written(t, &p, h, 1), written(t, &p, h, 2)
 				if first != second {
 					t.Fatalf("seed %d: the records are\n%s\nand then\n%s", seed, first, second)
 				}
-				if first == "" {
-					t.Fatalf("seed %d: nothing is written", seed)
-				}
+				some = some || first != ""
+			}
+			if !some {
+				t.Errorf("seeds %d to %d: nothing is written", from, from+uint64(n)-1)
 			}
 		})
 	}

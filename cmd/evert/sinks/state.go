@@ -160,7 +160,8 @@ func (s *Sink) caughtUp(ctx context.Context) {
 
 // has reports whether the newest frontier was delivered. One of an earlier incarnation
 // of its topics says nothing, whatever its number: a reset counts from one again. Nor does
-// one that lies before what was delivered: an older log was restored.
+// one that lies before what was delivered, or elsewhere under its number: an older log was
+// restored.
 func (s *Sink) has(ctx context.Context) bool {
 	d := s.Delivery.Status()
 	if d.At.IsZero() || d.Held != nil {
@@ -172,5 +173,5 @@ func (s *Sink) has(ctx context.Context) bool {
 		return false
 	}
 	f, ok := fold.Frontier()
-	return ok && f.Incarnation == d.Incarnation && f.Number == d.Cut
+	return ok && f.Incarnation == d.Incarnation && f.Number == d.Cut && f.Resume.At == d.At
 }
