@@ -18,6 +18,7 @@ func longTests() []longTest {
 	const faults = "TestPostgresCrashes, TestBlackhole, TestKafkaRestarts, TestStandBy, TestRegistryAway, TestFullDisk"
 	const targets = "the kill of each kind of target, TestPostgresKill, TestOpenSearchKill, TestBleveKill"
 	return []longTest{
+		{"cmd/evert", "TestClusterIsReported", "pipeline/log/kafka.TestCheckOfCluster, for what a cluster is told to lack"},
 		{"integration/crash", "TestKillKafka", kills},
 		{"integration/crash", "TestKillHugeApacheKafka", "TestKillHuge, on the embedded log"},
 		{"integration/crash", "TestKillSwept", "TestKillApacheKafka, and TestBankOnKafka, which is swept too"},
@@ -25,6 +26,7 @@ func longTests() []longTest {
 		{"integration/deliver", "TestKafkaTwoDaemons", "integration/faults.TestThreeDaemonsOfOneFile for the owner of a source"},
 		{"integration/deliver", "TestAppendOnlyKill", targets},
 		{"integration/deliver", "TestPostgresSeveralKill", targets},
+		{"integration/deliver", "TestRestoreMatrix", "pipeline/deliver.TestGone, for what a sink makes of a log that is older"},
 		{"integration/faults", "TestForeignTransaction", "pipeline/log/kafka.TestReaderFaults finds and names such a transaction"},
 		{"integration/faults", "TestFullBrokerDisk", faults},
 		{"integration/faults", "TestHugeValue", "pipeline/capture.TestOversize and the script oversize of cmd/evert"},
