@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -49,7 +50,7 @@ func Take(ctx context.Context, c Config) (*Pin, error) {
 		return nil, err
 	}
 	defer closeConn(repl.PgConn)
-	name := truncate(c.Slot, 40) + fmt.Sprintf("_verify_%d", os.Getpid())
+	name := truncate(c.Slot, 40) + "_verify_" + strings.ToLower(rand.Text()[:13]) // that of a pin before may not be gone yet
 	slot, err := pglogrepl.CreateReplicationSlot(ctx, repl.PgConn, pgsql.QuoteIdent(name), "pgoutput",
 		pglogrepl.CreateReplicationSlotOptions{Mode: pglogrepl.LogicalReplication, Temporary: true, SnapshotAction: "EXPORT_SNAPSHOT"})
 	if err != nil {
