@@ -106,12 +106,8 @@ func (w *copier) letGo(ctx context.Context) error {
 	if _, err := w.query(ctx, "ROLLBACK"); err != nil {
 		return err
 	}
-	pause := time.NewTimer(ownedPause)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-		return nil
-	case <-ctx.Done():
-		return errors.Join(&pipeline.Refusal{Code: CodePinWaits, What: "transactions commit without a pause, and a snapshot with a known place waits for one", Mend: "try again when less is written"}, context.Cause(ctx))
+	if err := pipeline.Pause(ctx, ownedPause); err != nil {
+		return errors.Join(&pipeline.Refusal{Code: CodePinWaits, What: "transactions commit without a pause, and a snapshot with a known place waits for one", Mend: "try again when less is written"}, err)
 	}
+	return nil
 }

@@ -14,7 +14,6 @@ type Stats struct {
 	QueueBytes int64
 	Snapshot   []TableProgress
 	LeftOut    []*pipeline.Refusal // tables that match and are not captured
-	ZeroDates  uint64              // dates that became NULL or the epoch
 }
 
 // TableProgress is how far a table's copy is.

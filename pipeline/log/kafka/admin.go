@@ -124,7 +124,7 @@ func (a *admin) await(ctx context.Context, wanted []want) (map[string]present, e
 		case pipeline.CodeOf(err) == codeDenied:
 			return nil, err // waiting gives no right
 		}
-		if err := wait(ctx, backoff(n)); err != nil {
+		if err := pipeline.Pause(ctx, backoff(n)); err != nil {
 			return nil, fmt.Errorf("wait for the topics that were made: %w", err)
 		}
 	}
@@ -365,7 +365,7 @@ func (a *admin) gone(ctx context.Context, names []string) error {
 		if err == nil && len(left) == 0 {
 			return nil
 		}
-		if err := wait(ctx, backoff(n)); err != nil {
+		if err := pipeline.Pause(ctx, backoff(n)); err != nil {
 			return fmt.Errorf("wait until the topics are gone: %w", err)
 		}
 	}

@@ -80,7 +80,7 @@ func (d *delivery) leave() {
 func (l *Log) locate(ctx context.Context, cl *kgo.Client, from log.Offsets) ([]*part, error) {
 	for n := 1; ; n++ {
 		parts, err := l.locateOnce(ctx, cl, from)
-		if err == nil || n > 3 || wait(ctx, backoff(n)) != nil {
+		if err == nil || n > 3 || pipeline.Pause(ctx, backoff(n)) != nil {
 			return parts, err
 		}
 	}
@@ -207,7 +207,7 @@ func (a *assignment) route(parts []*part) []*part {
 	for _, p := range parts {
 		tries = max(tries, p.tries)
 	}
-	if tries == 0 || wait(a.ctx, backoff(tries)) != nil {
+	if tries == 0 || pipeline.Pause(a.ctx, backoff(tries)) != nil {
 		return parts
 	}
 	names := log.Offsets{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -46,21 +47,9 @@ func (w *Writer) repeat(ctx context.Context, f func() error) error {
 			return err
 		}
 		w.log.retrying("writer "+w.id, err)
-		if wait(ctx, backoff(n)) != nil {
+		if pipeline.Pause(ctx, backoff(n)) != nil {
 			return err
 		}
-	}
-}
-
-// wait waits for d, or gives why ctx ended.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

@@ -21,7 +21,7 @@ func (a *admin) create(ctx context.Context, w want) error {
 	defer cancel()
 	for n := 1; ; n++ {
 		err := a.createOnce(ctx, w)
-		if !errors.Is(err, kerr.InvalidReplicationFactor) || !a.hadBrokers() || wait(limit, backoff(n)) != nil {
+		if !errors.Is(err, kerr.InvalidReplicationFactor) || !a.hadBrokers() || pipeline.Pause(limit, backoff(n)) != nil {
 			return err
 		}
 	}

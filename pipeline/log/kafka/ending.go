@@ -65,7 +65,7 @@ func (w *Writer) awaitEnding(ctx context.Context) error {
 		if done || !passes(err) {
 			return err
 		}
-		if wait(ctx, settlePause(n, err)) != nil {
+		if pipeline.Pause(ctx, settlePause(n, err)) != nil {
 			return fmt.Errorf("the cluster has not ended the last transaction of %s: %w", w.id, context.Cause(ctx))
 		}
 	}

@@ -192,7 +192,7 @@ func slowPartition(t *testing.T) {
 		if done {
 			break
 		}
-		_ = wait(t.Context(), time.Millisecond)
+		_ = pipeline.Pause(t.Context(), time.Millisecond)
 	}
 	select {
 	case <-flushed:
@@ -295,7 +295,7 @@ func timedOut(t *testing.T) {
 	}
 	before := ends(t, l, part0("t")).Stable
 	for ends(t, l, part0("t")).Stable == before { // until the cluster's abort
-		if wait(within(t, 3*time.Minute), 10*time.Millisecond) != nil {
+		if pipeline.Pause(within(t, 3*time.Minute), 10*time.Millisecond) != nil {
 			t.Fatal("the cluster never aborted")
 		}
 	}
@@ -318,7 +318,7 @@ func timedOut(t *testing.T) {
 	young := writer(t, l, "w")
 	put(t, young, rec(part0("t"), "e", "5"))
 	for time.Since(old.since) < cfg.TransactionTimeout {
-		_ = wait(t.Context(), 10*time.Millisecond)
+		_ = pipeline.Pause(t.Context(), 10*time.Millisecond)
 	}
 	wantErr(t, old.Commit(t.Context(), nil), log.ErrFenced)
 }

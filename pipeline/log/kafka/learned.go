@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"time"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // learnedPeriod is how often is asked for a thing that takes microseconds.
@@ -29,7 +31,7 @@ func (w *Writer) learned(ctx context.Context) error {
 			if leader, _, _ := w.cl.PartitionLeader(topic, partition); leader >= 0 {
 				break
 			}
-			if err := wait(ctx, learnedPeriod); err != nil {
+			if err := pipeline.Pause(ctx, learnedPeriod); err != nil {
 				return err
 			}
 		}

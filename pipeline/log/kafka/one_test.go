@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/log"
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver"
 	"github.com/evertdb/evert/pipeline/log/kafka/kafkaserver/kafkatest"
@@ -178,7 +179,7 @@ func realTombstones(t *testing.T, c *kafkaserver.Cluster, cfg Config) {
 	visible(t, l, tp, "a=1 b=1 a= c=1")
 	clean(t, c, tp.Topic)
 	visible(t, l, tp, "b=1 a= c=1") // from now on the tombstone is kept for its retention
-	_ = wait(t.Context(), retention+100*time.Millisecond)
+	_ = pipeline.Pause(t.Context(), retention+100*time.Millisecond)
 	clean(t, c, tp.Topic)
 	visible(t, l, tp, "b=1 c=1")
 	sound, err := l.Admin().Sound(t.Context(), cut, written)

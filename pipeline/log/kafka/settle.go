@@ -60,7 +60,7 @@ func (l *Log) persist(ctx context.Context, late string, try func(context.Context
 		if done || !passes(err) {
 			return err
 		}
-		if wait(ctx, settlePause(n, err)) != nil {
+		if pipeline.Pause(ctx, settlePause(n, err)) != nil {
 			return fmt.Errorf("%s: %w", late, errors.Join(err, context.Cause(ctx)))
 		}
 	}
