@@ -116,7 +116,9 @@ func (r *run) take(ctx context.Context, b Batch) error {
 // errDue says that a commit is due and nothing was read meanwhile.
 var errDue = errors.New("commit due")
 
-// next reads a batch, or gives errDue when the pending commit may wait no longer.
+// next reads a batch, or gives errDue when the pending commit may wait no longer. A
+// source that fails at that very moment has failed: what it read is lost with it, and
+// nothing behind that may be taken (I1).
 func (r *run) next(ctx context.Context) (Batch, error) {
 	if !r.allowed {
 		return r.read(ctx)
@@ -124,7 +126,7 @@ func (r *run) next(ctx context.Context) (Batch, error) {
 	wait, cancel := context.WithTimeout(ctx, r.deadline().Sub(r.Now()))
 	defer cancel()
 	b, err := r.read(wait)
-	if err != nil && !errors.Is(err, io.EOF) && wait.Err() != nil && ctx.Err() == nil {
+	if errors.Is(err, context.DeadlineExceeded) && wait.Err() != nil && ctx.Err() == nil {
 		return b, errDue
 	}
 	return b, err
@@ -153,7 +155,7 @@ func (r *run) quiet() time.Duration {
 
 func (r *run) read(ctx context.Context) (Batch, error) {
 	b, err := r.Source.Next(ctx)
-	if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return b, fmt.Errorf("read: %w", err)
 	}
 	return b, err

@@ -16,7 +16,8 @@ import (
 // `.` (none), `s` (inside a snapshot), `p` (inside a transaction) or `e` (a
 // transaction's end); `+50ms` moves the clock, `wait` lets nothing be ready until
 // the stage gives up waiting, `look` says when that would be, `slow` makes
-// commits take 20 ms, and `stop` ends the context.
+// commits take 20 ms, `broken` fails just when the stage gives up waiting, and `stop`
+// ends the context.
 type script struct {
 	steps  []string
 	now    time.Time
@@ -55,6 +56,9 @@ func (s *script) Next(ctx context.Context) (pipeline.Batch, error) {
 			<-ctx.Done()
 			s.note("waited")
 			return pipeline.Batch{}, ctx.Err()
+		case step == "broken":
+			<-ctx.Done()
+			return pipeline.Batch{}, errFault
 		case step == "stop":
 			s.stop(errors.New("told to stop"))
 			return pipeline.Batch{}, ctx.Err()
@@ -151,6 +155,19 @@ func TestStageCadence(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+// P06 a source that fails just when a commit is due has failed all the same: what it
+// had read is lost with it, and what it would give next lies behind a gap.
+func TestBrokenWhenDue(t *testing.T) {
+	s := &script{steps: strings.Fields("+1s 1:e 1:e broken 1:e wait"), now: time.Unix(0, 0)}
+	stage := pipeline.Stage{Source: s, Sink: scriptSink{s}, Limits: pipeline.DefaultLimits(), Now: func() time.Time { return s.now }}
+	if err := stage.Run(t.Context()); !errors.Is(err, errFault) {
+		t.Errorf("Run: %v", err)
+	}
+	if got, want := strings.Join(s.log, ", "), "write 1, commit 1+0, ack 1, write 1"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
