@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/evertdb/evert/integration/debfile"
 	"github.com/evertdb/evert/integration/promtool"
 	"github.com/evertdb/evert/sources/mysql/mysqlserver"
 	"github.com/evertdb/evert/sources/postgres/pgserver"
@@ -54,26 +55,59 @@ func prepareMariaDB(ctx context.Context, r *report) (tally, error) {
 			return tally{failed: 1}, err
 		}
 	}
-	fmt.Fprintf(r.out, "ok  MariaDB %s in %s\n", b.Version, b.Daemon)
+	plugins, err := mariaPlugins(ctx, r, b)
+	if err != nil {
+		return tally{}, cannot{err.Error(), "unpack " + mysqlserver.PluginPackage + " as the message says, or install it"}
+	}
+	fmt.Fprintf(r.out, "ok  MariaDB %s in %s, plugins in %s\n", b.Version, b.Daemon, plugins)
 	return tally{passed: 1}, nil
+}
+
+// ed25519 is how newer accounts of MariaDB log in. Debian has it in the package that
+// starts a service.
+const ed25519 = "auth_ed25519.so"
+
+func mariaPlugins(ctx context.Context, r *report, b mysqlserver.Binaries) (string, error) {
+	dir, err := b.Plugins(ed25519)
+	if err == nil {
+		return dir, nil
+	}
+	if dir, err = mysqlserver.PluginCache(); err != nil {
+		return "", err
+	}
+	err = r.unpack(ctx, func() error { return debfile.Unpack(ctx, mysqlserver.PluginPackage, dir) })
+	if err != nil {
+		return "", err
+	}
+	return b.Plugins(ed25519)
 }
 
 func preparePromtool(ctx context.Context, r *report) (tally, error) {
 	path, err := promtool.Find()
-	if err != nil && r.has("apt-get") && r.has("dpkg-deb") {
-		path, err = promtool.Fetch(ctx)
-	}
-	if err != nil && os.Geteuid() == 0 && r.has("apt-get") { // the lists of packages may be missing
-		if _, err := r.step(ctx, "apt-get update", nil, "apt-get", "update"); err != nil {
-			return tally{failed: 1}, err
-		}
-		path, err = promtool.Fetch(ctx)
+	if err != nil {
+		err = r.unpack(ctx, func() error { path, err = promtool.Fetch(ctx); return err })
 	}
 	if err != nil {
 		return tally{}, cannot{err.Error(), promtool.Hint}
 	}
 	fmt.Fprintf(r.out, "ok  promtool in %s\n", path)
 	return tally{passed: 1}, nil
+}
+
+// unpack brings a package beside the system. The lists of packages may be missing: root
+// can bring them.
+func (r *report) unpack(ctx context.Context, bring func() error) error {
+	if !r.has("apt-get") || !r.has("dpkg-deb") {
+		return errors.New("no apt-get, or no dpkg-deb")
+	}
+	err := bring()
+	if err == nil || os.Geteuid() != 0 {
+		return err
+	}
+	if _, err := r.step(ctx, "apt-get update", nil, "apt-get", "update"); err != nil {
+		return err
+	}
+	return bring()
 }
 
 // prepareSystemd finds systemd's verifier of units; nothing of systemd has to run.

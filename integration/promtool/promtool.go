@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/evertdb/evert/integration/debfile"
 )
 
 // Hint is how a person gets it.
@@ -48,29 +50,8 @@ func Fetch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	temp, err := os.MkdirTemp("", "evert-promtool-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(temp)
-	if err := run(ctx, temp, "apt-get", "download", "prometheus"); err != nil {
-		return "", err
-	}
-	debs, err := filepath.Glob(filepath.Join(temp, "*.deb"))
-	if err != nil || len(debs) != 1 {
-		return "", fmt.Errorf("apt-get download prometheus left %d packages", len(debs))
-	}
-	if err := errors.Join(os.MkdirAll(dir, 0o755), run(ctx, temp, "dpkg-deb", "-x", debs[0], dir)); err != nil {
+	if err := debfile.Unpack(ctx, "prometheus", dir); err != nil {
 		return "", err
 	}
 	return Find()
-}
-
-func run(ctx context.Context, dir, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %v: %w\n%s", name, args, err, out)
-	}
-	return nil
 }

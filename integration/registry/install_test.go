@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -55,8 +56,8 @@ func need(t *testing.T, program, hint string) {
 	}
 }
 
-// installed gives a folder of the user's cache, made by commands the first time.
-// A folder counts when its mark is there.
+// installed gives a folder of the user's cache, made by commands the first time: by one
+// test, for which the others wait. A folder counts when its mark is there.
 func installed(t *testing.T, name string, commands func(dir string) [][]string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -64,6 +65,7 @@ func installed(t *testing.T, name string, commands func(dir string) [][]string) 
 		t.Fatal(err)
 	}
 	dir := filepath.Join(cache, "evert", "clients", name)
+	defer lock(t, dir+".lock")()
 	mark := filepath.Join(dir, ".complete")
 	if _, err := os.Stat(mark); err == nil {
 		return dir
@@ -84,6 +86,22 @@ func installed(t *testing.T, name string, commands func(dir string) [][]string) 
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// lock waits until no other test, of whatever process, holds the file.
+func lock(t *testing.T, path string) (unlock func()) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = f.Close() }
 }
 
 func absolute(t *testing.T, path string) string {

@@ -142,7 +142,13 @@ func TestSafeConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := mysqltest.Start(t, mysqltest.Options{Settings: map[string]string{"ssl-cert": cert, "ssl-key": key, "ssl-ca": authority}})
+	settings := map[string]string{"ssl-cert": cert, "ssl-key": key, "ssl-ca": authority}
+	if b := mysqltest.Binaries(t); b.MariaDB() {
+		if settings["plugin-dir"], err = b.Plugins("auth_ed25519.so"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := mysqltest.Start(t, mysqltest.Options{Settings: settings})
 	sql := []string{"CREATE USER hashed IDENTIFIED BY 'pw'"} // by caching_sha2_password
 	if s.Binaries().MariaDB() {
 		sql = []string{"INSTALL SONAME 'auth_ed25519'", "CREATE USER hashed IDENTIFIED VIA ed25519 USING PASSWORD('pw')"}

@@ -24,13 +24,20 @@ import (
 // The hash is of the binaries and of initdb's arguments. Only the account that made it
 // can read it.
 
-// KeptClusters is where this user's tests keep clusters; see Options.Kept.
+// KeptClusters makes the folder where this user's tests keep clusters; see Options.Kept.
 func KeptClusters() (string, error) {
 	cache, err := defaultCacheDir()
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(cache, "clusters"), nil
+	folder := filepath.Join(cache, "clusters")
+	return folder, makeKept(folder)
+}
+
+// makeKept makes a private folder in one that other accounts may enter: programs lie
+// beside it, which the account runs that a server has when we are root.
+func makeKept(folder string) error {
+	return errors.Join(os.MkdirAll(filepath.Dir(folder), 0o755), os.MkdirAll(folder, 0o700))
 }
 
 // copyKept makes the cluster from a kept one, after initdb has made that if there is none.
@@ -60,7 +67,7 @@ func (e keptError) Unwrap() error { return e.error }
 // keep copies what initdb has made to where it is kept, in one step; another process may
 // have done so meanwhile.
 func (s *Server) keep(kept string) error {
-	if err := os.MkdirAll(s.options.Kept, 0o700); err != nil {
+	if err := makeKept(s.options.Kept); err != nil {
 		return err
 	}
 	beside, err := os.MkdirTemp(s.options.Kept, ".cluster-") // 0700

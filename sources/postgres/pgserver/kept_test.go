@@ -18,7 +18,8 @@ import (
 // in its WAL, which it recovers from.
 func TestKeptClusters(t *testing.T) {
 	b := pgtest.Binaries(t)
-	options := pgserver.Options{Kept: t.TempDir(), Settings: map[string]string{"fsync": "off"}}
+	cache := filepath.Join(t.TempDir(), "cache")
+	options := pgserver.Options{Kept: filepath.Join(cache, "clusters"), Settings: map[string]string{"fsync": "off"}}
 	seen := map[string]bool{}
 	for range 3 { // made, copied, copied
 		s, err := pgserver.Start(t.Context(), b, options)
@@ -33,6 +34,13 @@ func TestKeptClusters(t *testing.T) {
 	}
 	if len(seen) != 3 {
 		t.Errorf("three clusters have %d identifiers", len(seen))
+	}
+	for path, want := range map[string]os.FileMode{cache: 0o755, options.Kept: 0o700} { // servers' programs lie in the first, too
+		info, err := os.Stat(path)
+		must(t, err)
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s has the mode %o", path, got)
+		}
 	}
 }
 
