@@ -78,3 +78,33 @@ func (s *story) flip(dir string) {
 		s.Fatalf("no file was flipped: %v", err)
 	}
 }
+
+// TestStateGone removes a view's folder under the daemon: the view says so and shows what it
+// showed, the other one goes on, and the daemon ends as it is told to (I8, O01). Started
+// again, it makes the state anew.
+func TestStateGone(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, ownServer(t), harness.Options{})
+	s.SQL(s.Database, "CREATE TABLE wide (id int PRIMARY KEY, words text)", "ALTER TABLE wide OWNER TO capture", "INSERT INTO wide SELECT i, '' FROM generate_series(1, 500) AS i")
+	s.views["shops"], s.extra["shops"] = perShop, "key: [shop]"
+	s.views["wide"], s.extra["wide"] = "SELECT id, words FROM db.public.wide", "key: [id]"
+	s.start()
+	s.same("wide")
+	if err := os.RemoveAll(filepath.Join(s.Data(), "views", "wide")); err != nil {
+		t.Fatal(err)
+	}
+	widen := "UPDATE wide SET words = (SELECT string_agg(md5(random()::text || n || id), '') FROM generate_series(1, 256) AS n)" // 4 MB
+	s.SQL(s.Database, widen)
+	lines := strings.Count(s.daemon.Last(1<<20), "state: ")
+	s.SQL(s.Database, widen)
+	s.code("wide", "STATE_UNWRITABLE")
+	s.SQL(s.Database, "UPDATE sales SET cents = cents + 1")
+	s.same("shops")
+	if n := strings.Count(s.daemon.Last(1<<20), "state: ") - lines; n > 100 {
+		t.Errorf("%d lines of log say it", n)
+	}
+	s.end()
+	s.start()
+	s.same("wide")
+	s.end()
+}

@@ -23,5 +23,15 @@ func ofState() []Entry {
 			Text: "Bytes of a view's state on disk are not those that were written. That happened before: the first time the folder was put aside, its name ending in .damaged, and the state was made anew from the log. As it happens again, the disk or the memory of the machine fails, and the view stops.",
 			Mend: "Look into the machine's disk and memory, then delete the two folders that the message names: the state is made anew from the log.",
 		},
+		{
+			Code: "STATE_FULL", Passing: true,
+			Text: "The disk of a view's state has no room, or less than the 64 MiB that are kept free. The view shows what it showed, and takes no changes until there is room.",
+			Mend: "Free some room on that disk: the view goes on by itself. df -h DATA_DIR",
+		},
+		{
+			Code: "STATE_UNWRITABLE", Passing: true,
+			Text: "What a view keeps in data_dir cannot be written: the disk is broken, it was mounted read-only, or the folder was removed under the daemon. It is tried again, every half minute at last. The view shows what it showed, and takes no changes meanwhile.",
+			Mend: "Mend the disk: the view goes on by itself. Where the folder is gone, start Evert again: the state is made anew from the log.",
+		},
 	}
 }

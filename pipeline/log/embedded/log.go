@@ -88,6 +88,20 @@ func (l *Log) fail(err error) {
 	})
 }
 
+// background hears what Pebble's own goroutines could not do, and try again.
+func (l *Log) background(err error) {
+	if l.disk.Failed(err) {
+		l.cfg.Events.trouble("background: " + err.Error())
+	}
+}
+
+// worked hears of a flush or a compaction that has ended.
+func (l *Log) worked(err error) {
+	if err == nil {
+		l.disk.Worked()
+	}
+}
+
 // call runs fn, which writes to Pebble, on a goroutine of the log's own: one
 // that Fatalf may end.
 func (l *Log) call(fn func() error) error {

@@ -77,7 +77,9 @@ func (l *Log) options() *pebble.Options {
 		BytesPerSync:                1 << 20,
 		WALBytesPerSync:             1 << 20,
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { l.cfg.Events.trouble("background: " + err.Error()) },
+			BackgroundError: func(err error) { l.background(err) },
+			FlushEnd:        func(i pebble.FlushInfo) { l.worked(i.Err) },
+			CompactionEnd:   func(i pebble.CompactionInfo) { l.worked(i.Err) },
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { l.fail(fmt.Errorf("corruption: %s", i)) },
 		},
 	}

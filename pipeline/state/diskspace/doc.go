@@ -9,4 +9,7 @@
 //     the error, nothing is lost and nobody has to act.
 //  3. If the retry fails too, or the store is being closed, Pebble gives up; what
 //     then is the store's to say.
+//
+// It also spaces what fails for another reason, because the disk is broken or the
+// folder is gone: Pebble would flush again at once, for ever, on a full core.
 package diskspace

@@ -28,10 +28,11 @@ type Guard struct {
 	short   bool // less than the reserve was free when somebody asked
 	blocked bool // a write waits in overcome
 	told    bool // what Tell was told last
+	retry   retry
 }
 
 // Wrap is the file system for Pebble.
-func (g *Guard) Wrap() vfs.FS { return vfs.OnDiskFull(g.FS, g.overcome) }
+func (g *Guard) Wrap() vfs.FS { return spaced{FS: vfs.OnDiskFull(g.FS, g.overcome), guard: g} }
 
 // Free reports whether the reserve is free. A file system that cannot tell has
 // room until it says otherwise.

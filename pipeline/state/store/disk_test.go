@@ -13,6 +13,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // small disk: it is full when somebody says so.
@@ -132,6 +134,56 @@ func TestCloseOnABrokenDisk(t *testing.T) {
 			t.Errorf("a disk that says %v: closed with %v", failure, err)
 		}
 	}
+}
+
+// A disk that is broken is tried again, ever later, and told of as often; who commits to it
+// is refused meanwhile, and goes on when it is mended (I8, R07).
+func TestBrokenDisk(t *testing.T) {
+	t.Parallel()
+	var gone atomic.Bool
+	var tries atomic.Int64
+	failed, told := make(chan struct{}), make(chan string, 1000)
+	o := small(errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if !gone.Load() || op.Kind != errorfs.OpCreate {
+			return nil
+		}
+		if tries.Add(1) == 3 {
+			close(failed)
+		}
+		return syscall.EIO
+	})))
+	o.DiskPoll = 50 * time.Millisecond
+	o.Events.Trouble = func(text string) { told <- text }
+	s := open(t, o)
+	y := newStory(13)
+	must(t, y.epoch(s))
+	gone.Store(true)
+	began := time.Now()
+	flushed := make(chan error, 1)
+	go func() { flushed <- s.Flush() }()
+	<-failed
+	if took := time.Since(began); took < 3*o.DiskPoll {
+		t.Errorf("three tries within %s", took)
+	}
+	if n := int64(len(told)); n > 2*tries.Load() {
+		t.Errorf("%d tries were told of %d times: %s", tries.Load(), n, <-told)
+	}
+	for err := error(nil); pipeline.CodeOf(err) != RefuseUnwritable; { // a try may be overdue on a busy machine
+		e := begin(t, s)
+		must(t, e.Put(key(1, 1), []byte("x")))
+		if err = e.Commit(s.Progress()); err == nil {
+			y.last()[string(key(1, 1))] = "x"
+		} else if !errors.Is(err, syscall.EIO) {
+			t.Fatalf("%v", err)
+		}
+		must(t, e.Discard())
+	}
+	must(t, y.check(s))
+	gone.Store(false)
+	must(t, <-flushed)
+	must(t, y.epoch(s))
+	must(t, y.check(s))
+	must(t, s.Close())
 }
 
 // Who is to end waits for no disk that is full or broken (O01, R07): neither in a flush, nor

@@ -45,4 +45,8 @@
 // An error that wraps ErrFull means that there is no room. Nothing is lost: what
 // is committed stays, and the epoch may be tried again. Pebble's own writes wait
 // until there is room and never see the error.
+//
+// What fails otherwise, on a disk that is broken or in a folder that is gone, Pebble
+// tries again, twice as late each time up to half a minute; commits are refused
+// meanwhile, so that whoever makes them says so.
 package store

@@ -133,13 +133,14 @@ func (e *Epoch) Bytes() int64 {
 // Commit makes all writes and the progress visible in one step (I1), ends the
 // epoch, and gives the next snapshot to readers. A crash after that may still
 // lose it; then progress is that of an earlier epoch (R03). After an error that
-// wraps ErrFull nothing has happened, and Commit may be called again.
+// wraps ErrFull, and after RefuseUnwritable, nothing has happened, and Commit may be
+// called again.
 func (e *Epoch) Commit(progress []byte) error {
 	if err := errors.Join(e.s.alive(), e.broken); err != nil {
 		return err
 	}
-	if d := e.s.disk; !d.Free() || d.Blocked() {
-		return fmt.Errorf("%s: %w", d.Dir, ErrFull)
+	if err := e.s.writable(); err != nil {
+		return err
 	}
 	next := e.s.Epoch() + 1
 	value := appendProgress(nil, next, progress)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/evertdb/evert/pipeline"
 )
 
 // fail ends the store: Pebble said that it cannot go on. What is on the disk is
@@ -43,6 +45,19 @@ func (s *Store) alive() error {
 	}
 	if s.damaged.Load() {
 		return fmt.Errorf("%s: %w", s.dir.path, ErrDamaged)
+	}
+	return nil
+}
+
+// writable refuses a commit that would wait, silently, for a disk that is full or broken.
+func (s *Store) writable() error {
+	if d := s.disk; !d.Free() || d.Blocked() {
+		return &pipeline.Refusal{Code: RefuseFull, Where: d.Dir, What: "the state waits", Err: ErrFull,
+			Mend: "free some room on that disk: it goes on by itself"}
+	}
+	if err := s.disk.Broken(); err != nil {
+		return &pipeline.Refusal{Code: RefuseUnwritable, Where: s.dir.path, What: "the state cannot be written, and is tried again", Err: err,
+			Mend: "mend the disk, or start Evert again if the folder is gone: the state is made anew from the log"}
 	}
 	return nil
 }

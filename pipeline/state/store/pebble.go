@@ -33,6 +33,8 @@ func (s *Store) options() *pebble.Options {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { s.background(err) },
+			FlushEnd:        func(i pebble.FlushInfo) { s.worked(i.Err) },
+			CompactionEnd:   func(i pebble.CompactionInfo) { s.worked(i.Err) },
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { s.damage(fmt.Errorf("%s", i)) },
 		},
 	}
@@ -63,17 +65,26 @@ func (g logger) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// background hears what Pebble's own goroutines could not do. They try it again at once,
-// for ever: nobody who is to end waits for that, and the goroutine ends.
+// background hears what Pebble's own goroutines could not do. They try it again, for
+// ever: nobody who is to end waits for that, and the goroutine ends.
 func (s *Store) background(err error) {
 	if pebble.IsCorruptionError(err) {
 		s.damage(err)
 		return
 	}
-	s.opt.Events.Trouble("background: " + err.Error())
+	if s.disk.Failed(err) {
+		s.opt.Events.Trouble("background: " + err.Error())
+	}
 	if s.isEnding() {
 		s.fail(err)
 		runtime.Goexit()
+	}
+}
+
+// worked hears of a flush or a compaction that has ended.
+func (s *Store) worked(err error) {
+	if err == nil {
+		s.disk.Worked()
 	}
 }
 

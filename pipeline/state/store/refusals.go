@@ -20,6 +20,10 @@ const (
 	RefuseOther pipeline.Code = "STATE_OTHER"
 	// RefuseDamaged: it was damaged for the second time (R07).
 	RefuseDamaged pipeline.Code = "STATE_DAMAGED"
+	// RefuseFull: there is no room for what was to be committed (R07). It wraps ErrFull.
+	RefuseFull pipeline.Code = "STATE_FULL"
+	// RefuseUnwritable: what was committed cannot be written to the disk.
+	RefuseUnwritable pipeline.Code = "STATE_UNWRITABLE"
 )
 
 var (
