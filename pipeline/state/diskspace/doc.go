@@ -11,5 +11,6 @@
 //     then is the store's to say.
 //
 // It also spaces what fails for another reason, because the disk is broken or the
-// folder is gone: Pebble would flush again at once, for ever, on a full core.
+// folder is gone: Pebble would flush again at once, for ever, on a full core. And it
+// keeps a store that was abandoned so from its files, which another one may open then.
 package diskspace

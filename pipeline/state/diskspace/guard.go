@@ -29,10 +29,12 @@ type Guard struct {
 	blocked bool // a write waits in overcome
 	told    bool // what Tell was told last
 	retry   retry
+
+	fence fence
 }
 
 // Wrap is the file system for Pebble.
-func (g *Guard) Wrap() vfs.FS { return spaced{FS: vfs.OnDiskFull(g.FS, g.overcome), guard: g} }
+func (g *Guard) Wrap() vfs.FS { return guarded{FS: vfs.OnDiskFull(g.FS, g.overcome), guard: g} }
 
 // Free reports whether the reserve is free. A file system that cannot tell has
 // room until it says otherwise.

@@ -1,10 +1,6 @@
 package diskspace
 
-import (
-	"time"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
-)
+import "time"
 
 // longest is the longest rest between two tries, in polls: half a minute of the
 // stores' own.
@@ -63,16 +59,4 @@ func (g *Guard) rested() {
 	case <-g.Ending:
 	case <-time.After(left):
 	}
-}
-
-// spaced makes no file before its time. Each flush and each compaction begins by
-// making one, on a goroutine that holds no lock.
-type spaced struct {
-	vfs.FS
-	guard *Guard
-}
-
-func (s spaced) Create(name string, of vfs.DiskWriteCategory) (vfs.File, error) {
-	s.guard.rested()
-	return s.FS.Create(name, of)
 }

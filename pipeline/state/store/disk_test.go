@@ -115,10 +115,11 @@ func TestFullDisk(t *testing.T) {
 }
 
 // A disk that has gone away keeps nobody who closes a state (O01): Pebble would try for ever
-// to write what it holds.
+// to write what it holds. When it is back, the same process opens the state again, and what
+// was left behind does not touch it.
 func TestCloseOnABrokenDisk(t *testing.T) {
 	t.Parallel()
-	for _, failure := range []error{syscall.EIO, os.ErrNotExist} {
+	for _, failure := range []error{syscall.EIO, os.ErrNotExist, syscall.ENOSPC} {
 		var gone atomic.Bool
 		o := small(errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
 			if gone.Load() && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
@@ -133,6 +134,14 @@ func TestCloseOnABrokenDisk(t *testing.T) {
 		if err := s.Close(); !errors.Is(err, failure) {
 			t.Errorf("a disk that says %v: closed with %v", failure, err)
 		}
+		gone.Store(false)
+		again := open(t, o)
+		must(t, y.check(again))
+		must(t, y.epoch(again))
+		if err := s.disk.Wrap().Remove(s.dir.file(identityFile)); err == nil {
+			t.Error("what was left can still change files")
+		}
+		must(t, again.Close())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -204,6 +205,9 @@ func (s *Store) shut() error {
 	return errors.Join(s.db.Flush(), s.db.Close())
 }
 
+// hanging is how long a change of a file may take that Close still waits for.
+const hanging = time.Second
+
 // leave releases the directory and puts it aside if it is damaged.
 func (s *Store) leave(err error) error {
 	if s.own {
@@ -224,8 +228,18 @@ func (s *Store) leave(err error) error {
 }
 
 // abandon leaves Pebble as it is, as a crash would: it cannot be closed without
-// writing. The directory stays locked until the process ends.
+// writing. The directory is free behind it, unless a change hangs in the disk: then it
+// stays locked until that has ended.
 func (s *Store) abandon() error {
+	left := make(chan error, 1)
+	go func() { left <- errors.Join(s.disk.Fence(), s.dir.release()) }()
+	select {
+	case err := <-left:
+		if err != nil {
+			s.opt.Events.Trouble("leaving the directory: " + err.Error())
+		}
+	case <-time.After(hanging):
+	}
 	if s.isDead() {
 		return s.cause
 	}
