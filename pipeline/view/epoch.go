@@ -37,7 +37,7 @@ func (e *epoch) reader() dataflow.Reader {
 func (e *epoch) compute(ctx context.Context, next target) error {
 	run, err := e.Engine.Begin(e.reader(), e.bounded())
 	if err != nil {
-		return e.sqlError(err)
+		return err
 	}
 	defer run.Close()
 	if err := e.gather(ctx, run, next); err != nil {
@@ -55,10 +55,10 @@ func (e *epoch) compute(ctx context.Context, next target) error {
 		maps.Copy(e.own.Offsets, e.told.ends)
 		return e.compare(ctx, run)
 	}
-	return e.sqlError(run.Finish(ctx, func(c dataflow.Change) error {
+	return run.Finish(ctx, func(c dataflow.Change) error {
 		e.changed(c)
 		return e.emit(ctx, c)
-	}))
+	})
 }
 
 // changed tells of a changed row; what fills an empty state is no change.
@@ -99,7 +99,7 @@ func (e *epoch) clear(run Epoch, had, has Vector) error {
 			continue
 		}
 		if err := run.Clear(in.place); err != nil {
-			return e.sqlError(err)
+			return err
 		}
 	}
 	return nil

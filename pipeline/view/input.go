@@ -104,7 +104,7 @@ func (d *delivery) take(ctx context.Context, r *log.Record) error {
 	case !ok:
 		return d.remove(ctx, r)
 	}
-	return d.task.sqlError(d.run.Upsert(d.in.place, d.in.row))
+	return d.run.Upsert(d.in.place, d.in.row)
 }
 
 // remove tells the operators that no row has the record's key.
@@ -113,5 +113,5 @@ func (d *delivery) remove(ctx context.Context, r *log.Record) error {
 	if err != nil {
 		return d.task.stopped(err)
 	}
-	return d.task.sqlError(d.run.Delete(d.in.place, key))
+	return d.run.Delete(d.in.place, key)
 }

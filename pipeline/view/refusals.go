@@ -15,8 +15,6 @@ const (
 	CodePoison pipeline.Code = "VIEW_POISON"
 	// CodeColumn: a column that the query needs is gone, or has another type.
 	CodeColumn pipeline.Code = "VIEW_COLUMN"
-	// CodeSQL: the query failed on a row, as it would in the database.
-	CodeSQL pipeline.Code = "VIEW_SQL"
 	// CodeInputGone: a topic that the view reads does not exist any more (R23).
 	CodeInputGone pipeline.Code = "VIEW_INPUT_GONE"
 	// CodePartitions: the topic of a table has more or fewer partitions than its
@@ -84,14 +82,6 @@ func (t *Task) partitioned(s *intake.Spread) error {
 func (t *Task) inputBack(source, what string) error {
 	return &pipeline.Refusal{Code: CodeInputBack, Where: "source " + source, What: what,
 		Mend: "evert reset " + source + " --resnapshot --yes   # its tables are copied again, and the view is built anew"}
-}
-
-func (t *Task) sqlError(err error) error {
-	if err == nil || pipeline.CodeOf(err) != "" || errors.Is(err, ErrDamaged) {
-		return err
-	}
-	return &pipeline.Refusal{Code: CodeSQL, Where: "view " + t.Name, What: "the query failed on a row", Err: err,
-		Mend: "change views." + t.Name + ".sql so that it holds for every row (nullif, a wider cast, coalesce), or the row in the database"}
 }
 
 func (t *Task) tooLarge(n int) error {

@@ -2,6 +2,7 @@ package view_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -106,14 +107,17 @@ func commitAs(s *intaketest.Source, c pipeline.Change, row schema.Row) {
 	rows[intaketest.KeyText(row, old.Key)] = row
 }
 
-// A failure of SQL on a row stops the view with its code.
-func TestSQLFails(t *testing.T) {
-	w := newWorld(t)
-	w.begin()
-	w.config.Engine = failing{w.config.Engine}
-	w.start()
-	if err := w.fails(); pipeline.CodeOf(err) != view.CodeSQL {
-		t.Fatalf("ended with %v", err)
+// What an engine fails with keeps its word: that of a row that has no value, or none of
+// the log and the disk, where trying again may help (I8).
+func TestEngineFails(t *testing.T) {
+	for _, why := range []error{&pipeline.Refusal{Code: dataflow.CodeExpression, What: "no value"}, context.DeadlineExceeded} {
+		w := newWorld(t)
+		w.begin()
+		w.config.Engine = failing{w.config.Engine, why}
+		w.start()
+		if err := w.fails(); !errors.Is(err, why) || pipeline.CodeOf(err) != pipeline.CodeOf(why) {
+			t.Errorf("%v: ended with %v", why, err)
+		}
 	}
 }
 
@@ -202,18 +206,22 @@ func TestStateLimitInside(t *testing.T) {
 	})
 }
 
-type failing struct{ view.Engine }
+type failing struct {
+	view.Engine
+	why error
+}
 
 func (f failing) Begin(r dataflow.Reader, w dataflow.Writer) (view.Epoch, error) {
 	e, err := f.Engine.Begin(r, w)
-	return failingEpoch{e}, err
+	return failingEpoch{e, f.why}, err
 }
 
-type failingEpoch struct{ view.Epoch }
-
-func (failingEpoch) Finish(context.Context, func(dataflow.Change) error) error {
-	return context.DeadlineExceeded // any error
+type failingEpoch struct {
+	view.Epoch
+	why error
 }
+
+func (f failingEpoch) Finish(context.Context, func(dataflow.Change) error) error { return f.why }
 
 // A damaged state is put aside and built anew once; then the view stops.
 func TestDamage(t *testing.T) {

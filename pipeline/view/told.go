@@ -80,7 +80,7 @@ func (e *epoch) compare(ctx context.Context, run Epoch) error {
 		return e.note(c)
 	})
 	if err != nil {
-		return e.sqlError(err)
+		return err
 	}
 	c, err := e.told.sorter.Sort()
 	if err != nil {
@@ -169,7 +169,7 @@ func (d *difference) value() ([]byte, error) {
 	}
 	row, ok, err := d.Engine.Result(d.reader(), key)
 	if err != nil || !ok {
-		return nil, d.sqlError(err)
+		return nil, err
 	}
 	d.is, err = d.output.appendValue(append(d.is[:0], isRow), row)
 	return d.is[1:], err

@@ -141,10 +141,10 @@ func TestViewRoutes(t *testing.T) {
 			t.Errorf("%s: %v", c.path, w.Header())
 		}
 	}
-	views["customers"].Tell(query.State{Phase: query.Stopped, Why: &pipeline.Refusal{Code: "VIEW_SQL", Where: "view customers", What: "division by zero", Mend: "nullif"}})
+	views["customers"].Tell(query.State{Phase: query.Stopped, Why: &pipeline.Refusal{Code: "VIEW_EXPRESSION", Where: "view customers", What: "division by zero", Mend: "nullif"}})
 	w := ask(h.HTTP(), "/v1/views/customers/rows/1")
-	if w.Code != 200 || w.Header().Get("Evert-Stale") != "VIEW_SQL" ||
-		!strings.Contains(w.Body.String(), `"stale":{"code":"VIEW_SQL","detail":"view customers: division by zero","mend":"nullif"}`) {
+	if w.Code != 200 || w.Header().Get("Evert-Stale") != "VIEW_EXPRESSION" ||
+		!strings.Contains(w.Body.String(), `"stale":{"code":"VIEW_EXPRESSION","detail":"view customers: division by zero","mend":"nullif"}`) {
 		t.Errorf("I8 a view that has stopped: %d %v %s", w.Code, w.Header(), w.Body)
 	}
 	h.Views = nil

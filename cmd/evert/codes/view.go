@@ -14,11 +14,6 @@ func ofView() []Entry {
 			Mend: "Write the query for the table as it is now and check it: `evert check`. Restart the daemon: the view is built for the new columns beside the old one. Where old records lack the column, copy the tables again: `evert reset SOURCE --resnapshot --yes`.",
 		},
 		{
-			Code: "VIEW_SQL",
-			Text: "The view's query failed on a row as it would in the database: a number out of range, a division by zero. A view never leaves a row out, so it stops before the epoch that holds it.",
-			Mend: "Guard the expression in the query (nullif, coalesce, a wider cast), or correct the row in the database.",
-		},
-		{
 			Code: "VIEW_INPUT_GONE",
 			Text: "A topic that the view reads does not exist any more: somebody deleted it, or the table was renamed. An absent table is not an empty one, so the view keeps what it has.",
 			Mend: "`evert status` says whether the source captures the table. A table or source that was renamed needs its new name in the view's sql.",

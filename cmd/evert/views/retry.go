@@ -60,7 +60,7 @@ func (m *maintaining) failedOnRow() bool {
 		return false
 	}
 	switch m.problem.Code {
-	case dataflow.CodeExpression, dataflow.CodeNotUnique, view.CodeSQL:
+	case dataflow.CodeExpression, dataflow.CodeNotUnique:
 		return true
 	}
 	return false

@@ -244,12 +244,12 @@ func TestWaiting(t *testing.T) {
 					t.Errorf("timeout %q after %s: %v", timeout, time.Since(began), err)
 				}
 			}
-			v.Tell(query.State{Phase: query.Stopped, Why: &pipeline.Refusal{Code: "VIEW_SQL", What: "division by zero", Mend: "nullif"}})
-			if _, err := read(r, v, "s:4", ""); pipeline.CodeOf(err) != query.CodeTimeout || !strings.Contains(err.Error(), "VIEW_SQL") || !strings.Contains(err.Error(), "nullif") {
+			v.Tell(query.State{Phase: query.Stopped, Why: &pipeline.Refusal{Code: "VIEW_EXPRESSION", What: "division by zero", Mend: "nullif"}})
+			if _, err := read(r, v, "s:4", ""); pipeline.CodeOf(err) != query.CodeTimeout || !strings.Contains(err.Error(), "VIEW_EXPRESSION") || !strings.Contains(err.Error(), "nullif") {
 				t.Errorf("a view that has stopped: %v", err)
 			}
 			a, err := read(r, v, "s:3", "")
-			if err != nil || a.Stale == nil || a.Stale.Code != "VIEW_SQL" {
+			if err != nil || a.Stale == nil || a.Stale.Code != "VIEW_EXPRESSION" {
 				t.Errorf("I8 its last cut, and why it is: %+v %v", a.Stale, err)
 			}
 			for _, wait := range []string{"s", "s:", "nope:3", "s:x", "s:%", ":3", "s:3~"} {
