@@ -368,11 +368,11 @@ func (s *story) beginReset(now time.Time, topics ...string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	gaps, err := capture.Gaps(s.t.Context(), s.log, "test", "shop", topics, last, now)
+	gaps, found, err := capture.Gaps(s.t.Context(), s.log, "test", "shop", topics, last, now)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := control.BeginReset(s.t.Context(), s.log, "test", "shop", control.Reset{At: now, Resnapshot: true, Kept: topics, Gaps: gaps}); err != nil {
+	if err := control.BeginReset(s.t.Context(), s.log, "test", "shop", control.Reset{At: now, Resnapshot: true, Kept: topics, Gaps: gaps, Found: found}); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -11,32 +11,46 @@ import (
 
 // Gaps gives what append-only topics lack when the frontier of a source is deleted: the
 // changes from now until the source has begun anew. A gap that no record tells of yet goes
-// on from where it began; last is the reset before. topics are those of the source. The
-// source does not run meanwhile.
-func Gaps(ctx context.Context, l log.Log, deployment, source string, topics []string, last control.Reset, now time.Time) (map[string]control.Gap, error) {
+// on from where it began; last is the reset before. So does one that last has begun, if it
+// was cut off and nothing was captured since. found is the place of the frontier, for
+// control.Reset. topics are those of the source. The source does not run meanwhile.
+func Gaps(ctx context.Context, l log.Log, deployment, source string, topics []string, last control.Reset, now time.Time) (gaps map[string]control.Gap, found string, err error) {
 	if len(topics) == 0 {
-		return nil, nil
+		return nil, "", nil
 	}
 	w, err := l.Writer(ctx, WriterID(source)) // whose last commit may be one that readers do not see yet
 	if err != nil {
-		return nil, fmt.Errorf("take the writer of source %q: %w", source, err)
+		return nil, "", fmt.Errorf("take the writer of source %q: %w", source, err)
 	}
 	defer w.Close()
 	fold, err := log.ReadFrontier(ctx, l, log.FrontierTopic(deployment, source))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	infos, err := l.Admin().Topics(ctx, topics...)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	gaps := map[string]control.Gap{}
+	gaps = map[string]control.Gap{}
 	for _, info := range infos {
 		if !info.Compact && hasRecords(info) {
 			gaps[info.Name] = gapFrom(now, info, fold, last)
 		}
 	}
-	return gaps, nil
+	return gaps, placeOf(fold), nil
+}
+
+// placeOf says how far a source was read, as no other place of it is said; empty if there
+// is no frontier. What is committed without a step further changes nothing of it.
+func placeOf(fold *log.Fold) string {
+	at, ok := fold.Frontier()
+	if !ok {
+		return ""
+	}
+	if part, ok := fold.Part(); ok {
+		at = part
+	}
+	return fmt.Sprintf("%016x #%d+%d", at.Incarnation, at.Resume.At.Seq, at.Resume.Rows)
 }
 
 // gapFrom is the gap of a topic that begins now, or has begun before.
@@ -47,10 +61,11 @@ func gapFrom(now time.Time, info log.TopicInfo, fold *log.Fold, last control.Res
 		state = part.Tables[info.Name]
 	}
 	before, left := last.Gaps[info.Name]
+	cut := last.Found != "" && last.Found == placeOf(fold) // its slot may have gone
 	switch {
 	case state.Why.Code != "":
 		return control.Gap{ID: info.ID, Code: state.Why.Code, At: state.Why.At}
-	case !written && left && before.ID == info.ID:
+	case (!written || cut) && left && before.ID == info.ID:
 		return before
 	}
 	return control.Gap{ID: info.ID, Code: codeReset, At: now.UTC().Truncate(time.Microsecond)}

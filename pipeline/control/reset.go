@@ -13,14 +13,17 @@ import (
 // A Reset is the last one of a source: what it leaves, for whoever begins the source anew,
 // and for the next one. The zero Reset is none.
 //
-//	BeginReset ─► frontier and topics are removed ─► EndReset
+//	BeginReset ─► slot, frontier and topics are removed ─► EndReset
 //
-// It is noted before anything is removed, so that one which is cut off has said it.
+// It is noted before anything is removed, so that one which is cut off has said it. One
+// that is cut off before that, or whose server keeps the slot, has no effect: the source
+// goes on, and is soon at another place than Found.
 type Reset struct {
 	At         time.Time      `json:"at"`
-	Resnapshot bool           `json:"resnapshot"`     // its topics stay
-	Kept       []string       `json:"kept,omitempty"` // table topics that may be there, though no frontier speaks of them
-	Gaps       map[string]Gap `json:"gaps,omitempty"` // what append-only topics lack, by topic
+	Resnapshot bool           `json:"resnapshot"`      // its topics stay
+	Kept       []string       `json:"kept,omitempty"`  // table topics that may be there, though no frontier speaks of them
+	Gaps       map[string]Gap `json:"gaps,omitempty"`  // what append-only topics lack, by topic
+	Found      string         `json:"found,omitempty"` // the place of the frontier when it began, until it is done; empty: there was none
 }
 
 // A Gap is changes that an append-only topic lacks, if it comes to be begun anew: from a
@@ -54,6 +57,7 @@ func BeginReset(ctx context.Context, l log.Log, deployment, source string, r Res
 func EndReset(ctx context.Context, l log.Log, deployment, source string, copies bool) error {
 	return commit(ctx, l, deployment, func(all *holding) (pairs []pair, err error) {
 		r := all.resets[source]
+		r.Found = ""
 		if !r.Resnapshot {
 			r.Kept, r.Gaps = nil, nil
 		}

@@ -41,14 +41,15 @@ func TestReset(t *testing.T) {
 	l := open(t, t.TempDir())
 	wantReset(t, l, "db", control.Reset{})
 	at := time.Unix(1e9, 0).UTC()
-	r := control.Reset{At: at, Resnapshot: true, Kept: []string{"db.public.a"}, Gaps: map[string]control.Gap{"db.public.a": {ID: "7", Code: "SOURCE_RESET", At: at}}}
+	r := control.Reset{At: at, Resnapshot: true, Kept: []string{"db.public.a"}, Gaps: map[string]control.Gap{"db.public.a": {ID: "7", Code: "SOURCE_RESET", At: at}}, Found: "5 #1+0"}
 	begin(t, l, r)
 	change(t, l, control.Entry{Command: "pause", Sink: "hook"}, func(s *control.Sink) error { s.Paused = &control.Given{At: at}; return nil })
 	wantReset(t, l, "db", r)
 	end(t, l)
+	r.Found = ""
 	wantReset(t, l, "db", r)
 	wantReset(t, l, "other", control.Reset{})
-	r.Resnapshot = false
+	r.Resnapshot, r.Found = false, "5 #1+0"
 	begin(t, l, r)
 	wantReset(t, l, "db", r)
 	end(t, l)

@@ -2,5 +2,5 @@
 // their schemas unless they are kept.
 //
 //	source.go   what would be touched, in which order
-//	removal.go  the part that is noted first, so that a crash in its midst is no secret
+//	removal.go  noted first, then done, so that a crash in its midst is no secret
 package reset

@@ -46,7 +46,7 @@ func Owned(ctx context.Context, c *configs.Config, l *storage.Log, schemas regis
 	return plan, err
 }
 
-// Source plans a reset and, if r says so, does it: first the slot, which
+// Source plans a reset and, if r says so, does it: it is noted, then the slot goes, which
 // can fail without anything lost, then the frontier and the topics with their
 // schemas. The source does not run meanwhile.
 func Source(ctx context.Context, c *configs.Config, l log.Log, schemas registry.Registry, r api.Reset, logger *slog.Logger) (api.Plan, error) {
@@ -70,7 +70,7 @@ func Source(ctx context.Context, c *configs.Config, l log.Log, schemas registry.
 	if err := log.CheckOwner(ctx, l, who, topics...); err != nil {
 		return plan, err
 	}
-	dropped, err := database.Drop(ctx, !r.Yes)
+	dropped, err := database.Drop(ctx, true)
 	if err != nil {
 		return api.Plan{}, unchanged(r.Source, err)
 	}
@@ -79,7 +79,7 @@ func Source(ctx context.Context, c *configs.Config, l log.Log, schemas registry.
 		return plan, nil
 	}
 	logger.Warn("reset", "source", r.Source, "resnapshot", r.Resnapshot, "topics_deleted", topics)
-	all := removal{Reset: r, config: c, log: l, schemas: schemas, last: last, topics: topics, tables: tables}
+	all := removal{Reset: r, drop: database.Drop, config: c, log: l, schemas: schemas, last: last, topics: topics, tables: tables}
 	return plan, all.do(ctx)
 }
 
