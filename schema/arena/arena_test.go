@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"math"
 	"testing"
 
 	"github.com/evertdb/evert/schema"
@@ -28,6 +29,27 @@ func TestBytesKeepsWhatItGave(t *testing.T) {
 		if a.Used() != 0 {
 			t.Fatal("used after Reset")
 		}
+	}
+}
+
+// What was made elsewhere takes room as what was handed out does.
+func TestRoom(t *testing.T) {
+	var a Bytes
+	if a.Room() != math.MaxInt {
+		t.Errorf("without a bound there is room for %d", a.Room())
+	}
+	a.Most = 100
+	a.Alloc(30)
+	a.Adopt(make([]byte, 10, 50))
+	if a.Used() != 80 || a.Room() != 20 {
+		t.Errorf("%d are used, there is room for %d", a.Used(), a.Room())
+	}
+	a.Alloc(40)
+	if a.Room() != 0 {
+		t.Errorf("beyond the bound there is room for %d", a.Room())
+	}
+	if a.Reset(); a.Room() != 100 {
+		t.Errorf("behind Reset there is room for %d", a.Room())
 	}
 }
 

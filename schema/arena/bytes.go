@@ -1,10 +1,14 @@
 package arena
 
+import "math"
+
 const blockBytes = 64 << 10
 
 // Bytes hands out memory that is freed all at once. The zero Bytes is ready.
 // It is not safe for concurrent use.
 type Bytes struct {
+	Most int // that Used should come to, for who asks for Room; 0: any
+
 	blocks [][]byte // each of blockBytes or, for a single larger value, more
 	next   int      // blocks[next-1] is the one in use
 	free   []byte   // what is left of it
@@ -29,7 +33,18 @@ func (a *Bytes) Copy(b []byte) []byte {
 	return c
 }
 
-// Used is the number of bytes handed out since the last Reset.
+// Adopt counts memory that was made elsewhere, for a value that lies here.
+func (a *Bytes) Adopt(b []byte) { a.used += cap(b) }
+
+// Room is how much more should be used. Whoever can make much of little asks for it before.
+func (a *Bytes) Room() int {
+	if a.Most == 0 {
+		return math.MaxInt
+	}
+	return max(a.Most-a.used, 0)
+}
+
+// Used is the number of bytes handed out or adopted since the last Reset.
 func (a *Bytes) Used() int { return a.used }
 
 // Reset frees everything. Blocks are kept for reuse, except those made for

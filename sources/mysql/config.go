@@ -66,8 +66,8 @@ type Config struct {
 	EventBytes   int64 // or this many bytes of them; 8 MiB
 	Decoders     int   // goroutines that read rows ahead of the one that takes the events, which reads as well; 0: one for each processor but one, 3 at most; negative: none
 	StretchLeast int   // bytes of row events that are worth handing to one of them; 8 KiB
-	StretchBytes int   // or about so many at a time; 64 KiB
-	DecodedBytes int   // and what the rows of them may take; those beyond are read when it is their turn, and so is an event of more bytes; 512 KiB
+	StretchBytes int   // or about so many at a time, as they are unpacked; 64 KiB
+	DecodedBytes int   // and what the rows of them may take, with what is unpacked for them; those beyond are read when it is their turn, and so is an event of more bytes; 512 KiB
 	XABytes      int64 // what prepared XA transactions may occupy in memory before they go to disk; 64 MiB
 
 	SpillDir  string // for those; this source's own, made and emptied by Open; empty: one that needs more memory ends the source

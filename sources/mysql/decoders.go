@@ -20,7 +20,8 @@ import (
 // it. Definitions, transactions, XA and places are the assembler's, as if nobody read ahead.
 //
 // At most stretchesPerDecoder are ahead for each decoder, each with StretchBytes of events
-// and DecodedBytes of what was read from them (I9). Nil decoders read nothing ahead.
+// and DecodedBytes of what was read from them, or unpacked, and a row more (I9). Nil decoders
+// read nothing ahead.
 type decoders struct {
 	config *Config
 	wanted func() bool // whoever takes the rows waits for them, or soon does
@@ -39,6 +40,19 @@ type decoders struct {
 type loggedRows struct {
 	kind replication.EventType
 	body []byte
+}
+
+// size is how large it is, or becomes when its rows are unpacked.
+func (l *loggedRows) size() int {
+	var e rowsEvent
+	if !isCompressed(l.kind) || e.head(l.kind, l.body) != nil {
+		return len(l.body)
+	}
+	n, ok := unpackedSize(e.rows)
+	if !ok {
+		return len(l.body)
+	}
+	return len(l.body) - len(e.rows) + int(n)
 }
 
 const (
@@ -160,8 +174,8 @@ func (d *decoders) gather(a *assembler) *stretch {
 		if !known {
 			break
 		}
-		if sh != nil && len(e.body) <= d.config.DecodedBytes {
-			s.add(decoded{at: d.next, loggedRows: e, shape: sh})
+		if size := e.size(); sh != nil && size <= d.config.DecodedBytes {
+			s.add(decoded{at: d.next, loggedRows: e, shape: sh}, size)
 		}
 	}
 	if s.bytes >= d.config.StretchLeast {

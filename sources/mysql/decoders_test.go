@@ -1,8 +1,11 @@
 package mysql
 
 import (
+	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -20,6 +23,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/schema"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
 
@@ -200,36 +204,56 @@ func meet(t *testing.T) func(*stretch) {
 	}
 }
 
-// I9 What is ahead has its bounds: in stretches, in bytes of events, in bytes of rows; and
-// what is not worth it is not handed out.
+// I9 What is ahead has its bounds: in stretches, in bytes of events, in bytes of rows, however
+// much comes of what is compressed; and what is not worth it is not handed out.
 func TestReadingAheadIsBounded(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2))
-	l := &madeLog{random: random}
-	l.table(1, "a", 3)
-	l.begin(false)
-	l.describe("a")
-	for i := range 300 {
-		var rows [][]byte
-		for range 1 + random.IntN(30) {
-			rows = append(rows, l.row("a", i, day))
-		}
-		l.rows(replication.WRITE_ROWS_EVENTv1, "a", rows...)
+	for name, kind := range map[string]replication.EventType{
+		"rows": replication.WRITE_ROWS_EVENTv1, "M14 compressed rows": replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, "M32 a compressed column": replication.WRITE_ROWS_EVENTv1,
+	} {
+		t.Run(name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(1, 2))
+			l := &madeLog{random: random, text: 60}
+			c := inPlace()
+			c.Decoders, c.StretchLeast, c.StretchBytes, c.DecodedBytes = 2, 1, 600, 1500
+			columns, rows := 3, 30
+			switch {
+			case isCompressed(kind): // to a tenth and less, and some lie beyond the bound by themselves
+				l.text, rows, c.StretchBytes, c.DecodedBytes = 200, 40, 1500, 4000
+			case name != "rows":
+				columns, rows = 4, 4
+			}
+			l.table(1, "a", columns)
+			l.tables["a"].last = binlogvalue.BlobCompressed
+			l.begin(false)
+			l.describe("a")
+			for i := range 300 {
+				var images [][]byte
+				for range 1 + random.IntN(rows) {
+					images = append(images, l.row("a", i, day))
+				}
+				l.rows(kind, "a", images...)
+			}
+			l.commit()
+			readsWithinBounds(t, c, l)
+		})
 	}
-	l.commit()
-	c := inPlace()
-	c.Decoders, c.StretchLeast, c.StretchBytes, c.DecodedBytes = 2, 1, 600, 1500
-	const event, row = 30 * 80, 200 // at most
+}
+
+// readsWithinBounds reads a log ahead, and looks what the stretches hold whenever a batch is
+// handed over.
+func readsWithinBounds(t *testing.T, c Config, l *madeLog) {
+	const row = 400 // at most
 	most, full := 0, false
 	p := newLogReplay(t, c)
 	p.eachBatch = func(d *decoders) {
 		most = max(most, len(d.ahead))
 		for _, s := range d.ahead {
-			if s.bytes > c.StretchBytes+event {
-				t.Fatalf("a stretch of %d bytes", s.bytes)
+			if n := eventBytes(s); n > c.StretchBytes+c.DecodedBytes { // the last one may be so large
+				t.Fatalf("a stretch of %d bytes", n)
 			}
-			if s.isHere && s.used() > c.DecodedBytes+row {
-				t.Fatalf("a stretch whose rows take %d bytes", s.used())
+			if s.isHere && heldBytes(s) > c.DecodedBytes+row {
+				t.Fatalf("a stretch whose rows take %d bytes, and says %d", heldBytes(s), s.used())
 			}
 			full = full || s.isHere && s.used() >= c.DecodedBytes
 		}
@@ -241,9 +265,73 @@ func TestReadingAheadIsBounded(t *testing.T) {
 	if !full {
 		t.Error("no stretch came to its bound")
 	}
-	c.StretchLeast = 1 << 20
+	for free := p.source.a.decoders.free; len(free) > 0; {
+		if s := <-free; s.used() > 0 || s.bytes > 0 {
+			t.Errorf("a stretch that is empty has %d bytes, of events of %d", s.used(), s.bytes)
+		}
+	}
+	want, _ := readLog(t, inPlace(), l, len(l.events), 0)
+	if got, want := differ(p.text.String(), want); got != want {
+		t.Errorf("read ahead\n%.1000s\nin its place\n%.1000s", got, want)
+	}
+	c.StretchLeast = 1 << 22
 	if _, ahead := readLog(t, c, l, len(l.events), 0); ahead > 0 {
 		t.Errorf("%d events were handed out that are too few", ahead)
+	}
+}
+
+// eventBytes is what the events of a stretch take, unpacked.
+func eventBytes(s *stretch) (n int) {
+	for i := range s.events {
+		n += s.events[i].size()
+	}
+	return n
+}
+
+// heldBytes is what the rows of a stretch take, without what it says itself of compressed ones.
+func heldBytes(s *stretch) int {
+	n := s.values.Size()
+	for i := range s.events {
+		if e := &s.events[i]; e.isRead && isCompressed(e.kind) {
+			n += len(e.event.rows)
+		}
+	}
+	for _, r := range s.rows {
+		if last := r.after[len(r.after)-1]; last.Kind() == schema.KindBytes {
+			n += len(last.Ref())
+		}
+	}
+	return n
+}
+
+// I9 What is counted in for an event that is read is counted out when it is taken, whatever
+// it is packed in.
+func TestBudgetCountsOutWhatItCountedIn(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob(filepath.Join(recordings, "*", "binlog"))
+	if err != nil || len(paths) < 3 {
+		t.Fatalf("%d recordings, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run("M14 "+filepath.Base(filepath.Dir(path)), func(t *testing.T) {
+			f, in, all := framing{}, 0, 0
+			parser := loadRecording(t, filepath.Dir(path)).parser()
+			parser.SetRowsEventDecodeFunc(func(e *replication.RowsEvent, body []byte) error {
+				in += len(body)
+				return leaveRows(e, body)
+			})
+			err := parser.ParseFile(path, 0, func(e *replication.BinlogEvent) error {
+				f.note(e)
+				if out := f.rowBytes(e); out != in {
+					t.Errorf("%s: %d bytes were counted in, %d out", e.Header.EventType, in, out)
+				}
+				all, in = all+in, 0
+				return nil
+			})
+			if err != nil || all == 0 {
+				t.Errorf("%d bytes of rows, %v", all, err)
+			}
+		})
 	}
 }
 
@@ -309,18 +397,20 @@ const (
 )
 
 // A madeLog is a log of a MariaDB that never was: tables (id int, v varchar, d date), and
-// some with one column more, an int or a float.
+// some with one column more, an int, a float or a COMPRESSED blob.
 type madeLog struct {
 	random *rand.Rand
+	text   int // bytes of a random text, at most
 	events []*replication.BinlogEvent
 	tables map[string]*madeTable
 	seq    uint64
+	packer *zlib.Writer // keeps its memory
 }
 
 type madeTable struct {
 	id      uint64
 	columns int
-	last    binlogvalue.Type // of the fourth: four bytes that mean one thing or another
+	last    binlogvalue.Type // of the fourth: four bytes that mean one thing or another, but for a blob
 }
 
 func (l *madeLog) add(kind replication.EventType, e replication.Event, body []byte) {
@@ -362,7 +452,7 @@ func (l *madeLog) describe(name string) {
 	b = append(append(b, name+"\x00"...), byte(t.columns))
 	b = append(b, []byte{byte(binlogvalue.Long), byte(binlogvalue.Varchar), byte(binlogvalue.Date), byte(t.last)}[:t.columns]...)
 	meta := []byte{200, 0} // of the varchar
-	if t.columns == 4 && t.last == binlogvalue.Float {
+	if t.columns == 4 && t.last != binlogvalue.Long {
 		meta = append(meta, 4)
 	}
 	b = append(append(b, byte(len(meta))), meta...)
@@ -374,7 +464,7 @@ func (l *madeLog) row(table string, id int, date string) []byte {
 	t := l.tables[table]
 	text := fmt.Sprintf("text %d of %s", id, table)
 	if l.random != nil {
-		text = strings.Repeat("x", l.random.IntN(60))
+		text = strings.Repeat("x", l.random.IntN(l.text))
 	}
 	b := binary.LittleEndian.AppendUint32([]byte{0}, uint32(id))
 	b = append(append(b, byte(len(text))), text...)
@@ -382,28 +472,48 @@ func (l *madeLog) row(table string, id int, date string) []byte {
 	if err != nil {
 		panic(err)
 	}
-	if b = append(b, when...); t.columns == 4 {
-		b = append(b, 1, 2, 3, 4)
+	b = append(b, when...)
+	switch {
+	case t.columns == 3:
+		return b
+	case t.last == binlogvalue.BlobCompressed:
+		packed := l.pack(bytes.Repeat([]byte{byte(id)}, []int{10, 300, 1000, 1<<20 + 1}[id%100/33]))
+		return append(binary.LittleEndian.AppendUint32(b, uint32(len(packed))), packed...)
 	}
-	return b
+	return append(b, 1, 2, 3, 4)
+}
+
+// pack packs as MariaDB does what is compressed, an event's rows or a column's value.
+func (l *madeLog) pack(b []byte) []byte {
+	out := bytes.NewBuffer(binary.BigEndian.AppendUint32([]byte{0x84}, uint32(len(b))))
+	if l.packer == nil {
+		l.packer = zlib.NewWriter(nil)
+	}
+	l.packer.Reset(out)
+	_, err := l.packer.Write(b)
+	if err = errors.Join(err, l.packer.Close()); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
 }
 
 func (l *madeLog) rows(kind replication.EventType, table string, rows ...[]byte) {
 	t := l.tables[table]
 	b := append(l.head(t), byte(t.columns), 0xff)
-	if kind == replication.UPDATE_ROWS_EVENTv1 {
+	if op, _ := rowsOp(kind); op == pipeline.Update {
 		b = append(b, 0xff)
 	}
-	for _, r := range rows {
-		b = append(b, r...)
+	images := slices.Concat(rows...)
+	if isCompressed(kind) {
+		images = l.pack(images)
 	}
-	l.add(kind, &replication.RowsEvent{}, b)
+	l.add(kind, &replication.RowsEvent{}, append(b, images...))
 }
 
 // randomLog is transactions over tables of which one is not captured, definitions between
 // them, prepared transactions, and here and there a row that cannot be read.
 func randomLog(random *rand.Rand) *madeLog {
-	l := &madeLog{random: random}
+	l := &madeLog{random: random, text: 60}
 	for i, name := range []string{"a", "b", "c", "other"} {
 		l.table(uint64(i+1), name, 3)
 	}
@@ -462,7 +572,10 @@ func (l *madeLog) changes() {
 		name := l.pick()
 		l.describe(name)
 		for range 1 + l.random.IntN(4) {
-			kind := []replication.EventType{replication.WRITE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv1}[l.random.IntN(3)]
+			kind := []replication.EventType{
+				replication.WRITE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv1,
+				replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1,
+			}[l.random.IntN(6)]
 			var rows [][]byte
 			for range 2 * (1 + l.random.IntN(10)) {
 				date := day

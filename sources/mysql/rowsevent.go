@@ -185,3 +185,17 @@ func (f *framing) body(e *replication.BinlogEvent) []byte {
 	}
 	return b[replication.EventHeaderSize : len(b)-f.checksum]
 }
+
+// rowBytes is what the budget has counted for an event: its body if it has rows, and those
+// within a compressed transaction.
+func (f *framing) rowBytes(e *replication.BinlogEvent) (n int) {
+	switch v := e.Event.(type) {
+	case *replication.RowsEvent:
+		n = len(f.body(e))
+	case *replication.TransactionPayloadEvent:
+		for _, inner := range v.Events {
+			n += (&framing{}).rowBytes(inner)
+		}
+	}
+	return n
+}

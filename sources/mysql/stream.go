@@ -32,9 +32,10 @@ type stream struct {
 	moved time.Time // when an idle place was last handed over
 }
 
-// A budget bounds the bytes of events that were read and not taken yet. While the
+// A budget bounds the bytes of row events that were read and not taken yet. While the
 // taker waits for an event nothing is held back: an event may be larger than the bound,
-// and a compressed transaction is unpacked before it is handed over.
+// and a compressed transaction is unpacked, and its row events are counted, before it is
+// handed over.
 type budget struct {
 	mu      sync.Mutex
 	change  sync.Cond
@@ -253,13 +254,8 @@ func (st *stream) takeAll(events []*replication.BinlogEvent) error {
 
 func (st *stream) take(e *replication.BinlogEvent) error {
 	defer st.hear() // a consumer that took its time is no server that is silent (M21)
-	if _, ok := e.Event.(*replication.RowsEvent); ok {
-		st.budget.taken(len(e.RawData) - replication.EventHeaderSize - st.source.a.framing.checksum)
-	}
-	if p, ok := e.Event.(*replication.TransactionPayloadEvent); ok {
-		for _, inner := range p.Events {
-			st.budget.taken(len(inner.RawData))
-		}
+	if n := st.source.a.framing.rowBytes(e); n > 0 {
+		st.budget.taken(n)
 	}
 	if err := st.source.a.event(e); err != nil {
 		return err

@@ -13,11 +13,12 @@ import (
 // nobody holds it: whoever was to read it, the owner of the stream until it has passed it,
 // every batch that has rows of it.
 type stretch struct {
-	events []decoded
-	bytes  int // of events
-	rows   []decodedRow
-	values arena.Rows
-	memory arena.Bytes
+	events   []decoded
+	bytes    int // of events, unpacked
+	rows     []decodedRow
+	values   arena.Rows
+	memory   arena.Bytes
+	unpacked int // bytes of events that were compressed: values refer to them
 
 	claimed atomic.Bool
 	done    chan struct{} // of the decoder that has claimed it; has room for it
@@ -51,10 +52,10 @@ type decodedRow struct {
 	memory        int // of the stretch
 }
 
-func (s *stretch) add(e decoded) {
+func (s *stretch) add(e decoded, size int) {
 	e.stretch = s
 	s.events = append(s.events, e)
-	s.bytes += len(e.body)
+	s.bytes += size
 }
 
 // first is the event that is passed next.
@@ -85,17 +86,19 @@ func (s *stretch) decode(c *Config) {
 	}
 }
 
-// used is what the rows take.
-func (s *stretch) used() int { return s.values.Size() + s.memory.Used() }
+// used is what the rows take, and the events that were unpacked for them.
+func (s *stretch) used() int { return s.unpacked + s.values.Size() + s.memory.Used() }
 
-// read reads an event, up to a row that cannot be read or that there is no room for.
+// read reads an event, up to a row that cannot be read or that there is no room for: none of
+// what is compressed is unpacked that would lie beyond most.
 func (s *stretch) read(e *decoded, most int) {
-	if !e.open(most) {
+	if !s.open(e, most-s.used()) {
 		return
 	}
 	e.isRead, e.from = true, len(s.rows)
 	for rest := e.event.rows; len(rest) > 0 && s.used() < most; e.rows++ {
 		was := s.used()
+		s.memory.Most = most - s.unpacked - s.values.Size()
 		before, after, next, err := e.event.row(e.shape, rest, &s.values, &s.memory)
 		if err != nil {
 			return
@@ -105,8 +108,8 @@ func (s *stretch) read(e *decoded, most int) {
 	}
 }
 
-// open takes an event apart that is of its shape, and unpacks one that is not too large.
-func (e *decoded) open(most int) bool {
+// open takes an event apart that is of its shape, and unpacks one that there is room for.
+func (s *stretch) open(e *decoded, room int) bool {
 	if e.event.head(e.kind, e.body) != nil || e.event.columns != len(e.shape.columns) {
 		return false
 	}
@@ -114,7 +117,11 @@ func (e *decoded) open(most int) bool {
 		return true
 	}
 	size, ok := unpackedSize(e.event.rows)
-	return ok && size <= uint64(most) && e.event.unpack() == nil
+	if !ok || size > uint64(room) || e.event.unpack() != nil {
+		return false
+	}
+	s.unpacked += len(e.event.rows)
+	return true
 }
 
 // row gives row n of an event; nil: it was not read.
@@ -140,7 +147,7 @@ func (s *stretch) Close() error {
 		return nil
 	}
 	clear(s.events)
-	s.events, s.rows, s.bytes = s.events[:0], s.rows[:0], 0
+	s.events, s.rows, s.bytes, s.unpacked = s.events[:0], s.rows[:0], 0, 0
 	s.values.Clear()
 	s.memory.Reset()
 	s.arrived() // the owner may have passed it without a wait

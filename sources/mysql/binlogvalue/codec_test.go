@@ -1,6 +1,9 @@
 package binlogvalue
 
 import (
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -176,6 +179,40 @@ func TestPartialImage(t *testing.T) {
 			t.Errorf("got %v, %d bytes left, %v", row, len(rest), err)
 		}
 	})
+}
+
+// I9 A compressed value is counted as what it is unpacked, also where it is so large that its
+// length is not believed; and where there is no room for it, it is not unpacked.
+func TestInflatedIsCounted(t *testing.T) {
+	for _, size := range []int{3, inflatedAtOnce, inflatedAtOnce + 1, 5*inflatedAtOnce + 7} {
+		t.Run(fmt.Sprintf("M32 %d bytes", size), func(t *testing.T) {
+			want := bytes.Repeat([]byte("abc"), size/3+1)[:size]
+			b := packed(t, want)
+			a := &arena.Bytes{Most: 10 + size}
+			copy(a.Alloc(10), "0123456789")
+			got, err := inflate(b, a)
+			if err != nil || !bytes.Equal(got, want) || a.Used() != 10+size || a.Room() != 0 {
+				t.Errorf("got %d bytes, %v; %d are used, there is room for %d", len(got), err, a.Used(), a.Room())
+			}
+			a.Reset()
+			a.Most = size - 1
+			if _, err := inflate(b, a); err != errRoom || a.Used() != 0 {
+				t.Errorf("a byte too many: %v, %d are used", err, a.Used())
+			}
+		})
+	}
+}
+
+// packed is a value as MariaDB packs it.
+func packed(t *testing.T, b []byte) []byte {
+	t.Helper()
+	out := bytes.NewBuffer(binary.BigEndian.AppendUint32([]byte{0x84}, uint32(len(b))))
+	w := zlib.NewWriter(out)
+	_, err := w.Write(b)
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // workedOut are rows of one value each, of types whose values are worked out.

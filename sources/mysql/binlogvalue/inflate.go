@@ -12,12 +12,15 @@ import (
 	"github.com/evertdb/evert/schema/arena"
 )
 
-var errInflate = errors.New("a compressed column that cannot be unpacked")
+var (
+	errInflate = errors.New("a compressed column that cannot be unpacked")
+	errRoom    = errors.New("a compressed column that there is no room for")
+)
 
 // inflatedAtOnce is the memory that a length is believed for; more comes as bytes do.
 const inflatedAtOnce = 1 << 20
 
-// inflate unpacks a value of a MariaDB column that is COMPRESSED.
+// inflate unpacks a value of a MariaDB column that is COMPRESSED, if a has room for it.
 //
 //	0x00 | the bytes as they are
 //	1000 rlll | l bytes of the unpacked length, the highest first | zlib, or with r raw deflate
@@ -32,6 +35,9 @@ func inflate(b []byte, a *arena.Bytes) ([]byte, error) {
 	length, packed := big(b[1:1+size]), b[1+size:]
 	if !raw && !isZlib(packed) {
 		return nil, errInflate
+	}
+	if length > uint64(a.Room()) {
+		return nil, errRoom
 	}
 	if !raw {
 		packed = packed[zlibHead:]
@@ -69,9 +75,8 @@ func (i *inflater) unpack(b []byte, length uint64, a *arena.Bytes) (out, rest []
 		return nil, nil, err
 	}
 	if length > inflatedAtOnce {
-		var all bytes.Buffer
-		_, err = io.CopyN(&all, i.reader, int64(length))
-		out = all.Bytes()
+		out, err = i.grow(int(length))
+		a.Adopt(out)
 	} else {
 		out = a.Alloc(int(length))
 		_, err = io.ReadFull(i.reader, out)
@@ -83,4 +88,15 @@ func (i *inflater) unpack(b []byte, length uint64, a *arena.Bytes) (out, rest []
 		return nil, nil, errInflate
 	}
 	return out, b[len(b)-i.packed.Len():], nil
+}
+
+// grow gives so many unpacked bytes, in memory that grows up to them while they come.
+func (i *inflater) grow(length int) (out []byte, err error) {
+	for n := inflatedAtOnce; err == nil && len(out) < length; n *= 2 {
+		was := len(out)
+		out = append(make([]byte, 0, min(n, length)), out...)
+		out = out[:cap(out)]
+		_, err = io.ReadFull(i.reader, out[was:])
+	}
+	return out, err
 }
