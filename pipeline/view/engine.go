@@ -48,7 +48,8 @@ type State interface {
 	Sorter() (dataflow.Sorter, error)
 	// Bytes is what the state occupies.
 	Bytes() int64
-	// Close frees it; after ErrDamaged it puts it aside.
+	// Close frees it; after ErrDamaged it puts it aside, and after ErrDead it has nothing
+	// more to say.
 	Close() error
 }
 

@@ -40,6 +40,10 @@ const (
 // missing, a code that is not one.
 var ErrDamaged = errors.New("the state is damaged")
 
+// ErrDead says that a state cannot go on, as after a write that failed in the midst. It
+// is sound, and is opened again.
+var ErrDead = errors.New("the state cannot go on")
+
 // stopped says what an error of reading means for the view, with words and a mend
 // for people.
 func (t *Task) stopped(err error) error {

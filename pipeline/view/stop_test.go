@@ -252,6 +252,26 @@ func TestDamage(t *testing.T) {
 	})
 }
 
+// A state that cannot go on is opened again; what it holds is sound (O01).
+func TestDeadState(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.sources["shop"].Commit(put(customers, customer(1, "Ada")))
+	w.start()
+	w.check()
+	w.disk.mu.Lock()
+	w.disk.states["one"].dead = true
+	w.disk.mu.Unlock()
+	w.said.Take()
+	w.sources["shop"].Commit(put(customers, customer(2, "Bo")))
+	if err := w.ended(); !errors.Is(err, view.ErrDead) || pipeline.CodeOf(err) != "" {
+		t.Fatalf("ended with %v", err)
+	}
+	w.again()
+	w.check()
+	w.wantStory("goes on, tail 0", "epoch 2: 1 in, 1 out, 1 parts")
+}
+
 // A state that is not of this log is thrown away, whatever it says.
 func TestStaleState(t *testing.T) {
 	t.Run("R06 of another deployment's log", func(t *testing.T) {

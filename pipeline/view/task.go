@@ -130,15 +130,20 @@ func (t *Task) Run(ctx context.Context) error {
 	}
 }
 
-// once is one life of the view. A state that cannot be trusted is given up; the
-// error stands, so that whoever calls again sees it.
+// once is one life of the view. A state that cannot be trusted, or cannot go on, is given
+// up; the error stands, and whoever calls again opens another.
 func (t *Task) once(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	err := t.live(ctx, stop)
 	err = errors.Join(err, t.end())
-	if errors.Is(err, ErrDamaged) {
+	switch {
+	case errors.Is(err, ErrDamaged):
 		return t.damaged(ctx, err)
+	case errors.Is(err, ErrDead):
+		if left := t.vacate(ctx); !errors.Is(left, ErrDead) {
+			err = errors.Join(err, left)
+		}
 	}
 	return err
 }

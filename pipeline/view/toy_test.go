@@ -175,6 +175,7 @@ type contents struct {
 	rows     map[string][]byte
 	progress []byte
 	damaged  bool
+	dead     bool // until it is closed
 }
 
 func newDisk() *disk {
@@ -244,6 +245,9 @@ func (s *memState) Begin() (view.Batch, error) {
 	if s.damaged {
 		return nil, fmt.Errorf("read: %w", view.ErrDamaged)
 	}
+	if s.dead {
+		return nil, view.ErrDead
+	}
 	return &memBatch{memView: memView{maps.Clone(s.rows)}, s: s, puts: map[string][]byte{}}, nil
 }
 
@@ -268,6 +272,7 @@ func (s *memState) Close() error {
 	s.disk.mu.Lock()
 	defer s.disk.mu.Unlock()
 	s.disk.open--
+	s.dead = false
 	return nil
 }
 

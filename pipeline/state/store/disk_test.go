@@ -5,6 +5,7 @@ package store
 import (
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -193,6 +194,39 @@ func TestBrokenDisk(t *testing.T) {
 	must(t, y.epoch(s))
 	must(t, y.check(s))
 	must(t, s.Close())
+}
+
+// A write of Pebble's that must not fail ends the state, and not the process. It is opened
+// again as it was.
+func TestDeadState(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	o := small(errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if broken.Load() && op.Kind == errorfs.OpFileSync && strings.Contains(op.Path, "MANIFEST") {
+			return syscall.EIO
+		}
+		return nil
+	})))
+	s := open(t, o)
+	y := newStory(14)
+	must(t, y.epoch(s))
+	must(t, s.Flush())
+	must(t, y.epoch(s))
+	broken.Store(true)
+	if err := s.Flush(); !errors.Is(err, ErrDead) {
+		t.Errorf("flush: %v", err)
+	}
+	if _, err := s.Begin(); !errors.Is(err, ErrDead) {
+		t.Errorf("begin: %v", err)
+	}
+	if err := s.Close(); !errors.Is(err, ErrDead) {
+		t.Errorf("close: %v", err)
+	}
+	broken.Store(false)
+	again := open(t, o)
+	must(t, y.check(again))
+	must(t, y.epoch(again))
+	must(t, again.Close())
 }
 
 // Who is to end waits for no disk that is full or broken (O01, R07): neither in a flush, nor

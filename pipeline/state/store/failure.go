@@ -12,7 +12,7 @@ import (
 // a consistent prefix; a new Open finds it.
 func (s *Store) fail(err error) {
 	s.died.Do(func() {
-		s.cause = fmt.Errorf("the state in %s cannot go on, start again: %w", s.dir.path, full(err))
+		s.cause = fmt.Errorf("%w: %w", ErrDead, full(err))
 		close(s.dead)
 	})
 }
@@ -38,7 +38,7 @@ func (s *Store) isDead() bool {
 func (s *Store) alive() error {
 	select {
 	case <-s.dead:
-		return s.cause
+		return fmt.Errorf("%s: %w", s.dir.path, s.cause)
 	case <-s.closing:
 		return ErrClosed
 	default:

@@ -31,6 +31,9 @@ var (
 	ErrDamaged = errors.New("the state is damaged")
 	// ErrFull says that there is no room on the disk. It may be tried again.
 	ErrFull = errors.New("no room on the disk")
+	// ErrDead says that Pebble cannot go on. What is on the disk is sound: Close, and Open
+	// again.
+	ErrDead = errors.New("the state cannot go on")
 	// ErrClosed says that the store is closed.
 	ErrClosed = errors.New("the state is closed")
 )

@@ -241,7 +241,7 @@ func (s *Store) abandon() error {
 	case <-time.After(hanging):
 	}
 	if s.isDead() {
-		return s.cause
+		return fmt.Errorf("%s: %w", s.dir.path, s.cause)
 	}
 	return fmt.Errorf("close %s: %w", s.dir.path, ErrFull)
 }

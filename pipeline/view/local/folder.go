@@ -55,15 +55,18 @@ func (f *Folder) Open(hash string) (view.State, error) {
 		s, err = store.Open(f.version(hash), id, f.Options)
 	}
 	if err != nil {
-		return nil, damaged(err)
+		return nil, translated(err)
 	}
 	return &state{Store: s, sorter: f.NewSorter}, nil
 }
 
-// damaged translates the store's word for it.
-func damaged(err error) error {
-	if errors.Is(err, store.ErrDamaged) {
+// translated gives the store's words for a state that is damaged, or cannot go on, as the view knows them.
+func translated(err error) error {
+	switch {
+	case errors.Is(err, store.ErrDamaged):
 		return fmt.Errorf("%w: %w", view.ErrDamaged, err)
+	case errors.Is(err, store.ErrDead):
+		return fmt.Errorf("%w: %w", view.ErrDead, err)
 	}
 	return err
 }
@@ -118,7 +121,7 @@ func (s *state) Progress() []byte {
 func (s *state) Begin() (view.Batch, error) {
 	e, err := s.Store.Begin()
 	if err != nil {
-		return nil, damaged(err)
+		return nil, translated(err)
 	}
 	return &batch{e}, nil
 }
@@ -126,7 +129,7 @@ func (s *state) Begin() (view.Batch, error) {
 func (s *state) Snapshot() (view.Snapshot, error) {
 	n, err := s.Store.Snapshot()
 	if err != nil {
-		return nil, damaged(err)
+		return nil, translated(err)
 	}
 	return &snapshot{at: n}, nil
 }
@@ -138,33 +141,33 @@ func (s *state) Bytes() int64 {
 	return int64(stats.DiskBytes + stats.MemoryBytes)
 }
 
-func (s *state) Close() error { return damaged(s.Store.Close()) }
+func (s *state) Close() error { return translated(s.Store.Close()) }
 
 // batch is an epoch of the store, whose damage is the view's.
 type batch struct{ e *store.Epoch }
 
 func (b *batch) Get(key []byte) ([]byte, bool, error) {
 	v, ok, err := b.e.Get(key)
-	return v, ok, damaged(err)
+	return v, ok, translated(err)
 }
 
 func (b *batch) Scan(low, high []byte) (dataflow.Cursor, error) {
 	c, err := b.e.Scan(low, high)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, translated(err)
 	}
 	return cursor{c}, nil
 }
 
 func (b *batch) Bytes() int64                 { return b.e.Bytes() }
-func (b *batch) Put(key, value []byte) error  { return damaged(b.e.Put(key, value)) }
-func (b *batch) Delete(key []byte) error      { return damaged(b.e.Delete(key)) }
-func (b *batch) Commit(progress []byte) error { return damaged(b.e.Commit(progress)) }
-func (b *batch) Discard() error               { return damaged(b.e.Discard()) }
+func (b *batch) Put(key, value []byte) error  { return translated(b.e.Put(key, value)) }
+func (b *batch) Delete(key []byte) error      { return translated(b.e.Delete(key)) }
+func (b *batch) Commit(progress []byte) error { return translated(b.e.Commit(progress)) }
+func (b *batch) Discard() error               { return translated(b.e.Discard()) }
 
 type cursor struct{ dataflow.Cursor }
 
-func (c cursor) Err() error { return damaged(c.Cursor.Err()) }
+func (c cursor) Err() error { return translated(c.Cursor.Err()) }
 
 // snapshot is one of the store, read by one goroutine.
 type snapshot struct {
@@ -174,13 +177,13 @@ type snapshot struct {
 
 func (s *snapshot) Get(key []byte) (value []byte, ok bool, err error) {
 	s.value, ok, err = s.at.Get(s.value[:0], key)
-	return s.value, ok, damaged(err)
+	return s.value, ok, translated(err)
 }
 
 func (s *snapshot) Scan(low, high []byte, backward bool) (dataflow.Cursor, error) {
 	c, err := s.at.Scan(low, high, backward)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, translated(err)
 	}
 	return cursor{c}, nil
 }

@@ -73,7 +73,7 @@ func (f *Folder) restVersion(hash string) (*Resting, error) {
 func (r *Resting) Snapshot() (query.Snapshot, error) {
 	n, err := r.store.Snapshot()
 	if err != nil {
-		return nil, damaged(err)
+		return nil, translated(err)
 	}
 	return &rested{snapshot{at: n}, r}, nil
 }
