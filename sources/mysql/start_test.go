@@ -209,7 +209,11 @@ func TestGaps(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !d.mariaDB() && d.get("SELECT count(*) FROM a WHERE id = 42") == "1" {
-			return // a busy machine: MySQL's engine had written its commits by then, and with them their GTIDs
+			// A busy machine: MySQL's engine had written its commits by then, and with them their
+			// GTIDs. Nothing that was captured is forgotten, and the source goes on.
+			d.do("INSERT INTO a VALUES (43, 'behind')")
+			r.caught().equal("a")
+			return
 		}
 		if err := r.stopped(); pipeline.CodeOf(err) != CodeOtherServer {
 			t.Errorf("the source that runs says %v", err)
