@@ -25,7 +25,7 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Checked, error
 	c.Log = slog.New(slog.DiscardHandler)
 	s := New(c)
 	defer s.Close()
-	problems, _, err := s.problems(ctx, from)
+	problems, was, err := s.problems(ctx, from)
 	var r *pipeline.Refusal
 	if errors.As(err, &r) {
 		return Checked{Findings: []pipeline.Finding{pipeline.Found(pipeline.Fails, *r)}}, nil
@@ -40,6 +40,13 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Checked, error
 		}
 		out.Findings = append(out.Findings, pipeline.Found(pipeline.Fails, *r))
 	}
+	for _, p := range s.conditions(ctx, s.side, func(t *tableInfo) bool { return !s.copiesFirst(t, was) }) {
+		if !errors.As(p, &r) {
+			return out, p
+		}
+		r.What += "; a copy of the table does not begin"
+		out.Findings = append(out.Findings, pipeline.Found(pipeline.Warns, *r))
+	}
 	for _, r := range append(s.facts.warnings(&s.config), s.Stats().LeftOut...) {
 		out.Findings = append(out.Findings, pipeline.Found(pipeline.Warns, *r))
 	}
@@ -52,9 +59,9 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Checked, error
 	return out, nil
 }
 
-// Describe gives the tables that would be captured now.
+// Describe gives the tables that would be captured now, whichever rows of them are copied.
 func Describe(ctx context.Context, c Config) ([]*schema.Table, error) {
-	c.Log = slog.New(slog.DiscardHandler)
+	c.Log, c.Where = slog.New(slog.DiscardHandler), nil
 	s := New(c)
 	defer s.Close()
 	problems, _, err := s.problems(ctx, nil)

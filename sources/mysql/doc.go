@@ -51,7 +51,10 @@
 //
 // Config.Where chooses the rows that a copy has. The server parses such a condition before
 // anything is copied, and it may name no function that is not known to be steady (see
-// unsteady). A state has its fingerprint: under another condition a copy begins again.
+// unsteady); that a TIME which is compared with a date takes today's is not seen. A start
+// looks at the conditions of what it copies first, every later copy at its own: one that a
+// table does not fit any more stops that table when it is copied again. A state has its
+// fingerprint: under another condition a copy begins again.
 //
 // # Tables that stop
 //

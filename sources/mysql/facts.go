@@ -177,11 +177,7 @@ func (s *Source) choose(ctx context.Context, side *session) []error {
 			out = append(out, r)
 			continue
 		}
-		if r = s.capturable(t); r == nil {
-			if err := s.config.checkWhere(ctx, side, t.TableName); err != nil {
-				out = append(out, err)
-			}
-		}
+		r = s.capturable(t)
 		switch {
 		case r == nil:
 			f.chosen = append(f.chosen, t)

@@ -107,7 +107,8 @@ func (s *Source) problems(ctx context.Context, from *pipeline.Resume) (problems 
 		}
 	}
 	tables := s.ofUnknown(s.choose(ctx, side), was)
-	return slices.Concat(s.facts.refusals(), s.facts.idTaken(&s.config), tables, s.facts.locks()), was, s.charsets(ctx, side, was)
+	conditions := s.conditions(ctx, side, func(t *tableInfo) bool { return s.copiesFirst(t, was) })
+	return slices.Concat(s.facts.refusals(), s.facts.idTaken(&s.config), tables, conditions, s.facts.locks()), was, s.charsets(ctx, side, was)
 }
 
 // ofUnknown leaves out what is wrong by now with tables that the place knows. The log
@@ -118,7 +119,7 @@ func (s *Source) ofUnknown(problems []error, was state) []error {
 		if !errors.As(err, &r) {
 			return false
 		}
-		isKnown := slices.ContainsFunc(was.tables, func(k keptTable) bool { return k.String() == r.Where })
+		isKnown := was.knows(r.Where)
 		switch {
 		case isKnown && r.Code == CodeCascade:
 			s.doomed = append(s.doomed, r)

@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
@@ -70,6 +71,11 @@ type keptTable struct {
 type keptAlter struct {
 	TableName
 	Touched []string `json:"touched,omitempty"`
+}
+
+// knows reports whether the place has a table, by its name as text.
+func (s state) knows(table string) bool {
+	return slices.ContainsFunc(s.tables, func(k keptTable) bool { return k.String() == table })
 }
 
 func (s state) encode() []byte {

@@ -28,6 +28,28 @@ func (c *Config) chosenRows(t TableName, conds ...string) []string {
 	return conds
 }
 
+// copiesFirst reports whether a start copies a table before anything else is known of it:
+// every one at the first start, later one that was named and never captured. All other
+// copies look at their conditions when they begin, and what is wrong there stops that table
+// and nothing else (I8).
+func (s *Source) copiesFirst(t *tableInfo, was state) bool {
+	_, named := s.config.wants(t.TableName)
+	return !was.Copied || named && !was.knows(t.String())
+}
+
+// conditions gives what is wrong with those of chosen tables.
+func (s *Source) conditions(ctx context.Context, side *session, of func(t *tableInfo) bool) (out []error) {
+	for _, t := range s.facts.chosen {
+		if !of(t) {
+			continue
+		}
+		if err := s.config.checkWhere(ctx, side, t.TableName); err != nil {
+			out = append(out, err)
+		}
+	}
+	return out
+}
+
 // checkWhere refuses a condition that the server does not take, or that may choose other
 // rows when a chunk is read again. The server reads no rows for it.
 func (c *Config) checkWhere(ctx context.Context, s *session, t TableName) error {

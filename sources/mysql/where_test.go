@@ -3,6 +3,7 @@ package mysql
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -161,7 +162,8 @@ func TestCopyUnderAnotherCondition(t *testing.T) {
 	r.caught().chosen("id % 3 = 0")
 }
 
-// A condition of a column that is gone stops that table, and no other.
+// A condition of a column that is gone stops that table when a copy of it is to begin, and
+// nothing else: neither before that nor afterwards does it keep the source from starting.
 func TestConditionThatNoLongerFits(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -173,7 +175,12 @@ func TestConditionThatNoLongerFits(t *testing.T) {
 	}
 	r := d.open(c, pipeline.Resume{}).copied()
 	d.do("ALTER TABLE a DROP COLUMN w", "INSERT INTO a VALUES (1000, 'new')", "INSERT INTO b VALUES (1)")
-	r.caught().copy("again", "a")
+	r = r.caught().reopen(c)
+	d.do("INSERT INTO a VALUES (1001, 'newer')")
+	if r.caught(); r.rows["a"]["1001"] == "" {
+		t.Error("the table that needs no copy is not read on")
+	}
+	r.copy("again", "a")
 	for r.stops["a"] == nil {
 		if err := r.next(); err != nil {
 			t.Fatal(err)
@@ -182,9 +189,53 @@ func TestConditionThatNoLongerFits(t *testing.T) {
 	if why := r.stops["a"]; why.Code != CodeWhere || !strings.Contains(why.What, "Unknown column") || !strings.HasPrefix(why.Where, "f:1:1: ") {
 		t.Errorf("stopped: %v", why)
 	}
+	r = r.reopen(c)
 	d.do("INSERT INTO b VALUES (2)")
 	if r.caught(); len(r.rows["b"]) != 2 {
 		t.Errorf("the other table has %d rows", len(r.rows["b"]))
+	}
+}
+
+// A condition of a pattern does not fit a table that was made later. The source starts all
+// the same: one that it knows is read on, another is left out until the condition fits. A
+// check warns, and one that was named since is refused.
+func TestConditionThatDoesNotFitALaterTable(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE a (id int primary key)", "INSERT INTO a VALUES (1), (2)")
+	c := d.config()
+	c.Match, c.Where = func(database, table string) bool { return database == d.name }, chooses("id % 2 = 0")
+	r := d.open(c, pipeline.Resume{}).copied()
+	d.do("CREATE TABLE streamed (k int primary key)", "INSERT INTO streamed VALUES (1)")
+	r.caught().close()
+	d.do("CREATE TABLE missed (k int primary key)", "INSERT INTO missed VALUES (1)")
+	for _, table := range []string{"streamed", "missed"} {
+		checked, err := Check(t.Context(), c, &r.place)
+		if err != nil || pipeline.Failing(checked.Findings) != nil || !slices.ContainsFunc(checked.Findings, func(f pipeline.Finding) bool {
+			return f.Code == CodeWhere && f.Severity == pipeline.Warns && f.Where == "f:1:1: the condition of "+d.name+"."+table
+		}) {
+			t.Errorf("%s: the check finds %v, %v", table, checked.Findings, err)
+		}
+	}
+	named := c
+	named.Named = []TableName{{d.name, "missed"}}
+	if why := d.refused(named, r.place); why.Code != CodeWhere || why.Where != "f:1:1: the condition of "+d.name+".missed" {
+		t.Errorf("named: %v", why)
+	}
+	r = r.reopen(c)
+	d.do("INSERT INTO a VALUES (3)", "INSERT INTO streamed VALUES (2)")
+	if r.caught(); len(r.rows["a"]) != 2 || len(r.rows["streamed"]) != 2 {
+		t.Errorf("rows %v", r.rows)
+	}
+	for len(r.source.Stats().LeftOut) == 0 {
+		if err := r.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.do("ALTER TABLE missed ADD COLUMN id int DEFAULT 2")
+	r.until("missed is done ")
+	if got := fmt.Sprint(r.rows["missed"], r.stops, len(r.source.Stats().LeftOut)); got != "map[1:1|2] map[] 1" {
+		t.Error(got)
 	}
 }
 

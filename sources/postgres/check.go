@@ -45,22 +45,52 @@ func Check(ctx context.Context, c Config, from *pipeline.Resume) (Report, error)
 	conn, err := s.dial(ctx)
 	if err != nil {
 		found, err := failures(err)
-		r.Findings = append(found, fails(s.unready()...)...)
+		r.Findings = append(found, fails(s.unready(ctx)...)...)
 		return r, err
 	}
 	closeConn(conn.PgConn)
-	problems := s.unready()
+	var problems, later []error
 	if known {
-		problems = s.problems(ctx, *from, was)
-		for _, t := range s.stopped {
-			problems = append(problems, t.told(s.facts.Database).Why)
-		}
+		problems, later = s.wrong(ctx, *from, was)
+	} else {
+		problems = s.unready(ctx)
+	}
+	if err := unasked(slices.Concat(problems, later)); err != nil {
+		return r, err
 	}
 	r.Findings, err = s.lookAhead(ctx, *from, problems)
+	for _, f := range fails(later...) {
+		f.What += "; a copy of the table does not begin"
+		r.Findings = append(r.Findings, pipeline.Found(pipeline.Warns, *f.Refusal))
+	}
 	if s.copying.from != nil {
 		r.Findings = append(r.Findings, s.copying.from.look(ctx, s.system, s.side)...)
 	}
 	return r, err
+}
+
+// wrong gives what keeps the source from starting at from or has stopped tables there, and
+// what is wrong with the conditions of tables that such a start does not look at.
+func (s *Source) wrong(ctx context.Context, from pipeline.Resume, was state) (problems, later []error) {
+	tables := slices.Clone(s.chosen.tables)
+	problems = s.problems(ctx, from, was)
+	for _, t := range s.stopped {
+		problems = append(problems, t.told(s.facts.Database).Why)
+	}
+	if !isFresh(from) {
+		later = s.conditions(ctx, tables, func(t *tableInfo) bool { return !s.isAdded(t, was) })
+	}
+	return problems, later
+}
+
+// unasked gives an error that says nothing of the server: it could not be asked.
+func unasked(errs []error) error {
+	for _, err := range errs {
+		if err != nil && !errors.As(err, new(*pipeline.Refusal)) {
+			return err
+		}
+	}
+	return nil
 }
 
 // lookAhead says what is fine, what will hurt later, and the problems.

@@ -42,11 +42,6 @@ func choose(ctx context.Context, c *Config, s *side, f *facts) (*chosen, error) 
 		ch.consider(c, t)
 	}
 	ch.missing(c, f)
-	refused, err := c.checkWhere(ctx, s, ch.tables)
-	if err != nil {
-		return nil, err
-	}
-	ch.refusals = append(ch.refusals, refused...)
 	if len(ch.tables) == 0 && len(ch.refusals) == 0 {
 		ch.refusals = append(ch.refusals, &pipeline.Refusal{
 			Code: CodeNoTables, Where: f.Database, What: "no table matches that can be captured", Mend: "tables: patterns such as public.*",

@@ -93,7 +93,8 @@
 // asked for begins so again, and keys that it does not choose are gone. The condition is
 // immutable, so that a chunk that is read again has the same rows; the server says so, by
 // the parse tree that it prints to whoever asks (where.go). State has its fingerprint: a
-// copy goes on under the condition that it began with, and begins again under another.
+// copy goes on under the condition that it began with, and begins again under another. A
+// start looks at the conditions of what it copies first, every later copy at its own.
 // Config.Rank orders the tables, under one snapshot and in chunks.
 //
 // A table that comes later is put into the publication and copied by itself. Chunks are

@@ -42,7 +42,11 @@ func (s *Source) lookAgain(ctx context.Context, at *side) error {
 	}
 	s.facts = facts
 	s.keepCopied(func(t *tableInfo) bool { return known[t.oid] != nil })
-	problems := append(s.chosen.refusals, s.facts.publicationRefusals(&s.config, s.chosen, false)...)
+	conditions, err := s.config.checkWhere(ctx, at, s.chosen.tables)
+	if err != nil {
+		return err
+	}
+	problems := slices.Concat(s.chosen.refusals, conditions, s.facts.publicationRefusals(&s.config, s.chosen, false))
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}

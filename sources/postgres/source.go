@@ -182,19 +182,21 @@ func (s *Source) problems(ctx context.Context, from pipeline.Resume, was state) 
 		return append(problems, s.drainedRefusal(*was.Drained, from.At.Native))
 	}
 	if isFresh(from) {
-		return slices.Concat(s.unready(), problems, s.leftover(was))
+		return slices.Concat(s.unready(ctx), problems, s.leftover(was))
 	}
 	s.stopped = s.standing(was)
 	s.spare(s.stopped)
+	conditions := s.conditions(ctx, s.chosen.tables, func(t *tableInfo) bool { return s.isAdded(t, was) })
 	s.keepCopied(was.holdsAs)
-	problems = slices.Concat(s.facts.Refusals(s.config.InvalidText, s.facts.slot == nil), s.chosen.refusals,
+	problems = slices.Concat(s.facts.Refusals(s.config.InvalidText, s.facts.slot == nil), s.chosen.refusals, conditions,
 		s.facts.publicationRefusals(&s.config, s.chosen, false), problems)
 	return append(problems, s.slotRefusals(s.facts.slot, from.At.Native)...)
 }
 
 // unready gives what keeps any source from starting with a copy.
-func (s *Source) unready() []error {
-	return slices.Concat(s.facts.Refusals(s.config.InvalidText, s.facts.slot == nil), s.chosen.refusals, s.facts.publicationRefusals(&s.config, s.chosen, true))
+func (s *Source) unready(ctx context.Context) []error {
+	conditions := s.conditions(ctx, s.chosen.tables, func(*tableInfo) bool { return true })
+	return slices.Concat(s.facts.Refusals(s.config.InvalidText, s.facts.slot == nil), s.chosen.refusals, conditions, s.facts.publicationRefusals(&s.config, s.chosen, true))
 }
 
 // isFresh reports whether the tables are still to be copied.

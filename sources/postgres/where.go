@@ -35,6 +35,24 @@ func (c *Config) chosenRows(t *tableInfo) (conds []string) {
 	return conds
 }
 
+// isAdded reports whether a table was named since the place was reached. A start refuses its
+// condition; all other copies of a source that streams look at theirs when they begin, and
+// what is wrong there stops that table and nothing else (I8).
+func (s *Source) isAdded(t *tableInfo, was state) bool {
+	_, named := s.config.wants(t.TableName)
+	return named && !was.holdsAs(t) && !slices.ContainsFunc(s.stopped, func(st stop) bool { return st.name() == t.TableName })
+}
+
+// conditions gives what is wrong with those of tables.
+func (s *Source) conditions(ctx context.Context, tables []*tableInfo, of func(*tableInfo) bool) []error {
+	tables = slices.DeleteFunc(slices.Clone(tables), func(t *tableInfo) bool { return !of(t) })
+	wrong, err := s.config.checkWhere(ctx, s.side, tables)
+	if err != nil {
+		wrong = append(wrong, err)
+	}
+	return wrong
+}
+
 // checkWhere refuses conditions that the server does not take, or that may choose other
 // rows when a chunk is read again. It reads no rows.
 func (c *Config) checkWhere(ctx context.Context, at *side, tables []*tableInfo) (refused []error, err error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
+	"github.com/evertdb/evert/sources/postgres/pgsql"
 )
 
 // A condition that the server does not take, or that is not immutable, is refused with
@@ -127,7 +128,8 @@ func TestCopyUnderAnotherCondition(t *testing.T) {
 	f.is(d, f.table, rowsOfT+" WHERE id % 3 = 0")
 }
 
-// A condition of a column that is gone stops that table, and no other.
+// A condition of a column that is gone stops that table, and no other, also when the source
+// starts again.
 func TestConditionThatNoLongerFits(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -160,6 +162,53 @@ func TestConditionThatNoLongerFits(t *testing.T) {
 	if stopped[0].Table.Name != "t" || pipeline.CodeOf(stopped[0].Why) != CodeWhere {
 		t.Errorf("stopped: %s, %v", stopped[0].Table, stopped[0].Why)
 	}
+	r = open(t, c, r.close())
+	d.do("INSERT INTO other VALUES (2)")
+	wantLines(t, r.sync(d), "c other 2")
+}
+
+// A condition of every table keeps no source from starting that it does not fit any more: a
+// table that was copied is read on, and one that was made later is left out. A check warns
+// of both; one that was named since is refused.
+func TestConditionThatDoesNotFitLater(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.do("CREATE TABLE t (id int PRIMARY KEY, even bool); INSERT INTO t VALUES (1, false), (2, true)")
+	c := d.config()
+	c.Where = func(schema, table string) handover.Where {
+		return handover.Where{SQL: "even", At: func(line, column int) string { return fmt.Sprintf("f:%d:%d", line, column) }}
+	}
+	r := open(t, c, pipeline.Resume{})
+	wantLines(t, r.snapshot(), "r t 2|t")
+	from := r.close()
+	d.do("ALTER TABLE t DROP COLUMN even; CREATE TABLE n (k int PRIMARY KEY); INSERT INTO n VALUES (1)")
+	all := found(t, c, &from, CodeWhere)
+	if len(all) != 2 || slices.ContainsFunc(all, func(f pipeline.Finding) bool {
+		return f.Severity != pipeline.Warns || !strings.HasPrefix(f.Where, "f:1:1: the condition of public.")
+	}) {
+		t.Errorf("the check finds %v", all)
+	}
+	named := c
+	named.Named = []pgsql.TableName{{Schema: "public", Name: "n"}}
+	if why := refusedWith(t, named, from, CodeWhere); why.Where != "f:1:1: the condition of public.n" {
+		t.Errorf("named: %v", why)
+	}
+	r = open(t, c, from)
+	d.do("INSERT INTO t VALUES (3)")
+	wantLines(t, r.sync(d), "c t 3")
+	r.until(func(pipeline.Batch) bool { return len(r.source.Stats().NotCaptured) > 0 })
+	if left := r.source.Stats().NotCaptured; len(left) != 1 || !strings.HasPrefix(left[0], "f:1:1: the condition of public.n: ") {
+		t.Errorf("left out: %v", left)
+	}
+	d.do("INSERT INTO t VALUES (4)")
+	wantLines(t, r.sync(d), "c t 4")
+	r.copyIt("again") // and this is where it counts
+	if why := r.stops("public.t"); why.Code != CodeWhere {
+		t.Error(why)
+	}
+	r = open(t, c, r.close())
+	d.do("INSERT INTO t VALUES (5)")
+	wantLines(t, r.sync(d))
 }
 
 // A condition that some row makes fail is refused, under one snapshot, and in chunks stops
