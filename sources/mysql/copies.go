@@ -471,19 +471,6 @@ func (c *copies) failed(t *copying, k *chunk) error {
 
 func nothing(*handover.Batch) {}
 
-// isPassing reports whether an error is of the connection, and not of the table.
-func isPassing(err error) bool {
-	switch serverCode(err) {
-	case 0, 1040, 1053, 1077, 1079, 1317, lockTimeout: // shutdown, or killed
-		return true
-	}
-	switch pipeline.CodeOf(err) {
-	case CodeConnect, CodeAuth, CodeConfig, CodeTLS:
-		return true
-	}
-	return false
-}
-
 // giveUp ends a copy, and its table with it.
 func (c *copies) giveUp(t *copying, why *pipeline.Refusal) error {
 	c.forget(t.rel)

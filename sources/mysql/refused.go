@@ -3,6 +3,8 @@ package mysql
 import (
 	"errors"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
+
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/sources/mysql/binlogvalue"
 )
@@ -22,4 +24,20 @@ func gtidOff() *pipeline.Refusal {
 		Code: CodeGTIDOff, What: "the server numbers no transactions (gtid_mode)",
 		Mend: "SET PERSIST enforce_gtid_consistency = ON;\nSET PERSIST gtid_mode = OFF_PERMISSIVE;\nSET PERSIST gtid_mode = ON_PERMISSIVE;\nSET PERSIST gtid_mode = ON;",
 	}
+}
+
+// isPassing reports whether an error is of the connection, or of a limit of the server, and
+// not of the table.
+func isPassing(err error) bool {
+	switch serverCode(err) {
+	case 0, 1040, 1053, 1077, 1079, 1317, lockTimeout: // shutdown, or killed
+		return true
+	case mysql.ER_USER_LIMIT_REACHED, mysql.ER_MAX_PREPARED_STMT_COUNT_REACHED:
+		return true
+	}
+	switch pipeline.CodeOf(err) {
+	case CodeConnect, CodeAuth, CodeConfig, CodeTLS:
+		return true
+	}
+	return false
 }

@@ -95,9 +95,9 @@ func notTaken(t TableName, w handover.Where, said string) *pipeline.Refusal {
 }
 
 // aboutText reports whether an error is of a statement's text and of what it names, and not
-// of the connection, or of the server.
+// of the connection, or of the server, whose limits have SQLSTATEs of class 42 too.
 func aboutText(said *mysql.MyError) bool {
-	return strings.HasPrefix(said.State, "42") && !isDenied(said) || strings.HasPrefix(said.State, "22") || said.Code == mysql.ER_CANT_AGGREGATE_2COLLATIONS
+	return strings.HasPrefix(said.State, "42") && !isDenied(said) && !isPassing(said) || strings.HasPrefix(said.State, "22") || said.Code == mysql.ER_CANT_AGGREGATE_2COLLATIONS
 }
 
 // quoted gives the first line of what a message quotes first: the word that is unknown, or

@@ -1,11 +1,15 @@
 package mysql
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/evertdb/evert/pipeline"
 	"github.com/evertdb/evert/pipeline/handover"
@@ -237,6 +241,38 @@ func TestConditionThatDoesNotFitALaterTable(t *testing.T) {
 	if got := fmt.Sprint(r.rows["missed"], r.stops, len(r.source.Stats().LeftOut)); got != "map[1:1|2] map[] 1" {
 		t.Error(got)
 	}
+}
+
+// A server that prepares no more statements says nothing of a condition: a start and a copy
+// are tried again.
+func TestConditionThatIsNotLookedAt(t *testing.T) { // not beside others: it is a limit of the server
+	d := newDB(t)
+	d.do("CREATE TABLE a (id int primary key, v varchar(20))", "INSERT INTO a VALUES (1, 'v'), (2, 'v')")
+	c := d.config("a")
+	c.Where, c.CopyTries, c.BackoffMax = chooses("id > 1"), 1, 10*time.Millisecond
+	var tries atomic.Int64
+	c.Log = slog.New(slog.NewTextHandler(writerFunc(func(line []byte) {
+		if bytes.Contains(line, []byte("a chunk could not be read; trying again")) {
+			tries.Add(1)
+		}
+	}), nil))
+	usual := d.get("SELECT @@GLOBAL.max_prepared_stmt_count")
+	limit := func(n string) { d.do("SET GLOBAL max_prepared_stmt_count = " + n) }
+	defer limit(usual)
+
+	limit("0")
+	s := New(c)
+	defer s.Close()
+	if err := s.Open(t.Context(), pipeline.Resume{}); err == nil || pipeline.CodeOf(err) != "" || !strings.Contains(err.Error(), "max_prepared_stmt_count") {
+		t.Errorf("a start: %v", err)
+	}
+	limit(usual)
+	r := d.open(c, pipeline.Resume{}).copied()
+	limit("0")
+	r.copy("again", "a")
+	d.comesTo("a third try", func() bool { return tries.Load() > 2 })
+	limit(usual)
+	r.until("a is done again").chosen("id > 1")
 }
 
 // A condition that some row makes fail is refused under one snapshot, and in chunks stops
