@@ -29,7 +29,9 @@ func (d *daemon) watchControl(ctx context.Context) {
 
 // openControl reads what was commanded before.
 func (d *daemon) openControl(ctx context.Context) error {
-	d.control = &control.Follower{Log: d.topics, Deployment: d.config.Name}
+	d.control = &control.Follower{Log: d.topics, Deployment: d.config.Name, Unread: func(key, instead string) {
+		d.log.Warn("a record of the control topic cannot be read: a newer release may have written it", "record", key, "instead", instead)
+	}}
 	return d.control.Look(ctx)
 }
 

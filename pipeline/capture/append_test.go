@@ -290,6 +290,54 @@ func TestAppendOnlyLacksNothing(t *testing.T) {
 	}
 }
 
+// TestAppendOnlyResetUnread tells of a reset whose note cannot be read, since a newer
+// release wrote it: the first record behind says that changes are missing, and that nobody
+// knows since when. So does what a reset behind that leaves, once (I8).
+func TestAppendOnlyResetUnread(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		s := newStory(t)
+		s.config.Topic = func(*schema.Table) capture.Topic { return capture.Topic{Append: true} }
+		s.open()
+		s.write(create(people, person(1, "Ada", "a")))
+		s.commit()
+		s.reset(time.Unix(2_000_000, 0), peopleTopic)
+		s.newerNote()
+		if again {
+			s.reset(time.Unix(3_000_000, 0), peopleTopic)
+		}
+		s.open()
+		s.write(create(people, person(2, "Bo", "b")))
+		s.write(create(orders, order(1, 1)))
+		s.commit()
+		state := s.frontier().Tables[peopleTopic]
+		r := s.record(peopleTopic, state.From[0])
+		if told := string(r.Find(log.GapHeader)); told != `{"code":"SOURCE_RESET","at":"0001-01-01T00:00:00Z"}` || state.Why != (log.Stop{}) {
+			t.Errorf("reset again %v: it tells %s, and its state is %+v", again, told, state)
+		}
+		if why := s.frontier().Tables[ordersTopic].Why; why != (log.Stop{}) {
+			t.Errorf("a topic that begins has %+v", why)
+		}
+		s.reset(time.Unix(4_000_000, 0), peopleTopic)
+		last, err := control.LastReset(t.Context(), s.log, "test", "shop")
+		if at := last.Gaps[peopleTopic].At; err != nil || at.Year() < 1970 != !again {
+			t.Errorf("reset again %v: a later one leaves %+v, %v", again, last, err)
+		}
+	}
+}
+
+// newerNote replaces what is noted of the last reset by what this release cannot read.
+func (s *story) newerNote() {
+	s.t.Helper()
+	store := &log.Store{Log: s.log, Topic: log.ControlTopic("test")}
+	if err := store.Take(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := store.Append(s.t.Context(), struct{ Key, Value []byte }{[]byte("reset/shop"), []byte(`{"at":{"wall":1}}`)}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // TestAppendOnlyResetStops tells that a table which is given up right behind a reset says,
 // when it goes on, since when changes are missing: since the reset (I8).
 func TestAppendOnlyResetStops(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 
 // Gaps gives what append-only topics lack when the frontier of a source is deleted: the
 // changes from now until the source has begun anew. A gap that no record tells of yet goes
-// on from where it began; last is the reset before. So does one that last has begun, if it
+// on from where it began; last is the reset before. If that cannot be read, nobody knows
+// since when changes are missing, and the time is zero. So does one that last has begun, if it
 // was cut off and nothing was captured since. found is the place of the frontier, for
 // control.Reset. topics are those of the source. The source does not run meanwhile.
 func Gaps(ctx context.Context, l log.Log, deployment, source string, topics []string, last control.Reset, now time.Time) (gaps map[string]control.Gap, found string, err error) {
@@ -65,6 +66,8 @@ func gapFrom(now time.Time, info log.TopicInfo, fold *log.Fold, last control.Res
 	switch {
 	case state.Why.Code != "":
 		return control.Gap{ID: info.ID, Code: state.Why.Code, At: state.Why.At}
+	case last.Unread:
+		return control.Gap{ID: info.ID, Code: codeReset} // it may be the reset before's
 	case (!written || cut) && left && before.ID == info.ID:
 		return before
 	}
@@ -82,7 +85,8 @@ func hasRecords(info log.TopicInfo) bool {
 }
 
 // leftGap gives the gap that the last reset of the source has left in a topic of which no
-// frontier speaks; zero if none. Where that reset was cut off before it had removed
+// frontier speaks; zero if none. Of one whose note cannot be read nobody knows which topics
+// it has left, nor since when: so it is each one with records, and the time is zero. Where that reset was cut off before it had removed
 // anything, the frontier speaks of all topics.
 func (s *Sink) leftGap(ctx context.Context, topic log.TopicInfo) (log.Stop, error) {
 	if s.left == nil {
@@ -91,6 +95,9 @@ func (s *Sink) leftGap(ctx context.Context, topic log.TopicInfo) (log.Stop, erro
 			return log.Stop{}, err
 		}
 		s.left = &last
+	}
+	if s.left.Unread && hasRecords(topic) {
+		return log.Stop{Code: codeReset}, nil
 	}
 	if gap, ok := s.left.Gaps[topic.Name]; ok && gap.ID == topic.ID {
 		return log.Stop{Code: gap.Code, At: gap.At}, nil

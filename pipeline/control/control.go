@@ -7,7 +7,8 @@
 //
 // The topic is compacted. Under sink/<name> and table/<source>.<schema>.<table> lies
 // what holds now, and under reset/<source> the last reset of a source; under journal/<n>
-// lie the last commands, for whoever looks later.
+// lie the last commands, for whoever looks later. A record that cannot be read, as one of
+// a newer release, concerns whom it is about and nobody else (I8): see unread.go.
 package control
 
 import (
@@ -206,23 +207,23 @@ type holding struct {
 	resets    map[string]Reset
 	next      uint64          // number of the next entry
 	unbounded map[string]bool // keys of entries by time, as earlier releases wrote them
+	unread    map[string]bool // keys of records that cannot be read
 }
 
 func (h *holding) clone() *holding {
 	if h == nil {
-		return &holding{sinks: map[string]Sink{}, tables: map[string]Table{}, resets: map[string]Reset{}, unbounded: map[string]bool{}}
+		return &holding{sinks: map[string]Sink{}, tables: map[string]Table{}, resets: map[string]Reset{}, unbounded: map[string]bool{}, unread: map[string]bool{}}
 	}
-	return &holding{sinks: maps.Clone(h.sinks), tables: maps.Clone(h.tables), resets: maps.Clone(h.resets), next: h.next, unbounded: maps.Clone(h.unbounded)}
+	return &holding{sinks: maps.Clone(h.sinks), tables: maps.Clone(h.tables), resets: maps.Clone(h.resets), next: h.next, unbounded: maps.Clone(h.unbounded), unread: maps.Clone(h.unread)}
 }
 
-// read takes in what was written since a mark.
+// read takes in what was written since a mark. Its errors are the log's.
 func read(ctx context.Context, store *log.Store, from string, had *holding) (*holding, string, error) {
 	since, whole := had.clone(), (*holding)(nil).clone()
 	to, anew, err := store.Read(ctx, from, func(key, value []byte) error {
-		if err := whole.take(string(key), value); err != nil {
-			return fmt.Errorf("%s: the record %s is no command: %w", store.Topic, key, err)
-		}
-		return since.take(string(key), value)
+		whole.take(string(key), value)
+		since.take(string(key), value)
+		return nil
 	})
 	if err != nil {
 		return had, from, err
@@ -233,8 +234,15 @@ func read(ctx context.Context, store *log.Store, from string, had *holding) (*ho
 	return since, to, nil
 }
 
-// take takes in one record.
-func (h *holding) take(key string, value []byte) error {
+// take takes in one record, or notes that it cannot be read.
+func (h *holding) take(key string, value []byte) {
+	if delete(h.unread, key); h.parse(key, value) != nil {
+		h.unread[key] = true
+		h.without(key)
+	}
+}
+
+func (h *holding) parse(key string, value []byte) error {
 	if name, ok := strings.CutPrefix(key, sinkPrefix); ok {
 		return takeInto(h.sinks, name, value, func(s Sink) bool { return s.isZero() })
 	}
@@ -244,11 +252,12 @@ func (h *holding) take(key string, value []byte) error {
 	if source, ok := strings.CutPrefix(key, resetPrefix); ok {
 		return takeInto(h.resets, source, value, func(r Reset) bool { return r.At.IsZero() })
 	}
-	switch {
-	case !strings.HasPrefix(key, journalPrefix) && h.takeOldReset(value):
-	case !strings.HasPrefix(key, journalPrefix) && value != nil:
+	switch isEntry := strings.HasPrefix(key, journalPrefix); {
+	case !isEntry && !isTime(key): // of a newer release, which knows what else is commanded
+	case !isEntry && h.takeOldReset(value):
+	case !isEntry && value != nil:
 		h.unbounded[key] = true
-	case !strings.HasPrefix(key, journalPrefix):
+	case !isEntry:
 		delete(h.unbounded, key)
 	case value != nil:
 		var e Entry
@@ -258,6 +267,12 @@ func (h *holding) take(key string, value []byte) error {
 		h.next = max(h.next, e.Number+1)
 	}
 	return nil
+}
+
+// isTime reports whether a key is that of an entry as earlier releases wrote them.
+func isTime(key string) bool {
+	_, err := time.Parse(time.RFC3339Nano, key)
+	return err == nil
 }
 
 func takeInto[T any](all map[string]T, name string, value []byte, isZero func(T) bool) error {
@@ -278,6 +293,7 @@ func takeInto[T any](all map[string]T, name string, value []byte, isZero func(T)
 type Follower struct {
 	Log        log.Log
 	Deployment string
+	Unread     func(key, instead string) // is told once of each record that cannot be read, and what holds instead; nil: nobody is
 
 	mu    sync.Mutex
 	all   *holding // nil until it was read
@@ -285,22 +301,34 @@ type Follower struct {
 	moved chan struct{}
 }
 
-// Look reads what is new.
+// Look reads what is new. It fails only if the log does: a record that cannot be read is
+// told of and passed over.
 func (f *Follower) Look(ctx context.Context) error {
+	unread, err := f.look(ctx)
+	if f.Unread != nil {
+		for _, key := range unread {
+			f.Unread(key, instead(key))
+		}
+	}
+	return err
+}
+
+func (f *Follower) look(ctx context.Context) (unread []string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	store := &log.Store{Log: f.Log, Topic: log.ControlTopic(f.Deployment)}
 	all, mark, err := read(ctx, store, f.mark, f.all)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	unread = all.unreadSince(f.all)
 	news := f.all == nil || mark != f.mark
 	f.all, f.mark = all, mark
 	if news && f.moved != nil {
 		close(f.moved)
 		f.moved = nil
 	}
-	return nil
+	return unread, nil
 }
 
 // Sink gives what holds for a sink; false until Look has read it. moved is closed

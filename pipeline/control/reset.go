@@ -23,6 +23,7 @@ type Reset struct {
 	Resnapshot bool           `json:"resnapshot"`      // its topics stay
 	Kept       []string       `json:"kept,omitempty"`  // table topics that may be there, though no frontier speaks of them
 	Gaps       map[string]Gap `json:"gaps,omitempty"`  // what append-only topics lack, by topic
+	Unread     bool           `json:"-"`               // there is one, of which this release can read nothing
 	Found      string         `json:"found,omitempty"` // the place of the frontier when it began, until it is done; empty: there was none
 }
 

@@ -24,7 +24,8 @@ const (
 	// tombstone stands for it. One Chunked.
 	DeadLetterHeader = "evert-dead-letter"
 	// GapHeader: changes are missing before this record of an append-only topic,
-	// because its table had stopped: {"code": why, "at": when, by our clock}.
+	// because its table had stopped: {"code": why, "at": when, by our clock}. A
+	// time in the year 1 says that nobody knows since when.
 	GapHeader = "evert-gap"
 )
 

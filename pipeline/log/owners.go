@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -129,6 +130,20 @@ func Owners(ctx context.Context, l Log, topics ...string) (map[string]Owner, err
 		}
 	}
 	return found, nil
+}
+
+// Owned gives the topics of an owner, in order.
+func Owned(ctx context.Context, l Log, who Owner) (topics []string, err error) {
+	all, _, err := readOwners(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	for _, topic := range slices.Sorted(maps.Keys(all)) {
+		if owner, ok := all.of(topic); ok && owner == who {
+			topics = append(topics, topic)
+		}
+	}
+	return topics, nil
 }
 
 // readOwners reads all claims, up to the stable end that it gives.

@@ -47,7 +47,7 @@ func Ownership(c *configs.Config, source string) (group, frontier string) {
 func (c *Capture) stage(ctx context.Context) error {
 	c.Monitor.Owning()
 	c.stopped, c.open, c.ends = map[string]*pipeline.Refusal{}, false, nil
-	if err := c.Control.Look(ctx); err != nil { // no request is obeyed that a reset has answered
+	if err := c.Control.Look(ctx); err != nil { // the log does not answer; no request is obeyed that a reset has answered
 		return err
 	}
 	if err := c.aim(ctx); err != nil {

@@ -3,6 +3,7 @@ package captures
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -177,3 +178,44 @@ func TestStopThatMendsItselfIsNoError(t *testing.T) {
 		t.Errorf("the log says:\n%s", said)
 	}
 }
+
+// TestUnreadCommands tells of records of the control topic that a newer release wrote: the
+// source is captured, and its tables are commanded, as before (I8).
+func TestUnreadCommands(t *testing.T) {
+	s := tellOfStops(t, "")
+	store := &log.Store{Log: s.Topics, Topic: log.ControlTopic("stops")}
+	if err := store.Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"sink/hook", "table/shop.public.items", "table/other.public.t", "reset/shop", "journal/1"} {
+		if _, err := store.Append(t.Context(), struct{ Key, Value []byte }{[]byte(key), []byte("[7]")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store.Close()
+	s.run()
+	s.write(pipeline.Create, 1, "small")
+	s.until(isOK)
+	a := s.must("snapshot")
+	s.until(func(s log.TableState) bool { return isOK(s) && s.Asked == a.Copy.ID })
+}
+
+// TestStageWithoutLog tells of a log that does not say what was commanded: the stage ends
+// with its error, to be tried again.
+func TestStageWithoutLog(t *testing.T) {
+	s := tellOfStops(t, "")
+	s.Control = &control.Follower{Log: deafLog{s.Topics}, Deployment: "stops"}
+	if err := s.stage(t.Context()); !errors.Is(err, errDeaf) {
+		t.Errorf("it has ended with %v", err)
+	}
+}
+
+var errDeaf = errors.New("the log does not answer")
+
+type deafLog struct{ log.Log }
+
+func (deafLog) Admin() log.Admin { return deafAdmin{} }
+
+type deafAdmin struct{ log.Admin }
+
+func (deafAdmin) Topics(context.Context, ...string) ([]log.TopicInfo, error) { return nil, errDeaf }

@@ -45,7 +45,7 @@ func ofCapture() []Entry {
 		},
 		{
 			Code: "SOURCE_RESET",
-			Text: "A source was reset with --resnapshot, and the records of an append-only topic stayed: what happened from then until the new copy is not among them. The header evert-gap of the first record behind says so.",
+			Text: "A source was reset with --resnapshot, and the records of an append-only topic stayed: what happened from then until the new copy is not among them. The header evert-gap of the first record behind says so, and since when; a time in the year 1 if that is not known, because a newer release noted the reset.",
 			Mend: "Nothing has to be done: the copy gives the rows as they are. Who needs every change between takes it from elsewhere.",
 		},
 		{

@@ -234,6 +234,32 @@ func TestResetIsNotNoted(t *testing.T) {
 	}
 }
 
+// TestResetBehindUnread tells of a reset behind one whose note cannot be read: which topics
+// that has kept the claims say, and since when changes are missing is not known.
+func TestResetBehindUnread(t *testing.T) {
+	r := cut(t, true)
+	who := log.Owner{Deployment: "cut", Source: "db"}
+	side, other := log.DeadLetterTopic(cutTable), log.Owner{Deployment: "cut", Source: "db2"}
+	if err := errors.Join(log.Claim(t.Context(), r.bare, who, cutTable, side), log.Claim(t.Context(), r.bare, other, "db2.public.t")); err != nil {
+		t.Fatal(err)
+	}
+	store := &log.Store{Log: r.bare, Topic: log.ControlTopic("cut")}
+	defer store.Close()
+	if err := store.Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Append(t.Context(), struct{ Key, Value []byte }{[]byte("reset/db"), []byte(`{"at":{"wall":1}}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := keptBy(t.Context(), r.bare, who, r.noted()); err != nil || !slices.Equal(kept, r.tables) {
+		t.Errorf("it may have kept %v, %v", kept, err)
+	}
+	r.again()
+	if gap, ok := r.noted().Gaps[cutTable]; !ok || !gap.At.IsZero() {
+		t.Errorf("the gap is %+v", gap)
+	}
+}
+
 // TestResetUnderNever keeps the copies that people asked for where no other comes.
 func TestResetUnderNever(t *testing.T) {
 	for mode, stands := range map[string]bool{"never": true, "initial": false} {

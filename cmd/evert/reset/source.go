@@ -62,11 +62,15 @@ func Source(ctx context.Context, c *configs.Config, l log.Log, schemas registry.
 	if err != nil {
 		return plan, err
 	}
-	topics, tables, steps, err := ownTopics(ctx, c, l, r, last.Kept)
+	who := log.Owner{Deployment: c.Name, Source: r.Source}
+	kept, err := keptBy(ctx, l, who, last)
 	if err != nil {
 		return plan, err
 	}
-	who := log.Owner{Deployment: c.Name, Source: r.Source}
+	topics, tables, steps, err := ownTopics(ctx, c, l, r, kept)
+	if err != nil {
+		return plan, err
+	}
 	if err := log.CheckOwner(ctx, l, who, topics...); err != nil {
 		return plan, err
 	}
@@ -129,6 +133,20 @@ func ownTopics(ctx context.Context, c *configs.Config, l log.Log, r api.Reset, k
 		steps = append(steps, api.Step{Does: "delete topic", What: topic, Note: "what did not fit into its table's topic"})
 	}
 	return slices.Concat([]string{frontier}, tables, sides), tables, steps, nil
+}
+
+// keptBy gives the table topics that the reset before may have left. If its note cannot be
+// read, the claims say it: topics are ours while they may be there.
+func keptBy(ctx context.Context, l log.Log, who log.Owner, last control.Reset) ([]string, error) {
+	if !last.Unread {
+		return last.Kept, nil
+	}
+	owned, err := log.Owned(ctx, l, who)
+	var sides []string
+	for _, topic := range owned {
+		sides = append(sides, log.OffloadTopic(topic), log.DeadLetterTopic(topic))
+	}
+	return slices.DeleteFunc(owned, func(topic string) bool { return slices.Contains(sides, topic) }), err
 }
 
 // sideTopics gives the topics beside table topics that are there.
