@@ -28,7 +28,7 @@ func TestInDoubt(t *testing.T) { // not beside others: a prepared XA transaction
 			}
 		}
 	}
-	w := &copier{session: d.session()}
+	w := &copier{session: d.session(), source: &Source{}}
 	listed, err := w.prepared(t.Context())
 	if err != nil || logged == "" || !slices.Contains(listed, logged) {
 		t.Fatalf("the log names it %q, the server lists %q (%v)", logged, listed, err)

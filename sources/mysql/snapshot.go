@@ -149,20 +149,50 @@ func (w *copier) open(ctx context.Context) error {
 	return errors.New("the server commits so fast that no snapshot could be placed in its log")
 }
 
+// agreeing is how many answers in a row have to be the same for a snapshot's file and
+// position. The server puts each answer together in memory that all its sessions share: one
+// that asks for its status in the same moment, as monitoring does, gets its own place into
+// the answer of another (M23).
+const agreeing = 3
+
+// snapshotStatus gives a snapshot's file and position.
+func (w *copier) snapshotStatus(ctx context.Context) (file, position string, err error) {
+	for same, patience := 0, 1000; patience > 0; patience-- {
+		rows, err := w.askStatus(ctx)
+		if err != nil {
+			return "", "", err
+		}
+		at := map[string]string{}
+		for i := range rows {
+			at[strings.ToLower(rows.text(i, 0))] = rows.text(i, 1)
+		}
+		if f, p := at["binlog_snapshot_file"], at["binlog_snapshot_position"]; f != file || p != position {
+			file, position, same = f, p, 0
+		}
+		if same++; same == agreeing {
+			return file, position, nil
+		}
+	}
+	return "", "", errors.New("the server does not say the place of its snapshot the same twice: so many ask for its status")
+}
+
+// askStatus asks for it, one session of the source after the other.
+func (w *copier) askStatus(ctx context.Context) (result, error) {
+	w.source.statusMu.Lock()
+	defer w.source.statusMu.Unlock()
+	return w.query(ctx, "SHOW STATUS LIKE 'binlog_snapshot_%'")
+}
+
 // mariaPlace finds the place of a snapshot by its file and position. The server reads
 // the file up to there for that, which may be long, so that it is asked first whether
 // the log still ends there: then what it ended with in between is the place.
 func (w *copier) mariaPlace(ctx context.Context) error {
-	rows, err := w.query(ctx, "SHOW STATUS LIKE 'binlog_snapshot_%'")
+	file, position, err := w.snapshotStatus(ctx)
 	if err != nil {
 		return err
 	}
-	at := map[string]string{}
-	for i := range rows {
-		at[strings.ToLower(rows.text(i, 0))] = rows.text(i, 1)
-	}
 	if w.byPosition {
-		w.at, err = parsePlace(at["binlog_snapshot_file"] + ":" + at["binlog_snapshot_position"])
+		w.at, err = parsePlace(file + ":" + position)
 		return err
 	}
 	end, err := w.logEnd(ctx)
@@ -173,17 +203,17 @@ func (w *copier) mariaPlace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(now) > 0 && now.text(0, 0) == at["binlog_snapshot_file"] && now.text(0, 1) == at["binlog_snapshot_position"] {
+	if len(now) > 0 && now.text(0, 0) == file && now.text(0, 1) == position {
 		w.at = end
 		return nil
 	}
 	found, err := w.query(ctx, fmt.Sprintf("SELECT BINLOG_GTID_POS(%s, %s) IS NULL, coalesce(BINLOG_GTID_POS(%s, %s), '')",
-		quoteText(at["binlog_snapshot_file"]), at["binlog_snapshot_position"], quoteText(at["binlog_snapshot_file"]), at["binlog_snapshot_position"]))
+		quoteText(file), position, quoteText(file), position))
 	if err != nil {
 		return err
 	}
 	if found.int(0, 0) == 1 {
-		return fmt.Errorf("the server does not know the place of its snapshot, %s:%s", at["binlog_snapshot_file"], at["binlog_snapshot_position"])
+		return fmt.Errorf("the server does not know the place of its snapshot, %s:%s", file, position)
 	}
 	w.at, err = parsePlace(found.text(0, 1))
 	return err

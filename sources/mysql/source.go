@@ -33,8 +33,9 @@ type Source struct {
 	hasty    atomic.Bool
 	separate atomic.Bool
 
-	sideMu sync.Mutex
-	side   *session // for questions besides the stream
+	sideMu   sync.Mutex
+	side     *session   // for questions besides the stream
+	statusMu sync.Mutex // one session at a time asks for the place of its snapshot
 }
 
 var _ pipeline.Copier = (*Source)(nil)
