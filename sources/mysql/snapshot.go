@@ -173,7 +173,7 @@ func (w *copier) snapshotStatus(ctx context.Context) (file, position string, err
 			return file, position, nil
 		}
 	}
-	return "", "", errors.New("the server does not say the place of its snapshot the same twice: so many ask for its status")
+	return "", "", errors.New("the server does not say the place of its snapshot the same three times in a row: so many ask for its status")
 }
 
 // askStatus asks for it, one session of the source after the other.
